@@ -1,0 +1,516 @@
+//! Why is a change refused, and what does it become when it is not?
+//!
+//! `check` looks at one change against the state as of its effective time and everything recorded
+//! before, and gives the [`Fact`] it becomes, or the first reason, in the order of [`RefusalCode`],
+//! for which it is refused.
+
+use std::sync::Arc;
+
+use crate::catalog::Definitions;
+use crate::change::{Change, GrantExpects, RevokeExpects};
+use crate::grantable::{Grantable, GrantableText, RoleKey, RoleText};
+use crate::holding::{HoldingChange, HoldingKey};
+use crate::instant::{EffectiveAt, Instant};
+use crate::known::KnownAt;
+use crate::landscape::{CustomRole, Here, Published, Structural};
+use crate::ledger::{Ledger, named_in};
+use crate::level::{Attributes, Level, LevelKind};
+use crate::membership::MembershipChange;
+use crate::order::OrderKey;
+use crate::outcome::{Position, RefusalCode};
+use crate::symbol::{LevelRef, PrincipalRef};
+
+/// What a change becomes, its names resolved
+#[derive(Clone, Debug)]
+pub(crate) enum Fact {
+    Structural(Arc<Structural>),
+    Holding(HoldingKey, HoldingChange),
+    Membership(PrincipalRef, PrincipalRef, MembershipChange),
+    Removal(PrincipalRef),
+    Void(Position),
+}
+
+type Refused = (RefusalCode, String);
+
+fn refused<T>(code: RefusalCode, message: String) -> Result<T, Refused> {
+    Err((code, message))
+}
+
+impl Ledger {
+    /// `earlier` are the changes before it in its entry
+    pub(crate) fn check(
+        &mut self,
+        key: OrderKey,
+        change: &Change,
+        earlier: &[Change],
+    ) -> Result<Fact, Refused> {
+        let t = key.effective_at;
+        match change {
+            Change::CreateLevel { level, parent, attributes } => {
+                self.check_create_level(t, level, parent.as_ref(), attributes)
+            }
+            Change::MoveLevel { level, parent } => self.check_move_level(t, level, parent),
+            Change::SetLevel { level, attributes } => {
+                let level_ref = self.existing(t, level)?;
+                fitting_attributes(level.kind(), attributes)?;
+                let attributes = attributes.clone();
+                Ok(structural(Structural::SetLevel { level: level_ref, attributes }))
+            }
+            Change::DeleteLevel { level } => {
+                let level = self.existing(t, level)?;
+                Ok(structural(Structural::DeleteLevel { level }))
+            }
+            Change::CreateRole { level, role, application, template, scopes, attributes: _ } => {
+                let level_ref = self.existing(t, level)?;
+                let role_key = RoleKey {
+                    application: self.symbols.intern(application),
+                    name: self.symbols.intern(role),
+                };
+                if self.here(t, level_ref).is_some_and(|here| here.role(role_key).is_some()) {
+                    let message = format!("the role `{application}/{role}` exists at {level} at {t}");
+                    return refused(RefusalCode::RoleExists, message);
+                }
+                let scopes = scopes
+                    .as_ref()
+                    .map(|scopes| scopes.iter().map(|s| self.symbols.intern(s)).collect());
+                let custom = CustomRole { template: self.symbols.intern(template), scopes };
+                Ok(structural(Structural::CreateRole {
+                    level: level_ref,
+                    role: role_key,
+                    custom: Arc::new(custom),
+                }))
+            }
+            Change::DeleteRole { level, role } => {
+                let level_ref = self.existing(t, level)?;
+                let role_key = self.resolve(t, level_ref, role)?;
+                if self.is_custom(t, level_ref, Grantable::Role(role_key)) != Some(true) {
+                    let message = format!("the role `{role}` is predefined at {level}");
+                    return refused(RefusalCode::Predefined, message);
+                }
+                Ok(structural(Structural::DeleteRole { level: level_ref, role: role_key }))
+            }
+            Change::CreateRoleCollection { level, role_collection, roles, description: _ } => {
+                self.check_create_role_collection(t, level, role_collection, roles)
+            }
+            Change::SetRoles { level, role_collection, roles } => {
+                let level_ref = self.existing(t, level)?;
+                let roles = self.resolve_all(t, level_ref, roles)?;
+                let name = self.symbols.intern(role_collection);
+                self.custom_role_collection(t, level_ref, level, role_collection)?;
+                Ok(structural(Structural::SetRoles { level: level_ref, name, roles }))
+            }
+            Change::DeleteRoleCollection { level, role_collection } => {
+                let level_ref = self.existing(t, level)?;
+                let name = self.symbols.intern(role_collection);
+                self.custom_role_collection(t, level_ref, level, role_collection)?;
+                Ok(structural(Structural::DeleteRoleCollection { level: level_ref, name }))
+            }
+            Change::Grant { level, grantable, to, until, expect } => {
+                let to = self.principal_ref(to);
+                self.check_grant(key, level, grantable, to, *until, *expect)
+            }
+            Change::Revoke { level, grantable, from, expect } => {
+                let from = self.principal_ref(from);
+                self.check_revoke(key, level, grantable, from, *expect)
+            }
+            Change::AddMember { set, member } => {
+                let (set, member) = (self.principal_ref(set), self.principal_ref(member));
+                Ok(Fact::Membership(set, member, MembershipChange::Add))
+            }
+            Change::RemoveMember { set, member, expect } => {
+                let refs = (self.principal_ref(set), self.principal_ref(member));
+                if *expect != Some(RevokeExpects::Any) && !self.is_member(key, refs.0, refs.1) {
+                    let message = format!("`{member}` is no member of `{set}` at {t}");
+                    return refused(RefusalCode::NotHeld, message);
+                }
+                Ok(Fact::Membership(refs.0, refs.1, MembershipChange::Remove))
+            }
+            Change::RemovePrincipal { principal } => {
+                let principal_ref = self.principal_ref(principal);
+                let before = KnownAt(key.position.get() - 1);
+                if !self.knows(principal_ref, before) && !named_in(earlier, principal) {
+                    let message = format!("no entry that counts names `{principal}`");
+                    return refused(RefusalCode::UnknownPrincipal, message);
+                }
+                Ok(Fact::Removal(principal_ref))
+            }
+            Change::PublishCatalog { catalog } => {
+                let definitions = Definitions::new(catalog, &mut self.symbols);
+                let published = Published { definitions, position: key.position };
+                Ok(structural(Structural::PublishCatalog(Arc::new(published))))
+            }
+            Change::Void { entry, note: _ } => self.check_void(key, *entry),
+        }
+    }
+
+    fn here(&self, t: EffectiveAt, level: LevelRef) -> Option<Here<'_>> {
+        self.newest.here(level, t)
+    }
+
+    fn is_custom(&self, t: EffectiveAt, level: LevelRef, what: Grantable) -> Option<bool> {
+        self.here(t, level)?.is_custom(what)
+    }
+
+    fn existing(&mut self, t: EffectiveAt, level: &Level) -> Result<LevelRef, Refused> {
+        let found = self.level_ref(level);
+        if self.newest.level(found, t).is_some() {
+            return Ok(found);
+        }
+        refused(RefusalCode::UnknownLevel, format!("the level `{level}` does not exist at {t}"))
+    }
+
+    fn check_create_level(
+        &mut self,
+        t: EffectiveAt,
+        level: &Level,
+        parent: Option<&Level>,
+        attributes: &Attributes,
+    ) -> Result<Fact, Refused> {
+        let parent_ref = parent.map(|parent| self.existing(t, parent)).transpose()?;
+        let level_ref = self.level_ref(level);
+        if self.newest.level(level_ref, t).is_some() {
+            let message = format!("the level `{level}` exists at {t}");
+            return refused(RefusalCode::LevelExists, message);
+        }
+        if !level.kind().fits_in(parent.map(Level::kind)) {
+            return refused(RefusalCode::BadParent, bad_parent(level, parent));
+        }
+        fitting_attributes(level.kind(), attributes)?;
+        let attributes = attributes.clone();
+        Ok(structural(Structural::CreateLevel { level: level_ref, parent: parent_ref, attributes }))
+    }
+
+    fn check_move_level(
+        &mut self,
+        t: EffectiveAt,
+        level: &Level,
+        parent: &Level,
+    ) -> Result<Fact, Refused> {
+        let level_ref = self.existing(t, level)?;
+        let parent_ref = self.existing(t, parent)?;
+        if !level.kind().fits_in(Some(parent.kind())) {
+            return refused(RefusalCode::BadParent, bad_parent(level, Some(parent)));
+        }
+        if self.newest.upwards(parent_ref, t).any(|(above, _)| above == level_ref) {
+            let message = format!("`{level}` would lie in itself: `{parent}` is it or lies in it");
+            return refused(RefusalCode::BadParent, message);
+        }
+        Ok(structural(Structural::MoveLevel { level: level_ref, parent: parent_ref }))
+    }
+
+    fn check_create_role_collection(
+        &mut self,
+        t: EffectiveAt,
+        level: &Level,
+        role_collection: &Arc<str>,
+        roles: &[RoleText],
+    ) -> Result<Fact, Refused> {
+        let level_ref = self.existing(t, level)?;
+        let roles = self.resolve_all(t, level_ref, roles)?;
+        let name = self.symbols.intern(role_collection);
+        let here = self.here(t, level_ref);
+        if here.is_some_and(|here| here.role_collection(name).is_some()) {
+            let message = format!("the role collection `{role_collection}` exists at {level} at {t}");
+            return refused(RefusalCode::RoleCollectionExists, message);
+        }
+        if !here.is_some_and(|here| here.takes_custom_role_collections()) {
+            let message = format!(
+                "a {} holds no custom role collections by the catalogue in force at {t}",
+                level.kind()
+            );
+            return refused(RefusalCode::NotAllowedHere, message);
+        }
+        Ok(structural(Structural::CreateRoleCollection { level: level_ref, name, roles }))
+    }
+
+    /// Refuses what is no custom role collection
+    fn custom_role_collection(
+        &mut self,
+        t: EffectiveAt,
+        level_ref: LevelRef,
+        level: &Level,
+        name: &Arc<str>,
+    ) -> Result<(), Refused> {
+        let symbol = self.symbols.intern(name);
+        match self.is_custom(t, level_ref, Grantable::RoleCollection(symbol)) {
+            Some(true) => Ok(()),
+            Some(false) => refused(
+                RefusalCode::Predefined,
+                format!("the role collection `{name}` is predefined at {level}"),
+            ),
+            None => refused(
+                RefusalCode::UnknownRoleCollection,
+                format!("there is no role collection `{name}` at {level} at {t}"),
+            ),
+        }
+    }
+
+    fn check_grant(
+        &mut self,
+        key: OrderKey,
+        level: &Level,
+        grantable: &GrantableText,
+        to: PrincipalRef,
+        until: Option<Instant>,
+        expect: Option<GrantExpects>,
+    ) -> Result<Fact, Refused> {
+        let t = key.effective_at;
+        let until = match until.map(EffectiveAt::try_from).transpose() {
+            Ok(until) => until,
+            Err(bad) => return refused(RefusalCode::BadTime, format!("`until`: {bad}")),
+        };
+        let level_ref = self.existing(t, level)?;
+        let (given, single) = match grantable {
+            GrantableText::Role(role) => {
+                let role = self.resolve(t, level_ref, role)?;
+                (Grantable::Role(role), self.here(t, level_ref).and_then(|here| here.role(role)))
+            }
+            GrantableText::RoleCollection(name) => {
+                (Grantable::RoleCollection(self.symbols.intern(name)), None)
+            }
+        };
+        let Some(custom) = self.is_custom(t, level_ref, given) else {
+            return refused(
+                RefusalCode::UnknownRoleCollection,
+                format!("there is no {grantable} at {level} at {t}"),
+            );
+        };
+        if single.is_some_and(|role| !role.grantable) {
+            return refused(
+                RefusalCode::NotAllowedHere,
+                format!("the {grantable} is not given by itself: grant a role collection with it"),
+            );
+        }
+        if !self.here(t, level_ref).is_some_and(|here| here.manages_authorizations()) {
+            return refused(
+                RefusalCode::NotAllowedHere,
+                format!("`{level}` does not manage authorizations at {t}"),
+            );
+        }
+        if let Some(until) = until.filter(|until| *until <= t) {
+            return refused(
+                RefusalCode::EmptyInterval,
+                format!("`until` is {until}, which is not after the start {t}"),
+            );
+        }
+        let holding = HoldingKey { principal: to, grantable: given, level: level_ref };
+        if expect == Some(GrantExpects::NotHeld) && self.is_held(key, &holding) {
+            return refused(
+                RefusalCode::AlreadyHeld,
+                format!("`{}` holds the {grantable} at {level} at {t}", self.principal_of(to)),
+            );
+        }
+        Ok(Fact::Holding(holding, HoldingChange::Grant { until, custom }))
+    }
+
+    fn check_revoke(
+        &mut self,
+        key: OrderKey,
+        level: &Level,
+        grantable: &GrantableText,
+        from: PrincipalRef,
+        expect: Option<RevokeExpects>,
+    ) -> Result<Fact, Refused> {
+        let t = key.effective_at;
+        let level_ref = self.existing(t, level)?;
+        let taken = match grantable {
+            GrantableText::RoleCollection(name) => {
+                Some(Grantable::RoleCollection(self.symbols.intern(name)))
+            }
+            GrantableText::Role(role) => {
+                self.resolve_held(key, level_ref, role, from).map(Grantable::Role)
+            }
+        };
+        let not_held = |ledger: &Self| {
+            let from = ledger.principal_of(from);
+            let message = format!("`{from}` does not hold the {grantable} at {level} at {t}");
+            refused(RefusalCode::NotHeld, message)
+        };
+        let Some(taken) = taken else { return not_held(self) };
+        let holding = HoldingKey { principal: from, grantable: taken, level: level_ref };
+        if expect != Some(RevokeExpects::Any) && !self.is_held(key, &holding) {
+            return not_held(self);
+        }
+        Ok(Fact::Holding(holding, HoldingChange::Revoke))
+    }
+
+    fn check_void(&self, key: OrderKey, entry: crate::change::EntryId) -> Result<Fact, Refused> {
+        let unknown = |why: &str| refused(RefusalCode::UnknownEntry, format!("the entry {entry} {why}"));
+        let Some((target, _)) = self.owner_of(entry) else {
+            return unknown("is not in the log");
+        };
+        if self.outcome(target) != Some(crate::outcome::OutcomeKind::Applied) {
+            return unknown("was not applied: there is nothing to void");
+        }
+        let before = KnownAt(key.position.get() - 1);
+        if let Some(void) = self.voided_by(target, before) {
+            let message = format!("the entry {entry} is voided by position {void}");
+            return refused(RefusalCode::AlreadyVoided, message);
+        }
+        Ok(Fact::Void(target))
+    }
+
+    /// The one role that a text means at a level that exists
+    fn resolve(
+        &mut self,
+        t: EffectiveAt,
+        level: LevelRef,
+        text: &RoleText,
+    ) -> Result<RoleKey, Refused> {
+        let mut found: Vec<RoleKey> = Vec::new();
+        if let Some(here) = self.here(t, level) {
+            found.extend(matching(text, &self.symbols, here.roles()));
+        }
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => refused(
+                RefusalCode::UnknownRole,
+                format!("there is no role `{text}` at {} at {t}", self.level_of(level)),
+            ),
+            several => {
+                let mut texts: Vec<String> =
+                    several.iter().map(|role| format!("`{}`", role.text(&self.symbols))).collect();
+                texts.sort();
+                refused(
+                    RefusalCode::AmbiguousRole,
+                    format!("the role `{text}` may be {}: write one of them", texts.join(" or ")),
+                )
+            }
+        }
+    }
+
+    fn resolve_all(
+        &mut self,
+        t: EffectiveAt,
+        level: LevelRef,
+        texts: &[RoleText],
+    ) -> Result<Arc<[RoleKey]>, Refused> {
+        let mut first: Option<Refused> = None;
+        let mut roles = Vec::with_capacity(texts.len());
+        for text in texts {
+            match self.resolve(t, level, text) {
+                Ok(role) if roles.contains(&role) => {}
+                Ok(role) => roles.push(role),
+                // Of several reasons the one that comes first in the order of reasons.
+                Err(other) if first.as_ref().is_none_or(|first| other.0 < first.0) => {
+                    first = Some(other);
+                }
+                Err(_) => {}
+            }
+        }
+        first.map_or_else(|| Ok(roles.into()), Err)
+    }
+
+    /// The role that a revoke means: it refers to the holding, so a bare name is looked for among what
+    /// is held there, else among the roles of the level
+    fn resolve_held(
+        &mut self,
+        key: OrderKey,
+        level: LevelRef,
+        text: &RoleText,
+        from: PrincipalRef,
+    ) -> Option<RoleKey> {
+        if let Some(application) = &text.application {
+            return Some(RoleKey {
+                application: self.symbols.intern(application),
+                name: self.symbols.intern(&text.name),
+            });
+        }
+        let name = self.symbols.get(&text.name)?;
+        let held: Vec<RoleKey> = self
+            .index
+            .of_principal(from)
+            .filter(|history| history.key.level == level)
+            .filter_map(|history| match history.key.grantable {
+                Grantable::Role(role) if role.name == name => Some((role, history.key)),
+                _ => None,
+            })
+            .filter(|(_, holding)| self.is_held(key, holding))
+            .map(|(role, _)| role)
+            .collect();
+        match held.as_slice() {
+            [one] => Some(*one),
+            // Neither what is held nor what exists need be one: then the name means nothing.
+            _ => {
+                let here = self.here(key.effective_at, level)?;
+                let mut existing = here.roles().filter(|role| role.name == name);
+                let first = existing.next()?;
+                existing.next().is_none().then_some(first)
+            }
+        }
+    }
+
+    fn is_held(&self, key: OrderKey, holding: &HoldingKey) -> bool {
+        let view = self.view(KnownAt::from(key.position));
+        view.running(holding, key.effective_at).is_some()
+    }
+
+    fn is_member(&self, key: OrderKey, set: PrincipalRef, member: PrincipalRef) -> bool {
+        let view = self.view(KnownAt::from(key.position));
+        view.is_member(set, member, key.effective_at)
+    }
+
+    pub(crate) fn take_in(&mut self, key: OrderKey, fact: &Fact) {
+        match fact {
+            Fact::Structural(change) => self.newest.insert(key, Arc::clone(change)),
+            Fact::Holding(holding, change) => {
+                self.index.add_holding_change(*holding, key, *change);
+            }
+            Fact::Membership(set, member, change) => {
+                self.index.add_membership_change(*set, *member, key, *change);
+            }
+            Fact::Removal(principal) => self.index.add_removal(*principal, key),
+            Fact::Void(_) => {}
+        }
+    }
+
+    pub(crate) fn take_back(&mut self, key: OrderKey, fact: &Fact) {
+        match fact {
+            Fact::Structural(_) => self.newest.remove(key),
+            Fact::Holding(holding, _) => self.index.remove_holding_change(*holding, key),
+            Fact::Membership(set, member, _) => {
+                self.index.remove_membership_change(*set, *member, key);
+            }
+            Fact::Removal(principal) => self.index.remove_removal(*principal, key),
+            Fact::Void(_) => {}
+        }
+    }
+}
+
+/// The roles among `roles` that a text may mean
+pub(crate) fn matching<'a>(
+    text: &'a RoleText,
+    symbols: &'a crate::symbol::Symbols,
+    roles: impl Iterator<Item = RoleKey> + 'a,
+) -> impl Iterator<Item = RoleKey> + 'a {
+    let name = symbols.get(&text.name);
+    let application = text.application.as_ref().map(|application| symbols.get(application));
+    roles.filter(move |role| {
+        Some(role.name) == name && application.is_none_or(|named| named == Some(role.application))
+    })
+}
+
+fn structural(change: Structural) -> Fact {
+    Fact::Structural(Arc::new(change))
+}
+
+fn fitting_attributes(kind: LevelKind, attributes: &Attributes) -> Result<(), Refused> {
+    match attributes.stated().find(|attribute| !kind.has(*attribute)) {
+        None => Ok(()),
+        Some(attribute) => refused(
+            RefusalCode::NotAllowedHere,
+            format!("a {kind} has no attribute `{}`", attribute.as_str()),
+        ),
+    }
+}
+
+fn bad_parent(level: &Level, parent: Option<&Level>) -> String {
+    let kinds: Vec<&str> = LevelKind::ALL
+        .into_iter()
+        .filter(|parent| level.kind().fits_in(Some(*parent)))
+        .map(LevelKind::as_str)
+        .collect();
+    let right = if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(" or ") };
+    let stated = parent.map_or("no parent is stated".to_owned(), |p| format!("not in `{p}`"));
+    format!("`{level}` lies in {right}: {stated}")
+}

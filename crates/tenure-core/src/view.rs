@@ -1,0 +1,162 @@
+//! What was so, as known at one position?
+//!
+//! A [`View`] pins what was known. It answers from single facts: does this holding run, is this user a
+//! member, what does this name mean. The questions of [`crate::ask`] are made of these.
+
+use crate::answer::{GrantedName, Holding};
+use crate::grantable::Grantable;
+use crate::holding::{Ends, HoldingHistory, HoldingKey, Piece, Run, counts};
+use crate::instant::EffectiveAt;
+use crate::known::KnownAt;
+use crate::landscape::{Here, Landscape};
+use crate::ledger::{LandscapeAt, Ledger};
+use crate::membership::{MembershipHistory, Stretch};
+use crate::order::Bound;
+use crate::outcome::Position;
+use crate::principal::{Principal, PrincipalKind};
+use crate::symbol::PrincipalRef;
+
+/// The ledger as known at one position
+#[derive(Debug)]
+pub struct View<'a> {
+    pub(crate) ledger: &'a Ledger,
+    landscape: LandscapeAt<'a>,
+    known_at: KnownAt,
+}
+
+/// A holding that counts, as evidence that is not yet resolved to text
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Evidence {
+    pub(crate) key: HoldingKey,
+    pub(crate) run: Run,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(ledger: &'a Ledger, landscape: LandscapeAt<'a>, known_at: KnownAt) -> Self {
+        Self { ledger, landscape, known_at }
+    }
+
+    /// The position that it pins
+    pub fn known_at(&self) -> KnownAt {
+        self.known_at
+    }
+
+    pub(crate) fn landscape(&self) -> &Landscape {
+        &self.landscape
+    }
+
+    /// The version of the catalogue in force, and the position of the entry that published it
+    pub fn catalog(&self, at: EffectiveAt) -> Option<(&str, Position)> {
+        let published = self.landscape.catalog(at)?;
+        Some((&published.definitions.version, published.position))
+    }
+
+    fn ends(&self, history: &HoldingHistory) -> Ends<'_, impl Fn(Position) -> bool + '_> {
+        Ends {
+            level: self.landscape.track(history.key.level),
+            removals: self.ledger.index.removals(history.key.principal),
+            counts: |position| self.ledger.counts(position, self.known_at),
+        }
+    }
+
+    pub(crate) fn running(&self, key: &HoldingKey, t: EffectiveAt) -> Option<Run> {
+        let history = self.ledger.index.holding(key)?;
+        history.running(t, &self.ends(history))
+    }
+
+    /// The evidence that a holding gives at a level that exists
+    pub(crate) fn counting(
+        &self,
+        history: &HoldingHistory,
+        here: &Here<'_>,
+        t: EffectiveAt,
+    ) -> Option<Evidence> {
+        let run = history.running(t, &self.ends(history))?;
+        counts(&run, history.key.grantable, here).then_some(Evidence { key: history.key, run })
+    }
+
+    pub(crate) fn pieces(&self, history: &HoldingHistory) -> Vec<Piece> {
+        history.pieces(&self.ends(history))
+    }
+
+    pub(crate) fn is_member(
+        &self,
+        set: PrincipalRef,
+        member: PrincipalRef,
+        t: EffectiveAt,
+    ) -> bool {
+        let membership = self.ledger.index.membership(set, member);
+        membership.is_some_and(|membership| self.membership_holds(membership, t))
+    }
+
+    pub(crate) fn membership_holds(&self, membership: &MembershipHistory, t: EffectiveAt) -> bool {
+        let index = &self.ledger.index;
+        let removals = [index.removals(membership.set), index.removals(membership.member)];
+        membership.holds(t, removals, &|position| self.ledger.counts(position, self.known_at))
+    }
+
+    pub(crate) fn membership_stretches(&self, membership: &MembershipHistory) -> Vec<Stretch> {
+        let index = &self.ledger.index;
+        let removals = [index.removals(membership.set), index.removals(membership.member)];
+        let counts = |position| self.ledger.counts(position, self.known_at);
+        membership.stretches(Bound::Open, removals, &counts)
+    }
+
+    /// Whether a counted entry names the principal in a change, at any time
+    pub(crate) fn knows(&self, principal: PrincipalRef) -> bool {
+        self.ledger.knows(principal, self.known_at)
+    }
+
+    /// The principals whose holdings a principal has, itself first: its sets, and everybody of its
+    /// origin
+    pub(crate) fn matching(&self, principal: &Principal, t: EffectiveAt) -> Vec<PrincipalRef> {
+        let own = self.ledger.find_principal(principal);
+        let mut found: Vec<PrincipalRef> = own.into_iter().collect();
+        if principal.kind() == PrincipalKind::User {
+            let memberships = own.into_iter().flat_map(|own| self.ledger.index.of_member(own));
+            found.extend(
+                memberships
+                    .filter(|membership| self.membership_holds(membership, t))
+                    .map(|membership| membership.set),
+            );
+            found.extend(self.ledger.find_principal(&Principal::everyone(principal.origin())));
+        }
+        found
+    }
+
+    pub(crate) fn granted_name(&self, grantable: Grantable) -> GrantedName {
+        match grantable {
+            Grantable::RoleCollection(name) => {
+                GrantedName::RoleCollection(self.ledger.symbols.text(name).clone())
+            }
+            Grantable::Role(role) => GrantedName::Role(role.text(&self.ledger.symbols).into()),
+        }
+    }
+
+    /// Evidence with its names, as seen from the principal asked about
+    pub(crate) fn holding(&self, asked: &Principal, evidence: &Evidence) -> Holding {
+        let holder = self.ledger.principal_of(evidence.key.principal);
+        Holding {
+            principal: asked.clone(),
+            level: self.ledger.level_of(evidence.key.level).clone(),
+            granted: self.granted_name(evidence.key.grantable),
+            via: (holder != asked).then(|| holder.clone()),
+            since: evidence.run.since,
+            until: evidence.run.until,
+            entry: evidence.run.entry,
+            // An applied entry has an id.
+            id: self
+                .ledger
+                .entry_id(evidence.run.entry)
+                .unwrap_or(crate::change::EntryId(uuid::Uuid::nil())),
+        }
+    }
+
+    pub(crate) fn holdings(&self, asked: &Principal, evidence: &[Evidence]) -> Vec<Holding> {
+        let mut holdings: Vec<Holding> =
+            evidence.iter().map(|evidence| self.holding(asked, evidence)).collect();
+        holdings.sort();
+        holdings.dedup();
+        holdings
+    }
+}

@@ -1,0 +1,1 @@
+//! The journal of the ledger in sled

@@ -1,0 +1,1 @@
+//! The log of the ledger: where entries get their order

@@ -1,0 +1,1 @@
+//! The engine loop, the questions' doors, configuration and metrics

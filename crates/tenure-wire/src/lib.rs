@@ -1,0 +1,1 @@
+//! The durable entry format, the built-in catalogues and the API types

@@ -1,0 +1,1 @@
+//! The oracle, the harness and the end-to-end tests
