@@ -298,9 +298,8 @@ impl Ledger {
     fn decide(&mut self, position: Position, recorded: &Recorded) -> Outcome {
         let whole = |code, message| Outcome::Refused(Refusal { code, change: None, message });
         let (entry, fingerprint) = match &recorded.submission {
-            Submission::Malformed { change, message } => {
-                let (change, message) = (*change, message.clone());
-                return Outcome::Refused(Refusal { code: RefusalCode::Malformed, change, message });
+            Submission::Malformed { message } => {
+                return whole(RefusalCode::Malformed, message.clone());
             }
             Submission::Entry(entry, fingerprint) => (entry, fingerprint),
         };

@@ -53,8 +53,6 @@ pub enum Submission {
     Entry(Entry, Fingerprint),
     /// Bytes that cannot be decoded, and why
     Malformed {
-        /// The change that is wrong, counted from 0; `None` for the entry as a whole
-        change: Option<usize>,
         /// A sentence
         message: String,
     },

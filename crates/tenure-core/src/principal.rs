@@ -96,7 +96,7 @@ impl Principal {
             return Err(error("its name is empty"));
         }
         if kind == PrincipalKind::Attribute
-            && !name.split_once('=').is_some_and(|(attribute, _)| !attribute.is_empty())
+            && name.split_once('=').is_none_or(|(attribute, _)| attribute.is_empty())
         {
             return Err(error("an attribute is written `<attribute>=<value>`"));
         }

@@ -1,1 +1,17 @@
-//! The journal of the ledger in sled
+//! The journal of the ledger: every place of the log with its outcome, in sled
+//!
+//! It keeps [`Row`]s, in order and without gaps, and says when they are safe ([`Journal`]); a [`Reader`]
+//! reads them meanwhile. It does not decide
+//! outcomes, and it holds no index: what is read from it is folded again.
+
+mod block;
+mod folder;
+mod journal;
+mod row;
+mod store;
+
+pub use block::BlockError;
+pub use folder::{FORMAT, FolderError};
+pub use journal::{Error, Journal};
+pub use row::{Payload, Row, RowError};
+pub use store::Reader;

@@ -1,1 +1,15 @@
-//! The durable entry format, the built-in catalogues and the API types
+//! The durable entry format, the built-in catalogues and the types of the doors
+//!
+//! [`v1`] is how an entry is written, [`codec`] which bytes are canonical and what strangers' bytes
+//! say, [`catalogs`] the built-in history of definitions, [`question`] and [`api`] what every door is
+//! asked and answers.
+
+pub mod api;
+pub mod catalogs;
+pub mod codec;
+mod convert;
+pub mod question;
+mod strict;
+pub mod v1;
+
+pub use convert::{EntryProblem, Names, environment_from_core, feature_set_from_core};

@@ -32,6 +32,15 @@ struct Supported {
     evidence: Evidence,
 }
 
+/// A holding that a principal has, itself or through a set
+struct Had<'m> {
+    grantable: Grantable,
+    level: LevelRef,
+    /// When it has what the holder has
+    spans: &'m [Span],
+    pieces: Vec<(Piece, Evidence)>,
+}
+
 /// A principal whose holdings another has, and when
 struct Match {
     holder: PrincipalRef,
@@ -73,6 +82,16 @@ impl View<'_> {
             (!detail.is_empty()).then_some((candidate, Subject { principal, detail }))
         });
         Ok(sorted(found))
+    }
+
+    /// What is wrong with a question over a stretch of time without a moment in it: the level first, then
+    /// what is asked, then the stretch
+    pub fn empty_interval(&self, ability: &Ability, on: &Level) -> AskError {
+        let always = Span { from: EffectiveAt::FIRST, until: None };
+        match self.segments(ability, on, always) {
+            Err(error) => error,
+            Ok(_) => AskError::EmptyInterval,
+        }
     }
 
     fn segments(
@@ -135,7 +154,7 @@ impl View<'_> {
 
     fn intervals(&self, principal: &Principal, segments: &[Segment<'_>]) -> Vec<Interval> {
         let matches = self.matches(principal);
-        let held: Vec<(Grantable, LevelRef, Vec<Span>, Vec<(Piece, Evidence)>)> = matches
+        let had: Vec<Had<'_>> = matches
             .iter()
             .flat_map(|one| {
                 self.ledger.index.of_principal(one.holder).map(move |history| (one, history))
@@ -145,30 +164,34 @@ impl View<'_> {
                 segments.iter().any(|segment| segment.looks_at(level))
             })
             .map(|(one, history)| {
-                let pieces = self.pieces(history).into_iter();
-                let evidence = |piece: Piece| (piece, Evidence { key: history.key, run: piece.run });
                 let key = history.key;
-                (key.grantable, key.level, one.spans.clone(), pieces.map(evidence).collect())
+                let evidence = |piece: Piece| (piece, Evidence { key, run: piece.run });
+                Had {
+                    grantable: key.grantable,
+                    level: key.level,
+                    spans: &one.spans,
+                    pieces: self.pieces(history).into_iter().map(evidence).collect(),
+                }
             })
             .collect();
         let mut intervals: Vec<(Span, BTreeSet<Evidence>)> = Vec::new();
         for segment in segments {
             let mut supported = Vec::new();
             for (leaf, plan) in segment.plan.leaves.iter().enumerate() {
-                for (grantable, level, spans, pieces) in &held {
-                    let found = plan.levels.iter().find(|(looked_at, _)| looked_at == level);
+                for one in &had {
+                    let found = plan.levels.iter().find(|(level, _)| *level == one.level);
                     let Some((_, here)) = found else { continue };
-                    if !here.gives(*grantable, plan.leaf.held) {
+                    if !here.gives(one.grantable, plan.leaf.held) {
                         continue;
                     }
-                    for (piece, evidence) in pieces {
+                    for (piece, evidence) in &one.pieces {
                         let Some(span) = Span::new(piece.from, piece.until)
                             .and_then(|span| span.within(segment.span))
-                            .filter(|_| counts(&piece.run, *grantable, here))
+                            .filter(|_| counts(&piece.run, one.grantable, here))
                         else {
                             continue;
                         };
-                        let spans = spans.iter().filter_map(|matched| span.within(*matched));
+                        let spans = one.spans.iter().filter_map(|matched| span.within(*matched));
                         supported.extend(spans.map(|span| Supported {
                             leaf,
                             span,

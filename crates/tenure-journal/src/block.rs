@@ -1,0 +1,154 @@
+//! How are rows kept together?
+//!
+//! A block is a run of rows in one value: small ones at the tail, as they were committed, and segments
+//! of about a thousand, compressed. Each carries a checksum over its place and its content.
+//!
+//! ```text
+//! version 1 byte | codec 1 byte | checksum 4 | first position 8 | rows 4 | raw length 4 | payload
+//! ```
+//! Numbers are big-endian. The checksum is CRC-32 (IEEE) of all that follows it and of the two bytes
+//! before it.
+
+use tenure_core::outcome::Position;
+
+use crate::row::{Row, RowError};
+
+/// Rows of a full segment
+pub(crate) const SEGMENT_ROWS_MAX: usize = 1_024;
+/// Bytes of a block's rows before they are compressed; one row alone may have more
+pub(crate) const BLOCK_BYTES_MAX: usize = 256 * 1_024;
+/// From so many bytes on, compression is worth its while
+const COMPRESS_BYTES_MIN: usize = 4 * 1_024;
+/// Bytes of the largest row: an entry or raw bytes, and what is kept beside
+const RAW_BYTES_MAX: u32 = 8 * 1_024 * 1_024;
+
+const VERSION: u8 = 1;
+const HEADER_BYTES: usize = 22;
+const CODEC_RAW: u8 = 0;
+const CODEC_ZSTD: u8 = 1;
+const ZSTD_LEVEL: i32 = 1;
+
+/// Why a value is no sound block
+#[derive(Debug, thiserror::Error)]
+pub enum BlockError {
+    /// It was written by a newer version
+    #[error("its format is {0}, this program knows {VERSION}")]
+    Version(u8),
+    /// Its bytes are not those that were written
+    #[error("its checksum does not fit its bytes")]
+    Checksum,
+    /// It is shorter or longer than it says, or stands at another place
+    #[error("it is not whole")]
+    Shape,
+    /// Its payload does not decompress
+    #[error("it does not decompress")]
+    Compression(#[source] std::io::Error),
+    /// Its rows cannot be read
+    #[error("its rows cannot be read")]
+    Row(#[source] RowError),
+}
+
+/// A run of encoded rows
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) first: Position,
+    pub(crate) count: u32,
+    /// The encoded rows, not compressed
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Block {
+    pub(crate) fn new(first: Position) -> Self {
+        Self { first, count: 0, payload: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, row: &Row) -> Result<(), RowError> {
+        row.encode(&mut self.payload)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Takes in the rows that follow
+    pub(crate) fn extend(&mut self, next: &Self) {
+        self.payload.extend_from_slice(&next.payload);
+        self.count += next.count;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.count as usize >= SEGMENT_ROWS_MAX || self.payload.len() >= BLOCK_BYTES_MAX
+    }
+
+    /// The place after its last row
+    pub(crate) fn end(&self) -> u64 {
+        self.first.get() + u64::from(self.count)
+    }
+
+    pub(crate) fn rows(&self) -> Result<Vec<Row>, BlockError> {
+        Row::decode_all(&self.payload, self.count as usize).map_err(BlockError::Row)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let raw_length = u32::try_from(self.payload.len()).unwrap_or(u32::MAX);
+        let compressed = (self.payload.len() >= COMPRESS_BYTES_MIN)
+            .then(|| zstd::bulk::compress(&self.payload, ZSTD_LEVEL).ok())
+            .flatten()
+            .filter(|compressed| compressed.len() < self.payload.len());
+        let (codec, payload) = match &compressed {
+            Some(compressed) => (CODEC_ZSTD, compressed),
+            None => (CODEC_RAW, &self.payload),
+        };
+        let mut value = Vec::with_capacity(HEADER_BYTES + payload.len());
+        value.extend([VERSION, codec, 0, 0, 0, 0]);
+        value.extend(self.first.get().to_be_bytes());
+        value.extend(self.count.to_be_bytes());
+        value.extend(raw_length.to_be_bytes());
+        value.extend_from_slice(payload);
+        let sum = checksum(&value);
+        for (place, byte) in value.iter_mut().skip(2).zip(sum.to_be_bytes()) {
+            *place = byte;
+        }
+        value
+    }
+
+    /// Reads the value that stands at a place
+    pub(crate) fn decode(at: u64, value: &[u8]) -> Result<Self, BlockError> {
+        let version = *value.first().ok_or(BlockError::Shape)?;
+        if version > VERSION {
+            return Err(BlockError::Version(version));
+        }
+        let stored: [u8; 4] = bytes(value, 2)?;
+        if u32::from_be_bytes(stored) != checksum(value) {
+            return Err(BlockError::Checksum);
+        }
+        let first = u64::from_be_bytes(bytes(value, 6)?);
+        let count = u32::from_be_bytes(bytes(value, 14)?);
+        let raw_length = u32::from_be_bytes(bytes(value, 18)?);
+        let payload = value.get(HEADER_BYTES..).ok_or(BlockError::Shape)?;
+        let first = Position::new(first).filter(|_| first == at && count > 0);
+        let first = first.ok_or(BlockError::Shape)?;
+        if raw_length > RAW_BYTES_MAX {
+            return Err(BlockError::Shape);
+        }
+        let payload = match value.get(1) {
+            Some(&CODEC_RAW) => payload.to_vec(),
+            Some(&CODEC_ZSTD) => zstd::bulk::decompress(payload, raw_length as usize)
+                .map_err(BlockError::Compression)?,
+            _ => return Err(BlockError::Shape),
+        };
+        if payload.len() != raw_length as usize {
+            return Err(BlockError::Shape);
+        }
+        Ok(Self { first, count, payload })
+    }
+}
+
+fn bytes<const N: usize>(value: &[u8], at: usize) -> Result<[u8; N], BlockError> {
+    value.get(at..at + N).and_then(|bytes| bytes.try_into().ok()).ok_or(BlockError::Shape)
+}
+
+fn checksum(value: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(value.get(..2).unwrap_or_default());
+    hasher.update(value.get(6..).unwrap_or_default());
+    hasher.finalize()
+}

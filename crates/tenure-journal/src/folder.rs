@@ -1,0 +1,231 @@
+//! Whose is this folder?
+//!
+//! A data folder says which format it has and which ledger it is of, is held by one process at a time,
+//! and keeps a witness of the last acknowledged position beside the store: a store that has lost its
+//! tail looks sound in itself.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The format of the data folders that this program writes
+pub const FORMAT: u32 = 1;
+
+const IDENTITY_FILE: &str = "tenure.json";
+const LOCK_FILE: &str = "lock";
+const WITNESS_FILE: &str = "acknowledged";
+/// Where sled keeps its files, within a data folder
+pub(crate) const STORE_FOLDER: &str = "journal";
+
+/// Why a data folder cannot be used
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// It cannot be read or written
+    #[error("the data folder `{}` cannot be used: {what}", path.display())]
+    Io {
+        /// What was being done
+        what: &'static str,
+        /// The folder
+        path: PathBuf,
+        /// Why
+        #[source]
+        source: io::Error,
+    },
+    /// Another process holds it
+    #[error(
+        "the data folder `{}` is held by another process: ask that one (`--server`), or stop it first",
+        .0.display()
+    )]
+    Held(PathBuf),
+    /// It was written by a newer program
+    #[error(
+        "the data folder `{}` has format {found}, this program knows {FORMAT}: use a newer program",
+        path.display()
+    )]
+    NewerFormat {
+        /// The folder
+        path: PathBuf,
+        /// Its format
+        found: u32,
+    },
+    /// It is of another ledger
+    #[error(
+        "the data folder `{}` is of the ledger `{found}`, not of `{wanted}`: name that ledger, or \
+         another folder",
+        path.display()
+    )]
+    OtherLedger {
+        /// The folder
+        path: PathBuf,
+        /// Its ledger
+        found: String,
+        /// The ledger asked for
+        wanted: String,
+    },
+    /// It holds something else
+    #[error(
+        "the folder `{}` is not empty and no data folder of a ledger (it has no `{IDENTITY_FILE}`): \
+         name an empty folder",
+        .0.display()
+    )]
+    NotOurs(PathBuf),
+    /// What says whose it is cannot be read
+    #[error("`{}` is damaged: it does not say which ledger the folder is of", .0.display())]
+    Identity(PathBuf),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Identity {
+    format: u32,
+    ledger: String,
+}
+
+/// A data folder that this process holds
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    ledger: String,
+    /// Held for as long as it is open
+    _lock: File,
+}
+
+fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FolderError + 'a {
+    move |source| FolderError::Io { what, path: path.to_owned(), source }
+}
+
+impl Folder {
+    /// Takes hold of a folder; one that does not exist or is empty becomes that ledger's
+    ///
+    /// `None` as the ledger takes whichever it is of.
+    pub(crate) fn open(path: &Path, ledger: Option<&str>) -> Result<Self, FolderError> {
+        fs::create_dir_all(path).map_err(io_error("it cannot be made", path))?;
+        let identity_path = path.join(IDENTITY_FILE);
+        let identity = match fs::read(&identity_path) {
+            Ok(bytes) => Some(
+                serde_json::from_slice::<Identity>(&bytes)
+                    .map_err(|_| FolderError::Identity(identity_path.clone()))?,
+            ),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(io_error("it cannot be read", path)(error)),
+        };
+        if let Some(found) = identity.as_ref().filter(|identity| identity.format > FORMAT) {
+            return Err(FolderError::NewerFormat { path: path.to_owned(), found: found.format });
+        }
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join(LOCK_FILE))
+            .map_err(io_error("its lock cannot be opened", path))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => FolderError::Held(path.to_owned()),
+            TryLockError::Error(error) => io_error("it cannot be locked", path)(error),
+        })?;
+        let ledger = match identity {
+            Some(found) => match ledger {
+                Some(wanted) if wanted != found.ledger => {
+                    return Err(FolderError::OtherLedger {
+                        path: path.to_owned(),
+                        found: found.ledger,
+                        wanted: wanted.to_owned(),
+                    });
+                }
+                _ => found.ledger,
+            },
+            None => {
+                let others = fs::read_dir(path).map_err(io_error("it cannot be read", path))?;
+                let ours = |name: &std::ffi::OsStr| name == LOCK_FILE || name == "lost+found";
+                if others.flatten().any(|file| !ours(&file.file_name())) {
+                    return Err(FolderError::NotOurs(path.to_owned()));
+                }
+                let ledger = ledger.unwrap_or("default").to_owned();
+                write_identity(path, &ledger).map_err(io_error("it cannot be written", path))?;
+                ledger
+            }
+        };
+        Ok(Self { path: path.to_owned(), ledger, _lock: lock })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn ledger(&self) -> &str {
+        &self.ledger
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path.join(STORE_FOLDER)
+    }
+
+    /// Bytes that may still be written to the disk it is on
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(&self.path)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+/// Written beside and renamed, so that it is there whole or not at all
+fn write_identity(path: &Path, ledger: &str) -> io::Result<()> {
+    let identity = Identity { format: FORMAT, ledger: ledger.to_owned() };
+    let text = serde_json::to_vec(&identity)?;
+    let beside = path.join("tenure.json.new");
+    let mut file = File::create(&beside)?;
+    file.write_all(&text)?;
+    file.sync_all()?;
+    fs::rename(&beside, path.join(IDENTITY_FILE))?;
+    File::open(path)?.sync_all()
+}
+
+/// The last position whose flush returned, kept in a file of its own
+///
+/// Two slots are written in turn, each with a checksum, so one is always whole. It is not flushed to the
+/// disk: after a loss of power it may lag behind the store, never lead it.
+#[derive(Debug)]
+pub(crate) struct Witness {
+    file: File,
+    next_slot: u64,
+}
+
+const SLOT_BYTES: usize = 12;
+
+impl Witness {
+    /// Opens it and gives the position that it has seen, 0 if none
+    pub(crate) fn open(folder: &Folder) -> Result<(Self, u64), FolderError> {
+        let path = folder.path.join(WITNESS_FILE);
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(io_error("its witness cannot be opened", &path))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(io_error("its witness cannot be read", &path))?;
+        let seen: Vec<Option<u64>> = bytes.chunks(SLOT_BYTES).take(2).map(slot).collect();
+        let newest = seen.iter().flatten().max().copied().unwrap_or(0);
+        // The slot of the newest stays; the other one is written next.
+        let next_slot = u64::from(seen.first().copied().flatten() == Some(newest));
+        Ok((Self { file, next_slot }, newest))
+    }
+
+    pub(crate) fn note(&mut self, position: u64) -> io::Result<()> {
+        let number = position.to_be_bytes();
+        let mut slot = Vec::with_capacity(SLOT_BYTES);
+        slot.extend(number);
+        slot.extend(crc32fast::hash(&number).to_be_bytes());
+        self.file.seek(SeekFrom::Start(self.next_slot * SLOT_BYTES as u64))?;
+        self.file.write_all(&slot)?;
+        self.next_slot = 1 - self.next_slot;
+        Ok(())
+    }
+}
+
+fn slot(bytes: &[u8]) -> Option<u64> {
+    let (number, sum) = bytes.split_at_checked(8)?;
+    let sum = u32::from_be_bytes(sum.try_into().ok()?);
+    (crc32fast::hash(number) == sum).then_some(())?;
+    Some(u64::from_be_bytes(number.try_into().ok()?))
+}

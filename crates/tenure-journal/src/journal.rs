@@ -1,0 +1,334 @@
+//! Where do rows go, and when are they safe?
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tenure_core::instant::RecordedAt;
+use tenure_core::outcome::Position;
+
+use crate::block::{Block, BlockError};
+use crate::folder::{Folder, FolderError, Witness};
+use crate::row::{Row, RowError};
+use crate::store::{BLOCK, Reader, Store, block_key, newest};
+
+/// The key of the newest position
+const CURSOR: &[u8] = b"cursor";
+/// Free space below which nothing is written: sled needs room to finish what it began
+const FREE_BYTES_MIN: u64 = 16 * 1_024 * 1_024;
+/// Blocks at the tail before they are gathered into segments
+const TAIL_BLOCKS_MAX: usize = 256;
+
+/// Why the journal did not do what it was asked
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The folder cannot be used; nothing was changed
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// sled cannot read or write
+    #[error("the store `{}` failed", path.display())]
+    Store {
+        /// Its folder
+        path: PathBuf,
+        /// Why
+        #[source]
+        source: sled::Error,
+    },
+    /// A file beside sled's cannot be read or written
+    #[error("the file `{}` failed", path.display())]
+    Io {
+        /// The file or folder
+        path: PathBuf,
+        /// Why
+        #[source]
+        source: io::Error,
+    },
+    /// What is read is not what was written
+    #[error("the journal is damaged at position {position}, in `{}`: {problem}", path.display())]
+    Damaged {
+        /// The first position that cannot be trusted
+        position: u64,
+        /// The file
+        path: PathBuf,
+        /// What is wrong
+        problem: String,
+    },
+    /// The disk is nearly full; nothing was written
+    #[error("the disk of `{}` has {free_bytes} bytes left, {FREE_BYTES_MIN} are kept free: make room", path.display())]
+    DiskFull {
+        /// The data folder
+        path: PathBuf,
+        /// Bytes left
+        free_bytes: u64,
+    },
+    /// An earlier write failed, so what is on the disk is not known
+    #[error("an earlier write failed: start again, which reads what is there")]
+    Failed,
+    /// A row cannot be encoded; nothing was written
+    #[error("a row cannot be encoded")]
+    Row(#[source] RowError),
+}
+
+/// The journal of one ledger, in a data folder that this process holds
+///
+/// # Guarantees
+/// When [`Journal::commit`] returns `Ok`, the rows are on the disk. When it returns an error, they are
+/// there whole or not at all, and [`Journal::open`] tells which. Positions are dense.
+// INVARIANT (cursor): the last block of `store` ends where the cursor says, and not before the witness.
+#[derive(Debug)]
+pub struct Journal {
+    store: Arc<Store>,
+    /// sled's own file, for what its flush leaves undone
+    db_file: File,
+    witness: Witness,
+    /// The first positions of the blocks that are not yet gathered
+    tail: Vec<u64>,
+    newest_recorded_at: Option<RecordedAt>,
+    failed: bool,
+    /// Last, so that the lock is given back when sled is closed
+    folder: Folder,
+}
+
+impl Journal {
+    /// Opens the journal of a data folder; one that does not exist or is empty becomes that ledger's
+    ///
+    /// # Errors
+    /// A folder that is held, read-only, of another ledger or a newer format; a store that is damaged or
+    /// has lost what was acknowledged. Nothing is changed then.
+    pub fn open(path: &Path, ledger: Option<&str>) -> Result<Self, Error> {
+        let folder = Folder::open(path, ledger)?;
+        let store = folder.store();
+        let new = !store.join("db").exists();
+        let (witness, acknowledged) = Witness::open(&folder)?;
+        if new && acknowledged > 0 {
+            return Err(Error::Damaged {
+                position: 1,
+                path: store.clone(),
+                problem: format!("it is gone, and {acknowledged} positions were acknowledged"),
+            });
+        }
+        if new {
+            let free_bytes = folder.free_bytes().map_err(|e| io_failure(path, e))?;
+            if free_bytes < FREE_BYTES_MIN {
+                return Err(Error::DiskFull { path: path.to_owned(), free_bytes });
+            }
+        }
+        let db = sled::Config::new()
+            .path(&store)
+            .cache_capacity(64 * 1_024 * 1_024)
+            // A node of sixteen segments must stay below a fourth of this: what is larger goes to files of
+            // its own, which sled does not flush.
+            .segment_size(4 * 1_024 * 1_024)
+            .flush_every_ms(None)
+            .open()
+            .map_err(|source| Error::Store { path: store.clone(), source })?;
+        let db_path = store.join("db");
+        let db_file = File::open(&db_path).map_err(|e| io_failure(&db_path, e))?;
+        let mut journal = Self {
+            store: Arc::new(Store::new(db, store)),
+            db_file,
+            witness,
+            tail: Vec::new(),
+            newest_recorded_at: None,
+            failed: false,
+            folder,
+        };
+        journal.read_directory(acknowledged)?;
+        Ok(journal)
+    }
+
+    /// Reads where each block is, and compares with the cursor and the witness
+    fn read_directory(&mut self, acknowledged: u64) -> Result<(), Error> {
+        let store = Arc::clone(&self.store);
+        let mut next = 1;
+        for item in store.db.scan_prefix([BLOCK]) {
+            let (key, value) = item.map_err(|source| store.failure(source))?;
+            let first = key.get(1..).and_then(|bytes| bytes.try_into().ok());
+            let block = match first.map(u64::from_be_bytes) {
+                Some(first) if first == next => Block::decode(first, &value),
+                _ => Err(BlockError::Shape),
+            };
+            let block = block.map_err(|problem| store.damaged(next, &problem))?;
+            if block.is_full() {
+                self.tail.clear();
+            } else {
+                self.tail.push(block.first.get());
+            }
+            store.blocks_mut().insert(block.first.get(), block.count);
+            next = block.end();
+        }
+        let cursor = match store.db.get(CURSOR).map_err(|source| store.failure(source))? {
+            None => 0,
+            Some(bytes) => bytes
+                .as_ref()
+                .try_into()
+                .map(u64::from_be_bytes)
+                .map_err(|_| store.damaged(next, &BlockError::Shape))?,
+        };
+        let newest = next - 1;
+        if cursor != newest || newest < acknowledged {
+            let promised = cursor.max(acknowledged);
+            return Err(Error::Damaged {
+                position: next,
+                path: store.file(),
+                problem: format!("it ends at position {newest}, and {promised} was acknowledged"),
+            });
+        }
+        if let Some(position) = Position::new(newest) {
+            self.newest_recorded_at = Some(self.reader().row(position)?.recorded_at);
+        }
+        Ok(())
+    }
+
+    /// What reads it while it is written
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.store))
+    }
+
+    /// The ledger that it is of
+    pub fn ledger(&self) -> &str {
+        self.folder.ledger()
+    }
+
+    /// The data folder
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The newest position, if there is one
+    pub fn newest(&self) -> Option<Position> {
+        newest(&self.store.blocks())
+    }
+
+    /// When the newest row was recorded, if there is one
+    pub fn newest_recorded_at(&self) -> Option<RecordedAt> {
+        self.newest_recorded_at
+    }
+
+    /// Whether there is room for more
+    ///
+    /// # Errors
+    /// The disk is nearly full, or an earlier write failed.
+    pub fn writable(&self) -> Result<(), Error> {
+        if self.failed {
+            return Err(Error::Failed);
+        }
+        let path = self.folder.path();
+        let free_bytes = self.folder.free_bytes().map_err(|e| io_failure(path, e))?;
+        if free_bytes < FREE_BYTES_MIN {
+            return Err(Error::DiskFull { path: path.to_owned(), free_bytes });
+        }
+        Ok(())
+    }
+
+    /// Writes rows at the end and flushes them to the disk
+    ///
+    /// # Guarantees
+    /// On `Ok` they are on the disk. On [`Error::DiskFull`] and [`Error::Row`] nothing was written. On any
+    /// other error it is not known whether they are, and nothing more is written until the journal is
+    /// opened again.
+    /// # Cost
+    /// One flush, however many rows; once in [`TAIL_BLOCKS_MAX`] calls the tail is gathered into segments.
+    pub fn commit(&mut self, rows: &[Row]) -> Result<(), Error> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.writable()?;
+        let mut next = self.newest().map_or(Position::FIRST, Position::next);
+        let mut blocks = vec![Block::new(next)];
+        for row in rows {
+            if blocks.last().is_none_or(Block::is_full) {
+                blocks.push(Block::new(next));
+            }
+            if let Some(block) = blocks.last_mut() {
+                block.push(row).map_err(Error::Row)?;
+            }
+            next = next.next();
+        }
+        let mut batch = sled::Batch::default();
+        for block in &blocks {
+            batch.insert(&block_key(block.first.get()), block.encode());
+        }
+        self.write(batch, next.get() - 1)?;
+        for block in &blocks {
+            self.tail.push(block.first.get());
+            self.store.blocks_mut().insert(block.first.get(), block.count);
+        }
+        self.newest_recorded_at = rows.last().map(|row| row.recorded_at);
+        if self.tail.len() >= TAIL_BLOCKS_MAX {
+            self.gather()?;
+        }
+        Ok(())
+    }
+
+    /// Applies a batch with the cursor in it, and waits until it is on the disk
+    fn write(&mut self, mut batch: sled::Batch, newest: u64) -> Result<(), Error> {
+        batch.insert(CURSOR, &newest.to_be_bytes());
+        // Until all of it has returned, what is on the disk is not known.
+        self.failed = true;
+        let failure = |source| self.store.failure(source);
+        self.store.db.apply_batch(batch).map_err(failure)?;
+        self.store.db.flush().map_err(failure)?;
+        // sled's flush writes the pages back (`sync_file_range` on Linux) and leaves the drive's cache and
+        // the file's length to this.
+        self.db_file.sync_data().map_err(|e| io_failure(&self.store.file(), e))?;
+        self.sync_blobs().map_err(|e| io_failure(&self.store.path().join("blobs"), e))?;
+        self.witness.note(newest).map_err(|e| io_failure(self.folder.path(), e))?;
+        self.failed = false;
+        Ok(())
+    }
+
+    /// Flushes what sled keeps in files of their own, if there is any
+    fn sync_blobs(&self) -> io::Result<()> {
+        let folder = self.store.path().join("blobs");
+        let mut any = false;
+        for file in std::fs::read_dir(&folder)? {
+            match File::open(file?.path()) {
+                Ok(file) => file.sync_all()?,
+                // sled removes what it has replaced.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            any = true;
+        }
+        if any { File::open(&folder)?.sync_all() } else { Ok(()) }
+    }
+
+    /// Gathers the small blocks at the tail into segments, in one atomic batch
+    fn gather(&mut self) -> Result<(), Error> {
+        let store = Arc::clone(&self.store);
+        let mut segments: Vec<Block> = Vec::new();
+        let mut batch = sled::Batch::default();
+        for first in &self.tail {
+            let block = store.block(*first)?;
+            batch.remove(&block_key(*first));
+            match segments.last_mut().filter(|segment| !segment.is_full()) {
+                Some(segment) => segment.extend(&block),
+                None => segments.push(block),
+            }
+        }
+        // What is removed and stands again at the same key: the later of the two is what the batch does.
+        for segment in &segments {
+            batch.insert(&block_key(segment.first.get()), segment.encode());
+        }
+        // By INVARIANT (blocks): who reads meanwhile waits.
+        let mut blocks = store.blocks_mut();
+        self.write(batch, newest(&blocks).map_or(0, Position::get))?;
+        for first in self.tail.drain(..) {
+            blocks.remove(&first);
+        }
+        for segment in &segments {
+            blocks.insert(segment.first.get(), segment.count);
+        }
+        // The last one may still grow.
+        self.tail.extend(segments.last().filter(|last| !last.is_full()).map(|b| b.first.get()));
+        store.forget_cache();
+        Ok(())
+    }
+}
+
+fn io_failure(path: &Path, source: io::Error) -> Error {
+    Error::Io { path: path.to_owned(), source }
+}

@@ -1,0 +1,168 @@
+//! What is read from the journal?
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tenure_core::outcome::Position;
+
+use crate::block::{Block, BlockError};
+use crate::journal::Error;
+use crate::row::Row;
+
+/// Prefix of the keys of blocks; the first position follows, big-endian
+pub(crate) const BLOCK: u8 = b'b';
+/// Decoded blocks that are kept
+const CACHE_BLOCKS_MAX: usize = 32;
+
+/// The blocks in sled
+// INVARIANT (blocks): `blocks` has the first position and row count of every stored block; each begins
+// where the one before it ends. Whoever replaces blocks holds its lock for writing meanwhile.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) db: sled::Db,
+    path: PathBuf,
+    blocks: RwLock<Blocks>,
+    cache: Mutex<VecDeque<(u64, Arc<Vec<Row>>)>>,
+}
+
+/// First positions, with their row counts
+pub(crate) type Blocks = BTreeMap<u64, u32>;
+
+/// The place after the last row of these blocks
+pub(crate) fn newest(blocks: &Blocks) -> Option<Position> {
+    let (first, count) = blocks.last_key_value()?;
+    Position::new(first + u64::from(*count) - 1)
+}
+
+impl Store {
+    pub(crate) fn new(db: sled::Db, path: PathBuf) -> Self {
+        Self { db, path, blocks: RwLock::default(), cache: Mutex::default() }
+    }
+
+    pub(crate) fn blocks(&self) -> RwLockReadGuard<'_, Blocks> {
+        self.blocks.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn blocks_mut(&self) -> RwLockWriteGuard<'_, Blocks> {
+        self.blocks.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// sled's file of pages
+    pub(crate) fn file(&self) -> PathBuf {
+        self.path.join("db")
+    }
+
+    pub(crate) fn forget_cache(&self) {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(crate) fn failure(&self, source: sled::Error) -> Error {
+        Error::Store { path: self.path.clone(), source }
+    }
+
+    pub(crate) fn damaged(&self, position: u64, problem: &BlockError) -> Error {
+        let problem = std::iter::successors(Some(problem as &dyn std::error::Error), |e| e.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ");
+        Error::Damaged { position, path: self.file(), problem }
+    }
+
+    pub(crate) fn block(&self, first: u64) -> Result<Block, Error> {
+        let value = self
+            .db
+            .get(block_key(first))
+            .map_err(|problem| Error::Damaged {
+                position: first,
+                path: self.file(),
+                problem: problem.to_string(),
+            })?
+            .ok_or_else(|| self.damaged(first, &BlockError::Shape))?;
+        Block::decode(first, &value).map_err(|problem| self.damaged(first, &problem))
+    }
+
+    fn row(&self, position: Position) -> Result<Row, Error> {
+        let missing = || self.damaged(position.get(), &BlockError::Shape);
+        let blocks = self.blocks();
+        let (first, _) = blocks.range(..=position.get()).next_back().ok_or_else(missing)?;
+        let rows = self.rows(*first)?;
+        let place = usize::try_from(position.get() - first).ok();
+        place.and_then(|place| rows.get(place).cloned()).ok_or_else(missing)
+    }
+
+    fn rows(&self, first: u64) -> Result<Arc<Vec<Row>>, Error> {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, rows)) = cache.iter().find(|(kept, _)| *kept == first) {
+            return Ok(Arc::clone(rows));
+        }
+        let rows = self.block(first)?.rows();
+        let rows = Arc::new(rows.map_err(|problem| self.damaged(first, &problem))?);
+        if cache.len() >= CACHE_BLOCKS_MAX {
+            cache.pop_front();
+        }
+        cache.push_back((first, Arc::clone(&rows)));
+        Ok(rows)
+    }
+}
+
+pub(crate) fn block_key(first: u64) -> [u8; 9] {
+    let mut key = [BLOCK; 9];
+    for (place, byte) in key.iter_mut().skip(1).zip(first.to_be_bytes()) {
+        *place = byte;
+    }
+    key
+}
+
+/// Reads the journal while it is written
+#[derive(Clone, Debug)]
+pub struct Reader {
+    store: Arc<Store>,
+}
+
+impl Reader {
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self { store }
+    }
+
+    /// The newest position that is on the disk, if there is one
+    pub fn newest(&self) -> Option<Position> {
+        newest(&self.store.blocks())
+    }
+
+    /// The row at a position
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] too if the position is not there: ask [`Reader::newest`] first.
+    /// # Cost
+    /// Decodes the block that it is in, unless it was read lately.
+    pub fn row(&self, position: Position) -> Result<Row, Error> {
+        self.store.row(position)
+    }
+
+    /// The rows from a position on, in order
+    ///
+    /// Nothing follows the first error.
+    pub fn rows_from(
+        &self,
+        from: Position,
+    ) -> impl Iterator<Item = Result<(Position, Row), Error>> + '_ {
+        let newest = self.newest();
+        let mut next = Some(from);
+        std::iter::from_fn(move || {
+            let position = next.filter(|position| Some(*position) <= newest)?;
+            let row = self.row(position);
+            next = row.is_ok().then(|| position.next());
+            Some(row.map(|row| (position, row)))
+        })
+    }
+
+    /// Bytes that sled's files take
+    pub fn size_on_disk_bytes(&self) -> u64 {
+        self.store.db.size_on_disk().unwrap_or(0)
+    }
+}

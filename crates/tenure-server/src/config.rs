@@ -1,0 +1,194 @@
+//! How is a server told what to do?
+//!
+//! By flags over the environment (`TENURE_*`) over one TOML file. The first two are the command line's;
+//! the file is read here, and unknown keys in it are refused. [`Settings`] is what comes of all three.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tenure_core::principal::DEFAULT_ORIGIN;
+
+use crate::engine::Genesis;
+
+/// The settings of a server, each as far as one source says it
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Partial {
+    /// Name of the ledger, `[a-z0-9-]{1,32}`
+    pub ledger: Option<String>,
+    /// Data folder
+    pub data: Option<PathBuf>,
+    /// Address to listen at
+    pub listen: Option<SocketAddr>,
+    /// The log: `embedded`
+    pub log: Option<String>,
+    /// `built-in`: publish the built-in catalogues where they are missing; `manual`: leave it to people
+    pub catalog: Option<String>,
+    /// Origin of a user name alone
+    pub default_origin: Option<String>,
+    /// Most requests that are served at once
+    pub requests_max: Option<usize>,
+    /// Longest time that a request may take, in milliseconds
+    pub request_timeout_ms: Option<u64>,
+}
+
+/// Why settings cannot be used
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read
+    #[error("the configuration file `{}` cannot be read", path.display())]
+    Read {
+        /// The file
+        path: PathBuf,
+        /// Why
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no TOML with these keys
+    #[error("the configuration file `{}` is wrong: {problem}", path.display())]
+    Parse {
+        /// The file
+        path: PathBuf,
+        /// What is wrong, and where
+        problem: String,
+    },
+    /// A value that cannot be used
+    #[error("the setting `{key}` is wrong: {problem}")]
+    Value {
+        /// Its key
+        key: &'static str,
+        /// What is wrong, and what would be right
+        problem: String,
+    },
+}
+
+/// The settings of a server
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Name of the ledger; `None` takes the one that the data folder is of, else `default`
+    pub ledger: Option<String>,
+    /// Data folder
+    pub data: PathBuf,
+    /// Address to listen at
+    pub listen: SocketAddr,
+    /// Whether the built-in catalogues are published
+    pub genesis: Genesis,
+    /// Origin of a user name alone
+    pub default_origin: String,
+    /// Most requests that are served at once
+    pub requests_max: usize,
+    /// Longest time that a request may take
+    pub request_timeout: Duration,
+}
+
+impl Partial {
+    /// Reads a TOML file
+    ///
+    /// # Errors
+    /// A file that cannot be read, or an unknown key or a wrong value in it, with its place.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            problem: error.to_string().trim().to_owned(),
+        })
+    }
+
+    /// These settings, and where they say nothing those
+    #[must_use]
+    pub fn over(self, other: Self) -> Self {
+        Self {
+            ledger: self.ledger.or(other.ledger),
+            data: self.data.or(other.data),
+            listen: self.listen.or(other.listen),
+            log: self.log.or(other.log),
+            catalog: self.catalog.or(other.catalog),
+            default_origin: self.default_origin.or(other.default_origin),
+            requests_max: self.requests_max.or(other.requests_max),
+            request_timeout_ms: self.request_timeout_ms.or(other.request_timeout_ms),
+        }
+    }
+
+    /// The settings, with defaults where nothing says them
+    ///
+    /// # Errors
+    /// A value that cannot be used.
+    pub fn settle(self) -> Result<Settings, ConfigError> {
+        let value = |key, problem: &str| ConfigError::Value { key, problem: problem.to_owned() };
+        if let Some(ledger) = &self.ledger {
+            let lawful = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            if ledger.is_empty() || ledger.len() > 32 || !ledger.bytes().all(lawful) {
+                return Err(value("ledger", "a name is 1 to 32 of `a-z`, `0-9` and `-`"));
+            }
+        }
+        match self.log.as_deref() {
+            None | Some("embedded") => {}
+            Some(_) => return Err(value("log", "it is `embedded`: this version has no other log")),
+        }
+        let genesis = match self.catalog.as_deref() {
+            None | Some("built-in") => Genesis::BuiltIn,
+            Some("manual") => Genesis::Manual,
+            Some(_) => return Err(value("catalog", "it is `built-in` or `manual`")),
+        };
+        let default_origin = self.default_origin.unwrap_or_else(|| DEFAULT_ORIGIN.to_owned());
+        if default_origin.is_empty() || default_origin.contains(['/', ':']) {
+            return Err(value("default-origin", "an origin is not empty and has no `/` or `:`"));
+        }
+        let requests_max = self.requests_max.unwrap_or(256);
+        if !(1..=65_536).contains(&requests_max) {
+            return Err(value("requests-max", "it is 1 to 65,536"));
+        }
+        let timeout_ms = self.request_timeout_ms.unwrap_or(30_000);
+        if !(100..=3_600_000).contains(&timeout_ms) {
+            return Err(value("request-timeout-ms", "it is 100 to 3,600,000 (an hour)"));
+        }
+        Ok(Settings {
+            ledger: self.ledger,
+            data: self.data.unwrap_or_else(|| PathBuf::from("tenure-data")),
+            listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7480))),
+            genesis,
+            default_origin,
+            requests_max,
+            request_timeout: Duration::from_millis(timeout_ms),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Partial, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn what_is_said_first_is_taken_and_the_rest_has_defaults() {
+        let flags = Partial { ledger: Some("acme".into()), ..Partial::default() };
+        let file = parsed("ledger = \"other\"\nlisten = \"0.0.0.0:80\"").unwrap();
+        let settings = flags.over(file).settle().unwrap();
+        assert_eq!(settings.ledger.as_deref(), Some("acme"));
+        assert_eq!(settings.listen.port(), 80);
+        assert_eq!(settings.default_origin, "sap.default");
+    }
+
+    #[test]
+    fn an_unknown_key_and_a_wrong_value_are_refused() {
+        assert!(parsed("lisen = \"0.0.0.0:80\"").unwrap_err().to_string().contains("lisen"));
+        for text in [
+            "ledger = \"Acme\"",
+            "log = \"nats://x\"",
+            "catalog = \"none\"",
+            "requests-max = 0",
+            "request-timeout-ms = 1",
+            "default-origin = \"a/b\"",
+        ] {
+            let error = parsed(text).unwrap().settle().unwrap_err().to_string();
+            assert!(error.starts_with("the setting `"), "{error}");
+        }
+    }
+}

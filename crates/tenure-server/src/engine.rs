@@ -1,0 +1,367 @@
+//! How does an entry become a fact that can be asked about?
+//!
+//! One thread takes messages from the log, lets the fold decide, writes the rows to the journal, and
+//! then shows them: nothing is seen or acknowledged before it is on the disk. Questions pin the position
+//! that is shown, so the fold may run ahead of the disk unseen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{RwLock, RwLockReadGuard};
+use tenure_core::known::KnownAt;
+use tenure_core::ledger::Ledger;
+use tenure_core::outcome::{Position, Recorded};
+use tenure_journal::{Journal, Payload, Reader, Row};
+use tenure_log::embedded::{self, Appender, Queue};
+use tenure_log::{Append, AppendError, Log, Message, Receipt};
+use tenure_wire::catalogs;
+use tenure_wire::codec::Encoded;
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+
+/// Entries that are taken from the log at once
+const BATCH_ENTRIES_MAX: usize = 8_192;
+
+/// Why an engine did not start
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The journal cannot be opened or read
+    #[error("the journal cannot be read")]
+    Journal(#[source] tenure_journal::Error),
+    /// A row that was decided otherwise before
+    #[error(
+        "the entry at position {position} was {before}, and is {now} by the rules of this program: the \
+         journal is damaged, or was written by a program with other rules"
+    )]
+    OtherOutcome {
+        /// Its position
+        position: Position,
+        /// What the journal says
+        before: String,
+        /// What the fold says
+        now: String,
+    },
+    /// A row that says what no row says
+    #[error("the entry at position {position} cannot be read")]
+    Row {
+        /// Its position
+        position: Position,
+        /// Why
+        #[source]
+        source: tenure_journal::RowError,
+    },
+    /// A built-in catalogue is wrong
+    #[error("a built-in catalogue is wrong")]
+    Catalog(#[source] catalogs::CatalogFileError),
+}
+
+/// Whether the built-in catalogues are appended where they are missing
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Genesis {
+    /// They are
+    #[default]
+    BuiltIn,
+    /// They are left to people
+    Manual,
+}
+
+/// What all parts of a running ledger share
+#[derive(Debug)]
+struct Shared {
+    name: String,
+    ledger: RwLock<Ledger>,
+    reader: Reader,
+    /// The newest position that may be seen
+    shown: watch::Sender<u64>,
+    /// Set when a write has failed: what is on the disk is not known
+    failed: AtomicBool,
+    metrics: Arc<Metrics>,
+}
+
+/// A running ledger; cheap to clone
+#[derive(Clone, Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    appender: Appender,
+}
+
+/// The thread that writes; joining it closes the journal
+#[derive(Debug)]
+pub struct Writer {
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Writer {
+    /// Waits until all that was appended is written and the journal is closed
+    ///
+    /// It ends when no [`Engine`] of its ledger is left.
+    pub fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that writes the journal ended in a panic");
+        }
+    }
+}
+
+/// What an engine is when it is shown what the journal holds
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Entries folded
+    pub done: u64,
+    /// Entries in the journal
+    pub of: u64,
+}
+
+impl Engine {
+    /// Folds the journal again, appends the built-in catalogues where they are missing, and starts
+    ///
+    /// Every outcome is decided again and compared with what the journal says.
+    ///
+    /// # Errors
+    /// A journal that cannot be read, or says otherwise than the fold.
+    /// # Cost
+    /// O(entries).
+    pub fn start(
+        mut journal: Journal,
+        genesis: Genesis,
+        metrics: Arc<Metrics>,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<(Self, Writer), StartError> {
+        let reader = journal.reader();
+        let mut ledger = replay(&reader, &mut progress)?;
+        if genesis == Genesis::BuiltIn {
+            publish_missing(&mut journal, &mut ledger)?;
+        }
+        let newest = ledger.newest_position().map_or(0, Position::get);
+        metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
+        let shared = Arc::new(Shared {
+            name: journal.ledger().to_owned(),
+            ledger: RwLock::new(ledger),
+            reader,
+            shown: watch::Sender::new(newest),
+            failed: AtomicBool::new(false),
+            metrics,
+        });
+        let (appender, queue) = embedded::open();
+        let for_thread = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || write_all(&for_thread, journal, queue));
+        Ok((Self { shared, appender }, Writer { thread }))
+    }
+
+    /// The ledger's name
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The newest position that may be seen, 0 if there is none
+    pub fn shown(&self) -> KnownAt {
+        KnownAt(*self.shared.shown.borrow())
+    }
+
+    /// Told whenever a newer position may be seen
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.shared.shown.subscribe()
+    }
+
+    /// Waits until a position may be seen; whether it came in time
+    pub async fn reach(&self, position: u64, patience: Duration) -> bool {
+        let mut shown = self.watch();
+        let reached = shown.wait_for(|shown| *shown >= position);
+        matches!(tokio::time::timeout(patience, reached).await, Ok(Ok(_)))
+    }
+
+    /// Why nothing can be appended, if so
+    pub fn failure(&self) -> Option<&'static str> {
+        self.shared.failed.load(Ordering::Acquire).then_some(
+            "an earlier write failed, so what is on the disk is not known: start the server again, \
+             which reads what is there",
+        )
+    }
+
+    /// Appends entries and waits until they are on the disk and may be seen
+    ///
+    /// # Errors
+    /// As [`Append::append`].
+    pub async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
+        if let Some(why) = self.failure() {
+            return Err(AppendError::NotDone(why.into()));
+        }
+        let began = Instant::now();
+        let receipts = self.appender.append(entries).await;
+        self.shared.metrics.append_seconds.observe(began.elapsed().as_secs_f64());
+        receipts
+    }
+
+    /// Appends entries from a thread that may block
+    ///
+    /// # Errors
+    /// As [`Append::append`].
+    pub fn append_blocking(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
+        futures::executor::block_on(self.append(entries))
+    }
+
+    /// The fold, which may be ahead of what may be seen
+    pub(crate) fn ledger(&self) -> RwLockReadGuard<'_, Ledger> {
+        self.shared.ledger.read()
+    }
+
+    /// What the journal holds
+    pub fn reader(&self) -> &Reader {
+        &self.shared.reader
+    }
+
+    /// Counters of what happens
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
+    }
+}
+
+/// Folds all that a journal holds, and compares every outcome
+///
+/// # Errors
+/// The first place that cannot be read, or that the fold decides otherwise.
+pub fn replay(
+    reader: &Reader,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Ledger, StartError> {
+    let of = reader.newest().map_or(0, Position::get);
+    let mut ledger = Ledger::new();
+    for row in reader.rows_from(Position::FIRST) {
+        let (position, row) = row.map_err(StartError::Journal)?;
+        let recorded = row.recorded().map_err(|source| StartError::Row { position, source })?;
+        let now = ledger.apply(&recorded);
+        // The sentence of a refusal may be put better one day; what it decides may not.
+        if !same_decision(&now, &row.outcome) {
+            let (before, now) = (described(&row.outcome), described(&now));
+            return Err(StartError::OtherOutcome { position, before, now });
+        }
+        if position.get() % 4_096 == 0 || position.get() == of {
+            progress(Progress { done: position.get(), of });
+        }
+    }
+    Ok(ledger)
+}
+
+fn same_decision(
+    one: &tenure_core::outcome::Outcome,
+    other: &tenure_core::outcome::Outcome,
+) -> bool {
+    use tenure_core::outcome::Outcome;
+    match (one, other) {
+        (Outcome::Applied, Outcome::Applied) => true,
+        (Outcome::Refused(one), Outcome::Refused(other)) => {
+            one.code == other.code && one.change == other.change
+        }
+        (Outcome::Duplicate(one), Outcome::Duplicate(other)) => one.position == other.position,
+        _ => false,
+    }
+}
+
+fn described(outcome: &tenure_core::outcome::Outcome) -> String {
+    use tenure_core::outcome::Outcome;
+    match outcome {
+        Outcome::Applied => "applied".to_owned(),
+        Outcome::Refused(refusal) => format!("refused as {}", refusal.code.as_str()),
+        Outcome::Duplicate(original) => format!("a duplicate of {}", original.position),
+    }
+}
+
+fn publish_missing(journal: &mut Journal, ledger: &mut Ledger) -> Result<(), StartError> {
+    let built_in = catalogs::genesis(journal.ledger()).map_err(StartError::Catalog)?;
+    let missing: Vec<Encoded> = built_in
+        .into_iter()
+        .filter(|entry| ledger.owner(entry.entry().id()).is_none())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    tracing::info!(catalogs = missing.len(), "appending the built-in catalogues");
+    let message = Message { stamped_at: embedded::now(), entries: missing, waiter: None };
+    let (rows, _) = decide(ledger, vec![message]);
+    journal.commit(&rows).map_err(StartError::Journal)
+}
+
+type Answers = Vec<(tenure_log::Waiter, Vec<Receipt>)>;
+
+/// Lets the fold decide, in the order of the log
+fn decide(ledger: &mut Ledger, messages: Vec<Message>) -> (Vec<Row>, Answers) {
+    let mut rows = Vec::new();
+    let mut answers = Answers::new();
+    for message in messages {
+        // Clocks step back; what the log recorded does not.
+        let recorded_at = ledger
+            .newest_recorded_at()
+            .map_or(message.stamped_at, |newest| newest.max(message.stamped_at));
+        let mut receipts = Vec::with_capacity(message.entries.len());
+        for entry in message.entries {
+            let position = ledger.next_position();
+            let payload = Payload::Entry(entry.bytes().to_vec());
+            let submission = entry.into_submission();
+            let outcome = ledger.apply(&Recorded { recorded_at, submission });
+            rows.push(Row { recorded_at, outcome: outcome.clone(), payload });
+            receipts.push(Receipt { position, recorded_at, outcome });
+        }
+        if let Some(waiter) = message.waiter {
+            answers.push((waiter, receipts));
+        }
+    }
+    (rows, answers)
+}
+
+/// Sets the failure when the thread ends otherwise than by the end of the log
+struct FailureGuard<'a> {
+    failed: &'a AtomicBool,
+    armed: bool,
+}
+
+impl Drop for FailureGuard<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.failed.store(true, Ordering::Release);
+        }
+    }
+}
+
+fn write_all(shared: &Shared, mut journal: Journal, mut queue: Queue) {
+    let mut guard = FailureGuard { failed: &shared.failed, armed: true };
+    while let Some(messages) = queue.next(BATCH_ENTRIES_MAX) {
+        if let Err(error) = journal.writable() {
+            tracing::error!(%error, "nothing can be appended");
+            for waiter in messages.into_iter().filter_map(|message| message.waiter) {
+                let _gone = waiter.send(Err(AppendError::NotDone(error.to_string())));
+            }
+            continue;
+        }
+        let (rows, answers) = decide(&mut shared.ledger.write(), messages);
+        let began = Instant::now();
+        if let Err(error) = journal.commit(&rows) {
+            // The fold is ahead of the disk now, and what is on the disk is not known: only a new start
+            // tells. What may be seen stays where it was.
+            tracing::error!(error = chain(&error), "a write failed: start the server again");
+            for (waiter, _) in answers {
+                let _gone = waiter.send(Err(AppendError::Indeterminate));
+            }
+            return;
+        }
+        shared.metrics.flush_seconds.observe(began.elapsed().as_secs_f64());
+        shared.metrics.count(&rows);
+        let newest = journal.newest().map_or(0, Position::get);
+        shared.metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
+        shared.shown.send_replace(newest);
+        for (waiter, receipts) in answers {
+            // Who no longer waits has no answer to get.
+            let _gone = waiter.send(Ok(receipts));
+        }
+    }
+    guard.armed = false;
+}
+
+/// An error with all its causes, in one line
+pub fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,412 @@
+//! How is the ledger asked over HTTP?
+//!
+//! Paths and what they take; what a question means is not decided here. Every error is a problem
+//! document (RFC 9457).
+
+mod changes;
+mod openapi;
+mod serve;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde_json::Value;
+use tenure_log::AppendError;
+use tenure_wire::api::{Appended, CheckOrProblem, Checks, EntryResult, Problem};
+use tenure_wire::codec::{self, Encoded, Format};
+use tenure_wire::question::{self, Question};
+use tokio::sync::{OnceCell, Semaphore, watch};
+use uuid::Uuid;
+
+use crate::ask::{self, Context, revision};
+use crate::engine::Engine;
+use crate::metrics::Metrics;
+use crate::problem::{Code, of_parameters, problem};
+
+pub use openapi::document;
+pub use serve::{ServeError, Server};
+
+/// Most bytes of a body
+const BODY_BYTES_MAX: usize = 1_024 * 1_024;
+/// Most entries in one body
+const ENTRIES_MAX: usize = 1_000;
+/// Most checks in one body
+const CHECKS_MAX: usize = 1_000;
+/// How long a reader waits for the position that it asks for
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What every request is served from
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// There once the journal has been folded
+    pub(crate) engine: OnceCell<Engine>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) default_origin: String,
+    pub(crate) places: Semaphore,
+    pub(crate) request_timeout: Duration,
+    /// Set when the server shuts down, so that streams end
+    pub(crate) closing: watch::Sender<bool>,
+}
+
+type App = State<Arc<Shared>>;
+
+/// A problem as a response
+struct Failure(Problem);
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        let json = HeaderValue::from_static("application/problem+json");
+        (status, [(header::CONTENT_TYPE, json)], body).into_response()
+    }
+}
+
+fn json(answer: &impl Serialize) -> Result<Response, Failure> {
+    let body = serde_json::to_vec(answer)
+        .map_err(|error| problem(Code::Internal, format!("the answer cannot be written: {error}")))?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], body).into_response())
+}
+
+/// All paths
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    let questions = ["who", "what", "timeline", "where", "diff", "assignments", "levels"];
+    let questions = questions.into_iter().chain(["role-collections", "catalog"]);
+    let mut router = Router::new();
+    for name in questions {
+        let path = format!("/v1/{name}");
+        let ask = move |app: App, query: RawQuery| ask_query(app, name, query);
+        router = router.route(&path, get(ask));
+    }
+    router
+        .route("/v1/check", get(check_one).post(check_many))
+        .route("/v1/entries", post(append).get(history))
+        .route("/v1/entries/{entry}", get(entry))
+        .route("/v1/changes", get(changes::changes))
+        .route("/openapi.json", get(openapi))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(other_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), limits))
+        .layer(tower_http::compression::CompressionLayer::new())
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
+        .with_state(shared)
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
+    tracing::error!("a request ended in a panic");
+    Failure(problem(Code::Internal, "a rule that should always hold did not: please report it"))
+        .into_response()
+}
+
+/// Serves so many at once, each for so long; streams and what operators ask are not counted
+async fn limits(State(shared): App, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let free = matches!(path, "/v1/changes" | "/healthz" | "/readyz" | "/metrics");
+    if free {
+        return next.run(request).await;
+    }
+    let served = async {
+        let Ok(_place) = shared.places.acquire().await else {
+            return Failure(problem(Code::NotReady, "the server is shutting down")).into_response();
+        };
+        shared.metrics.requests_in_flight.inc();
+        let response = next.run(request).await;
+        shared.metrics.requests_in_flight.dec();
+        response
+    };
+    let seconds = shared.request_timeout.as_secs_f64();
+    tokio::time::timeout(shared.request_timeout, served).await.unwrap_or_else(|_| {
+        let (code, why) = match shared.places.available_permits() {
+            0 => (Code::Overloaded, "more requests came at once than are served"),
+            _ => (Code::Timeout, "the request was not answered"),
+        };
+        let detail = format!("{why} within {seconds} s: ask again later");
+        Failure(problem(code, detail)).into_response()
+    })
+}
+
+impl Shared {
+    fn engine(&self) -> Result<&Engine, Problem> {
+        self.engine.get().ok_or_else(|| {
+            problem(Code::NotReady, "the ledger is being read from the disk: ask again in a moment")
+        })
+    }
+}
+
+/// Waits until what is asked for is known here, or says how far behind this replica is
+async fn reach(engine: &Engine, question: &Question) -> Result<(), Problem> {
+    let position = ask::min_position(engine, question)?;
+    if position <= engine.shown().0 || engine.reach(position, PATIENCE).await {
+        return Ok(());
+    }
+    let newest = engine.shown().0;
+    Err(problem(
+        Code::Behind,
+        format!(
+            "position {position} is not known here: the newest is {newest}, {} behind",
+            position - newest.min(position)
+        ),
+    ))
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    question: Result<Question, Problem>,
+) -> Result<ask::Answer, Problem> {
+    let question = question?;
+    let engine = shared.engine()?.clone();
+    reach(&engine, &question).await?;
+    let name = question.name();
+    let began = Instant::now();
+    let shared_there = Arc::clone(shared);
+    // Questions compute; the threads that serve sockets do not.
+    let asked = tokio::task::spawn_blocking(move || {
+        let context = Context::of(&engine, &shared_there.default_origin);
+        ask::ask(&engine, &question, context)
+    });
+    let found = asked.await.unwrap_or_else(|_| {
+        Err(problem(Code::Internal, "a rule that should always hold did not: please report it"))
+    });
+    let status = found.as_ref().map_or_else(|problem| problem.status, |_| 200);
+    shared.metrics.asked(name, status, began.elapsed().as_secs_f64());
+    found
+}
+
+fn of_query(name: &str, query: Option<&str>) -> Result<Question, Problem> {
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let pairs = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
+    let parameters = question::parameters(pairs).map_err(|error| of_parameters(&error))?;
+    Question::take(name, parameters)
+        .ok_or_else(|| problem(Code::NotFound, format!("there is no question `{name}`")))?
+        .map_err(|error| of_parameters(&error))
+}
+
+async fn ask_query(
+    State(shared): App,
+    name: &'static str,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let answer = answer(&shared, of_query(name, query.as_deref())).await?;
+    json(&answer)
+}
+
+async fn check_one(app: App, query: RawQuery) -> Result<Response, Failure> {
+    ask_query(app, "check", query).await
+}
+
+async fn history(app: App, query: RawQuery) -> Result<Response, Failure> {
+    ask_query(app, "history", query).await
+}
+
+async fn entry(
+    State(shared): App,
+    Path(entry): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let question = of_query("entry", query.as_deref()).and_then(|question| match question {
+        Question::Entry(question::Entry { entry: None, min_position }) => {
+            Ok(Question::Entry(question::Entry { entry: Some(entry), min_position }))
+        }
+        _ => Err(problem(Code::UnknownParameter, "the entry is named by the path alone")),
+    });
+    json(&answer(&shared, question).await?)
+}
+
+/// Reads a body as a tree, in the format that its header names
+fn body_tree(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Value, Problem> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => problem(
+            Code::TooLarge,
+            format!("a body has at most {BODY_BYTES_MAX} bytes: send less at once"),
+        ),
+        _ => problem(Code::BadRequest, format!("the body cannot be read: {rejection}")),
+    })?;
+    let format = match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) {
+        Some(kind) if kind.starts_with("application/msgpack")
+            || kind.starts_with("application/x-msgpack")
+            || kind.starts_with("application/vnd.msgpack") => Format::MessagePack,
+        _ => Format::Json,
+    };
+    codec::tree(format, &body).map_err(|error| problem(Code::BadRequest, error.to_string()))
+}
+
+/// The one list of a body that has nothing else
+fn only_list(tree: Value, name: &str, most: usize) -> Result<Vec<Value>, Problem> {
+    let bad = |detail: String| problem(Code::BadRequest, detail);
+    let Value::Object(mut map) = tree else {
+        return Err(bad(format!("the body is a map with the list `{name}`")));
+    };
+    let list = map.remove(name);
+    if let Some(other) = map.keys().next() {
+        return Err(bad(format!("`{other}` is no field beside `{name}`")));
+    }
+    match list {
+        Some(Value::Array(list)) if list.is_empty() => Err(bad(format!("`{name}` is empty"))),
+        Some(Value::Array(list)) if list.len() > most => {
+            let detail = format!("`{name}` has {}, at most {most} are taken at once", list.len());
+            Err(problem(Code::TooMany, detail))
+        }
+        Some(Value::Array(list)) => Ok(list),
+        _ => Err(bad(format!("`{name}` is not a list"))),
+    }
+}
+
+fn decode_entries(tree: Value, default_origin: &str) -> Result<Vec<Encoded>, Problem> {
+    let bad = |error: codec::Malformed| problem(Code::BadRequest, error.to_string());
+    let decode = |tree: &Value| codec::decode_draft(tree, default_origin, Uuid::now_v7);
+    if tree.get("entries").is_none() {
+        return Ok(vec![decode(&tree).map_err(bad)?]);
+    }
+    only_list(tree, "entries", ENTRIES_MAX)?
+        .iter()
+        .enumerate()
+        .map(|(n, tree)| decode(tree).map_err(|error| bad(error.within(&format!("entries[{n}]")))))
+        .collect()
+}
+
+async fn append(
+    State(shared): App,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    if query.is_some_and(|query| !query.is_empty()) {
+        return Err(problem(Code::UnknownParameter, "appending takes no parameters").into());
+    }
+    let tree = body_tree(&headers, body)?;
+    let engine = shared.engine()?;
+    let entries = decode_entries(tree, &shared.default_origin)?;
+    let ids: Vec<String> = entries.iter().map(|entry| entry.entry().id().to_string()).collect();
+    let receipts = engine.append(entries).await.map_err(|error| match error {
+        AppendError::NotDone(_) | AppendError::Indeterminate => {
+            problem(Code::LogUnavailable, error.to_string())
+        }
+    })?;
+    let newest = receipts.last().map_or(0, |receipt| receipt.position.get());
+    let results = ids.into_iter().zip(&receipts).map(|(id, receipt)| {
+        let recorded_at = receipt.recorded_at.to_string();
+        EntryResult::new(Some(id), receipt.position.get(), recorded_at, &receipt.outcome)
+    });
+    let revision = revision(engine.name(), tenure_core::known::KnownAt(newest));
+    json(&Appended { results: results.collect(), revision })
+}
+
+async fn check_many(
+    State(shared): App,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let checks = only_list(body_tree(&headers, body)?, "checks", CHECKS_MAX)?;
+    let engine = shared.engine()?.clone();
+    let mut questions = Vec::with_capacity(checks.len());
+    for check in &checks {
+        let question = check_of(check);
+        if let Ok(question) = &question {
+            reach(&engine, &Question::Check(question.clone())).await?;
+        }
+        questions.push(question);
+    }
+    let answered = tokio::task::spawn_blocking(move || {
+        // One moment for all of them.
+        let context = Context::of(&engine, &shared.default_origin);
+        let answer = |question: Result<question::Check, Problem>| {
+            match question.and_then(|question| ask::check(&engine, &question, context)) {
+                Ok(check) => CheckOrProblem::Check(Box::new(check)),
+                Err(problem) => CheckOrProblem::Problem(problem),
+            }
+        };
+        Checks { results: questions.into_iter().map(answer).collect() }
+    });
+    let answered = answered.await.map_err(|_| {
+        problem(Code::Internal, "a rule that should always hold did not: please report it")
+    })?;
+    json(&answered)
+}
+
+fn check_of(check: &Value) -> Result<question::Check, Problem> {
+    let map = check
+        .as_object()
+        .ok_or_else(|| problem(Code::BadRequest, "a check is a map of parameters"))?;
+    question::parameters_of_json(map)
+        .and_then(question::Check::take)
+        .map_err(|error| of_parameters(&error))
+}
+
+async fn openapi() -> Result<Response, Failure> {
+    json(&document())
+}
+
+/// What operators read in a few words
+#[derive(Serialize)]
+struct Status {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+}
+
+async fn healthz() -> Result<Response, Failure> {
+    json(&Status { status: "alive", ledger: None, position: None })
+}
+
+async fn readyz(State(shared): App) -> Result<Response, Failure> {
+    let engine = shared.engine()?;
+    if *shared.closing.borrow() {
+        return Err(problem(Code::NotReady, "the server is shutting down").into());
+    }
+    if let Some(why) = engine.failure() {
+        return Err(problem(Code::NotReady, why).into());
+    }
+    json(&Status {
+        status: "ready",
+        ledger: Some(engine.name().to_owned()),
+        position: Some(engine.shown().0),
+    })
+}
+
+async fn metrics(State(shared): App) -> Response {
+    let engine = shared.engine.get();
+    let ready = engine.is_some_and(|engine| engine.failure().is_none());
+    shared.metrics.ready.set(i64::from(ready));
+    if let Some(engine) = engine {
+        let bytes = i64::try_from(engine.reader().size_on_disk_bytes()).unwrap_or(i64::MAX);
+        shared.metrics.journal_bytes.set(bytes);
+    }
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], shared.metrics.text())
+        .into_response()
+}
+
+async fn nothing_here(request: Request) -> Failure {
+    let path: String = request.uri().path().chars().take(160).collect();
+    let detail = format!("there is nothing at `{path}`: `/openapi.json` says what there is");
+    Failure(problem(Code::NotFound, detail))
+}
+
+async fn other_method(request: Request) -> Failure {
+    let path: String = request.uri().path().chars().take(160).collect();
+    let detail = format!("`{path}` does not take {}", request.method());
+    Failure(problem(Code::MethodNotAllowed, detail))
+}

@@ -1,0 +1,127 @@
+//! What does the ledger count?
+//!
+//! Names follow Prometheus' conventions: base units last, `_total` for counters.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use tenure_journal::Row;
+
+/// The outcome of an entry
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+/// A question, and what came of it
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub struct QuestionLabel {
+    question: &'static str,
+    status: u16,
+}
+
+/// The question alone
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub struct QuestionName {
+    question: &'static str,
+}
+
+/// The counters
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    entries: Family<OutcomeLabel, Counter>,
+    questions: Family<QuestionLabel, Counter>,
+    question_seconds: Family<QuestionName, Histogram, fn() -> Histogram>,
+    pub(crate) append_seconds: Histogram,
+    pub(crate) flush_seconds: Histogram,
+    pub(crate) position: Gauge,
+    pub(crate) ready: Gauge,
+    pub(crate) journal_bytes: Gauge,
+    pub(crate) requests_in_flight: Gauge,
+}
+
+fn seconds() -> Histogram {
+    // 50 µs to 26 s
+    Histogram::new(exponential_buckets(0.000_05, 2.0, 20))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("tenure");
+        let metrics = Self {
+            entries: Family::default(),
+            questions: Family::default(),
+            question_seconds: Family::new_with_constructor(seconds),
+            append_seconds: seconds(),
+            flush_seconds: seconds(),
+            position: Gauge::default(),
+            ready: Gauge::default(),
+            journal_bytes: Gauge::default(),
+            requests_in_flight: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("entries", "Entries written, by outcome", metrics.entries.clone());
+        registry.register("questions", "Questions, by status", metrics.questions.clone());
+        registry.register_with_unit(
+            "question_duration",
+            "Time to answer a question",
+            Unit::Seconds,
+            metrics.question_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "append_duration",
+            "Time from an append to its answer",
+            Unit::Seconds,
+            metrics.append_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "flush_duration",
+            "Time to write a batch to the disk",
+            Unit::Seconds,
+            metrics.flush_seconds.clone(),
+        );
+        registry.register("position", "Newest position", metrics.position.clone());
+        registry.register("ready", "1 when caught up", metrics.ready.clone());
+        registry.register_with_unit(
+            "journal_size",
+            "Size of the journal on the disk",
+            Unit::Bytes,
+            metrics.journal_bytes.clone(),
+        );
+        registry.register(
+            "requests_in_flight",
+            "Requests being served",
+            metrics.requests_in_flight.clone(),
+        );
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    pub(crate) fn count(&self, rows: &[Row]) {
+        for row in rows {
+            let outcome = row.outcome.kind().as_str();
+            self.entries.get_or_create(&OutcomeLabel { outcome }).inc();
+        }
+    }
+
+    pub(crate) fn asked(&self, question: &'static str, status: u16, seconds: f64) {
+        self.questions.get_or_create(&QuestionLabel { question, status }).inc();
+        self.question_seconds.get_or_create(&QuestionName { question }).observe(seconds);
+    }
+
+    /// All counters as OpenMetrics text, which Prometheus reads
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a text does not fail.
+        if encode(&mut text, &self.registry).is_err() {
+            text.clear();
+        }
+        text
+    }
+}

@@ -1,0 +1,122 @@
+//! Which errors are there, and what status has each?
+//!
+//! The one place where a code meets its HTTP status. `docs/errors.md` has a paragraph for each.
+
+use tenure_core::answer::AskError;
+use tenure_wire::api::Problem;
+use tenure_wire::question::ParameterError;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident $code:literal $status:literal $title:literal,)*) => {
+        /// A stable code of an error
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// Every code
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its text
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)*
+                }
+            }
+
+            /// The HTTP status
+            pub fn status(self) -> u16 {
+                match self {
+                    $(Self::$name => $status,)*
+                }
+            }
+
+            fn title(self) -> &'static str {
+                match self {
+                    $(Self::$name => $title,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A request that cannot be read
+    BadRequest "bad_request" 400 "The request cannot be read",
+    /// A text that is no instant, or one outside 1970 to 9999
+    BadTime "bad_time" 400 "An instant cannot be read",
+    /// An interval without a moment in it
+    EmptyInterval "empty_interval" 400 "The interval is empty",
+    /// A parameter that the question does not have
+    UnknownParameter "unknown_parameter" 400 "The parameter is unknown",
+    /// A page token that is none, or of another question
+    BadPageToken "bad_page_token" 400 "The page token does not fit",
+    /// A level that does not exist then
+    UnknownLevel "unknown_level" 404 "The level is unknown",
+    /// An operation that no catalogue in force defines there
+    UnknownOperation "unknown_operation" 404 "The operation is unknown",
+    /// A role that nothing ever defined
+    UnknownRole "unknown_role" 404 "The role is unknown",
+    /// A role collection that nothing ever defined
+    UnknownRoleCollection "unknown_role_collection" 404 "The role collection is unknown",
+    /// A scope that nothing ever defined
+    UnknownScope "unknown_scope" 404 "The scope is unknown",
+    /// An entry that is not in the log
+    UnknownEntry "unknown_entry" 404 "The entry is unknown",
+    /// A path that leads nowhere
+    NotFound "not_found" 404 "There is nothing here",
+    /// A method that the path does not take
+    MethodNotAllowed "method_not_allowed" 405 "The method is not allowed",
+    /// A position that does not exist yet
+    NotYet "not_yet" 409 "The position does not exist yet",
+    /// This replica does not know the position yet
+    Behind "behind" 409 "This replica is behind",
+    /// A body over the limit
+    TooLarge "too_large" 413 "The body is too large",
+    /// More entries or checks than are taken at once
+    TooMany "too_many" 413 "Too many at once",
+    /// Something failed here
+    Internal "internal" 500 "Something failed here",
+    /// The ledger is starting, or has stopped
+    NotReady "not_ready" 503 "The ledger is not ready",
+    /// Nothing can be appended
+    LogUnavailable "log_unavailable" 503 "The log is unavailable",
+    /// More requests at once than are served
+    Overloaded "overloaded" 503 "Too many requests at once",
+    /// A request that took too long
+    Timeout "timeout" 503 "The request took too long",
+}
+
+/// The problem of a code, with a sentence
+pub fn problem(code: Code, detail: impl Into<String>) -> Problem {
+    Problem {
+        kind: format!("urn:tenure:error:{}", code.as_str()),
+        title: code.title().to_owned(),
+        status: code.status(),
+        code: code.as_str().to_owned(),
+        detail: detail.into(),
+    }
+}
+
+/// The problem of a question without an answer
+pub(crate) fn of_question(error: &AskError) -> Problem {
+    let code = match error {
+        AskError::UnknownLevel(_) => Code::UnknownLevel,
+        AskError::UnknownOperation(_) => Code::UnknownOperation,
+        AskError::UnknownRole(_) => Code::UnknownRole,
+        AskError::UnknownRoleCollection(_) => Code::UnknownRoleCollection,
+        AskError::UnknownScope(_) => Code::UnknownScope,
+        AskError::EmptyInterval => Code::EmptyInterval,
+    };
+    problem(code, error.to_string())
+}
+
+/// The problem of parameters that are not the question's
+pub(crate) fn of_parameters(error: &ParameterError) -> Problem {
+    let code = match error {
+        ParameterError::Unknown { .. } => Code::UnknownParameter,
+        ParameterError::Repeated(_) | ParameterError::Value(_) => Code::BadRequest,
+    };
+    problem(code, error.to_string())
+}

@@ -1,0 +1,471 @@
+//! What does every door answer with?
+//!
+//! The JSON of the answers, the same at each door, and how the core's answers become it.
+
+use serde::{Deserialize, Serialize};
+use tenure_core::answer;
+use tenure_core::outcome::{Original as CoreOriginal, Outcome, Refusal as CoreRefusal};
+use utoipa::ToSchema;
+
+use crate::convert::{environment_from_core, feature_set_from_core};
+use crate::v1;
+
+/// Why the fold refused an entry
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Refusal {
+    /// A stable code
+    pub code: String,
+    /// A sentence
+    pub message: String,
+    /// The change that decided, counted from 0; null for the entry as a whole
+    pub change: Option<usize>,
+}
+
+/// What became of the entry that owns the id of a duplicate
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Original {
+    /// Its position
+    pub position: u64,
+    /// `applied` or `refused`
+    pub outcome: String,
+    /// Why it was refused
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+}
+
+/// What became of an entry
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EntryResult {
+    /// Its id; null if it could not be decoded
+    pub id: Option<String>,
+    /// Its place in the log
+    pub position: u64,
+    /// When the log recorded it
+    pub recorded_at: String,
+    /// `applied`, `refused` or `duplicate`
+    pub outcome: String,
+    /// Why it was refused
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+    /// What a duplicate repeats
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<Original>,
+}
+
+/// An entry of the log with what became of it
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EntryRow {
+    /// What became of it
+    #[serde(flatten)]
+    pub result: EntryResult,
+    /// When it holds
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_at: Option<String>,
+    /// The position of the void that voids it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voided_by: Option<u64>,
+    /// The entry as recorded
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<v1::Entry>,
+    /// The bytes of one that could not be decoded, in base64
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
+}
+
+/// Answer to an append
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Appended {
+    /// One for each entry, in order
+    pub results: Vec<EntryResult>,
+    /// What to pass as `min_position` to read one's own writes
+    pub revision: String,
+}
+
+/// A page of the log
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Entries {
+    /// In log order
+    pub entries: Vec<EntryRow>,
+    /// What to pass as `after` for the next page; absent on the last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_after: Option<u64>,
+}
+
+/// The coordinates that an answer was computed at
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AsOf {
+    /// Valid time; absent over intervals
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The position that was known
+    pub known_at: u64,
+    /// When that position was recorded; null for position 0
+    pub recorded_at: Option<String>,
+    /// The version of the catalogue in force, null if there is none; absent over intervals
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "there_or_null"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub catalog: Option<Option<String>>,
+    /// What to pass as `min_position` to see at least this
+    pub revision: String,
+}
+
+fn there_or_null<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
+}
+
+/// A holding as evidence
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Holding {
+    /// The position of the entry that answers for the terms
+    pub entry: u64,
+    /// The id of that entry
+    pub id: String,
+    /// The principal asked about
+    pub principal: String,
+    /// The role collection that is held
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_collection: Option<String>,
+    /// The single role that is held, `application/name`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Where
+    pub level: String,
+    /// The first start
+    pub since: String,
+    /// The granted end as of the time asked about, or null
+    pub until: Option<String>,
+    /// The set through which it holds
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+}
+
+/// A stretch of time in which one could, with the holdings behind it
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Interval {
+    /// Its first moment
+    pub from: String,
+    /// The first moment after it; null only where no end was asked
+    pub until: Option<String>,
+    /// The holdings behind it
+    pub because: Vec<Holding>,
+}
+
+/// A subject of an answer
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Subject {
+    /// Who
+    pub principal: String,
+    /// The holdings that make it true, where `explain` was asked
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<Vec<Holding>>,
+    /// The levels, where a subtree was asked about
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub levels: Option<Vec<String>>,
+    /// The intervals, where a stretch of time was asked about
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<Vec<Interval>>,
+}
+
+/// Who could
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Who {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// All subjects, on whatever page
+    pub total: usize,
+    /// Users and clients, in byte order
+    pub subjects: Vec<Subject>,
+    /// Sets that could by their own holdings, on the first page
+    pub sets: Vec<Subject>,
+    /// What to pass as `page_token` for the next page; absent on the last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
+/// What a principal could do on a level
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct What {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// Names
+    pub role_collections: Vec<String>,
+    /// `application/name`
+    pub roles: Vec<String>,
+    /// Real names
+    pub scopes: Vec<String>,
+    /// Ids
+    pub operations: Vec<String>,
+}
+
+/// Whether a principal could
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Check {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// Whether
+    pub allowed: bool,
+    /// For yes: every holding of a satisfied leaf in a true branch
+    pub because: Vec<Holding>,
+    /// For no: the unsatisfied parts of the requirement
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<v1::Expr>,
+}
+
+/// When a principal could
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Timeline {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// Maximal, in order
+    pub intervals: Vec<Interval>,
+}
+
+/// Where a principal could
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Where {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// In byte order
+    pub levels: Vec<String>,
+    /// What to pass as `page_token` for the next page; absent on the last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
+/// Both coordinates of a difference
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DiffAsOf {
+    /// The first
+    pub from: AsOf,
+    /// The second
+    pub until: AsOf,
+}
+
+/// A holding under two sets of terms
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Changed {
+    /// At the first coordinate
+    pub before: Holding,
+    /// At the second
+    pub after: Holding,
+}
+
+/// What changed between two coordinates
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Diff {
+    /// The coordinates
+    pub as_of: DiffAsOf,
+    /// Counting at the second alone
+    pub gained: Vec<Holding>,
+    /// Counting at the first alone
+    pub lost: Vec<Holding>,
+    /// Counting at both, under other terms
+    pub changed: Vec<Changed>,
+}
+
+/// Counting holdings
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Assignments {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// In order of principal, level and what is held
+    pub assignments: Vec<Holding>,
+    /// What to pass as `page_token` for the next page; absent on the last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
+/// A level, with its explicit attributes
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LevelRow {
+    /// `kind:id`
+    pub level: String,
+    /// What it lies in
+    pub parent: Option<String>,
+    /// Display name
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Feature set
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feature_set: Option<v1::FeatureSet>,
+    /// Whether a directory manages authorizations
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorizations: Option<bool>,
+    /// Environment
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<v1::Environment>,
+    /// Region
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// The levels that exist
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Levels {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// In byte order
+    pub levels: Vec<LevelRow>,
+}
+
+/// A role collection
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RoleCollectionRow {
+    /// Its name
+    pub role_collection: String,
+    /// Whether the catalogue brings it
+    pub predefined: bool,
+    /// As defined, existing or not, `application/name`
+    pub roles: Vec<String>,
+}
+
+/// The role collections of a level
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RoleCollections {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// In byte order
+    pub role_collections: Vec<RoleCollectionRow>,
+}
+
+/// The catalogue in force
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CatalogAnswer {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// The whole document; null if there is none
+    pub catalog: Option<v1::Catalog>,
+}
+
+/// Answers to many checks, in order: each a check, or the problem that it has
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Checks {
+    /// In the order of the checks
+    pub results: Vec<CheckOrProblem>,
+}
+
+/// A check, or the problem that it has
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum CheckOrProblem {
+    /// A check
+    Check(Box<Check>),
+    /// A problem
+    Problem(Problem),
+}
+
+/// Why there is no answer (RFC 9457)
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Where the code is explained
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The code in words
+    pub title: String,
+    /// The HTTP status
+    pub status: u16,
+    /// A stable code
+    pub code: String,
+    /// A sentence that says what was wrong and what would be right
+    pub detail: String,
+}
+
+impl From<&CoreRefusal> for Refusal {
+    fn from(refusal: &CoreRefusal) -> Self {
+        Self {
+            code: refusal.code.as_str().to_owned(),
+            message: refusal.message.clone(),
+            change: refusal.change,
+        }
+    }
+}
+
+impl From<&CoreOriginal> for Original {
+    fn from(original: &CoreOriginal) -> Self {
+        let outcome = if original.refusal.is_some() { "refused" } else { "applied" };
+        Self {
+            position: original.position.get(),
+            outcome: outcome.to_owned(),
+            refusal: original.refusal.as_ref().map(Refusal::from),
+        }
+    }
+}
+
+impl EntryResult {
+    /// What became of the entry at a position
+    pub fn new(id: Option<String>, position: u64, recorded_at: String, outcome: &Outcome) -> Self {
+        let (refusal, original) = match outcome {
+            Outcome::Applied => (None, None),
+            Outcome::Refused(refusal) => (Some(refusal.into()), None),
+            Outcome::Duplicate(original) => (None, Some(original.into())),
+        };
+        let outcome = outcome.kind().as_str().to_owned();
+        Self { id, position, recorded_at, outcome, refusal, original }
+    }
+}
+
+impl From<&answer::Holding> for Holding {
+    fn from(holding: &answer::Holding) -> Self {
+        let (role_collection, role) = match &holding.granted {
+            answer::GrantedName::RoleCollection(name) => (Some(name.to_string()), None),
+            answer::GrantedName::Role(role) => (None, Some(role.to_string())),
+        };
+        Self {
+            entry: holding.entry.get(),
+            id: holding.id.to_string(),
+            principal: holding.principal.to_string(),
+            role_collection,
+            role,
+            level: holding.level.to_string(),
+            since: holding.since.to_string(),
+            until: holding.until.map(|until| until.to_string()),
+            via: holding.via.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// Holdings as they are answered
+pub fn holdings(holdings: &[answer::Holding]) -> Vec<Holding> {
+    holdings.iter().map(Holding::from).collect()
+}
+
+impl From<&answer::Interval> for Interval {
+    fn from(interval: &answer::Interval) -> Self {
+        Self {
+            from: interval.from.to_string(),
+            until: interval.until.map(|until| until.to_string()),
+            because: holdings(&interval.because),
+        }
+    }
+}
+
+impl From<&answer::LevelThen> for LevelRow {
+    fn from(row: &answer::LevelThen) -> Self {
+        let attributes = &row.attributes;
+        Self {
+            level: row.level.to_string(),
+            parent: row.parent.as_ref().map(ToString::to_string),
+            name: attributes.name.as_deref().map(str::to_owned),
+            feature_set: attributes.feature_set.map(feature_set_from_core),
+            authorizations: attributes.authorizations,
+            environment: attributes.environment.map(environment_from_core),
+            region: attributes.region.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+impl From<&answer::RoleCollectionThen> for RoleCollectionRow {
+    fn from(row: &answer::RoleCollectionThen) -> Self {
+        Self {
+            role_collection: row.role_collection.to_string(),
+            predefined: row.predefined,
+            roles: row.roles.clone(),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What do these bytes say, and which bytes are canonical?
+//!
+//! The canonical encoding of an entry is MessagePack with named fields in the schema's order, absent
+//! ones left out, of at most [`ENTRY_BYTES_MAX`] bytes. What is decoded is made canonical, so the log
+//! and the journal hold one form of each content, and a [`Fingerprint`] of it tells contents apart.
+
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tenure_core::change::Entry;
+use tenure_core::outcome::{Fingerprint, Submission};
+use uuid::Uuid;
+
+use crate::convert::Names;
+use crate::strict::{self, ShapeError};
+use crate::v1;
+
+/// Most bytes of an entry's canonical encoding
+pub const ENTRY_BYTES_MAX: usize = 262_144;
+
+/// A format that entries are written in
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// `application/json`
+    Json,
+    /// `application/msgpack`
+    MessagePack,
+}
+
+/// An entry and its canonical encoding
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    entry: Entry,
+    bytes: Vec<u8>,
+    fingerprint: Fingerprint,
+}
+
+/// Bytes that are no entry: the log keeps them as they are, with the outcome `refused: malformed`
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Malformed {
+    message: String,
+}
+
+impl Malformed {
+    fn new(message: impl ToString) -> Self {
+        Self { message: message.to_string() }
+    }
+
+    /// The same, at a place of a larger document
+    #[must_use]
+    pub fn within(self, place: &str) -> Self {
+        Self { message: format!("{place}: {}", self.message) }
+    }
+
+    /// What the fold is told
+    pub fn into_submission(self) -> Submission {
+        Submission::Malformed { message: self.message }
+    }
+}
+
+impl From<ShapeError> for Malformed {
+    fn from(error: ShapeError) -> Self {
+        Self::new(error)
+    }
+}
+
+impl Encoded {
+    /// Encodes an entry
+    ///
+    /// # Errors
+    /// A canonical encoding of more than [`ENTRY_BYTES_MAX`] bytes.
+    pub fn new(entry: Entry) -> Result<Self, Malformed> {
+        let written = v1::Entry::from_core(&entry);
+        let bytes = rmp_serde::to_vec_named(&written).map_err(Malformed::new)?;
+        if bytes.len() > ENTRY_BYTES_MAX {
+            return Err(Malformed::new(format!(
+                "an entry has at most {ENTRY_BYTES_MAX} bytes in its canonical encoding, this one \
+                 has {}: split it",
+                bytes.len()
+            )));
+        }
+        let fingerprint = fingerprint(&written).map_err(Malformed::new)?;
+        Ok(Self { entry, bytes, fingerprint })
+    }
+
+    /// Reads canonical bytes that were written here
+    ///
+    /// # Errors
+    /// Bytes that are not the encoding of an entry.
+    pub fn from_canonical(bytes: &[u8]) -> Result<Self, Malformed> {
+        let written: v1::Entry = rmp_serde::from_slice(bytes).map_err(Malformed::new)?;
+        let entry = written.to_core(Names::Full).map_err(Malformed::new)?;
+        let fingerprint = fingerprint(&written).map_err(Malformed::new)?;
+        Ok(Self { entry, bytes: bytes.to_vec(), fingerprint })
+    }
+
+    /// The entry
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Its canonical encoding
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The digest of its content
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// What the fold is told
+    pub fn into_submission(self) -> Submission {
+        Submission::Entry(self.entry, self.fingerprint)
+    }
+}
+
+/// The content of an entry: all but its id
+#[derive(Serialize)]
+struct Content<'a> {
+    actor: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective_at: Option<&'a String>,
+    changes: &'a [v1::Change],
+}
+
+fn fingerprint(entry: &v1::Entry) -> Result<Fingerprint, rmp_serde::encode::Error> {
+    let content = Content {
+        actor: &entry.actor,
+        reason: entry.reason.as_ref(),
+        effective_at: entry.effective_at.as_ref(),
+        changes: &entry.changes,
+    };
+    Ok(Fingerprint(Sha256::digest(rmp_serde::to_vec_named(&content)?).into()))
+}
+
+/// Reads one entry as the log holds it: full names only
+///
+/// # Errors
+/// [`Malformed`], with a sentence that names the field.
+pub fn decode_entry(format: Format, bytes: &[u8]) -> Result<Encoded, Malformed> {
+    let tree = tree(format, bytes)?;
+    let written: v1::Entry = typed(&tree)?;
+    Encoded::new(written.to_core(Names::Full).map_err(Malformed::new)?)
+}
+
+/// Reads a tree as an entry that came to a door: short names are resolved, an id is made where it is
+/// absent
+///
+/// # Errors
+/// [`Malformed`], with a sentence that names the field.
+pub fn decode_draft(
+    tree: &Value,
+    default_origin: &str,
+    id: impl FnOnce() -> Uuid,
+) -> Result<Encoded, Malformed> {
+    let written: v1::Draft = typed(tree)?;
+    let written = written.with_id(id);
+    let names = Names::Short { default_origin };
+    Encoded::new(written.to_core(names).map_err(Malformed::new)?)
+}
+
+/// Reads bytes as a tree, strictly: no key stands twice
+///
+/// # Errors
+/// Bytes that are not of the format.
+pub fn tree(format: Format, bytes: &[u8]) -> Result<Value, Malformed> {
+    Ok(match format {
+        Format::Json => strict::json(bytes)?,
+        Format::MessagePack => strict::message_pack(bytes)?,
+    })
+}
+
+fn typed<T: serde::de::DeserializeOwned>(tree: &Value) -> Result<T, Malformed> {
+    strict::entry_shape(tree)?;
+    serde_path_to_error::deserialize(tree).map_err(|error| {
+        let path = error.path().to_string();
+        let problem = error.into_inner();
+        Malformed::new(if path == "." { problem.to_string() } else { format!("{path}: {problem}") })
+    })
+}

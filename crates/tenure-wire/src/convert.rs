@@ -1,0 +1,705 @@
+//! How do written entries become the core's, and back?
+//!
+//! Reading checks all that an entry alone shows to be wrong, and makes names canonical. Writing gives
+//! the canonical form, so reading and writing again is how an entry is made canonical.
+
+use std::sync::Arc;
+
+use tenure_core::catalog::{
+    Catalog, CatalogDocument, OperationRow, RoleCollectionRow, RoleRow,
+};
+use tenure_core::change::{self, Change, Entry, EntryId, RoleAttributes};
+use tenure_core::grantable::{GrantableText, RoleText, part_name, plain_name};
+use tenure_core::instant::Instant;
+use tenure_core::level::{Attributes, Environment, FeatureSet, Level, LevelKind};
+use tenure_core::principal::Principal;
+use tenure_core::requirement::{Direction, HeldRow, LeafRow, Requirement};
+use uuid::Uuid;
+
+use crate::v1;
+
+/// What is wrong with an entry that has the right shape: where, and a sentence
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}{problem}", place(.path))]
+pub struct EntryProblem {
+    path: String,
+    problem: String,
+}
+
+fn place(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("{path}: ") }
+}
+
+impl EntryProblem {
+    pub(crate) fn new(path: &str, problem: impl ToString) -> Self {
+        Self { path: path.to_owned(), problem: problem.to_string() }
+    }
+
+    fn within(mut self, outer: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "" => outer.to_owned(),
+            inner => format!("{outer}.{inner}"),
+        };
+        self
+    }
+}
+
+/// How names are read
+#[derive(Clone, Copy, Debug)]
+pub enum Names<'a> {
+    /// Full names only, as the log holds them
+    Full,
+    /// A user name alone is of this origin, as the doors allow
+    Short {
+        /// The default origin
+        default_origin: &'a str,
+    },
+}
+
+impl Names<'_> {
+    fn principal(self, path: &str, text: &str) -> Result<Principal, EntryProblem> {
+        match self {
+            Self::Full => Principal::parse(text),
+            Self::Short { default_origin } => Principal::parse_short(text, default_origin),
+        }
+        .map_err(|error| EntryProblem::new(path, error))
+    }
+}
+
+/// Reads the text of a UUID: 32 hexadecimal digits with hyphens
+pub(crate) fn entry_id(path: &str, text: &str) -> Result<EntryId, EntryProblem> {
+    let shown: String = text.chars().take(64).collect();
+    (text.len() == 36)
+        .then(|| Uuid::try_parse(text).ok())
+        .flatten()
+        .map(EntryId)
+        .ok_or_else(|| EntryProblem::new(path, format!("`{shown}` is not a UUID like 01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a")))
+}
+
+fn instant(path: &str, text: &str) -> Result<Instant, EntryProblem> {
+    Instant::parse(text).map_err(|error| EntryProblem::new(path, error))
+}
+
+fn level(path: &str, text: &str) -> Result<Level, EntryProblem> {
+    Level::parse(text).map_err(|error| EntryProblem::new(path, error))
+}
+
+fn name(path: &str, text: &str) -> Result<Arc<str>, EntryProblem> {
+    plain_name("name", text).map_err(|error| EntryProblem::new(path, error))
+}
+
+fn part(path: &str, what: &'static str, text: &str) -> Result<Arc<str>, EntryProblem> {
+    part_name(what, text).map_err(|error| EntryProblem::new(path, error))
+}
+
+fn role(path: &str, text: &str) -> Result<RoleText, EntryProblem> {
+    RoleText::parse(text).map_err(|error| EntryProblem::new(path, error))
+}
+
+fn each<T>(
+    path: &str,
+    texts: &[String],
+    read: impl Fn(&str, &str) -> Result<T, EntryProblem>,
+) -> Result<Vec<T>, EntryProblem> {
+    texts.iter().enumerate().map(|(n, text)| read(&format!("{path}[{n}]"), text)).collect()
+}
+
+fn optional<T>(
+    path: &str,
+    text: Option<&String>,
+    read: impl Fn(&str, &str) -> Result<T, EntryProblem>,
+) -> Result<Option<T>, EntryProblem> {
+    text.map(|text| read(path, text)).transpose()
+}
+
+impl v1::Draft {
+    /// The entry, with this id where it has none
+    pub fn with_id(self, id: impl FnOnce() -> Uuid) -> v1::Entry {
+        v1::Entry {
+            id: self.id.unwrap_or_else(|| id().hyphenated().to_string()),
+            actor: self.actor,
+            reason: self.reason,
+            effective_at: self.effective_at,
+            changes: self.changes,
+        }
+    }
+}
+
+impl v1::Entry {
+    /// The entry in the core's types
+    ///
+    /// # Errors
+    /// Whatever the entry alone shows to be wrong, with the field.
+    pub fn to_core(&self, names: Names<'_>) -> Result<Entry, EntryProblem> {
+        let id = entry_id("id", &self.id)?;
+        let actor = names.principal("actor", &self.actor)?;
+        let effective_at = optional("effective_at", self.effective_at.as_ref(), instant)?;
+        let changes = self
+            .changes
+            .iter()
+            .enumerate()
+            .map(|(n, change)| {
+                change_to_core(change, names).map_err(|e| e.within(&format!("changes[{n}]")))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let reason = self.reason.as_deref().map(Arc::from);
+        Entry::new(id, actor, reason, effective_at, changes).map_err(|(change, error)| {
+            let path = change.map_or(String::new(), |n| format!("changes[{n}]"));
+            EntryProblem::new(&path, error)
+        })
+    }
+
+    /// The canonical form of an entry
+    pub fn from_core(entry: &Entry) -> Self {
+        Self {
+            id: entry.id().to_string(),
+            actor: entry.actor().to_string(),
+            reason: entry.reason().map(ToString::to_string),
+            effective_at: entry.effective_at().map(|t| t.to_string()),
+            changes: entry.changes().iter().map(change_from_core).collect(),
+        }
+    }
+}
+
+fn attributes(
+    name: Option<&String>,
+    feature_set: Option<v1::FeatureSet>,
+    authorizations: Option<bool>,
+    environment: Option<v1::Environment>,
+    region: Option<&String>,
+) -> Attributes {
+    Attributes {
+        name: name.map(|text| text.as_str().into()),
+        feature_set: feature_set.map(feature_set_to_core),
+        authorizations,
+        environment: environment.map(|environment| match environment {
+            v1::Environment::Multi => Environment::Multi,
+            v1::Environment::Neo => Environment::Neo,
+        }),
+        region: region.map(|text| text.as_str().into()),
+    }
+}
+
+fn feature_set_to_core(set: v1::FeatureSet) -> FeatureSet {
+    match set {
+        v1::FeatureSet::A => FeatureSet::A,
+        v1::FeatureSet::B => FeatureSet::B,
+    }
+}
+
+/// A feature set as it is written
+pub fn feature_set_from_core(set: FeatureSet) -> v1::FeatureSet {
+    match set {
+        FeatureSet::A => v1::FeatureSet::A,
+        FeatureSet::B => v1::FeatureSet::B,
+    }
+}
+
+/// An environment as it is written
+pub fn environment_from_core(environment: Environment) -> v1::Environment {
+    match environment {
+        Environment::Multi => v1::Environment::Multi,
+        Environment::Neo => v1::Environment::Neo,
+    }
+}
+
+fn grantable(
+    role_collection: Option<&String>,
+    single: Option<&String>,
+) -> Result<GrantableText, EntryProblem> {
+    match (role_collection, single) {
+        (Some(text), None) => name("role_collection", text).map(GrantableText::RoleCollection),
+        (None, Some(text)) => role("role", text).map(GrantableText::Role),
+        _ => Err(EntryProblem::new("", "it names either a `role_collection` or a `role`")),
+    }
+}
+
+fn revoke_expects(expect: v1::RevokeExpects) -> change::RevokeExpects {
+    match expect {
+        v1::RevokeExpects::Held => change::RevokeExpects::Held,
+        v1::RevokeExpects::Any => change::RevokeExpects::Any,
+    }
+}
+
+fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, EntryProblem> {
+    Ok(match written {
+        v1::Change::CreateLevel {
+            level: at,
+            parent,
+            name,
+            feature_set,
+            authorizations,
+            environment,
+            region,
+        } => Change::CreateLevel {
+            level: level("level", at)?,
+            parent: optional("parent", parent.as_ref(), level)?,
+            attributes: attributes(
+                name.as_ref(),
+                *feature_set,
+                *authorizations,
+                *environment,
+                region.as_ref(),
+            ),
+        },
+        v1::Change::MoveLevel { level: at, parent } => {
+            Change::MoveLevel { level: level("level", at)?, parent: level("parent", parent)? }
+        }
+        v1::Change::SetLevel {
+            level: at,
+            name,
+            feature_set,
+            authorizations,
+            environment,
+            region,
+        } => Change::SetLevel {
+            level: level("level", at)?,
+            attributes: attributes(
+                name.as_ref(),
+                *feature_set,
+                *authorizations,
+                *environment,
+                region.as_ref(),
+            ),
+        },
+        v1::Change::DeleteLevel { level: at } => Change::DeleteLevel { level: level("level", at)? },
+        v1::Change::CreateRole { level: at, role, application, template, scopes, attributes } => {
+            Change::CreateRole {
+                level: level("level", at)?,
+                role: part("role", "role", role)?,
+                application: part("application", "application", application)?,
+                template: name("template", template)?,
+                scopes: scopes.as_ref().map(|scopes| each("scopes", scopes, name)).transpose()?,
+                attributes: attributes.as_ref().map(role_attributes).transpose()?,
+            }
+        }
+        v1::Change::DeleteRole { level: at, role: text } => {
+            Change::DeleteRole { level: level("level", at)?, role: role("role", text)? }
+        }
+        v1::Change::CreateRoleCollection { level: at, role_collection, roles, description } => {
+            Change::CreateRoleCollection {
+                level: level("level", at)?,
+                role_collection: name("role_collection", role_collection)?,
+                roles: each("roles", roles, role)?,
+                description: description.as_deref().map(Arc::from),
+            }
+        }
+        v1::Change::SetRoles { level: at, role_collection, roles } => Change::SetRoles {
+            level: level("level", at)?,
+            role_collection: name("role_collection", role_collection)?,
+            roles: each("roles", roles, role)?,
+        },
+        v1::Change::DeleteRoleCollection { level: at, role_collection } => {
+            Change::DeleteRoleCollection {
+                level: level("level", at)?,
+                role_collection: name("role_collection", role_collection)?,
+            }
+        }
+        v1::Change::Grant { level: at, role_collection, role, to, until, expect } => {
+            Change::Grant {
+                level: level("level", at)?,
+                grantable: grantable(role_collection.as_ref(), role.as_ref())?,
+                to: names.principal("to", to)?,
+                until: optional("until", until.as_ref(), instant)?,
+                expect: expect.map(|expect| match expect {
+                    v1::GrantExpects::Any => change::GrantExpects::Any,
+                    v1::GrantExpects::NotHeld => change::GrantExpects::NotHeld,
+                }),
+            }
+        }
+        v1::Change::Revoke { level: at, role_collection, role, from, expect } => Change::Revoke {
+            level: level("level", at)?,
+            grantable: grantable(role_collection.as_ref(), role.as_ref())?,
+            from: names.principal("from", from)?,
+            expect: expect.map(revoke_expects),
+        },
+        v1::Change::AddMember { set, member } => Change::AddMember {
+            set: names.principal("set", set)?,
+            member: names.principal("member", member)?,
+        },
+        v1::Change::RemoveMember { set, member, expect } => Change::RemoveMember {
+            set: names.principal("set", set)?,
+            member: names.principal("member", member)?,
+            expect: expect.map(revoke_expects),
+        },
+        v1::Change::RemovePrincipal { principal } => {
+            Change::RemovePrincipal { principal: names.principal("principal", principal)? }
+        }
+        v1::Change::PublishCatalog { catalog } => {
+            Change::PublishCatalog { catalog: Arc::new(catalog.to_core()?) }
+        }
+        v1::Change::Void { entry, note } => Change::Void {
+            entry: entry_id("entry", entry)?,
+            note: note.as_deref().map(Arc::from),
+        },
+    })
+}
+
+/// Kept as JSON text with the keys of its maps sorted
+fn role_attributes(
+    attributes: &std::collections::BTreeMap<String, serde_json::Value>,
+) -> Result<RoleAttributes, EntryProblem> {
+    let text = serde_json::to_string(attributes);
+    text.map(|text| RoleAttributes(text.into())).map_err(|e| EntryProblem::new("attributes", e))
+}
+
+type WrittenAttributes = (
+    Option<String>,
+    Option<v1::FeatureSet>,
+    Option<bool>,
+    Option<v1::Environment>,
+    Option<String>,
+);
+
+fn attributes_from_core(attributes: &Attributes) -> WrittenAttributes {
+    (
+        attributes.name.as_deref().map(str::to_owned),
+        attributes.feature_set.map(feature_set_from_core),
+        attributes.authorizations,
+        attributes.environment.map(environment_from_core),
+        attributes.region.as_deref().map(str::to_owned),
+    )
+}
+
+fn grantable_from_core(grantable: &GrantableText) -> (Option<String>, Option<String>) {
+    match grantable {
+        GrantableText::RoleCollection(name) => (Some(name.to_string()), None),
+        GrantableText::Role(role) => (None, Some(role.to_string())),
+    }
+}
+
+fn revoke_expects_from_core(expect: change::RevokeExpects) -> v1::RevokeExpects {
+    match expect {
+        change::RevokeExpects::Held => v1::RevokeExpects::Held,
+        change::RevokeExpects::Any => v1::RevokeExpects::Any,
+    }
+}
+
+fn change_from_core(change: &Change) -> v1::Change {
+    let texts = |roles: &[RoleText]| roles.iter().map(ToString::to_string).collect();
+    match change {
+        Change::CreateLevel { level, parent, attributes } => {
+            let (name, feature_set, authorizations, environment, region) =
+                attributes_from_core(attributes);
+            v1::Change::CreateLevel {
+                level: level.to_string(),
+                parent: parent.as_ref().map(ToString::to_string),
+                name,
+                feature_set,
+                authorizations,
+                environment,
+                region,
+            }
+        }
+        Change::MoveLevel { level, parent } => {
+            v1::Change::MoveLevel { level: level.to_string(), parent: parent.to_string() }
+        }
+        Change::SetLevel { level, attributes } => {
+            let (name, feature_set, authorizations, environment, region) =
+                attributes_from_core(attributes);
+            v1::Change::SetLevel {
+                level: level.to_string(),
+                name,
+                feature_set,
+                authorizations,
+                environment,
+                region,
+            }
+        }
+        Change::DeleteLevel { level } => v1::Change::DeleteLevel { level: level.to_string() },
+        Change::CreateRole { level, role, application, template, scopes, attributes } => {
+            v1::Change::CreateRole {
+                level: level.to_string(),
+                role: role.to_string(),
+                application: application.to_string(),
+                template: template.to_string(),
+                scopes: scopes
+                    .as_ref()
+                    .map(|scopes| scopes.iter().map(ToString::to_string).collect()),
+                // By construction it is the text of a map.
+                attributes: attributes.as_ref().and_then(|a| serde_json::from_str(&a.0).ok()),
+            }
+        }
+        Change::DeleteRole { level, role } => {
+            v1::Change::DeleteRole { level: level.to_string(), role: role.to_string() }
+        }
+        Change::CreateRoleCollection { level, role_collection, roles, description } => {
+            v1::Change::CreateRoleCollection {
+                level: level.to_string(),
+                role_collection: role_collection.to_string(),
+                roles: texts(roles),
+                description: description.as_deref().map(str::to_owned),
+            }
+        }
+        Change::SetRoles { level, role_collection, roles } => v1::Change::SetRoles {
+            level: level.to_string(),
+            role_collection: role_collection.to_string(),
+            roles: texts(roles),
+        },
+        Change::DeleteRoleCollection { level, role_collection } => {
+            v1::Change::DeleteRoleCollection {
+                level: level.to_string(),
+                role_collection: role_collection.to_string(),
+            }
+        }
+        Change::Grant { level, grantable, to, until, expect } => {
+            let (role_collection, role) = grantable_from_core(grantable);
+            v1::Change::Grant {
+                level: level.to_string(),
+                role_collection,
+                role,
+                to: to.to_string(),
+                until: until.map(|t| t.to_string()),
+                expect: expect.map(|expect| match expect {
+                    change::GrantExpects::Any => v1::GrantExpects::Any,
+                    change::GrantExpects::NotHeld => v1::GrantExpects::NotHeld,
+                }),
+            }
+        }
+        Change::Revoke { level, grantable, from, expect } => {
+            let (role_collection, role) = grantable_from_core(grantable);
+            v1::Change::Revoke {
+                level: level.to_string(),
+                role_collection,
+                role,
+                from: from.to_string(),
+                expect: expect.map(revoke_expects_from_core),
+            }
+        }
+        Change::AddMember { set, member } => {
+            v1::Change::AddMember { set: set.to_string(), member: member.to_string() }
+        }
+        Change::RemoveMember { set, member, expect } => v1::Change::RemoveMember {
+            set: set.to_string(),
+            member: member.to_string(),
+            expect: expect.map(revoke_expects_from_core),
+        },
+        Change::RemovePrincipal { principal } => {
+            v1::Change::RemovePrincipal { principal: principal.to_string() }
+        }
+        Change::PublishCatalog { catalog } => {
+            v1::Change::PublishCatalog { catalog: v1::Catalog::from_core(catalog) }
+        }
+        Change::Void { entry, note } => v1::Change::Void {
+            entry: entry.to_string(),
+            note: note.as_deref().map(str::to_owned),
+        },
+    }
+}
+
+fn kinds(path: &str, texts: &[String]) -> Result<Vec<LevelKind>, EntryProblem> {
+    each(path, texts, |path, text| {
+        LevelKind::parse(text).ok_or_else(|| {
+            EntryProblem::new(
+                path,
+                format!(
+                    "`{}` is no kind of level: global-account, directory, subaccount, cf-org, \
+                     cf-space, service-instance, application",
+                    text.chars().take(64).collect::<String>()
+                ),
+            )
+        })
+    })
+}
+
+fn texts(texts: &[String]) -> Vec<Arc<str>> {
+    texts.iter().map(|text| text.as_str().into()).collect()
+}
+
+impl v1::Catalog {
+    /// The catalogue in the core's types
+    ///
+    /// # Errors
+    /// What makes it no valid catalogue document.
+    pub fn to_core(&self) -> Result<Catalog, EntryProblem> {
+        let within = |list: &str, n: usize| {
+            let outer = format!("catalog.{list}[{n}]");
+            move |error: EntryProblem| error.within(&outer)
+        };
+        let sets = |sets: &Option<Vec<v1::FeatureSet>>| {
+            sets.as_ref().map(|sets| sets.iter().map(|set| feature_set_to_core(*set)).collect())
+        };
+        let roles = self.roles.iter().enumerate().map(|(n, row)| {
+            Ok(RoleRow {
+                role: row.role.as_str().into(),
+                application: row.application.as_str().into(),
+                template: row.template.as_deref().map(Arc::from),
+                at: kinds("at", &row.at).map_err(within("roles", n))?,
+                feature_sets: sets(&row.feature_sets),
+                scopes: row.scopes.as_deref().map(texts),
+                grantable: row.grantable,
+            })
+        });
+        let role_collections = self.role_collections.iter().enumerate().map(|(n, row)| {
+            Ok(RoleCollectionRow {
+                role_collection: row.role_collection.as_str().into(),
+                at: kinds("at", &row.at).map_err(within("role_collections", n))?,
+                feature_sets: sets(&row.feature_sets),
+                roles: texts(&row.roles),
+            })
+        });
+        let operations = self.operations.iter().enumerate().map(|(n, row)| {
+            Ok(OperationRow {
+                operation: row.operation.as_str().into(),
+                title: row.title.as_deref().map(Arc::from),
+                at: kinds("at", &row.at).map_err(within("operations", n))?,
+                feature_sets: sets(&row.feature_sets),
+                requires: requirement("requires", &row.requires).map_err(within("operations", n))?,
+            })
+        });
+        let document = CatalogDocument {
+            version: self.version.as_str().into(),
+            custom_role_collections: self
+                .custom_role_collections
+                .as_ref()
+                .map(|texts| kinds("catalog.custom_role_collections", texts))
+                .transpose()?,
+            scope_aliases: self.scope_aliases.as_ref().map(|aliases| {
+                aliases.iter().map(|(a, b)| (a.as_str().into(), b.as_str().into())).collect()
+            }),
+            roles: roles.collect::<Result<_, EntryProblem>>()?,
+            role_collections: role_collections.collect::<Result<_, EntryProblem>>()?,
+            operations: operations.collect::<Result<_, EntryProblem>>()?,
+        };
+        Catalog::new(document).map_err(|error| EntryProblem::new("", error))
+    }
+
+    /// The document of a catalogue
+    pub fn from_core(catalog: &Catalog) -> Self {
+        let document = catalog.document();
+        let kinds = |kinds: &[LevelKind]| kinds.iter().map(ToString::to_string).collect();
+        let sets = |sets: &Option<Vec<FeatureSet>>| {
+            sets.as_ref().map(|sets| sets.iter().map(|set| feature_set_from_core(*set)).collect())
+        };
+        let owned = |texts: &[Arc<str>]| texts.iter().map(ToString::to_string).collect();
+        Self {
+            version: document.version.to_string(),
+            custom_role_collections: document.custom_role_collections.as_deref().map(kinds),
+            scope_aliases: document.scope_aliases.as_ref().map(|aliases| {
+                aliases.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect()
+            }),
+            roles: document
+                .roles
+                .iter()
+                .map(|row| v1::CatalogRole {
+                    role: row.role.to_string(),
+                    application: row.application.to_string(),
+                    template: row.template.as_deref().map(str::to_owned),
+                    at: kinds(&row.at),
+                    feature_sets: sets(&row.feature_sets),
+                    scopes: row.scopes.as_deref().map(owned),
+                    grantable: row.grantable,
+                })
+                .collect(),
+            role_collections: document
+                .role_collections
+                .iter()
+                .map(|row| v1::CatalogRoleCollection {
+                    role_collection: row.role_collection.to_string(),
+                    at: kinds(&row.at),
+                    feature_sets: sets(&row.feature_sets),
+                    roles: owned(&row.roles),
+                })
+                .collect(),
+            operations: document
+                .operations
+                .iter()
+                .map(|row| v1::CatalogOperation {
+                    operation: row.operation.to_string(),
+                    title: row.title.as_deref().map(str::to_owned),
+                    at: kinds(&row.at),
+                    feature_sets: sets(&row.feature_sets),
+                    requires: v1::Expr::from_core(&row.requires),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn requirement(path: &str, expr: &v1::Expr) -> Result<Requirement<LeafRow>, EntryProblem> {
+    let parts = |list: &str, parts: &[v1::Expr]| -> Result<Vec<_>, EntryProblem> {
+        let part = |(n, part)| requirement(&format!("{path}.{list}[{n}]"), part);
+        parts.iter().enumerate().map(part).collect()
+    };
+    match expr {
+        v1::Expr {
+            any_of: Some(list),
+            all_of: None,
+            role: None,
+            application: None,
+            scope: None,
+            role_collection: None,
+            at: None,
+            below: None,
+        } => Ok(Requirement::AnyOf(parts("any_of", list)?)),
+        v1::Expr {
+            any_of: None,
+            all_of: Some(list),
+            role: None,
+            application: None,
+            scope: None,
+            role_collection: None,
+            at: None,
+            below: None,
+        } => Ok(Requirement::AllOf(parts("all_of", list)?)),
+        v1::Expr { any_of: None, all_of: None, .. } => leaf(path, expr).map(Requirement::Leaf),
+        _ => Err(EntryProblem::new(path, "`any_of` and `all_of` stand alone")),
+    }
+}
+
+fn leaf(path: &str, expr: &v1::Expr) -> Result<LeafRow, EntryProblem> {
+    let held = match (&expr.role, &expr.scope, &expr.role_collection, &expr.application) {
+        (Some(role), None, None, application) => HeldRow::Role {
+            role: role.as_str().into(),
+            application: application.as_deref().map(Arc::from),
+        },
+        (None, Some(scope), None, None) => HeldRow::Scope(scope.as_str().into()),
+        (None, None, Some(name), None) => HeldRow::RoleCollection(name.as_str().into()),
+        _ => {
+            return Err(EntryProblem::new(
+                path,
+                "a leaf has one of `role` (with `application`, if need be), `scope` and \
+                 `role_collection`",
+            ));
+        }
+    };
+    let (direction, list, texts) = match (&expr.at, &expr.below) {
+        (Some(at), None) => (Direction::At, "at", at),
+        (None, Some(below)) => (Direction::Below, "below", below),
+        _ => return Err(EntryProblem::new(path, "a leaf has one of `at` and `below`")),
+    };
+    Ok(LeafRow { held, direction, kinds: kinds(&format!("{path}.{list}"), texts)? })
+}
+
+impl v1::Expr {
+    /// A requirement as it is written
+    pub fn from_core(requirement: &Requirement<LeafRow>) -> Self {
+        match requirement {
+            Requirement::AnyOf(parts) => Self {
+                any_of: Some(parts.iter().map(Self::from_core).collect()),
+                ..Self::default()
+            },
+            Requirement::AllOf(parts) => Self {
+                all_of: Some(parts.iter().map(Self::from_core).collect()),
+                ..Self::default()
+            },
+            Requirement::Leaf(leaf) => {
+                let kinds = Some(leaf.kinds.iter().map(ToString::to_string).collect());
+                let (at, below) = match leaf.direction {
+                    Direction::At => (kinds, None),
+                    Direction::Below => (None, kinds),
+                };
+                let mut expr = Self { at, below, ..Self::default() };
+                match &leaf.held {
+                    HeldRow::Role { role, application } => {
+                        expr.role = Some(role.to_string());
+                        expr.application = application.as_deref().map(str::to_owned);
+                    }
+                    HeldRow::Scope(scope) => expr.scope = Some(scope.to_string()),
+                    HeldRow::RoleCollection(name) => expr.role_collection = Some(name.to_string()),
+                }
+                expr
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `tenure serve`: a server
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use tenure_server::config::{Partial, Settings};
+use tenure_server::engine::Progress;
+use tenure_server::http::Server;
+
+/// Run a server
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Configuration file (TOML); flags and TENURE_* count more
+    #[arg(long, value_name = "FILE", env = "TENURE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Data folder; an empty or new one becomes this ledger's [default: tenure-data]
+    #[arg(long, value_name = "DIR", env = "TENURE_DATA")]
+    data: Option<PathBuf>,
+    /// Address to listen at [default: 127.0.0.1:7480]
+    #[arg(long, value_name = "ADDRESS", env = "TENURE_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Name of the ledger, 1 to 32 of a-z, 0-9 and - [default: that of the data folder, else `default`]
+    #[arg(long, value_name = "NAME", env = "TENURE_LEDGER")]
+    ledger: Option<String>,
+    /// The log: `embedded`, in the data folder [default: embedded]
+    #[arg(long, value_name = "LOG", env = "TENURE_LOG")]
+    log: Option<String>,
+    /// `built-in` publishes the built-in catalogues where they are missing, `manual` leaves it to people
+    /// [default: built-in]
+    #[arg(long, value_name = "WHICH", env = "TENURE_CATALOG")]
+    catalog: Option<String>,
+    /// Origin of a user name alone [default: sap.default]
+    #[arg(long, value_name = "ORIGIN", env = "TENURE_DEFAULT_ORIGIN")]
+    default_origin: Option<String>,
+    /// Most requests served at once [default: 256]
+    #[arg(long, value_name = "N", env = "TENURE_REQUESTS_MAX")]
+    requests_max: Option<usize>,
+    /// Longest time a request may take, in milliseconds [default: 30000]
+    #[arg(long, value_name = "MS", env = "TENURE_REQUEST_TIMEOUT_MS")]
+    request_timeout_ms: Option<u64>,
+}
+
+impl Serve {
+    fn settings(self) -> anyhow::Result<Settings> {
+        let file = match &self.config {
+            Some(path) => Partial::read(path)?,
+            None => Partial::default(),
+        };
+        let flags = Partial {
+            ledger: self.ledger,
+            data: self.data,
+            listen: self.listen,
+            log: self.log,
+            catalog: self.catalog,
+            default_origin: self.default_origin,
+            requests_max: self.requests_max,
+            request_timeout_ms: self.request_timeout_ms,
+        };
+        Ok(flags.over(file).settle()?)
+    }
+
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let settings = self.settings()?;
+        serve(settings)
+    }
+}
+
+/// Runs a server until it is told to stop
+pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+    tracing::info!(
+        data = %settings.data.display(),
+        listen = %settings.listen,
+        default_origin = settings.default_origin,
+        catalog = ?settings.genesis,
+        requests_max = settings.requests_max,
+        request_timeout_ms = settings.request_timeout.as_millis(),
+        "effective settings"
+    );
+    let runtime = tokio::runtime::Runtime::new().context("the threads cannot be started")?;
+    runtime.block_on(async {
+        let server = Server::bind(settings).await?;
+        tracing::info!(ledger = server.ledger(), address = %server.address(), "listening");
+        let mut told = 0;
+        server
+            .run(stop(), move |progress: Progress| {
+                let percent = progress.done * 100 / progress.of.max(1);
+                if percent >= told + 10 || progress.done == progress.of {
+                    told = percent;
+                    tracing::info!(done = progress.done, of = progress.of, "folding the journal");
+                }
+            })
+            .await?;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Is there when the process is told to stop
+async fn stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        match terminate {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = interrupt => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM is not heard");
+                let _heard = interrupt.await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _heard = interrupt.await;
+}

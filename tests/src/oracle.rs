@@ -1,0 +1,243 @@
+//! What should the ledger say?
+//!
+//! The slow, obvious program that computes the semantics page literally: sort, filter, fold. It keeps
+//! the log and nothing else; every outcome and every answer folds it again. It shares the core's
+//! input types (entries, changes, catalogue documents) and its answer types, and none of its rules.
+//!
+//! [`state`] folds facts to what holds at one moment, [`names`] says what names mean there, [`decide`]
+//! gives outcomes, [`ask`] answers.
+
+mod ask;
+mod decide;
+mod names;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tenure_core::change::{Change, Entry, EntryId};
+use tenure_core::instant::{EffectiveAt, RecordedAt};
+use tenure_core::known::KnownAt;
+use tenure_core::mentions::Mention;
+use tenure_core::outcome::{Outcome, Position, Recorded, RefusalCode, Submission};
+use tenure_core::principal::Principal;
+
+use state::{Deed, Fact, State};
+
+/// An outcome without its sentences: what every replica agrees on
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// All its changes are facts
+    Applied,
+    /// None of its changes are: the code, and the change that decided
+    Refused(RefusalCode, Option<usize>),
+    /// It came before
+    Duplicate {
+        /// Where
+        original: Position,
+        /// Why that one was refused; `None` if it was applied
+        refusal: Option<(RefusalCode, Option<usize>)>,
+    },
+}
+
+impl From<&Outcome> for Verdict {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Applied => Self::Applied,
+            Outcome::Refused(refusal) => Self::Refused(refusal.code, refusal.change),
+            Outcome::Duplicate(original) => Self::Duplicate {
+                original: original.position,
+                refusal: original
+                    .refusal
+                    .as_ref()
+                    .map(|refusal| (refusal.code, refusal.change)),
+            },
+        }
+    }
+}
+
+/// One place of the log, and what became of it
+#[derive(Debug)]
+struct Line {
+    position: Position,
+    recorded_at: RecordedAt,
+    /// `None`: it could not be decoded
+    entry: Option<Entry>,
+    verdict: Verdict,
+    /// Empty unless it was applied
+    facts: Vec<Fact>,
+}
+
+/// The log, and nothing else
+#[derive(Debug, Default)]
+pub struct Oracle {
+    lines: Vec<Line>,
+}
+
+impl Oracle {
+    /// The log without entries
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next entry in and decides it
+    pub fn apply(&mut self, recorded: &Recorded) -> Verdict {
+        let position = Position::new(self.lines.len() as u64 + 1).unwrap();
+        let recorded_at = recorded.recorded_at;
+        let (entry, (verdict, facts)) = match &recorded.submission {
+            Submission::Malformed { .. } => (
+                None,
+                (Verdict::Refused(RefusalCode::Malformed, None), Vec::new()),
+            ),
+            Submission::Entry(entry, _) => (
+                Some(entry.clone()),
+                self.decide(position, recorded_at, entry),
+            ),
+        };
+        self.lines.push(Line {
+            position,
+            recorded_at,
+            entry,
+            verdict,
+            facts,
+        });
+        verdict
+    }
+
+    /// The last position recorded at or before a time; 0 if there is none
+    pub fn known_at(&self, time: RecordedAt) -> KnownAt {
+        let before = self.lines.iter().filter(|line| line.recorded_at <= time);
+        KnownAt(before.map(|line| line.position.get()).max().unwrap_or(0))
+    }
+
+    /// The un-voided voids of the entry at a position, as known then, in log order
+    pub fn voids_of(&self, position: Position, s: KnownAt) -> Vec<Position> {
+        self.active_voids(s)
+            .into_iter()
+            .filter(|(_, target)| *target == position)
+            .map(|(void, _)| void)
+            .collect()
+    }
+
+    /// The positions of the decodable entries that name something, in log order
+    pub fn mentions(&self, mention: &Mention) -> Vec<Position> {
+        self.lines
+            .iter()
+            .filter(|line| {
+                line.entry
+                    .as_ref()
+                    .is_some_and(|entry| mentions(entry, mention))
+            })
+            .map(|line| line.position)
+            .collect()
+    }
+
+    fn lines_until(&self, s: KnownAt) -> impl DoubleEndedIterator<Item = &Line> {
+        self.lines
+            .iter()
+            .filter(move |line| line.position.get() <= s.0)
+    }
+
+    /// The applied, un-voided voids with position <= S, and what each is of. A void comes after what
+    /// it voids, so they are decided from the newest to the oldest.
+    fn active_voids(&self, s: KnownAt) -> BTreeMap<Position, Position> {
+        let mut active = BTreeMap::new();
+        for line in self.lines_until(s).rev() {
+            for fact in &line.facts {
+                if let Deed::Void(target) = fact.deed
+                    && !active.values().any(|voided| *voided == line.position)
+                {
+                    active.insert(line.position, target);
+                }
+            }
+        }
+        active
+    }
+
+    /// The applied entries with position <= S, less those voided
+    fn counted(&self, s: KnownAt) -> Vec<&Line> {
+        let voids = self.active_voids(s);
+        self.lines_until(s)
+            .filter(|line| line.verdict == Verdict::Applied)
+            .filter(|line| !voids.values().any(|voided| *voided == line.position))
+            .collect()
+    }
+
+    /// The state as of (T, S)
+    fn state(&self, t: EffectiveAt, s: KnownAt) -> State {
+        State::fold(self.counted(s).into_iter().flat_map(|line| &line.facts), t)
+    }
+
+    /// All principals that counted entries name in a change, at any T
+    fn known(&self, s: KnownAt) -> BTreeSet<Principal> {
+        let entries = self
+            .counted(s)
+            .into_iter()
+            .filter_map(|line| line.entry.as_ref());
+        entries
+            .flat_map(Entry::changes)
+            .flat_map(principals_of)
+            .collect()
+    }
+
+    /// The first decodable entry with an id
+    fn owner(&self, id: EntryId) -> Option<&Line> {
+        let owns = |line: &&Line| line.entry.as_ref().is_some_and(|entry| entry.id() == id);
+        self.lines.iter().find(owns)
+    }
+}
+
+/// `to`, `from`, `principal`, `set` and `member` of a change
+fn principals_of(change: &Change) -> Vec<Principal> {
+    match change {
+        Change::Grant { to: one, .. }
+        | Change::Revoke { from: one, .. }
+        | Change::RemovePrincipal { principal: one } => vec![one.clone()],
+        Change::AddMember { set, member } | Change::RemoveMember { set, member, .. } => {
+            vec![set.clone(), member.clone()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn mentions(entry: &Entry, mention: &Mention) -> bool {
+    use tenure_core::grantable::GrantableText;
+    entry.changes().iter().any(|change| match mention {
+        Mention::Actor(_) => false,
+        Mention::Principal(principal) => principals_of(change).contains(principal),
+        Mention::Level(wanted) => match change {
+            Change::CreateLevel { level, parent, .. } => {
+                level == wanted || parent.as_ref() == Some(wanted)
+            }
+            Change::MoveLevel { level, parent } => level == wanted || parent == wanted,
+            Change::SetLevel { level, .. }
+            | Change::DeleteLevel { level }
+            | Change::CreateRole { level, .. }
+            | Change::DeleteRole { level, .. }
+            | Change::CreateRoleCollection { level, .. }
+            | Change::SetRoles { level, .. }
+            | Change::DeleteRoleCollection { level, .. }
+            | Change::Grant { level, .. }
+            | Change::Revoke { level, .. } => level == wanted,
+            Change::AddMember { .. }
+            | Change::RemoveMember { .. }
+            | Change::RemovePrincipal { .. }
+            | Change::PublishCatalog { .. }
+            | Change::Void { .. } => false,
+        },
+        Mention::RoleCollection(wanted) => match change {
+            Change::CreateRoleCollection {
+                role_collection, ..
+            }
+            | Change::SetRoles {
+                role_collection, ..
+            }
+            | Change::DeleteRoleCollection {
+                role_collection, ..
+            } => role_collection == wanted,
+            Change::Grant { grantable, .. } | Change::Revoke { grantable, .. } => {
+                *grantable == GrantableText::RoleCollection(wanted.clone())
+            }
+            _ => false,
+        },
+    }) || matches!(mention, Mention::Actor(actor) if entry.actor() == actor)
+}

@@ -1,0 +1,242 @@
+//! What do names mean at a level, at one moment?
+//!
+//! Predefined roles and role collections come from the catalogue in force, for the level's kind and
+//! the feature set in force there; custom ones hide them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tenure_core::catalog::CatalogDocument;
+use tenure_core::grantable::RoleText;
+use tenure_core::level::{FeatureSet, Level, LevelKind};
+use tenure_core::requirement::{LeafRow, Requirement};
+
+use super::state::{Granted, Key, RoleName, State, Terms};
+
+/// A role that exists at a level
+#[derive(Clone, Debug)]
+pub(super) struct RoleThere {
+    pub(super) predefined: bool,
+    pub(super) grantable: bool,
+    /// By their real names
+    pub(super) scopes: BTreeSet<Arc<str>>,
+}
+
+/// A role collection that exists at a level
+#[derive(Clone, Debug)]
+pub(super) struct RoleCollectionThere {
+    pub(super) predefined: bool,
+    /// As defined, existing or not
+    pub(super) roles: BTreeSet<RoleName>,
+}
+
+/// The roles among these that a text may mean
+pub(super) fn matching(text: &RoleText, roles: impl Iterator<Item = RoleName>) -> Vec<RoleName> {
+    roles
+        .filter(|role| role.name == text.name)
+        .filter(|role| {
+            text.application
+                .as_ref()
+                .is_none_or(|named| *named == role.application)
+        })
+        .collect()
+}
+
+impl State {
+    pub(super) fn document(&self) -> Option<&CatalogDocument> {
+        self.catalog.as_ref().map(|(_, catalog)| catalog.document())
+    }
+
+    /// The explicit one of the nearest level at or above that has one, else `B`
+    fn feature_set(&self, level: &Level) -> FeatureSet {
+        self.upwards(level)
+            .iter()
+            .find_map(|level| self.levels[level].attributes.feature_set)
+            .unwrap_or(FeatureSet::B)
+    }
+
+    /// Whether a row of the catalogue is for a level
+    fn is_for(&self, level: &Level, at: &[LevelKind], sets: Option<&Vec<FeatureSet>>) -> bool {
+        at.contains(&level.kind())
+            && sets.is_none_or(|sets| sets.contains(&self.feature_set(level)))
+    }
+
+    /// The real name of a scope
+    pub(super) fn real_scope(&self, scope: &Arc<str>) -> Arc<str> {
+        let aliases = self
+            .document()
+            .and_then(|document| document.scope_aliases.as_ref());
+        aliases
+            .and_then(|aliases| aliases.get(scope))
+            .unwrap_or(scope)
+            .clone()
+    }
+
+    fn predefined_roles(&self, level: &Level) -> BTreeMap<RoleName, RoleThere> {
+        let rows = self
+            .document()
+            .into_iter()
+            .flat_map(|document| &document.roles);
+        rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref()))
+            .map(|row| {
+                let role = RoleName {
+                    application: row.application.clone(),
+                    name: row.role.clone(),
+                };
+                let there = RoleThere {
+                    predefined: true,
+                    grantable: row.grantable == Some(true),
+                    scopes: row
+                        .scopes
+                        .iter()
+                        .flatten()
+                        .map(|s| self.real_scope(s))
+                        .collect(),
+                };
+                (role, there)
+            })
+            .collect()
+    }
+
+    /// The scopes of the catalogue's roles of that application and template
+    fn template_scopes(
+        &self,
+        level: &Level,
+        application: &str,
+        template: &str,
+    ) -> BTreeSet<Arc<str>> {
+        let rows = self
+            .document()
+            .into_iter()
+            .flat_map(|document| &document.roles);
+        rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref()))
+            .filter(|row| *row.application == *application)
+            .filter(|row| row.template.as_deref() == Some(template))
+            .flat_map(|row| row.scopes.iter().flatten())
+            .map(|scope| self.real_scope(scope))
+            .collect()
+    }
+
+    /// The roles that exist at a level
+    pub(super) fn roles_at(&self, level: &Level) -> BTreeMap<RoleName, RoleThere> {
+        let mut roles = self.predefined_roles(level);
+        for ((at, role), custom) in &self.roles {
+            if at == level {
+                let scopes = match &custom.scopes {
+                    Some(scopes) => scopes.iter().map(|scope| self.real_scope(scope)).collect(),
+                    None => self.template_scopes(level, &role.application, &custom.template),
+                };
+                let there = RoleThere {
+                    predefined: false,
+                    grantable: false,
+                    scopes,
+                };
+                roles.insert(role.clone(), there);
+            }
+        }
+        roles
+    }
+
+    /// The role collections that exist at a level
+    pub(super) fn role_collections_at(
+        &self,
+        level: &Level,
+    ) -> BTreeMap<Arc<str>, RoleCollectionThere> {
+        let mut found = BTreeMap::new();
+        let rows = self
+            .document()
+            .into_iter()
+            .flat_map(|document| &document.role_collections);
+        for row in rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref())) {
+            let predefined = self.predefined_roles(level);
+            let role = |text: &Arc<str>| {
+                let text = RoleText::parse(text).unwrap();
+                let found = matching(&text, predefined.keys().cloned());
+                assert_eq!(
+                    found.len(),
+                    1,
+                    "a valid catalogue names each role unambiguously"
+                );
+                found[0].clone()
+            };
+            let roles = row.roles.iter().map(role).collect();
+            found.insert(
+                row.role_collection.clone(),
+                RoleCollectionThere {
+                    predefined: true,
+                    roles,
+                },
+            );
+        }
+        for ((at, name), roles) in &self.role_collections {
+            if at == level {
+                let there = RoleCollectionThere {
+                    predefined: false,
+                    roles: roles.clone(),
+                };
+                found.insert(name.clone(), there);
+            }
+        }
+        found
+    }
+
+    /// What operations require at a level
+    pub(super) fn operations_at(&self, level: &Level) -> BTreeMap<Arc<str>, Requirement<LeafRow>> {
+        let rows = self
+            .document()
+            .into_iter()
+            .flat_map(|document| &document.operations);
+        rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref()))
+            .map(|row| (row.operation.clone(), row.requires.clone()))
+            .collect()
+    }
+
+    /// A directory holds role collections only while it manages authorizations
+    pub(super) fn manages_authorizations(&self, level: &Level) -> bool {
+        level.kind() != LevelKind::Directory
+            || self.levels[level].attributes.authorizations == Some(true)
+    }
+
+    /// Whether custom role collections can be created at a level
+    pub(super) fn takes_custom(&self, level: &Level) -> bool {
+        match level.kind() {
+            LevelKind::GlobalAccount | LevelKind::Subaccount => true,
+            LevelKind::Directory => self
+                .document()
+                .and_then(|document| document.custom_role_collections.as_ref())
+                .is_some_and(|kinds| kinds.contains(&LevelKind::Directory)),
+            _ => false,
+        }
+    }
+
+    /// Whether what was granted is predefined there now; `None` if it does not exist
+    pub(super) fn predefined(&self, level: &Level, granted: &Granted) -> Option<bool> {
+        match granted {
+            Granted::RoleCollection(name) => self
+                .role_collections_at(level)
+                .get(name)
+                .map(|there| there.predefined),
+            Granted::Role(role) => self.roles_at(level).get(role).map(|there| there.predefined),
+        }
+    }
+
+    /// Whether a running holding counts
+    pub(super) fn counts(&self, key: &Key, terms: &Terms) -> bool {
+        self.exists(&key.level)
+            && self.predefined(&key.level, &key.granted) == Some(!terms.custom)
+            && self.manages_authorizations(&key.level)
+    }
+
+    /// The existing roles that a counting holding gives, with their scopes
+    pub(super) fn gives(&self, level: &Level, granted: &Granted) -> BTreeMap<RoleName, RoleThere> {
+        let mut roles = self.roles_at(level);
+        match granted {
+            Granted::Role(single) => roles.retain(|role, _| role == single),
+            Granted::RoleCollection(name) => {
+                let listed = &self.role_collections_at(level)[name].roles;
+                roles.retain(|role, _| listed.contains(role));
+            }
+        }
+        roles
+    }
+}

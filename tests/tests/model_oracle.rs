@@ -1,0 +1,105 @@
+//! Does the ledger say what the oracle says?
+
+use proptest::collection::vec;
+use proptest::test_runner::{TestCaseError, TestCaseResult};
+
+use tenure_core::known::KnownAt;
+use tenure_core::ledger::Ledger;
+use tenure_core::mentions::Mention;
+use tenure_core::outcome::Position;
+use tenure_tests::harness::{check, same};
+use tenure_tests::oracle::{Oracle, Verdict};
+use tenure_tests::scenario::{Scenario, mixed};
+use tenure_tests::{question, world};
+
+fn fold(scenario: &Scenario) -> Result<(Ledger, Oracle), TestCaseError> {
+    let (mut ledger, mut oracle) = (Ledger::new(), Oracle::new());
+    for (number, recorded) in (1..).zip(&scenario.log) {
+        let outcome = ledger.apply(recorded);
+        let expected = oracle.apply(recorded);
+        same(
+            format_args!("the outcome of #{number} ({outcome:?})"),
+            &Verdict::from(&outcome),
+            &expected,
+        )?;
+    }
+    Ok((ledger, oracle))
+}
+
+#[test]
+fn outcomes_are_the_oracles() {
+    check("outcomes_are_the_oracles", 300, mixed(1..60), |scenario| {
+        fold(&scenario).map(drop)
+    });
+}
+
+#[test]
+fn answers_are_the_oracles() {
+    let strategy = (mixed(1..60), vec(question::drafts(), 1..25));
+    check(
+        "answers_are_the_oracles",
+        150,
+        strategy,
+        |(scenario, drafts)| {
+            let (ledger, oracle) = fold(&scenario)?;
+            drafts.iter().try_for_each(|draft| {
+                let question = draft.about(&scenario, scenario.log.len());
+                let answer = question.ask(&ledger);
+                same(
+                    format_args!("{question:?}"),
+                    &answer,
+                    &question.ask_oracle(&oracle),
+                )
+            })
+        },
+    );
+}
+
+#[test]
+fn histories_are_the_oracles() {
+    check("histories_are_the_oracles", 100, mixed(1..60), |scenario| {
+        let (ledger, oracle) = fold(&scenario)?;
+        history(&scenario, &ledger, &oracle)
+    });
+}
+
+fn history(scenario: &Scenario, ledger: &Ledger, oracle: &Oracle) -> TestCaseResult {
+    let levels = world::LEVELS
+        .iter()
+        .map(|text| Mention::Level(world::level(text)));
+    let principals = world::principals().into_iter().map(Mention::Principal);
+    let actor = Mention::Actor(world::principal("user:corp/actor@x"));
+    let names = world::ROLE_COLLECTIONS
+        .iter()
+        .map(|name| Mention::RoleCollection((*name).into()));
+    for mention in levels.chain(principals).chain(names).chain([actor]) {
+        let found = ledger.mentions(&mention).to_vec();
+        same(
+            format_args!("{mention:?}"),
+            &found,
+            &oracle.mentions(&mention),
+        )?;
+    }
+    for recorded in &scenario.log {
+        let time = recorded.recorded_at;
+        same(
+            "known at",
+            &ledger.known_at(time.instant()),
+            &oracle.known_at(time),
+        )?;
+    }
+    for s in (0..=scenario.log.len() as u64).map(KnownAt) {
+        for position in (1..=s.0).filter_map(Position::new) {
+            // Where several voids stand, any of them may be named.
+            let voids = oracle.voids_of(position, s);
+            let named = ledger.voided_by(position, s);
+            let lawful = named.map_or(voids.is_empty(), |void| voids.contains(&void));
+            same(
+                format_args!("{position} known at {}: {named:?} of {voids:?}", s.0),
+                &lawful,
+                &true,
+            )?;
+        }
+    }
+    Ok(())
+}

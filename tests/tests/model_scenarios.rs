@@ -1,0 +1,152 @@
+//! Do the scenarios reach what the other tests are to settle?
+//!
+//! A property that holds of scenarios in which nothing happens settles nothing. So the strategies are
+//! sampled, always the same samples, and must have brought about every outcome, every type of change
+//! and a telling answer to every question.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+
+use tenure_core::answer::AskError;
+use tenure_core::ledger::Ledger;
+use tenure_core::outcome::{Outcome, OutcomeKind, RefusalCode, Submission};
+use tenure_tests::harness::samples;
+use tenure_tests::question::{self, Answer};
+use tenure_tests::scenario::{arrivals, mixed};
+
+const CHANGE_TYPES: usize = 16;
+
+#[test]
+fn scenarios_bring_about_every_outcome_of_every_change() {
+    let mut codes = BTreeSet::new();
+    let mut types: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut duplicates = [0, 0];
+    for scenario in samples(&mixed(1..60), 600) {
+        let mut ledger = Ledger::new();
+        let outcomes: Vec<Outcome> = scenario.log.iter().map(|r| ledger.apply(r)).collect();
+        for outcome in &outcomes {
+            match outcome {
+                Outcome::Applied => {}
+                Outcome::Refused(refusal) => {
+                    codes.insert(refusal.code);
+                }
+                Outcome::Duplicate(original) => {
+                    duplicates[usize::from(original.refusal.is_some())] += 1;
+                }
+            }
+        }
+        for (recorded, outcome) in scenario.log.iter().zip(&outcomes) {
+            let Submission::Entry(entry, _) = &recorded.submission else {
+                continue;
+            };
+            let outcome = outcome.kind().as_str();
+            for change in entry.changes() {
+                *types.entry((change.type_name(), outcome)).or_default() += 1;
+            }
+        }
+    }
+    let missing: Vec<_> = RefusalCode::ALL
+        .iter()
+        .filter(|code| !codes.contains(code))
+        .collect();
+    assert!(missing.is_empty(), "no scenario is refused as {missing:?}");
+    assert!(duplicates.iter().all(|count| *count > 5), "{duplicates:?}");
+    let applied: Vec<_> = types
+        .iter()
+        .filter(|((_, outcome), _)| *outcome == "applied")
+        .collect();
+    assert_eq!(applied.len(), CHANGE_TYPES, "{applied:?}");
+    let scarce: Vec<_> = applied.iter().filter(|(_, count)| **count < 10).collect();
+    assert!(scarce.is_empty(), "{scarce:?} of {types:?}");
+}
+
+#[test]
+fn questions_have_telling_answers() {
+    let mut telling: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut note = |what, is: bool| *telling.entry(what).or_default() += usize::from(is);
+    for (scenario, drafts) in samples(&(mixed(1..60), vec(question::drafts(), 1..25)), 1_000) {
+        let mut ledger = Ledger::new();
+        for recorded in &scenario.log {
+            ledger.apply(recorded);
+        }
+        for draft in drafts {
+            let answer = draft.about(&scenario, scenario.log.len()).ask(&ledger);
+            let says = answer.says_something();
+            match answer {
+                Answer::Check(check) => {
+                    note("check", says);
+                    let Ok(check) = check else { continue };
+                    note(
+                        "check through a set",
+                        check.because.iter().any(|h| h.via.is_some()),
+                    );
+                    note(
+                        "check with an end",
+                        check.because.iter().any(|h| h.until.is_some()),
+                    );
+                    note("check without", check.missing.is_some());
+                }
+                Answer::Who(who) => {
+                    note("who", says);
+                    note("who of sets", who.is_ok_and(|who| !who.sets.is_empty()));
+                }
+                Answer::What(what) => {
+                    note("what", says);
+                    note(
+                        "what operations",
+                        what.is_ok_and(|what| !what.operations.is_empty()),
+                    );
+                }
+                Answer::Where(_) => note("where", says),
+                Answer::WhoAnywhere(_) => note("who anywhere", says),
+                Answer::Intervals(intervals) => {
+                    note("timeline", says);
+                    let Ok(all) = intervals else { continue };
+                    note("timeline of several intervals", all.len() > 1);
+                    note(
+                        "timeline of several terms",
+                        all.iter().any(|i| i.because.len() > 1),
+                    );
+                }
+                Answer::WhoDuring(during) => {
+                    note("who during", says);
+                    let unknown = matches!(during, Err(AskError::UnknownOperation(_)));
+                    note("who during an unknown operation", unknown);
+                }
+                Answer::Assignments(_) => note("assignments", says),
+                Answer::Diff(diff) => {
+                    note("diff", says);
+                    note(
+                        "diff of terms",
+                        diff.is_ok_and(|diff| !diff.changed.is_empty()),
+                    );
+                }
+                Answer::Levels(_) => note("levels", says),
+                Answer::RoleCollections(_) => note("role collections", says),
+                Answer::Catalog(_) => note("catalog", says),
+            }
+        }
+    }
+    let scarce: Vec<_> = telling.iter().filter(|(_, count)| **count < 15).collect();
+    assert!(scarce.is_empty(), "{scarce:?} of {telling:?}");
+}
+
+#[test]
+fn arrivals_are_applied() {
+    let (mut applied, mut all) = (0, 0);
+    for [in_order, _] in samples(&arrivals(2..16), 100) {
+        let mut ledger = Ledger::new();
+        let outcomes = in_order
+            .log
+            .iter()
+            .map(|recorded| ledger.apply(recorded).kind());
+        let outcomes: Vec<OutcomeKind> = outcomes.skip(in_order.beginning).collect();
+        all += outcomes.len();
+        applied += outcomes
+            .iter()
+            .filter(|kind| **kind == OutcomeKind::Applied)
+            .count();
+    }
+    assert!(applied * 3 > all * 2, "{applied} of {all} are applied");
+}
