@@ -1,38 +1,104 @@
 //! The command line of the ledger
+//!
+//! It talks to a server, or opens a data folder that no server holds; either way the same questions are
+//! asked. Exit status: 0 done or yes, 1 a lawful no, 2 wrong usage, 3 it failed.
 
+mod door;
+mod maintain;
+mod output;
+mod questions;
+mod render;
 mod serve;
+mod submit;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
-/// The ledger that remembers who could do what
+use crate::door::{DoorArgs, Refused};
+use crate::output::Output;
+
+/// Remembers who could do what on SAP BTP, and who gave it to them
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(
+    version,
+    about,
+    after_help = "Levels are `kind:id`, like subaccount:dev; users `alice@acme.example` or \
+        `user:<origin>/<name>`; what one could do is an operation like destinations.manage, or \
+        `role:<name>`, `scope:<name>`, `role-collection:<name>`.\n\nExit status: 0 done or yes, 1 a lawful \
+        no, 2 wrong usage, 3 it failed."
+)]
 struct Cli {
+    #[command(flatten)]
+    door: DoorArgs,
+    #[command(flatten)]
+    output: Output,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a server
     Serve(serve::Serve),
+    Submit(submit::Submit),
+    Grant(submit::Grant),
+    Revoke(submit::Revoke),
+    Who(questions::Who),
+    What(questions::What),
+    Check(questions::Check),
+    Timeline(questions::Timeline),
+    Where(questions::Where),
+    Diff(questions::Diff),
+    Assignments(questions::Assignments),
+    History(questions::History),
+    Log(questions::Log),
+    Entry(questions::Entry),
+    Levels(questions::Levels),
+    RoleCollections(questions::RoleCollections),
+    Catalog(questions::Catalog),
+    Export(maintain::Export),
+    Verify(maintain::Verify),
+    Rebuild(maintain::Rebuild),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match cli.command {
-        Command::Serve(serve) => serve.run(),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            #[expect(clippy::print_stderr, reason = "errors of the command line go there")]
-            {
-                eprintln!("error: {error:#}");
-            }
-            ExitCode::from(3)
+    let Cli { door, output, command } = Cli::parse();
+    serve::log_to_stderr(matches!(&command, Command::Serve(_)));
+    let outcome = match command {
+        Command::Serve(serve) => serve.run(&door),
+        Command::Submit(submit) => submit.run(&door, &output),
+        Command::Grant(grant) => grant.run(&door, &output),
+        Command::Revoke(revoke) => revoke.run(&door, &output),
+        Command::Who(q) => questions::ask(&door, &output, q.into()),
+        Command::What(q) => questions::ask(&door, &output, q.into()),
+        Command::Check(q) => questions::ask(&door, &output, q.into()),
+        Command::Timeline(q) => questions::ask(&door, &output, q.into()),
+        Command::Where(q) => questions::ask(&door, &output, q.into()),
+        Command::Diff(q) => questions::ask(&door, &output, q.into()),
+        Command::Assignments(q) => questions::ask(&door, &output, q.into()),
+        Command::History(q) => questions::ask(&door, &output, q.into()),
+        Command::Log(q) => questions::ask(&door, &output, q.into()),
+        Command::Entry(q) => questions::ask(&door, &output, q.into()),
+        Command::Levels(q) => questions::ask(&door, &output, q.into()),
+        Command::RoleCollections(q) => questions::ask(&door, &output, q.into()),
+        Command::Catalog(q) => questions::ask(&door, &output, q.into()),
+        Command::Export(export) => export.run(&door),
+        Command::Verify(verify) => verify.run(&door),
+        Command::Rebuild(rebuild) => rebuild.run(&door),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "tenure", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
         }
-    }
+    };
+    outcome.unwrap_or_else(|error| {
+        output::complain(&format!("error: {error:#}"));
+        let code = error.downcast_ref::<Refused>().map_or(3, Refused::exit_status);
+        ExitCode::from(code)
+    })
 }

@@ -9,16 +9,16 @@ use clap::Args;
 use tenure_server::config::{Partial, Settings};
 use tenure_server::engine::Progress;
 use tenure_server::http::Server;
+use tracing_subscriber::EnvFilter;
 
-/// Run a server
+use crate::door::DoorArgs;
+
+/// Run a server on a data folder (`--data`, TENURE_DATA; by default `tenure-data`)
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Configuration file (TOML); flags and TENURE_* count more
     #[arg(long, value_name = "FILE", env = "TENURE_CONFIG")]
     config: Option<PathBuf>,
-    /// Data folder; an empty or new one becomes this ledger's [default: tenure-data]
-    #[arg(long, value_name = "DIR", env = "TENURE_DATA")]
-    data: Option<PathBuf>,
     /// Address to listen at [default: 127.0.0.1:7480]
     #[arg(long, value_name = "ADDRESS", env = "TENURE_LISTEN")]
     listen: Option<SocketAddr>,
@@ -44,14 +44,14 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    fn settings(self) -> anyhow::Result<Settings> {
+    fn settings(self, door: &DoorArgs) -> anyhow::Result<Settings> {
         let file = match &self.config {
             Some(path) => Partial::read(path)?,
             None => Partial::default(),
         };
         let flags = Partial {
             ledger: self.ledger,
-            data: self.data,
+            data: door.data.clone().or_else(|| std::env::var_os("TENURE_DATA").map(PathBuf::from)),
             listen: self.listen,
             log: self.log,
             catalog: self.catalog,
@@ -62,8 +62,8 @@ impl Serve {
         Ok(flags.over(file).settle()?)
     }
 
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let settings = self.settings()?;
+    pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
+        let settings = self.settings(door)?;
         serve(settings)
     }
 }
@@ -119,4 +119,22 @@ async fn stop() {
     }
     #[cfg(not(unix))]
     let _heard = interrupt.await;
+}
+
+/// Logs to stderr: a server says what it does, other commands only what is wrong
+///
+/// `TENURE_LOG_LEVEL` takes a level or the directives of `RUST_LOG`; `TENURE_LOG_FORMAT=json` is for
+/// programs.
+pub(crate) fn log_to_stderr(server: bool) {
+    let default = if server { "info" } else { "error" };
+    let filter = std::env::var("TENURE_LOG_LEVEL").unwrap_or_else(|_| default.to_owned());
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(default));
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    if std::env::var("TENURE_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        builder.json().init();
+    } else {
+        builder.with_ansi(terminal && std::env::var_os("NO_COLOR").is_none()).init();
+    }
 }

@@ -11,6 +11,8 @@ use crate::grantable::Grantable;
 use crate::holding::{Piece, counts};
 use crate::instant::EffectiveAt;
 use crate::level::Level;
+use crate::mentions::Mention;
+use crate::outcome::{OutcomeKind, Position};
 use crate::principal::{Principal, PrincipalKind};
 use crate::symbol::{LevelRef, PrincipalRef};
 use crate::view::{Evidence, View};
@@ -86,12 +88,18 @@ impl View<'_> {
 
     /// What is wrong with a question over a stretch of time without a moment in it: the level first, then
     /// what is asked, then the stretch
+    ///
+    /// Where there is no moment, no level exists: unknown is one that no applied entry ever named.
     pub fn empty_interval(&self, ability: &Ability, on: &Level) -> AskError {
-        let always = Span { from: EffectiveAt::FIRST, until: None };
-        match self.segments(ability, on, always) {
-            Err(error) => error,
-            Ok(_) => AskError::EmptyInterval,
+        let mentions = self.ledger.mentions(&Mention::Level(on.clone()));
+        let applied = |position: &Position| {
+            self.known_at().reaches(*position)
+                && self.ledger.outcome(*position) == Some(OutcomeKind::Applied)
+        };
+        if !mentions.iter().any(applied) {
+            return AskError::UnknownLevel(on.clone());
         }
+        self.asked(ability).err().unwrap_or(AskError::EmptyInterval)
     }
 
     fn segments(

@@ -1,0 +1,213 @@
+//! Through which door does the command line ask?
+//!
+//! Over HTTP to a server, or by opening a data folder that no server holds. Both give the same JSON.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde_json::Value;
+use tenure_core::principal::DEFAULT_ORIGIN;
+use tenure_journal::Journal;
+use tenure_server::ask::{self, Context};
+use tenure_server::engine::{Engine, Genesis, Writer};
+use tenure_server::metrics::Metrics;
+use tenure_wire::api::{Appended, EntryResult, Problem};
+use tenure_wire::codec;
+use tenure_wire::question::Question;
+use uuid::Uuid;
+
+use crate::output::bar;
+
+/// Where to ask
+#[derive(Debug, Args)]
+pub(crate) struct DoorArgs {
+    /// Server to talk to
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "TENURE_SERVER",
+        default_value = "http://127.0.0.1:7480",
+        help_heading = "Where to ask"
+    )]
+    server: String,
+    /// Open this data folder instead; no server may hold it (for `serve`: the folder to serve)
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Where to ask")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// What a door answered instead of an answer
+#[derive(Debug, thiserror::Error)]
+#[error("{} ({})", .0.detail, .0.code)]
+pub(crate) struct Refused(pub(crate) Problem);
+
+impl Refused {
+    /// 2 for what is wrong with the question, 3 for what is wrong with the ledger
+    pub(crate) fn exit_status(&self) -> u8 {
+        if matches!(self.0.status, 400 | 404 | 405 | 413) { 2 } else { 3 }
+    }
+}
+
+/// A door
+pub(crate) enum Door {
+    Remote { agent: ureq::Agent, base: String },
+    Local { engine: Engine, writer: Writer, default_origin: String },
+}
+
+impl DoorArgs {
+    /// Opens a door to read through
+    pub(crate) fn reading(&self) -> anyhow::Result<Door> {
+        self.open(Genesis::Manual)
+    }
+
+    /// Opens a door to append through
+    pub(crate) fn appending(&self) -> anyhow::Result<Door> {
+        self.open(Genesis::BuiltIn)
+    }
+
+    /// The data folder, for what works on one alone
+    pub(crate) fn folder(&self) -> anyhow::Result<&Path> {
+        match &self.data {
+            Some(folder) if folder.join("tenure.json").exists() => Ok(folder),
+            Some(folder) => bail!("`{}` is no data folder of a ledger", folder.display()),
+            None => bail!("say which data folder: `--data DIR`"),
+        }
+    }
+
+    fn open(&self, genesis: Genesis) -> anyhow::Result<Door> {
+        let Some(folder) = &self.data else {
+            let agent = ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .timeout_connect(Some(Duration::from_secs(5)))
+                .timeout_global(Some(Duration::from_secs(120)))
+                .build()
+                .into();
+            return Ok(Door::Remote { agent, base: self.server.trim_end_matches('/').to_owned() });
+        };
+        if genesis == Genesis::Manual {
+            self.folder()?;
+        }
+        let journal = Journal::open(folder, None)?;
+        let bar = bar("folding the journal");
+        let started = Engine::start(journal, genesis, Arc::new(Metrics::default()), |progress| {
+            bar.set_length(progress.of);
+            bar.set_position(progress.done);
+        });
+        bar.finish_and_clear();
+        let (engine, writer) = started?;
+        let default_origin = std::env::var("TENURE_DEFAULT_ORIGIN");
+        let default_origin = default_origin.unwrap_or_else(|_| DEFAULT_ORIGIN.to_owned());
+        Ok(Door::Local { engine, writer, default_origin })
+    }
+}
+
+impl Door {
+    /// Asks a question and gives the JSON of its answer
+    pub(crate) fn ask(&self, question: &Question) -> anyhow::Result<Value> {
+        match self {
+            Self::Remote { agent, base } => {
+                let mut url = format!("{base}/v1/{}", path(question));
+                let mut parameters = question.parameters();
+                if question.name() == "entry" {
+                    let entry = parameters.remove("entry").unwrap_or_default();
+                    url.extend(form_urlencoded::byte_serialize(entry.as_bytes()));
+                }
+                let query: String =
+                    form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+                if !query.is_empty() {
+                    url = format!("{url}?{query}");
+                }
+                received(base, agent.get(&url).call())
+            }
+            Self::Local { engine, default_origin, .. } => {
+                let context = Context::of(engine, default_origin);
+                let answer = ask::ask(engine, question, context).map_err(Refused)?;
+                Ok(serde_json::to_value(answer)?)
+            }
+        }
+    }
+
+    /// Appends the entries of a body, as `POST /v1/entries` takes it
+    pub(crate) fn append(&self, body: &Value) -> anyhow::Result<Appended> {
+        match self {
+            Self::Remote { agent, base } => {
+                let sent = agent
+                    .post(format!("{base}/v1/entries"))
+                    .content_type("application/json")
+                    .send(serde_json::to_vec(body)?.as_slice());
+                Ok(serde_json::from_value(received(base, sent)?)?)
+            }
+            Self::Local { engine, default_origin, .. } => {
+                let drafts = match body.get("entries").and_then(Value::as_array) {
+                    Some(list) => list.iter().collect(),
+                    None => vec![body],
+                };
+                let entries = drafts
+                    .into_iter()
+                    .map(|draft| codec::decode_draft(draft, default_origin, Uuid::now_v7))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let ids: Vec<String> =
+                    entries.iter().map(|entry| entry.entry().id().to_string()).collect();
+                let receipts = engine.append_blocking(entries)?;
+                let results = ids.into_iter().zip(&receipts).map(|(id, receipt)| {
+                    EntryResult::new(
+                        Some(id),
+                        receipt.position.get(),
+                        receipt.recorded_at.to_string(),
+                        &receipt.outcome,
+                    )
+                });
+                Ok(Appended {
+                    results: results.collect(),
+                    revision: ask::revision(engine.name(), engine.shown()),
+                })
+            }
+        }
+    }
+
+    /// Closes it: what was appended is on the disk
+    pub(crate) fn close(self) {
+        if let Self::Local { engine, writer, .. } = self {
+            drop(engine);
+            writer.join();
+        }
+    }
+}
+
+/// The path of a question over HTTP
+fn path(question: &Question) -> &'static str {
+    match question.name() {
+        "history" => "entries",
+        "entry" => "entries/",
+        name => name,
+    }
+}
+
+fn received(
+    base: &str,
+    sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> anyhow::Result<Value> {
+    let mut response = sent.with_context(|| {
+        format!(
+            "no server answers at {base}: start one with `tenure serve`, name another with `--server`, \
+             or open a data folder with `--data`"
+        )
+    })?;
+    let status = response.status();
+    let text = response
+        .body_mut()
+        .with_config()
+        .limit(1024 * 1024 * 1024)
+        .read_to_string()
+        .context("the answer broke off")?;
+    if status.is_success() {
+        return serde_json::from_str(&text).context("the answer is no JSON");
+    }
+    match serde_json::from_str::<Problem>(&text) {
+        Ok(problem) => Err(Refused(problem).into()),
+        Err(_) => bail!("{base} answered with status {status}: is it a ledger?"),
+    }
+}

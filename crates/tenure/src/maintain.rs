@@ -1,0 +1,102 @@
+//! `tenure export`, `verify` and `rebuild`: work on the journal itself
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Args;
+use tenure_core::known::KnownAt;
+use tenure_core::outcome::Position;
+use tenure_journal::Journal;
+use tenure_server::engine::replay;
+use tenure_wire::question::{self, Question};
+
+use crate::door::DoorArgs;
+use crate::output::{bar, complain, say};
+
+/// Write the log as JSON, one entry a line with what became of it
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file to write [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Export {
+    pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
+        let door = door.reading()?;
+        let mut out: Box<dyn Write> = match &self.output {
+            Some(path) => Box::new(
+                std::fs::File::create(path)
+                    .with_context(|| format!("`{}` cannot be written", path.display()))?,
+            ),
+            None => Box::new(std::io::stdout().lock()),
+        };
+        let mut out = std::io::BufWriter::new(&mut out);
+        let mut after: Option<String> = None;
+        loop {
+            let page = question::History { after, ..question::History::default() };
+            let answer = door.ask(&Question::History(page))?;
+            for row in answer.get("entries").and_then(|e| e.as_array()).into_iter().flatten() {
+                serde_json::to_writer(&mut out, row)?;
+                out.write_all(b"\n")?;
+            }
+            match answer.get("next_after") {
+                Some(next) => after = Some(next.to_string()),
+                None => break,
+            }
+        }
+        out.flush().context("the export cannot be written")?;
+        drop(out);
+        door.close();
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Check every checksum of a data folder, decide every entry again and compare the outcomes
+#[derive(Debug, Args)]
+pub(crate) struct Verify {}
+
+impl Verify {
+    pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
+        let (entries, ledger, seconds) = fold(door, "verifying")?;
+        let levels = ledger.view(KnownAt(entries)).levels(tenure_server::ask::now()).len();
+        say(&format!(
+            "sound: {entries} entries, every checksum fits and every outcome is the one recorded; \
+             {levels} levels now ({seconds:.1} s)"
+        ))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Fold the journal of a data folder again from its first entry
+#[derive(Debug, Args)]
+pub(crate) struct Rebuild {}
+
+impl Rebuild {
+    pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
+        let (entries, _, seconds) = fold(door, "rebuilding")?;
+        say(&format!("rebuilt from {entries} entries ({seconds:.1} s)"))?;
+        complain("the folded view lives in memory: every start builds it, so nothing was discarded");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn fold(
+    door: &DoorArgs,
+    what: &'static str,
+) -> anyhow::Result<(u64, tenure_core::ledger::Ledger, f64)> {
+    let journal = Journal::open(door.folder()?, None)?;
+    let began = Instant::now();
+    let bar = bar(what);
+    let folded = replay(&journal.reader(), &mut |progress| {
+        bar.set_length(progress.of);
+        bar.set_position(progress.done);
+    });
+    bar.finish_and_clear();
+    let ledger = folded?;
+    let entries = ledger.newest_position().map_or(0, Position::get);
+    Ok((entries, ledger, began.elapsed().as_secs_f64()))
+}

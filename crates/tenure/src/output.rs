@@ -1,0 +1,105 @@
+//! How is something shown?
+//!
+//! A table for a person, JSON or CSV for a program. Colour and progress only on a terminal; errors and
+//! progress go to stderr, answers to stdout.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How to show answers
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// How to show the answer
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = Format::Table,
+        help_heading = "Output"
+    )]
+    pub(crate) format: Format,
+}
+
+/// A format of answers
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// For a person
+    Table,
+    /// For a program: the JSON that every door answers
+    Json,
+    /// For a spreadsheet
+    Csv,
+}
+
+/// Rows under a head
+pub(crate) struct Rows {
+    pub(crate) head: Vec<&'static str>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+impl Rows {
+    pub(crate) fn new(head: &[&'static str]) -> Self {
+        Self { head: head.to_vec(), rows: Vec::new() }
+    }
+
+    pub(crate) fn push<const N: usize>(&mut self, row: [String; N]) {
+        self.rows.push(row.into());
+    }
+
+    /// As a table that fits the terminal
+    pub(crate) fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(self.head.iter().map(|name| name.to_uppercase()));
+        table.add_rows(&self.rows);
+        table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    }
+
+    pub(crate) fn csv(&self) -> anyhow::Result<String> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&self.head)?;
+        for row in &self.rows {
+            writer.write_record(row)?;
+        }
+        Ok(String::from_utf8(writer.into_inner().map_err(|e| e.into_error())?)?)
+    }
+}
+
+/// Writes to stdout; who has closed it has read enough
+pub(crate) fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Writes to stderr
+pub(crate) fn complain(text: &str) {
+    // Where not even that can be written there is nobody to tell.
+    let _unheard = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Paints a text where a person looks at it
+pub(crate) fn painted(text: &str, yes: bool) -> String {
+    let plain = !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some();
+    match (plain, yes) {
+        (true, _) => text.to_owned(),
+        (false, true) => format!("\u{1b}[1;32m{text}\u{1b}[0m"),
+        (false, false) => format!("\u{1b}[1;31m{text}\u{1b}[0m"),
+    }
+}
+
+/// A progress bar on a terminal, nothing elsewhere
+pub(crate) fn bar(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} ({eta} left)");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(what);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,371 @@
+//! What does an answer look like to a person?
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tenure_wire::api::{self, AsOf, EntryRow, Holding, Interval, Subject};
+use tenure_wire::question::Question;
+use tenure_wire::v1;
+
+use crate::output::{Rows, painted};
+
+fn typed<T: DeserializeOwned>(answer: &Value) -> anyhow::Result<T> {
+    Ok(T::deserialize(answer)?)
+}
+
+/// An answer as a table, with what a table cannot say around it
+pub(crate) fn table(question: &Question, answer: &Value) -> anyhow::Result<String> {
+    let mut parts = Vec::new();
+    if let Question::Check(_) = question {
+        let check: api::Check = typed(answer)?;
+        parts.push(painted(if check.allowed { "yes" } else { "no" }, check.allowed));
+        if let Some(missing) = &check.missing {
+            parts.push(format!("missing: {}", expression(missing)));
+        }
+    }
+    if let Question::Entry(_) = question {
+        return Ok(serde_json::to_string_pretty(answer)?);
+    }
+    let rows = rows(question, answer)?;
+    if rows.rows.is_empty() {
+        if !matches!(question, Question::Check(_)) {
+            parts.push(nothing(question).to_owned());
+        }
+    } else {
+        parts.push(rows.table());
+    }
+    parts.extend(footer(answer));
+    Ok(parts.join("\n"))
+}
+
+fn nothing(question: &Question) -> &'static str {
+    match question {
+        Question::Who(_) => "nobody",
+        Question::Where(_) => "nowhere",
+        Question::Timeline(_) => "never",
+        _ => "nothing",
+    }
+}
+
+/// The coordinates, in a line
+fn footer(answer: &Value) -> Option<String> {
+    let as_of = answer.get("as_of")?;
+    let coordinates = |as_of: &AsOf| {
+        let at = as_of.at.as_ref().map(|at| format!("as of {at}, "));
+        let recorded = as_of.recorded_at.as_ref().map(|at| format!(" (recorded {at})"));
+        let catalog = as_of.catalog.clone().flatten().map(|version| format!(", catalogue {version}"));
+        format!(
+            "{}as known at #{}{}{}",
+            at.unwrap_or_default(),
+            as_of.known_at,
+            recorded.unwrap_or_default(),
+            catalog.unwrap_or_default()
+        )
+    };
+    let line = match typed::<api::DiffAsOf>(as_of) {
+        Ok(both) => format!("from {}\nuntil {}", coordinates(&both.from), coordinates(&both.until)),
+        Err(_) => coordinates(&typed::<AsOf>(as_of).ok()?),
+    };
+    Some(format!("\n{line}"))
+}
+
+/// An answer as rows
+pub(crate) fn rows(question: &Question, answer: &Value) -> anyhow::Result<Rows> {
+    Ok(match question {
+        Question::Who(_) => who(&typed(answer)?),
+        Question::What(_) => what(&typed(answer)?),
+        Question::Check(_) => holdings(&typed::<api::Check>(answer)?.because),
+        Question::Timeline(_) => timeline(&typed(answer)?),
+        Question::Where(_) => {
+            let mut rows = Rows::new(&["level"]);
+            for level in typed::<api::Where>(answer)?.levels {
+                rows.push([level]);
+            }
+            rows
+        }
+        Question::Diff(_) => diff(&typed(answer)?),
+        Question::Assignments(_) => holdings(&typed::<api::Assignments>(answer)?.assignments),
+        Question::Levels(_) => levels(&typed(answer)?),
+        Question::RoleCollections(_) => role_collections(&typed(answer)?),
+        Question::Catalog(_) => catalog(&typed(answer)?),
+        Question::History(_) => entries(&typed::<api::Entries>(answer)?.entries),
+        Question::Entry(_) => entries(&[typed(answer)?]),
+    })
+}
+
+fn who(answer: &api::Who) -> Rows {
+    let all = || answer.subjects.iter().chain(&answer.sets);
+    let head: &[&str] = if all().any(|subject| subject.intervals.is_some()) {
+        &["principal", "from", "until", "because"]
+    } else if all().any(|subject| subject.levels.is_some()) {
+        &["principal", "level", "because"]
+    } else {
+        &["principal", "because"]
+    };
+    let explained = all().any(|subject| subject.because.is_some() || subject.intervals.is_some());
+    let head: Vec<&'static str> =
+        head.iter().copied().filter(|name| explained || *name != "because").collect();
+    let mut rows = Rows { head, rows: Vec::new() };
+    for subject in all() {
+        rows.rows.extend(subject_rows(subject, explained));
+    }
+    rows
+}
+
+fn subject_rows(subject: &Subject, explained: bool) -> Vec<Vec<String>> {
+    let because = |holdings: &[Holding]| {
+        holdings.iter().map(|holding| reason(holding)).collect::<Vec<_>>().join("\n")
+    };
+    if let Some(intervals) = &subject.intervals {
+        let row = |interval: &Interval| {
+            vec![
+                subject.principal.clone(),
+                interval.from.clone(),
+                end(interval.until.as_ref()),
+                because(&interval.because),
+            ]
+        };
+        return intervals.iter().map(row).collect();
+    }
+    let mut row = vec![subject.principal.clone()];
+    if let Some(levels) = &subject.levels {
+        row.push(levels.join("\n"));
+    }
+    if explained {
+        row.push(because(subject.because.as_deref().unwrap_or_default()));
+    }
+    vec![row]
+}
+
+fn end(until: Option<&String>) -> String {
+    until.cloned().unwrap_or_else(|| "no end".to_owned())
+}
+
+fn granted(holding: &Holding) -> String {
+    match (&holding.role_collection, &holding.role) {
+        (Some(name), _) => name.clone(),
+        (None, Some(role)) => format!("role {role}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// A holding in a line
+fn reason(holding: &Holding) -> String {
+    let via = holding.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
+    let until = holding.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    format!(
+        "{} at {}{via}, since {}{until}, #{}",
+        granted(holding),
+        holding.level,
+        holding.since,
+        holding.entry
+    )
+}
+
+fn holdings(list: &[Holding]) -> Rows {
+    let mut rows = Rows::new(&["principal", "holds", "at", "via", "since", "until", "entry"]);
+    for holding in list {
+        rows.push(holding_row(holding));
+    }
+    rows
+}
+
+fn holding_row(holding: &Holding) -> [String; 7] {
+    [
+        holding.principal.clone(),
+        granted(holding),
+        holding.level.clone(),
+        holding.via.clone().unwrap_or_default(),
+        holding.since.clone(),
+        end(holding.until.as_ref()),
+        format!("#{}", holding.entry),
+    ]
+}
+
+fn what(answer: &api::What) -> Rows {
+    let mut rows = Rows::new(&["kind", "name"]);
+    let lists = [
+        ("role collection", &answer.role_collections),
+        ("role", &answer.roles),
+        ("scope", &answer.scopes),
+        ("operation", &answer.operations),
+    ];
+    for (kind, names) in lists {
+        for name in names {
+            rows.push([kind.to_owned(), name.clone()]);
+        }
+    }
+    rows
+}
+
+fn timeline(answer: &api::Timeline) -> Rows {
+    let mut rows = Rows::new(&["from", "until", "because"]);
+    for interval in &answer.intervals {
+        rows.push([
+            interval.from.clone(),
+            end(interval.until.as_ref()),
+            interval.because.iter().map(reason).collect::<Vec<_>>().join("\n"),
+        ]);
+    }
+    rows
+}
+
+fn diff(answer: &api::Diff) -> Rows {
+    let mut rows =
+        Rows::new(&["change", "principal", "holds", "at", "via", "since", "until", "entry"]);
+    let mut push = |change: &str, holding: &Holding| {
+        let mut row = vec![change.to_owned()];
+        row.extend(holding_row(holding));
+        rows.rows.push(row);
+    };
+    answer.gained.iter().for_each(|holding| push("gained", holding));
+    answer.lost.iter().for_each(|holding| push("lost", holding));
+    for changed in &answer.changed {
+        push("before", &changed.before);
+        push("after", &changed.after);
+    }
+    rows
+}
+
+fn levels(answer: &api::Levels) -> Rows {
+    let mut rows =
+        Rows::new(&["level", "parent", "name", "feature set", "authorizations", "region"]);
+    for level in &answer.levels {
+        rows.push([
+            level.level.clone(),
+            level.parent.clone().unwrap_or_default(),
+            level.name.clone().unwrap_or_default(),
+            level.feature_set.map(|set| format!("{set:?}")).unwrap_or_default(),
+            level.authorizations.map(|yes| yes.to_string()).unwrap_or_default(),
+            level.region.clone().unwrap_or_default(),
+        ]);
+    }
+    rows
+}
+
+fn role_collections(answer: &api::RoleCollections) -> Rows {
+    let mut rows = Rows::new(&["role collection", "kind", "roles"]);
+    for row in &answer.role_collections {
+        let kind = if row.predefined { "predefined" } else { "custom" };
+        rows.push([row.role_collection.clone(), kind.to_owned(), row.roles.join("\n")]);
+    }
+    rows
+}
+
+fn catalog(answer: &api::CatalogAnswer) -> Rows {
+    let mut rows = Rows::new(&["operation", "on", "feature sets", "requires"]);
+    for row in answer.catalog.iter().flat_map(|catalog| &catalog.operations) {
+        let sets = row.feature_sets.as_ref().map_or("A, B".to_owned(), |sets| {
+            sets.iter().map(|set| format!("{set:?}")).collect::<Vec<_>>().join(", ")
+        });
+        rows.push([row.operation.clone(), row.at.join(", "), sets, expression(&row.requires)]);
+    }
+    rows
+}
+
+/// A requirement in a line
+fn expression(expr: &v1::Expr) -> String {
+    let list = |parts: &[v1::Expr], word: &str| {
+        let parts: Vec<String> = parts.iter().map(expression).collect();
+        if parts.len() == 1 { parts.join("") } else { format!("({})", parts.join(word)) }
+    };
+    if let Some(parts) = &expr.any_of {
+        return list(parts, " or ");
+    }
+    if let Some(parts) = &expr.all_of {
+        return list(parts, " and ");
+    }
+    let what = match (&expr.role, &expr.scope, &expr.role_collection) {
+        (Some(role), _, _) => {
+            let application = expr.application.as_ref().map(|a| format!("{a}/"));
+            format!("role `{}{role}`", application.unwrap_or_default())
+        }
+        (_, Some(scope), _) => format!("scope `{scope}`"),
+        (_, _, Some(name)) => format!("role collection `{name}`"),
+        _ => String::new(),
+    };
+    let place = match (&expr.at, &expr.below) {
+        (Some(kinds), _) => format!(" at the {}", kinds.join(" or ")),
+        (_, Some(kinds)) => format!(" at a {} below", kinds.join(" or ")),
+        _ => String::new(),
+    };
+    format!("{what}{place}")
+}
+
+/// Rows of the log
+pub(crate) fn entries(list: &[EntryRow]) -> Rows {
+    let mut rows =
+        Rows::new(&["#", "recorded", "effective", "actor", "changes", "outcome", "reason"]);
+    for row in list {
+        let entry = row.entry.as_ref();
+        let changes = entry.map(|entry| {
+            entry.changes.iter().map(change).collect::<Vec<_>>().join("\n")
+        });
+        rows.push([
+            row.result.position.to_string(),
+            row.result.recorded_at.clone(),
+            row.effective_at.clone().unwrap_or_default(),
+            entry.map(|entry| entry.actor.clone()).unwrap_or_default(),
+            changes.unwrap_or_else(|| "(not decodable)".to_owned()),
+            outcome(&row.result, row.voided_by),
+            entry.and_then(|entry| entry.reason.clone()).unwrap_or_default(),
+        ]);
+    }
+    rows
+}
+
+/// What became of an entry, in a few words
+pub(crate) fn outcome(result: &api::EntryResult, voided_by: Option<u64>) -> String {
+    let voided = voided_by.map(|void| format!(", voided by #{void}")).unwrap_or_default();
+    match (&result.refusal, &result.original) {
+        (Some(refusal), _) => {
+            let change = refusal.change.map(|n| format!(", change {n}")).unwrap_or_default();
+            format!("refused: {}{change}: {}", refusal.code, refusal.message)
+        }
+        (None, Some(original)) => {
+            format!("duplicate of #{} ({})", original.position, original.outcome)
+        }
+        (None, None) => format!("{}{voided}", result.outcome),
+    }
+}
+
+/// A change in a line
+fn change(change: &v1::Change) -> String {
+    let what = |role_collection: &Option<String>, role: &Option<String>| match role {
+        Some(role) => format!("role {role}"),
+        None => role_collection.clone().unwrap_or_default(),
+    };
+    match change {
+        v1::Change::CreateLevel { level, parent, .. } => match parent {
+            Some(parent) => format!("create {level} in {parent}"),
+            None => format!("create {level}"),
+        },
+        v1::Change::MoveLevel { level, parent } => format!("move {level} to {parent}"),
+        v1::Change::SetLevel { level, .. } => format!("set attributes of {level}"),
+        v1::Change::DeleteLevel { level } => format!("delete {level}"),
+        v1::Change::CreateRole { level, role, application, .. } => {
+            format!("create role {application}/{role} at {level}")
+        }
+        v1::Change::DeleteRole { level, role } => format!("delete role {role} at {level}"),
+        v1::Change::CreateRoleCollection { level, role_collection, roles, .. } => {
+            format!("create role collection {role_collection} at {level} of {}", roles.join(", "))
+        }
+        v1::Change::SetRoles { level, role_collection, roles } => {
+            format!("set roles of {role_collection} at {level} to {}", roles.join(", "))
+        }
+        v1::Change::DeleteRoleCollection { level, role_collection } => {
+            format!("delete role collection {role_collection} at {level}")
+        }
+        v1::Change::Grant { level, role_collection, role, to, until, .. } => {
+            let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+            format!("grant {} at {level} to {to}{until}", what(role_collection, role))
+        }
+        v1::Change::Revoke { level, role_collection, role, from, .. } => {
+            format!("revoke {} at {level} from {from}", what(role_collection, role))
+        }
+        v1::Change::AddMember { set, member } => format!("add {member} to {set}"),
+        v1::Change::RemoveMember { set, member, .. } => format!("remove {member} from {set}"),
+        v1::Change::RemovePrincipal { principal } => format!("remove {principal}"),
+        v1::Change::PublishCatalog { catalog } => format!("publish catalogue {}", catalog.version),
+        v1::Change::Void { entry, .. } => format!("void {entry}"),
+    }
+}

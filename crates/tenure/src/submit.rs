@@ -1,0 +1,250 @@
+//! `tenure submit`, `grant` and `revoke`: appending entries
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use tenure_core::instant::Instant;
+use tenure_wire::api::Appended;
+
+use crate::door::DoorArgs;
+use crate::output::{Format, Output, Rows, say};
+use crate::render;
+
+/// Entries in one request
+const BATCH_ENTRIES_MAX: usize = 1_000;
+/// Bytes of JSON in one request, below what a server takes
+const BATCH_BYTES_MAX: usize = 900_000;
+
+/// Append the entries of a file: one entry, {"entries": […]}, or one entry a line
+#[derive(Debug, Args)]
+pub(crate) struct Submit {
+    /// The file; `-` for standard input
+    file: PathBuf,
+}
+
+/// What an entry says besides its change
+#[derive(Debug, Args)]
+struct About {
+    /// Who acts [default: the user of this machine, of origin `local`]
+    #[arg(long, value_name = "WHO", env = "TENURE_ACTOR")]
+    actor: Option<String>,
+    /// Why, such as a ticket
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// When it holds, if not now: an instant or a date
+    #[arg(long, value_name = "TIME")]
+    effective_at: Option<String>,
+    /// Id of the entry, a UUID: sent again with the same id it counts once [default: a new one]
+    #[arg(long, value_name = "UUID")]
+    id: Option<String>,
+}
+
+/// Grant a role collection, or a single role
+#[derive(Debug, Args)]
+pub(crate) struct Grant {
+    /// Name of the role collection (with --role: of the role)
+    name: String,
+    /// Grant a single role, `name` or `application/name`
+    #[arg(long)]
+    role: bool,
+    /// Who receives it
+    #[arg(long, value_name = "WHO")]
+    to: String,
+    /// At this level
+    #[arg(long, value_name = "LEVEL")]
+    on: String,
+    /// When it ends by itself: an instant or a date
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Be refused if it is held already
+    #[arg(long)]
+    if_not_held: bool,
+    #[command(flatten)]
+    about: About,
+}
+
+/// Revoke a role collection, or a single role
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// Name of the role collection (with --role: of the role)
+    name: String,
+    /// Revoke a single role, `name` or `application/name`
+    #[arg(long)]
+    role: bool,
+    /// Who holds it
+    #[arg(long, value_name = "WHO")]
+    from: String,
+    /// At this level
+    #[arg(long, value_name = "LEVEL")]
+    on: String,
+    /// Do not be refused if it is not held
+    #[arg(long)]
+    if_held: bool,
+    #[command(flatten)]
+    about: About,
+}
+
+/// The log takes instants alone; a date is short for its midnight
+fn instant(text: &str) -> anyhow::Result<Value> {
+    Ok(Value::String(Instant::parse_or_date(text)?.to_string()))
+}
+
+impl About {
+    fn entry(self, change: Value) -> anyhow::Result<Value> {
+        let actor = self.actor.unwrap_or_else(|| {
+            let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+            user.map_or("client:tenure/cli".to_owned(), |user| format!("user:local/{user}"))
+        });
+        let mut entry = Map::new();
+        entry.extend(self.id.map(|id| ("id".to_owned(), Value::String(id))));
+        entry.insert("actor".to_owned(), Value::String(actor));
+        entry.extend(self.reason.map(|reason| ("reason".to_owned(), Value::String(reason))));
+        if let Some(text) = self.effective_at {
+            entry.insert("effective_at".to_owned(), instant(&text)?);
+        }
+        entry.insert("changes".to_owned(), Value::Array(vec![change]));
+        Ok(Value::Object(entry))
+    }
+}
+
+impl Grant {
+    pub(crate) fn run(self, door: &DoorArgs, output: &Output) -> anyhow::Result<ExitCode> {
+        let given = if self.role { "role" } else { "role_collection" };
+        let mut change = json!({
+            "type": "grant", "level": self.on, given: self.name, "to": self.to,
+        });
+        if let Value::Object(change) = &mut change {
+            if let Some(text) = &self.until {
+                change.insert("until".to_owned(), instant(text)?);
+            }
+            if self.if_not_held {
+                change.insert("expect".to_owned(), "not_held".into());
+            }
+        }
+        append(door, output, vec![self.about.entry(change)?])
+    }
+}
+
+impl Revoke {
+    pub(crate) fn run(self, door: &DoorArgs, output: &Output) -> anyhow::Result<ExitCode> {
+        let taken = if self.role { "role" } else { "role_collection" };
+        let mut change = json!({
+            "type": "revoke", "level": self.on, taken: self.name, "from": self.from,
+        });
+        if let Value::Object(change) = &mut change
+            && self.if_held
+        {
+            change.insert("expect".to_owned(), "any".into());
+        }
+        append(door, output, vec![self.about.entry(change)?])
+    }
+}
+
+impl Submit {
+    pub(crate) fn run(self, door: &DoorArgs, output: &Output) -> anyhow::Result<ExitCode> {
+        let shown = self.file.display().to_string();
+        let mut text = String::new();
+        if shown == "-" {
+            std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
+        } else {
+            text = std::fs::read_to_string(&self.file)
+                .with_context(|| format!("`{shown}` cannot be read"))?;
+        }
+        let mut entries = entries(&text).with_context(|| format!("`{shown}` holds no entries"))?;
+        // An id made here stays the same when a request is sent again.
+        for entry in &mut entries {
+            if let Value::Object(entry) = entry {
+                let new = || Value::String(uuid::Uuid::now_v7().to_string());
+                entry.entry("id").or_insert_with(new);
+            }
+        }
+        append(door, output, entries)
+    }
+}
+
+/// One document, or one entry a line
+fn entries(text: &str) -> anyhow::Result<Vec<Value>> {
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(mut map)) if map.contains_key("entries") => match map.remove("entries") {
+            Some(Value::Array(entries)) if map.is_empty() => Ok(entries),
+            _ => bail!("beside the list `entries` it has nothing else"),
+        },
+        Ok(Value::Array(_)) => bail!("it is a list: put it into {{\"entries\": […]}}"),
+        Ok(entry) => Ok(vec![entry]),
+        Err(whole) => {
+            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+            let mut entries = Vec::new();
+            for (n, line) in lines {
+                let entry = serde_json::from_str(line);
+                match entry {
+                    Ok(entry) => entries.push(entry),
+                    Err(_) if entries.is_empty() => return Err(whole.into()),
+                    Err(error) => bail!("line {}: {error}", n + 1),
+                }
+            }
+            Ok(entries)
+        }
+    }
+}
+
+/// Appends entries, and shows what became of each
+fn append(door: &DoorArgs, output: &Output, entries: Vec<Value>) -> anyhow::Result<ExitCode> {
+    let door = door.appending()?;
+    let appended = in_batches(&entries, |batch| door.append(batch));
+    door.close();
+    let appended = appended?;
+    let refused = appended.results.iter().any(|result| result.outcome == "refused");
+    match output.format {
+        Format::Json => say(&serde_json::to_string_pretty(&appended)?)?,
+        Format::Table => say(&results(&appended).table())?,
+        Format::Csv => say(results(&appended).csv()?.trim_end())?,
+    }
+    Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn results(appended: &Appended) -> Rows {
+    let mut rows = Rows::new(&["#", "recorded", "outcome", "id"]);
+    for result in &appended.results {
+        rows.push([
+            result.position.to_string(),
+            result.recorded_at.clone(),
+            render::outcome(result, None),
+            result.id.clone().unwrap_or_default(),
+        ]);
+    }
+    rows
+}
+
+/// Sends entries in requests that a server takes
+fn in_batches(
+    entries: &[Value],
+    mut send: impl FnMut(&Value) -> anyhow::Result<Appended>,
+) -> anyhow::Result<Appended> {
+    let mut all = Appended { results: Vec::new(), revision: String::new() };
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    let mut flush = |batch: &mut Vec<Value>, all: &mut Appended| -> anyhow::Result<()> {
+        if !batch.is_empty() {
+            let appended = send(&json!({ "entries": std::mem::take(batch) }))
+                .with_context(|| format!("after {} entries", all.results.len()))?;
+            all.results.extend(appended.results);
+            all.revision = appended.revision;
+        }
+        Ok(())
+    };
+    for entry in entries {
+        let size = serde_json::to_vec(entry)?.len();
+        if batch.len() == BATCH_ENTRIES_MAX || bytes + size > BATCH_BYTES_MAX {
+            flush(&mut batch, &mut all)?;
+            bytes = 0;
+        }
+        bytes += size;
+        batch.push(entry.clone());
+    }
+    flush(&mut batch, &mut all)?;
+    Ok(all)
+}
