@@ -474,5 +474,10 @@ fn compiled(row: &LeafRow, symbols: &mut Symbols, aliases: &Map<Symbol, Symbol>)
             }
         }
     };
-    Leaf { held, direction: row.direction, kinds: row.kinds.iter().copied().collect() }
+    Leaf {
+        held,
+        direction: row.direction,
+        kinds: row.kinds.iter().copied().collect(),
+        row: Arc::new(row.clone()),
+    }
 }

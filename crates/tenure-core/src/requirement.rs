@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::level::{KindSet, LevelKind};
-use crate::symbol::{Symbol, Symbols};
+use crate::symbol::Symbol;
 
 /// Deepest nesting of a requirement
 pub const REQUIREMENT_DEPTH_MAX: usize = 32;
@@ -146,7 +146,7 @@ pub(crate) enum Held {
 }
 
 /// A leaf
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Leaf {
     /// What must be held
     pub(crate) held: Held,
@@ -154,24 +154,8 @@ pub(crate) struct Leaf {
     pub(crate) direction: Direction,
     /// The kinds of levels it looks at
     pub(crate) kinds: KindSet,
-}
-
-impl Leaf {
-    /// The leaf with its names as texts
-    pub(crate) fn row(&self, symbols: &Symbols) -> LeafRow {
-        let text = |symbol: Symbol| Arc::clone(symbols.text(symbol));
-        LeafRow {
-            held: match self.held {
-                Held::Role { application, name } => {
-                    HeldRow::Role { role: text(name), application: application.map(text) }
-                }
-                Held::Scope(scope) => HeldRow::Scope(text(scope)),
-                Held::RoleCollection(name) => HeldRow::RoleCollection(text(name)),
-            },
-            direction: self.direction,
-            kinds: self.kinds.iter().collect(),
-        }
-    }
+    /// As it is written
+    pub(crate) row: Arc<LeafRow>,
 }
 
 #[cfg(test)]

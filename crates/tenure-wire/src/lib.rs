@@ -2,13 +2,14 @@
 //!
 //! [`v1`] is how an entry is written, [`codec`] which bytes are canonical and what strangers' bytes
 //! say, [`catalogs`] the built-in history of definitions, [`question`] and [`api`] what every door is
-//! asked and answers.
+//! asked and answers, [`schema`] what is generated from these types.
 
 pub mod api;
 pub mod catalogs;
 pub mod codec;
 mod convert;
 pub mod question;
+pub mod schema;
 mod strict;
 pub mod v1;
 

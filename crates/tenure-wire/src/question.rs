@@ -107,7 +107,10 @@ macro_rules! questions {
         /// A question, with its parameters as texts
         #[derive(Clone, PartialEq, Eq, Debug)]
         pub enum Question {
-            $($(#[$doc])* $name($name),)*
+            $(
+                #[doc = concat!("The question `", $path, "`")]
+                $name($name),
+            )*
         }
 
         impl Question {
@@ -189,6 +192,7 @@ questions! {
         min_position,
     }
     /// Could a principal do X on a level
+    #[schema(as = CheckParameters)]
     Check "check" {
         /// Who
         principal,

@@ -113,7 +113,7 @@ fn who(answer: &api::Who) -> Rows {
 
 fn subject_rows(subject: &Subject, explained: bool) -> Vec<Vec<String>> {
     let because = |holdings: &[Holding]| {
-        holdings.iter().map(|holding| reason(holding)).collect::<Vec<_>>().join("\n")
+        holdings.iter().map(reason).collect::<Vec<_>>().join("\n")
     };
     if let Some(intervals) = &subject.intervals {
         let row = |interval: &Interval| {

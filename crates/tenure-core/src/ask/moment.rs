@@ -106,7 +106,7 @@ impl View<'_> {
             None => Check {
                 allowed: false,
                 because: Vec::new(),
-                missing: plan.missing(self, &holds),
+                missing: plan.missing(&holds),
             },
         })
     }

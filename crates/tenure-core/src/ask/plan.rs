@@ -9,7 +9,7 @@ use crate::grantable::{RoleKey, RoleText};
 use crate::instant::EffectiveAt;
 use crate::landscape::Here;
 use crate::level::{KindSet, Level};
-use crate::requirement::{Direction, Held, Leaf, LeafRow, Requirement};
+use crate::requirement::{Direction, Held, HeldRow, Leaf, LeafRow, Requirement};
 use crate::symbol::LevelRef;
 use crate::view::View;
 
@@ -29,26 +29,11 @@ pub(super) struct Plan<'v> {
 }
 
 impl<'v> Plan<'v> {
-    /// The unsatisfied parts, as a catalogue would write them
-    pub(super) fn missing(
-        &self,
-        view: &View<'_>,
-        holds: &impl Fn(&usize) -> bool,
-    ) -> Option<Requirement<LeafRow>> {
+    /// The unsatisfied parts, as they are written
+    pub(super) fn missing(&self, holds: &impl Fn(&usize) -> bool) -> Option<Requirement<LeafRow>> {
         let missing = self.expression.missing(holds)?;
-        let symbols = &view.ledger.symbols;
-        // By INVARIANT (plan) every leaf has a row.
-        let rows = |n: &usize| {
-            self.leaves.get(*n).map_or_else(
-                || LeafRow {
-                    held: crate::requirement::HeldRow::Scope("".into()),
-                    direction: Direction::At,
-                    kinds: Vec::new(),
-                },
-                |plan| plan.leaf.row(symbols),
-            )
-        };
-        Some(missing.map(&mut { rows }))
+        #[expect(clippy::indexing_slicing, reason = "by INVARIANT (plan)")]
+        Some(missing.map(&mut |leaf| (*self.leaves[*leaf].leaf.row).clone()))
     }
 }
 
@@ -125,16 +110,34 @@ impl View<'_> {
                     Held::Scope(scope) => Held::Scope(here.real_scope(scope)),
                     other => other,
                 };
-                let kinds = KindSet::from_iter([level.kind]);
+                let row = LeafRow {
+                    held: self.held_row(held),
+                    direction: Direction::At,
+                    kinds: vec![level.kind],
+                };
+                let leaf = Leaf {
+                    held,
+                    direction: Direction::At,
+                    kinds: KindSet::from_iter([level.kind]),
+                    row: Arc::new(row),
+                };
                 Some(Plan {
                     expression: Requirement::Leaf(0),
                     // Holding exactly that at the level itself: an ancestor of its kind is none.
-                    leaves: vec![LeafPlan {
-                        leaf: Leaf { held, direction: Direction::At, kinds },
-                        levels: vec![(level, here)],
-                    }],
+                    leaves: vec![LeafPlan { leaf, levels: vec![(level, here)] }],
                 })
             }
+        }
+    }
+
+    fn held_row(&self, held: Held) -> HeldRow {
+        let text = |symbol| Arc::clone(self.ledger.symbols.text(symbol));
+        match held {
+            Held::Role { application, name } => {
+                HeldRow::Role { role: text(name), application: application.map(text) }
+            }
+            Held::Scope(scope) => HeldRow::Scope(text(scope)),
+            Held::RoleCollection(name) => HeldRow::RoleCollection(text(name)),
         }
     }
 
@@ -152,7 +155,7 @@ impl View<'_> {
                 .into_iter()
                 .filter_map(|level| Some((level, landscape.here(level, t)?)))
                 .collect();
-            leaves.push(LeafPlan { leaf: *leaf, levels });
+            leaves.push(LeafPlan { leaf: leaf.clone(), levels });
             leaves.len() - 1
         });
         Plan { expression, leaves }

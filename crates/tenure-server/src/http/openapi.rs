@@ -2,12 +2,36 @@
 //!
 //! Generated from the types that are read and written; checked in as `schemas/openapi.json`.
 
+use tenure_wire::schema::forbid_null;
 use tenure_wire::{api, question, v1};
 use utoipa::OpenApi;
 
+/// Components that are written by clients, whose optional fields may be absent and not null
+const WRITTEN: [&str; 11] = [
+    "Draft",
+    "Entry",
+    "Change",
+    "Catalog",
+    "CatalogRole",
+    "CatalogRoleCollection",
+    "CatalogOperation",
+    "Expr",
+    "CheckParameters",
+    "Many",
+    "ManyChecks",
+];
+
 /// The OpenAPI document
-pub fn document() -> utoipa::openapi::OpenApi {
-    Paths::openapi()
+pub fn document() -> serde_json::Value {
+    // What is derived here can be written as JSON.
+    let mut document = serde_json::to_value(Paths::openapi()).unwrap_or_default();
+    for name in WRITTEN {
+        let component = document.pointer_mut(&format!("/components/schemas/{name}"));
+        if let Some(component) = component {
+            forbid_null(component);
+        }
+    }
+    document
 }
 
 #[derive(OpenApi)]
