@@ -152,3 +152,67 @@ fn checksum(value: &[u8]) -> u32 {
     hasher.update(value.get(6..).unwrap_or_default());
     hasher.finalize()
 }
+
+#[cfg(test)]
+mod tests {
+    use tenure_core::instant::RecordedAt;
+    use tenure_core::outcome::{Original, Outcome, Refusal, RefusalCode};
+
+    use super::*;
+    use crate::row::Payload;
+
+    fn golden() -> Vec<Row> {
+        let refusal = |change| Refusal { code: RefusalCode::NotHeld, change, message: "no".into() };
+        let original = |refusal| Original { position: Position::FIRST, refusal };
+        let outcomes = [
+            Outcome::Applied,
+            Outcome::Refused(refusal(Some(255))),
+            Outcome::Refused(refusal(None)),
+            Outcome::Duplicate(original(None)),
+            Outcome::Duplicate(original(Some(refusal(Some(0))))),
+        ];
+        let row = |(n, outcome)| Row {
+            recorded_at: RecordedAt::saturating_from_micros(1_700_000_000_000_000 + n),
+            outcome,
+            payload: match n % 2 {
+                0 => Payload::Entry(vec![0xC0, 0, 255]),
+                _ => Payload::Malformed { raw: b"{".to_vec(), message: "no JSON".into() },
+            },
+        };
+        (0_i64..).zip(outcomes).map(row).collect()
+    }
+
+    #[test]
+    fn what_was_once_written_is_read_for_ever() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/golden/journal-block-v1.bin");
+        let rows = golden();
+        let mut block = Block::new(Position::new(7).unwrap());
+        rows.iter().for_each(|row| block.push(row).unwrap());
+        if std::env::var_os("TENURE_UPDATE").is_some() && !std::path::Path::new(path).exists() {
+            std::fs::write(path, block.encode()).unwrap();
+        }
+        let stored = std::fs::read(path).unwrap();
+        let decoded = Block::decode(7, &stored).unwrap();
+        assert_eq!(decoded.rows().unwrap(), rows);
+        assert_eq!(block.encode(), stored);
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_block_is_found() {
+        for copies in [1, 2_000] {
+            let mut block = Block::new(Position::FIRST);
+            (0..copies).for_each(|_| golden().iter().for_each(|row| block.push(row).unwrap()));
+            let sound = block.encode();
+            assert_eq!(Block::decode(1, &sound).unwrap().payload, block.payload);
+            for at in (0..sound.len()).step_by(1 + sound.len() / 500) {
+                let mut damaged = sound.clone();
+                damaged[at] ^= 1 << (at % 8);
+                assert!(Block::decode(1, &damaged).is_err(), "byte {at}");
+            }
+            for length in (0..sound.len()).step_by(1 + sound.len() / 100) {
+                assert!(Block::decode(1, &sound[..length]).is_err(), "cut to {length}");
+            }
+            assert!(Block::decode(2, &sound).is_err());
+        }
+    }
+}

@@ -71,10 +71,10 @@ macro_rules! questions {
         $($(#[$field_doc:meta])* $field:ident,)*
     })*) => {
         $(
-            $(#[$doc])*
             #[derive(
                 Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, IntoParams, ToSchema,
             )]
+            $(#[$doc])*
             #[into_params(parameter_in = Query)]
             pub struct $name {
                 $(

@@ -1,0 +1,149 @@
+//! What is committed is there after a restart, whole and in order, or the journal says that it is not
+#![expect(clippy::unwrap_used, reason = "a test that cannot write its folder fails")]
+#![expect(clippy::panic, reason = "what is no damage is a failure of the test")]
+
+use std::fs;
+use std::path::Path;
+
+use tenure_core::instant::RecordedAt;
+use tenure_core::outcome::{Original, Outcome, Position, Refusal, RefusalCode};
+use tenure_journal::{Error, FolderError, Journal, Payload, Row};
+
+fn position(n: u64) -> Position {
+    Position::new(n).unwrap()
+}
+
+/// A row that is unlike its neighbours
+fn row(n: u64) -> Row {
+    let refusal = Refusal {
+        code: RefusalCode::NotHeld,
+        change: Some(usize::try_from(n % 7).unwrap()),
+        message: format!("not held: {n}"),
+    };
+    let outcome = match n % 4 {
+        0 => Outcome::Refused(refusal),
+        1 => Outcome::Duplicate(Original { position: position(n), refusal: Some(refusal) }),
+        2 => Outcome::Duplicate(Original { position: position(n), refusal: None }),
+        _ => Outcome::Applied,
+    };
+    let bytes = format!("entry {n} {}", "x".repeat(usize::try_from(n % 50).unwrap())).into_bytes();
+    let payload = match n % 5 {
+        0 => Payload::Malformed { raw: bytes, message: "no entry".into() },
+        _ => Payload::Entry(bytes),
+    };
+    let recorded_at = RecordedAt::saturating_from_micros(i64::try_from(n).unwrap() * 1_000);
+    Row { recorded_at, outcome, payload }
+}
+
+fn expect_rows(journal: &Journal, newest: u64) {
+    let rows: Vec<(Position, Row)> =
+        journal.reader().rows_from(Position::FIRST).collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows.len() as u64, newest);
+    for (n, (place, found)) in rows.into_iter().enumerate() {
+        let n = n as u64 + 1;
+        assert_eq!((place.get(), found), (n, row(n)));
+    }
+}
+
+#[test]
+fn invariant_cursor_and_blocks_hold_over_commits_gathering_and_restarts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut newest = 0;
+    // More commits than the tail holds, of many sizes, with a restart between.
+    for round in 0..3 {
+        let mut journal = Journal::open(folder.path(), Some("acme")).unwrap();
+        expect_rows(&journal, newest);
+        for size in (0..300).map(|n| (n * 7 + round) % 5 + u64::from(n == 100) * 3_000) {
+            let rows: Vec<Row> = (newest + 1..=newest + size).map(row).collect();
+            journal.commit(&rows).unwrap();
+            newest += size;
+            assert_eq!(journal.newest(), Position::new(newest));
+        }
+        expect_rows(&journal, newest);
+        assert_eq!(journal.newest_recorded_at(), Some(row(newest).recorded_at));
+    }
+    // sled flushes nothing that it keeps in files of its own: there is none.
+    assert_eq!(fs::read_dir(folder.path().join("journal/blobs")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_reader_sees_every_row_while_the_tail_is_gathered() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path(), None).unwrap();
+    let reader = journal.reader();
+    let reading = std::thread::spawn(move || {
+        let mut seen = 0;
+        while seen < 600 {
+            let newest = reader.newest().map_or(0, Position::get);
+            for n in (1..=newest).step_by(17) {
+                assert_eq!(reader.row(position(n)).unwrap(), row(n));
+            }
+            seen = newest;
+        }
+    });
+    for n in 1..=600 {
+        journal.commit(&[row(n)]).unwrap();
+    }
+    reading.join().unwrap();
+}
+
+#[test]
+fn a_folder_is_held_by_one_and_is_of_one_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), Some("acme")).unwrap();
+    let held = Journal::open(folder.path(), None).unwrap_err();
+    assert!(matches!(held, Error::Folder(FolderError::Held(_))), "{held}");
+    drop(journal);
+    let other = Journal::open(folder.path(), Some("other")).unwrap_err();
+    assert!(matches!(other, Error::Folder(FolderError::OtherLedger { .. })), "{other}");
+    assert_eq!(Journal::open(folder.path(), None).unwrap().ledger(), "acme");
+}
+
+#[test]
+fn a_folder_of_something_else_or_of_a_newer_format_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("letter.txt"), "dear").unwrap();
+    let error = Journal::open(folder.path(), None).unwrap_err();
+    assert!(matches!(error, Error::Folder(FolderError::NotOurs(_))), "{error}");
+    fs::remove_file(folder.path().join("letter.txt")).unwrap();
+    fs::write(folder.path().join("tenure.json"), r#"{"format": 99, "ledger": "acme"}"#).unwrap();
+    let error = Journal::open(folder.path(), None).unwrap_err();
+    assert!(matches!(error, Error::Folder(FolderError::NewerFormat { found: 99, .. })), "{error}");
+    fs::write(folder.path().join("tenure.json"), "{").unwrap();
+    let error = Journal::open(folder.path(), None).unwrap_err();
+    assert!(matches!(error, Error::Folder(FolderError::Identity(_))), "{error}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for file in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(file.file_name());
+        if file.file_type().unwrap().is_dir() {
+            copy(&file.path(), &target);
+        } else {
+            fs::copy(file.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_store_that_lost_its_tail_is_damaged_although_it_looks_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let commit = |rows: std::ops::RangeInclusive<u64>| {
+        let mut journal = Journal::open(folder.path(), None).unwrap();
+        journal.commit(&rows.map(row).collect::<Vec<_>>()).unwrap();
+    };
+    commit(1..=10);
+    let backup = tempfile::tempdir().unwrap();
+    copy(&folder.path().join("journal"), &backup.path().join("journal"));
+    commit(11..=20);
+    fs::remove_dir_all(folder.path().join("journal")).unwrap();
+    copy(&backup.path().join("journal"), &folder.path().join("journal"));
+    match Journal::open(folder.path(), None).unwrap_err() {
+        Error::Damaged { position: 11, problem, .. } => assert!(problem.contains("20"), "{problem}"),
+        other => panic!("{other}"),
+    }
+    fs::remove_dir_all(folder.path().join("journal")).unwrap();
+    let gone = Journal::open(folder.path(), None).unwrap_err();
+    assert!(matches!(gone, Error::Damaged { position: 1, .. }), "{gone}");
+}

@@ -1,0 +1,53 @@
+# `just verify` is everything that CI checks; `just` alone lists what there is.
+
+default:
+    @just --list
+
+# What CI checks
+verify: fmt-check lint layers deny doc test
+
+fmt-check:
+    cargo fmt --all --check
+
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The direction of dependency: the core and the format know nothing of IO, and no room knows the next one
+layers:
+    tests/layers
+
+deny:
+    cargo deny check bans licenses sources
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Every test; installs what they need where it is missing
+test:
+    tests/run
+
+# Long runs of the property tests against the naive oracle; prints the line that repeats a failure
+laws cases="2000":
+    TENURE_CASES={{cases}} cargo test --release -p tenure-tests
+
+# Write what is generated: JSON Schemas, the OpenAPI document, missing golden files
+schemas:
+    TENURE_UPDATE=1 cargo test -p tenure-wire --test golden
+    TENURE_UPDATE=1 cargo test -p tenure-server --test documents
+
+# Fails when something generated has drifted from the code
+schemas-check:
+    cargo test -p tenure-wire --test golden
+    cargo test -p tenure-server --test documents
+
+# A server on ./tenure-data
+run:
+    cargo run --release -- serve
+
+# How fast the embedded log appends, with a flush before each acknowledgement
+bench-append:
+    cargo run --release -p tenure-server --example append
+
+# How long a question takes at 100 thousand changes
+bench-ask:
+    cargo run --release -p tenure-core --example ask
