@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub const FORMAT: u32 = 1;
 
 const IDENTITY_FILE: &str = "tenure.json";
+const IDENTITY_BESIDE: &str = "tenure.json.new";
 const LOCK_FILE: &str = "lock";
 const WITNESS_FILE: &str = "acknowledged";
 /// Where sled keeps its files, within a data folder
@@ -72,14 +73,48 @@ pub enum FolderError {
     )]
     NotOurs(PathBuf),
     /// What says whose it is cannot be read
-    #[error("`{}` is damaged: it does not say which ledger the folder is of", .0.display())]
+    #[error(
+        "`{}` is damaged, so it is not known which ledger the folder is of: put back a copy of it",
+        .0.display()
+    )]
     Identity(PathBuf),
 }
 
+/// Says which format a folder has; of a newer one nothing else is read
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Identity {
     format: u32,
     ledger: String,
+    /// CRC-32 (IEEE) of `format` and `ledger`, with a line feed between them
+    checksum: u32,
+}
+
+impl Identity {
+    fn new(ledger: &str) -> Self {
+        let checksum = crc32fast::hash(format!("{FORMAT}\n{ledger}").as_bytes());
+        Self { format: FORMAT, ledger: ledger.to_owned(), checksum }
+    }
+
+    /// Reads what says whose a folder is
+    fn read(folder: &Path, path: &Path, bytes: &[u8]) -> Result<Self, FolderError> {
+        let damaged = || FolderError::Identity(path.to_owned());
+        let Format { format: found } = serde_json::from_slice(bytes).map_err(|_| damaged())?;
+        if found > FORMAT {
+            return Err(FolderError::NewerFormat { path: folder.to_owned(), found });
+        }
+        let identity: Self = serde_json::from_slice(bytes).map_err(|_| damaged())?;
+        let sound = Self::new(&identity.ledger);
+        if identity.format != FORMAT || identity.checksum != sound.checksum {
+            return Err(damaged());
+        }
+        Ok(identity)
+    }
 }
 
 /// A data folder that this process holds
@@ -103,16 +138,10 @@ impl Folder {
         fs::create_dir_all(path).map_err(io_error("it cannot be made", path))?;
         let identity_path = path.join(IDENTITY_FILE);
         let identity = match fs::read(&identity_path) {
-            Ok(bytes) => Some(
-                serde_json::from_slice::<Identity>(&bytes)
-                    .map_err(|_| FolderError::Identity(identity_path.clone()))?,
-            ),
+            Ok(bytes) => Some(Identity::read(path, &identity_path, &bytes)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(io_error("it cannot be read", path)(error)),
         };
-        if let Some(found) = identity.as_ref().filter(|identity| identity.format > FORMAT) {
-            return Err(FolderError::NewerFormat { path: path.to_owned(), found: found.format });
-        }
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -136,7 +165,10 @@ impl Folder {
             },
             None => {
                 let others = fs::read_dir(path).map_err(io_error("it cannot be read", path))?;
-                let ours = |name: &std::ffi::OsStr| name == LOCK_FILE || name == "lost+found";
+                // What a start that was killed has left is ours too.
+                let ours = |name: &std::ffi::OsStr| {
+                    [LOCK_FILE, IDENTITY_BESIDE, "lost+found"].iter().any(|known| name == *known)
+                };
                 if others.flatten().any(|file| !ours(&file.file_name())) {
                     return Err(FolderError::NotOurs(path.to_owned()));
                 }
@@ -169,9 +201,8 @@ impl Folder {
 
 /// Written beside and renamed, so that it is there whole or not at all
 fn write_identity(path: &Path, ledger: &str) -> io::Result<()> {
-    let identity = Identity { format: FORMAT, ledger: ledger.to_owned() };
-    let text = serde_json::to_vec(&identity)?;
-    let beside = path.join("tenure.json.new");
+    let text = serde_json::to_vec(&Identity::new(ledger))?;
+    let beside = path.join(IDENTITY_BESIDE);
     let mut file = File::create(&beside)?;
     file.write_all(&text)?;
     file.sync_all()?;

@@ -11,7 +11,7 @@ use tenure_core::outcome::Position;
 use crate::block::{Block, BlockError};
 use crate::folder::{Folder, FolderError, Witness};
 use crate::row::{Row, RowError};
-use crate::store::{BLOCK, Reader, Store, block_key, newest};
+use crate::store::{BLOCK, Reader, Store, block_key, failure, newest};
 
 /// The key of the newest position
 const CURSOR: &[u8] = b"cursor";
@@ -46,7 +46,11 @@ pub enum Error {
         source: io::Error,
     },
     /// What is read is not what was written
-    #[error("the journal is damaged at position {position}, in `{}`: {problem}", path.display())]
+    #[error(
+        "the journal is damaged from position {position} on, in `{}`: {problem}; nothing was changed: put \
+         back a copy of the data folder, and keep this one for study",
+        path.display()
+    )]
     Damaged {
         /// The first position that cannot be trusted
         position: u64,
@@ -123,7 +127,7 @@ impl Journal {
             .segment_size(4 * 1_024 * 1_024)
             .flush_every_ms(None)
             .open()
-            .map_err(|source| Error::Store { path: store.clone(), source })?;
+            .map_err(|source| failure(&store, 1, source))?;
         let db_path = store.join("db");
         let db_file = File::open(&db_path).map_err(|e| io_failure(&db_path, e))?;
         let mut journal = Self {
@@ -144,7 +148,7 @@ impl Journal {
         let store = Arc::clone(&self.store);
         let mut next = 1;
         for item in store.db.scan_prefix([BLOCK]) {
-            let (key, value) = item.map_err(|source| store.failure(source))?;
+            let (key, value) = item.map_err(|source| store.failure(next, source))?;
             let first = key.get(1..).and_then(|bytes| bytes.try_into().ok());
             let block = match first.map(u64::from_be_bytes) {
                 Some(first) if first == next => Block::decode(first, &value),
@@ -159,7 +163,7 @@ impl Journal {
             store.blocks_mut().insert(block.first.get(), block.count);
             next = block.end();
         }
-        let cursor = match store.db.get(CURSOR).map_err(|source| store.failure(source))? {
+        let cursor = match store.db.get(CURSOR).map_err(|source| store.failure(next, source))? {
             None => 0,
             Some(bytes) => bytes
                 .as_ref()
@@ -268,7 +272,7 @@ impl Journal {
         batch.insert(CURSOR, &newest.to_be_bytes());
         // Until all of it has returned, what is on the disk is not known.
         self.failed = true;
-        let failure = |source| self.store.failure(source);
+        let failure = |source| self.store.failure(newest, source);
         self.store.db.apply_batch(batch).map_err(failure)?;
         self.store.db.flush().map_err(failure)?;
         // sled's flush writes the pages back (`sync_file_range` on Linux) and leaves the drive's cache and

@@ -61,8 +61,8 @@ impl Store {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    pub(crate) fn failure(&self, source: sled::Error) -> Error {
-        Error::Store { path: self.path.clone(), source }
+    pub(crate) fn failure(&self, position: u64, source: sled::Error) -> Error {
+        failure(&self.path, position, source)
     }
 
     pub(crate) fn damaged(&self, position: u64, problem: &BlockError) -> Error {
@@ -77,11 +77,7 @@ impl Store {
         let value = self
             .db
             .get(block_key(first))
-            .map_err(|problem| Error::Damaged {
-                position: first,
-                path: self.file(),
-                problem: problem.to_string(),
-            })?
+            .map_err(|source| self.failure(first, source))?
             .ok_or_else(|| self.damaged(first, &BlockError::Shape))?;
         Block::decode(first, &value).map_err(|problem| self.damaged(first, &problem))
     }
@@ -107,6 +103,24 @@ impl Store {
         }
         cache.push_back((first, Arc::clone(&rows)));
         Ok(rows)
+    }
+}
+
+/// What sled says, in our words: from which position on nothing can be trusted, and in which file
+pub(crate) fn failure(store: &Path, position: u64, source: sled::Error) -> Error {
+    match source {
+        sled::Error::Io(_) => Error::Store { path: store.to_owned(), source },
+        sled::Error::Corruption { .. } => Error::Damaged {
+            position,
+            path: store.join("db"),
+            problem: "sled finds a page that is not what it wrote".to_owned(),
+        },
+        // It does not recognise its own files, such as `conf`.
+        other => Error::Damaged {
+            position,
+            path: store.to_owned(),
+            problem: format!("sled does not recognise its files ({other})"),
+        },
     }
 }
 

@@ -119,6 +119,22 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
         .into_response()
 }
 
+/// A request being served, counted for as long as it is
+struct InFlight<'a>(&'a Metrics);
+
+impl<'a> InFlight<'a> {
+    fn new(metrics: &'a Metrics) -> Self {
+        metrics.requests_in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.requests_in_flight.dec();
+    }
+}
+
 /// Serves so many at once, each for so long; streams and what operators ask are not counted
 async fn limits(State(shared): App, request: Request, next: Next) -> Response {
     let path = request.uri().path();
@@ -130,10 +146,8 @@ async fn limits(State(shared): App, request: Request, next: Next) -> Response {
         let Ok(_place) = shared.places.acquire().await else {
             return Failure(problem(Code::NotReady, "the server is shutting down")).into_response();
         };
-        shared.metrics.requests_in_flight.inc();
-        let response = next.run(request).await;
-        shared.metrics.requests_in_flight.dec();
-        response
+        let _counted = InFlight::new(&shared.metrics);
+        next.run(request).await
     };
     let seconds = shared.request_timeout.as_secs_f64();
     tokio::time::timeout(shared.request_timeout, served).await.unwrap_or_else(|_| {

@@ -80,12 +80,14 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         "effective settings"
     );
     let runtime = tokio::runtime::Runtime::new().context("the threads cannot be started")?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
+        // Heard from here on, also while the journal is folded.
+        let stop = stop();
         let server = Server::bind(settings).await?;
         tracing::info!(ledger = server.ledger(), address = %server.address(), "listening");
         let mut told = 0;
         server
-            .run(stop(), move |progress: Progress| {
+            .run(stop, move |progress: Progress| {
                 let percent = progress.done * 100 / progress.of.max(1);
                 if percent >= told + 10 || progress.done == progress.of {
                     told = percent;
@@ -95,30 +97,32 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
             .await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // A fold that was left is not waited for.
+    runtime.shutdown_background();
+    served
 }
 
-/// Is there when the process is told to stop
-async fn stop() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Is there when the process is told to stop; listens from the call on
+fn stop() -> impl Future<Output = ()> + Send {
     #[cfg(unix)]
-    {
-        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-        match terminate {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    #[cfg(unix)]
+    let interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+    async move {
+        #[cfg(unix)]
+        if let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
             }
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM is not heard");
-                let _heard = interrupt.await;
-            }
+            return;
+        }
+        if tokio::signal::ctrl_c().await.is_err() {
+            tracing::warn!("no signal is heard: stop the process by its id");
+            std::future::pending().await
         }
     }
-    #[cfg(not(unix))]
-    let _heard = interrupt.await;
 }
 
 /// Logs to stderr: a server says what it does, other commands only what is wrong

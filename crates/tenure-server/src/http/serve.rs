@@ -109,14 +109,20 @@ impl Server {
         ));
         let accepting =
             tokio::spawn(accept(listener, router(Arc::clone(&shared)), connections, closing));
-        let started = start(Arc::clone(&shared), journal, &settings, progress).await;
+        let mut stop = std::pin::pin!(stop);
+        let started = tokio::select! {
+            started = start(Arc::clone(&shared), journal, &settings, progress) => Some(started),
+            // What is being folded is only read: it may be left as it is.
+            () = &mut stop => None,
+        };
         let outcome = match started {
-            Ok(writer) => {
+            None => Ok(None),
+            Some(Err(error)) => Err(ServeError::Start(error)),
+            Some(Ok(writer)) => {
                 tracing::info!("ready");
                 stop.await;
                 Ok(Some(writer))
             }
-            Err(error) => Err(ServeError::Start(error)),
         };
         tracing::info!("stopping");
         shared.closing.send_replace(true);
