@@ -279,8 +279,21 @@ fn publish_missing(journal: &mut Journal, ledger: &mut Ledger) -> Result<(), Sta
     }
     tracing::info!(catalogs = missing.len(), "appending the built-in catalogues");
     let message = Message { stamped_at: embedded::now(), entries: missing, waiter: None };
-    let (rows, _) = decide(ledger, vec![message]);
-    journal.commit(&rows).map_err(StartError::Journal)
+    record(journal, ledger, vec![message]).map_err(StartError::Journal)
+}
+
+/// Lets the fold decide on messages that another clock stamped, and writes them: a made-up history, or one
+/// that is restored
+///
+/// # Errors
+/// As [`Journal::commit`]; the ledger is ahead of the journal then, and not to be used.
+pub fn record(
+    journal: &mut Journal,
+    ledger: &mut Ledger,
+    messages: Vec<Message>,
+) -> Result<(), tenure_journal::Error> {
+    let (rows, _) = decide(ledger, messages);
+    journal.commit(&rows)
 }
 
 type Answers = Vec<(tenure_log::Waiter, Vec<Receipt>)>;

@@ -90,6 +90,11 @@ impl DoorArgs {
         if genesis == Genesis::Manual {
             self.folder()?;
         }
+        Self::folder_door(folder, genesis)
+    }
+
+    /// Opens a data folder
+    pub(crate) fn folder_door(folder: &Path, genesis: Genesis) -> anyhow::Result<Door> {
         let journal = Journal::open(folder, None)?;
         let bar = bar("folding the journal");
         let started = Engine::start(journal, genesis, Arc::new(Metrics::default()), |progress| {

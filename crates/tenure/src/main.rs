@@ -3,6 +3,7 @@
 //! It talks to a server, or opens a data folder that no server holds; either way the same questions are
 //! asked. Exit status: 0 done or yes, 1 a lawful no, 2 wrong usage, 3 it failed.
 
+mod demo;
 mod door;
 mod maintain;
 mod output;
@@ -41,6 +42,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Demo(demo::Demo),
     Submit(submit::Submit),
     Grant(submit::Grant),
     Revoke(submit::Revoke),
@@ -67,11 +69,23 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Whether it goes on serving
+    fn serves(&self) -> bool {
+        match self {
+            Self::Serve(_) => true,
+            Self::Demo(demo) => demo.serves(),
+            _ => false,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let Cli { door, output, command } = Cli::parse();
-    serve::log_to_stderr(matches!(&command, Command::Serve(_)));
+    serve::log_to_stderr(command.serves());
     let outcome = match command {
         Command::Serve(serve) => serve.run(&door),
+        Command::Demo(demo) => demo.run(&door),
         Command::Submit(submit) => submit.run(&door, &output),
         Command::Grant(grant) => grant.run(&door, &output),
         Command::Revoke(revoke) => revoke.run(&door, &output),

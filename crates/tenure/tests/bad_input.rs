@@ -71,11 +71,7 @@ fn a_body_that_cannot_be_decoded_is_turned_away_whole() {
     // What is sent, and what the sentence names.
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("nothing", Vec::new(), "JSON"),
-        (
-            "half of it",
-            br#"{"actor": "user:sap.default/a", "changes": ["#.to_vec(),
-            "JSON",
-        ),
+        ("half of it", br#"{"actor": "user:sap.default/a", "changes": ["#.to_vec(), "JSON"),
         ("more than it", br#"{"entries": []} {"#.to_vec(), "JSON"),
         ("no UTF-8", b"{\"actor\": \"\xff\xfe\"}".to_vec(), "JSON"),
         ("a list", b"[]".to_vec(), "map"),
@@ -83,117 +79,41 @@ fn a_body_that_cannot_be_decoded_is_turned_away_whole() {
         ("a key that stands twice", twice.to_vec(), "actor"),
         ("nested without end", "[".repeat(100_000).into_bytes(), ""),
         ("no entries", br#"{"entries": []}"#.to_vec(), "entries"),
-        (
-            "entries that are none",
-            br#"{"entries": {}}"#.to_vec(),
-            "entries",
-        ),
-        (
-            "beside the entries",
-            br#"{"entries": [1], "ids": []}"#.to_vec(),
-            "ids",
-        ),
+        ("entries that are none", br#"{"entries": {}}"#.to_vec(), "entries"),
+        ("beside the entries", br#"{"entries": [1], "ids": []}"#.to_vec(), "ids"),
         (
             "a misspelt field of an entry",
             with(&|e| e["effectiv_at"] = "2025-01-01T00:00:00Z".into()),
             "effectiv_at",
         ),
-        (
-            "a misspelt field of a change",
-            change("untill", "2026-04-01T00:00:00Z".into()),
-            "untill",
-        ),
-        (
-            "a field that is null",
-            change("until", Value::Null),
-            "until",
-        ),
-        (
-            "no actor",
-            with(&|e| drop(e.as_object_mut().unwrap().remove("actor"))),
-            "actor",
-        ),
-        (
-            "an actor that is none",
-            with(&|e| e["actor"] = "usr:x/y".into()),
-            "actor",
-        ),
+        ("a misspelt field of a change", change("untill", "2026-04-01T00:00:00Z".into()), "untill"),
+        ("a field that is null", change("until", Value::Null), "until"),
+        ("no actor", with(&|e| drop(e.as_object_mut().unwrap().remove("actor"))), "actor"),
+        ("an actor that is none", with(&|e| e["actor"] = "usr:x/y".into()), "actor"),
         ("no changes", with(&|e| e["changes"] = json!([])), "changes"),
         (
             "257 changes",
             with(&|e| e["changes"] = Value::Array(vec![grant("x@y.example"); 257])),
             "changes",
         ),
-        (
-            "a change that is a list",
-            only(json!(["grant"])),
-            "changes[0]",
-        ),
-        (
-            "an unknown change",
-            only(json!({ "type": "gant", "level": "subaccount:dev" })),
-            "gant",
-        ),
-        (
-            "the year 10000",
-            change("until", "10000-01-01T00:00:00Z".into()),
-            "until",
-        ),
+        ("a change that is a list", only(json!(["grant"])), "changes[0]"),
+        ("an unknown change", only(json!({ "type": "gant", "level": "subaccount:dev" })), "gant"),
+        ("the year 10000", change("until", "10000-01-01T00:00:00Z".into()), "until"),
         (
             "the year 10000 as a start",
             with(&|e| e["effective_at"] = "10000-01-01T00:00:00Z".into()),
             "effective_at",
         ),
-        (
-            "a time without an offset",
-            change("until", "2026-04-01T00:00:00".into()),
-            "until",
-        ),
-        (
-            "the 30th of February",
-            change("until", "2026-02-30T00:00:00Z".into()),
-            "until",
-        ),
-        (
-            "a level of an unknown kind",
-            change("level", "subacount:dev".into()),
-            "level",
-        ),
-        (
-            "a level without an id",
-            change("level", "subaccount:".into()),
-            "level",
-        ),
-        (
-            "a level with a blank",
-            change("level", "subaccount:a b".into()),
-            "level",
-        ),
-        (
-            "a principal of an unknown kind",
-            change("to", "robot:x/y".into()),
-            "to",
-        ),
-        (
-            "both of a role and a collection",
-            change("role", "Org Manager".into()),
-            "role",
-        ),
-        (
-            "an expectation that is none",
-            change("expect", "maybe".into()),
-            "expect",
-        ),
-        (
-            "an id that is none",
-            with(&|e| e["id"] = "4711".into()),
-            "id",
-        ),
-        (
-            "a reason over 1,024 bytes",
-            with(&|e| e["reason"] = "x".repeat(1_025).into()),
-            "reason",
-        ),
+        ("a time without an offset", change("until", "2026-04-01T00:00:00".into()), "until"),
+        ("the 30th of February", change("until", "2026-02-30T00:00:00Z".into()), "until"),
+        ("a level of an unknown kind", change("level", "subacount:dev".into()), "level"),
+        ("a level without an id", change("level", "subaccount:".into()), "level"),
+        ("a level with a blank", change("level", "subaccount:a b".into()), "level"),
+        ("a principal of an unknown kind", change("to", "robot:x/y".into()), "to"),
+        ("both of a role and a collection", change("role", "Org Manager".into()), "role"),
+        ("an expectation that is none", change("expect", "maybe".into()), "expect"),
+        ("an id that is none", with(&|e| e["id"] = "4711".into()), "id"),
+        ("a reason over 1,024 bytes", with(&|e| e["reason"] = "x".repeat(1_025).into()), "reason"),
         (
             "a catalogue that is none",
             only(json!({ "type": "publish_catalog", "catalog": { "version": "v" } })),
@@ -251,16 +171,8 @@ fn message_pack_is_read_as_strictly() {
             [&[0x81, 0xa5], &b"actor"[..], &[0xc4, 1, 7]].concat(),
             "MessagePack",
         ),
-        (
-            "an extension",
-            [&[0x81, 0xa5], &b"actor"[..], &[0xd4, 1, 7]].concat(),
-            "MessagePack",
-        ),
-        (
-            "a map of four thousand million",
-            vec![0xdf, 0xff, 0xff, 0xff, 0xff],
-            "MessagePack",
-        ),
+        ("an extension", [&[0x81, 0xa5], &b"actor"[..], &[0xd4, 1, 7]].concat(), "MessagePack"),
+        ("a map of four thousand million", vec![0xdf, 0xff, 0xff, 0xff, 0xff], "MessagePack"),
         (
             "a text of four thousand million",
             vec![0xdb, 0xff, 0xff, 0xff, 0xff, b'x'],
@@ -270,9 +182,7 @@ fn message_pack_is_read_as_strictly() {
     ];
     // Cut anywhere it is no entry.
     cases.extend(
-        (0..bytes.len())
-            .step_by(7)
-            .map(|n| ("a part of it", bytes[..n].to_vec(), "MessagePack")),
+        (0..bytes.len()).step_by(7).map(|n| ("a part of it", bytes[..n].to_vec(), "MessagePack")),
     );
     for (what, body, named) in cases {
         let answer = server.post_bytes("/v1/entries", MSGPACK, &body);
@@ -303,11 +213,14 @@ fn an_entry_has_at_most_262_144_bytes_and_a_body_a_mebibyte() {
     // A body over the limit, whether it says so or comes without a length.
     let body = serde_json::to_vec(&json!({ "entries": vec![&largest; 5] })).unwrap();
     assert!(body.len() > 1024 * 1024);
-    appends_nothing(&server, || server.post_bytes("/v1/entries", JSON, &body)).is_problem(
-        413,
-        "too_large",
-        &["1048576"],
-    );
+    let before = server.position();
+    let mut with_length = format!(
+        "POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    with_length.extend(body);
     let mut chunked = b"POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
         Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
         .to_vec();
@@ -317,9 +230,14 @@ fn an_entry_has_at_most_262_144_bytes_and_a_body_a_mebibyte() {
         chunked.extend(b"\r\n");
     }
     chunked.extend(b"0\r\n\r\n");
-    let answer = common::raw(server.address(), &chunked);
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    assert!(answer.contains("too_large"), "{answer}");
+    for request in [with_length, chunked] {
+        let answer = common::raw(server.address(), &request);
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        for part in ["application/problem+json", "too_large", "1048576"] {
+            assert!(answer.contains(part), "{answer}");
+        }
+    }
+    assert_eq!(server.position(), before);
     // It is there after a restart, byte for byte.
     let before = server.log();
     server.stop();
@@ -332,22 +250,14 @@ fn an_entry_has_at_most_262_144_bytes_and_a_body_a_mebibyte() {
 fn at_most_a_thousand_entries_or_checks_at_once() {
     let data = tempfile::tempdir().unwrap();
     let server = server(&data);
-    let many = |n: usize| {
-        (0..n)
-            .map(|_| entry(&[grant("dave@acme.example")]))
-            .collect::<Vec<_>>()
-    };
-    appends_nothing(&server, || {
-        server.post("/v1/entries", &json!({ "entries": many(1_001) }))
-    })
-    .is_problem(413, "too_many", &["1001", "1000"]);
+    let many = |n: usize| (0..n).map(|_| entry(&[grant("dave@acme.example")])).collect::<Vec<_>>();
+    appends_nothing(&server, || server.post("/v1/entries", &json!({ "entries": many(1_001) })))
+        .is_problem(413, "too_many", &["1001", "1000"]);
     server.append(&many(1_000));
     let check = json!({ "principal": "alice@acme.example", "can": "destinations.manage",
         "on": "subaccount:dev" });
     let checks = |n: usize| json!({ "checks": vec![&check; n] });
-    server
-        .post("/v1/check", &checks(1_001))
-        .is_problem(413, "too_many", &["1001", "1000"]);
+    server.post("/v1/check", &checks(1_001)).is_problem(413, "too_many", &["1001", "1000"]);
     let answered = server.post("/v1/check", &checks(1_000)).ok();
     let answered = answered["results"].as_array().unwrap();
     assert_eq!(answered.len(), 1_000);
@@ -373,12 +283,7 @@ fn what_is_wrong_with_a_change_is_refused_and_stays_in_the_log() {
             "bad_parent",
             json!(0),
         ),
-        (
-            "a cycle of one",
-            entry(&[moved("directory:eu", "directory:eu")]),
-            "bad_parent",
-            json!(0),
-        ),
+        ("a cycle of one", entry(&[moved("directory:eu", "directory:eu")]), "bad_parent", json!(0)),
         (
             "a kind that does not fit",
             entry(&[moved("directory:eu", "subaccount:dev")]),
@@ -397,12 +302,7 @@ fn what_is_wrong_with_a_change_is_refused_and_stays_in_the_log() {
             "empty_interval",
             json!(0),
         ),
-        (
-            "an end at the start",
-            entry_at(from, &[with("until", from)]),
-            "empty_interval",
-            json!(0),
-        ),
+        ("an end at the start", entry_at(from, &[with("until", from)]), "empty_interval", json!(0)),
         (
             "before 1970",
             entry_at("1969-12-31T23:59:59Z", &[grant("erin@acme.example")]),
@@ -417,10 +317,7 @@ fn what_is_wrong_with_a_change_is_refused_and_stays_in_the_log() {
         ),
         (
             "an unknown level",
-            entry(&[
-                grant("erin@acme.example"),
-                with("level", "subaccount:nowhere"),
-            ]),
+            entry(&[grant("erin@acme.example"), with("level", "subaccount:nowhere")]),
             "unknown_level",
             json!(1),
         ),
@@ -496,32 +393,18 @@ fn an_id_stands_for_one_content_for_ever() {
     assert_eq!(reused["refusal"]["change"], Value::Null);
     let again = result(server.post("/v1/entries", &first));
     assert_eq!(again["outcome"], "duplicate");
-    assert_eq!(
-        again["original"],
-        json!({ "position": at, "outcome": "applied" })
-    );
+    assert_eq!(again["original"], json!({ "position": at, "outcome": "applied" }));
     // An explicit default is another content.
     let mut explicit = first.clone();
     explicit["changes"][0]["expect"] = "any".into();
-    assert_eq!(
-        result(server.post("/v1/entries", &explicit))["refusal"]["code"],
-        "id_reused"
-    );
+    assert_eq!(result(server.post("/v1/entries", &explicit))["refusal"]["code"], "id_reused");
     // The id finds its owner, and a restart changes nothing of it.
     server.stop();
     let server = Start::on(data.path()).ready();
-    let row = server
-        .get(&format!("/v1/entries/{}", first["id"].as_str().unwrap()))
-        .ok();
+    let row = server.get(&format!("/v1/entries/{}", first["id"].as_str().unwrap())).ok();
     assert_eq!(row["position"], at);
-    assert_eq!(
-        result(server.post("/v1/entries", &first))["original"]["position"],
-        at
-    );
-    assert_eq!(
-        result(server.post("/v1/entries", &other))["refusal"]["code"],
-        "id_reused"
-    );
+    assert_eq!(result(server.post("/v1/entries", &first))["original"]["position"], at);
+    assert_eq!(result(server.post("/v1/entries", &other))["refusal"]["code"], "id_reused");
     server.stop();
 }
 
@@ -623,12 +506,8 @@ fn a_check_that_is_wrong_has_its_problem_as_its_result() {
         { "principal": "alice@acme.example", "cann": "x", "on": "subaccount:dev" },
         { "principal": "alice@acme.example", "can": ["x"], "on": "subaccount:dev" }, 7 ] });
     let answer = server.post("/v1/check", &body).ok();
-    let codes: Vec<&Value> = answer["results"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|result| &result["code"])
-        .collect();
+    let codes: Vec<&Value> =
+        answer["results"].as_array().unwrap().iter().map(|result| &result["code"]).collect();
     assert_eq!(
         codes,
         [
@@ -645,13 +524,9 @@ fn a_check_that_is_wrong_has_its_problem_as_its_result() {
         (json!({ "checks": [] }), "checks"),
         (json!({ "checks": [check("x")], "at": "2025-01-01" }), "at"),
     ] {
-        server
-            .post("/v1/check", &body)
-            .is_problem(400, "bad_request", &[named]);
+        server.post("/v1/check", &body).is_problem(400, "bad_request", &[named]);
     }
-    server
-        .post_bytes("/v1/check", JSON, b"{")
-        .is_problem(400, "bad_request", &["JSON"]);
+    server.post_bytes("/v1/check", JSON, b"{").is_problem(400, "bad_request", &["JSON"]);
     server.stop();
 }
 
@@ -659,20 +534,11 @@ fn a_check_that_is_wrong_has_its_problem_as_its_result() {
 fn a_page_token_is_of_its_question_alone() {
     let data = tempfile::tempdir().unwrap();
     let server = server(&data);
-    server.append(&[
-        entry(&[grant("carol@acme.example")]),
-        entry(&[grant("dave@acme.example")]),
-    ]);
+    server.append(&[entry(&[grant("carol@acme.example")]), entry(&[grant("dave@acme.example")])]);
     let viewers = "/v1/who?can=role-collection:Subaccount%20Viewer&on=subaccount:dev&limit=1";
-    let token = server.get(viewers).ok()["next_page_token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let token = server.get(viewers).ok()["next_page_token"].as_str().unwrap().to_owned();
     let held = "/v1/assignments?on=subaccount:dev&limit=1";
-    let of_held = server.get(held).ok()["next_page_token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let of_held = server.get(held).ok()["next_page_token"].as_str().unwrap().to_owned();
     for path in [
         format!("/v1/who?can=destinations.manage&on=subaccount:dev&page_token={token}"),
         format!(
@@ -686,14 +552,10 @@ fn a_page_token_is_of_its_question_alone() {
         format!("{viewers}&page_token={token}x"),
         format!("{viewers}&page_token="),
     ] {
-        server
-            .get(&path)
-            .is_problem(400, "bad_page_token", &["page_token"]);
+        server.get(&path).is_problem(400, "bad_page_token", &["page_token"]);
     }
     // Its own question still takes it, with another limit too.
-    let rest = server
-        .get(&format!("{}00&page_token={token}", viewers))
-        .ok();
+    let rest = server.get(&format!("{}00&page_token={token}", viewers)).ok();
     assert_eq!(rest["subjects"].as_array().unwrap().len(), 2);
     server.stop();
 }
@@ -708,16 +570,10 @@ fn a_data_folder_of_a_newer_format_is_left_alone() {
     fs::write(&identity, serde_json::to_vec(&text).unwrap()).unwrap();
     let before = snapshot(data.path());
     let parts = ["format 2", "knows 1", "newer program"];
-    Start::on(data.path())
-        .attempt()
-        .unwrap_err()
-        .exits(3)
-        .complains(&parts);
-    for command in [
-        &["verify"][..],
-        &["log"],
-        &["grant", "X", "--to", "a", "--on", "subaccount:dev"],
-    ] {
+    Start::on(data.path()).attempt().unwrap_err().exits(3).complains(&parts);
+    for command in
+        [&["verify"][..], &["log"], &["grant", "X", "--to", "a", "--on", "subaccount:dev"]]
+    {
         tenure_on(data.path(), command).exits(3).complains(&parts);
     }
     assert_eq!(snapshot(data.path()), before);
@@ -743,28 +599,16 @@ fn a_folder_that_is_no_data_folder_is_left_alone() {
         .unwrap_err()
         .exits(3)
         .complains(&["not empty", "name an empty folder"]);
-    assert_eq!(
-        fs::read(home.path().join("thesis.txt")).unwrap(),
-        b"years of work"
-    );
+    assert_eq!(fs::read(home.path().join("thesis.txt")).unwrap(), b"years of work");
     // To read, a folder must be there already; none is made.
     let missing = home.path().join("missing");
-    tenure_on(&missing, &["log"])
-        .exits(3)
-        .complains(&["no data folder"]);
+    tenure_on(&missing, &["log"]).exits(3).complains(&["no data folder"]);
     assert!(!missing.exists());
     // A file is no folder, and another ledger's folder is not ours.
     let file = home.path().join("thesis.txt");
-    Start::on(&file)
-        .attempt()
-        .unwrap_err()
-        .exits(3)
-        .complains(&["thesis.txt"]);
+    Start::on(&file).attempt().unwrap_err().exits(3).complains(&["thesis.txt"]);
     let data = tempfile::tempdir().unwrap();
-    Start::on(data.path())
-        .arg("--ledger", "acme")
-        .ready()
-        .stop();
+    Start::on(data.path()).arg("--ledger", "acme").ready().stop();
     Start::on(data.path())
         .arg("--ledger", "other")
         .attempt()
@@ -776,11 +620,7 @@ fn a_folder_that_is_no_data_folder_is_left_alone() {
     again.kill();
     let identity = data.path().join("tenure.json");
     fs::write(&identity, "{").unwrap();
-    Start::on(data.path())
-        .attempt()
-        .unwrap_err()
-        .exits(3)
-        .complains(&["tenure.json", "damaged"]);
+    Start::on(data.path()).attempt().unwrap_err().exits(3).complains(&["tenure.json", "damaged"]);
 }
 
 #[test]
@@ -800,18 +640,12 @@ fn settings_that_are_wrong_are_refused() {
         ("= 3", "tenure.toml"),
     ] {
         fs::write(&config, text).unwrap();
-        let ran = Start::on(&folder)
-            .arg("--config", path)
-            .attempt()
-            .unwrap_err();
+        let ran = Start::on(&folder).arg("--config", path).attempt().unwrap_err();
         assert_ne!(ran.code(), 0, "{text}: {ran:#?}");
         ran.complains(&[named]);
         assert!(!folder.exists(), "{text}");
     }
-    let ran = Start::on(&folder)
-        .arg("--config", "/no/such.toml")
-        .attempt()
-        .unwrap_err();
+    let ran = Start::on(&folder).arg("--config", "/no/such.toml").attempt().unwrap_err();
     assert_ne!(ran.code(), 0);
     ran.complains(&["/no/such.toml", "cannot be read"]);
     let ran = common::tenure(&["serve", "--listen", "everywhere"]);
@@ -827,20 +661,14 @@ fn an_address_that_may_not_be_listened_at_is_said() {
     // TEST-NET-1 is no address of this machine.
     let at = |address: &str| {
         let mut command = common::command();
-        command
-            .args(["serve", "--listen", address, "--data"])
-            .arg(&data);
+        command.args(["serve", "--listen", address, "--data"]).arg(&data);
         common::run(&mut command)
     };
-    at("192.0.2.1:80")
-        .exits(3)
-        .complains(&["192.0.2.1:80", "--listen"]);
+    at("192.0.2.1:80").exits(3).complains(&["192.0.2.1:80", "--listen"]);
     // A port that is taken, on a folder of its own.
     let other = tempfile::tempdir().unwrap();
     let taken = Start::on(other.path()).ready();
-    at(&taken.address().to_string())
-        .exits(3)
-        .complains(&["cannot listen", "in use"]);
+    at(&taken.address().to_string()).exits(3).complains(&["cannot listen", "in use"]);
     // A port for the superuser alone.
     let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     if first.map_or(1024, |first| first.trim().parse().unwrap_or(1024)) <= 80 {
@@ -852,12 +680,8 @@ fn an_address_that_may_not_be_listened_at_is_said() {
     };
     common::set_mode(&data, 0o777);
     let nobodys = data.join("his");
-    command
-        .args(["serve", "--listen", "127.0.0.1:80", "--data"])
-        .arg(&nobodys);
-    common::run(&mut command)
-        .exits(3)
-        .complains(&["127.0.0.1:80", "denied"]);
+    command.args(["serve", "--listen", "127.0.0.1:80", "--data"]).arg(&nobodys);
+    common::run(&mut command).exits(3).complains(&["127.0.0.1:80", "denied"]);
     // Nothing is lost or held by all these attempts.
     Start::on(&data.join("mine")).ready().stop();
 }

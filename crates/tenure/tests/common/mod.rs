@@ -58,10 +58,7 @@ impl Ran {
 /// That a complaint is words for a person: there, and no panic or backtrace
 #[track_caller]
 pub(crate) fn assert_sentence(text: &str) {
-    assert!(
-        text.split_whitespace().count() >= 3,
-        "no sentence: {text:?}"
-    );
+    assert!(text.split_whitespace().count() >= 3, "no sentence: {text:?}");
     for bad in ["panicked at", "RUST_BACKTRACE", "stack backtrace"] {
         assert!(!text.contains(bad), "a panic: {text}");
     }
@@ -79,20 +76,13 @@ pub(crate) fn clean(mut command: Command) -> Command {
             command.env_remove(name);
         }
     }
-    command
-        .env_remove("RUST_LOG")
-        .env_remove("RUST_BACKTRACE")
-        .stdin(Stdio::null());
+    command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE").stdin(Stdio::null());
     command
 }
 
 /// Runs a command to its end, which must come
 pub(crate) fn run(command: &mut Command) -> Ran {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stdout = drain(child.stdout.take().unwrap());
     let stderr = drain(child.stderr.take().unwrap());
     let Some(status) = poll(|| child.try_wait().unwrap()) else {
@@ -100,11 +90,7 @@ pub(crate) fn run(command: &mut Command) -> Ran {
         child.wait().unwrap();
         panic!("it does not end: {command:?}\n{}", stderr.join().unwrap());
     };
-    Ran {
-        status,
-        stdout: stdout.join().unwrap(),
-        stderr: stderr.join().unwrap(),
-    }
+    Ran { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
 }
 
 fn drain(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
@@ -167,9 +153,7 @@ impl Start {
 
     /// One that another program starts, with its own arguments first
     pub(crate) fn by(mut command: Command, data: &Path) -> Self {
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         command.env("TENURE_LOG_FORMAT", "json");
         Self { command }
     }
@@ -182,12 +166,7 @@ impl Start {
 
     /// Starts it, and waits until it listens
     pub(crate) fn listening(mut self) -> Result<Server, Ran> {
-        let mut child = self
-            .command
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = self.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
         let address = follow(child.stderr.take().unwrap(), &stderr);
         match address.recv_timeout(PATIENCE) {
@@ -197,23 +176,14 @@ impl Start {
                     .timeout_global(Some(PATIENCE))
                     .build()
                     .into();
-                Ok(Server {
-                    child,
-                    address,
-                    stderr,
-                    agent,
-                })
+                Ok(Server { child, address, stderr, agent })
             }
             Err(_) => {
                 // It ended, or does not come to the point.
                 drop(child.kill());
                 let status = child.wait().unwrap();
                 let stderr = stderr.lock().unwrap().clone();
-                Err(Ran {
-                    status,
-                    stdout: String::new(),
-                    stderr,
-                })
+                Err(Ran { status, stdout: String::new(), stderr })
             }
         }
     }
@@ -231,11 +201,7 @@ impl Start {
             Ok(()) => Ok(server),
             Err(status) => {
                 let stderr = server.stderr_to_its_end();
-                Err(Ran {
-                    status,
-                    stdout: String::new(),
-                    stderr,
-                })
+                Err(Ran { status, stdout: String::new(), stderr })
             }
         }
     }
@@ -243,8 +209,7 @@ impl Start {
     /// Starts it, and waits until it is ready
     #[track_caller]
     pub(crate) fn ready(self) -> Server {
-        self.attempt()
-            .unwrap_or_else(|ran| panic!("the server did not start: {ran:#?}"))
+        self.attempt().unwrap_or_else(|ran| panic!("the server did not start: {ran:#?}"))
     }
 }
 
@@ -260,15 +225,8 @@ fn follow(from: impl Read + Send + 'static, into: &Arc<Mutex<String>>) -> Receiv
                 && event["fields"]["message"] == "listening"
                 && let Some(found) = found.take()
             {
-                drop(
-                    found.send(
-                        event["fields"]["address"]
-                            .as_str()
-                            .unwrap()
-                            .parse()
-                            .unwrap(),
-                    ),
-                );
+                let address = event["fields"]["address"].as_str().unwrap();
+                found.send(address.parse().unwrap()).unwrap();
             }
             let mut into = into.lock().unwrap();
             into.push_str(&line);
@@ -307,17 +265,8 @@ impl Answer {
         let problem = self.json();
         assert_eq!(problem["code"], code, "{self:#?}");
         assert_eq!(problem["status"], status, "{self:#?}");
-        assert_eq!(
-            problem["type"],
-            format!("urn:tenure:error:{code}"),
-            "{self:#?}"
-        );
-        assert!(
-            problem["title"]
-                .as_str()
-                .is_some_and(|title| !title.is_empty()),
-            "{self:#?}"
-        );
+        assert_eq!(problem["type"], format!("urn:tenure:error:{code}"), "{self:#?}");
+        assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()), "{self:#?}");
         let detail = problem["detail"].as_str().unwrap_or_default();
         assert_sentence(detail);
         for part in parts {
@@ -350,10 +299,7 @@ impl Server {
 
     /// What it said when it has ended: the pipe is read by then
     fn stderr_to_its_end(&self) -> String {
-        let ended = poll_for(Duration::from_secs(5), || {
-            (Arc::strong_count(&self.stderr) == 1).then_some(())
-        });
-        drop(ended);
+        poll_for(Duration::from_secs(5), || (Arc::strong_count(&self.stderr) == 1).then_some(()));
         self.stderr()
     }
 
@@ -363,8 +309,7 @@ impl Server {
 
     #[track_caller]
     pub(crate) fn get(&self, path: &str) -> Answer {
-        self.try_get(path)
-            .unwrap_or_else(|| panic!("no answer to {path}: {}", self.stderr()))
+        self.try_get(path).unwrap_or_else(|| panic!("no answer to {path}: {}", self.stderr()))
     }
 
     pub(crate) fn try_post(&self, path: &str, kind: &str, body: &[u8]) -> Option<Answer> {
@@ -385,9 +330,7 @@ impl Server {
     /// Appends entries, each of which must be applied, and gives their results
     #[track_caller]
     pub(crate) fn append(&self, entries: &[Value]) -> Vec<Value> {
-        let answer = self
-            .post("/v1/entries", &json!({ "entries": entries }))
-            .ok();
+        let answer = self.post("/v1/entries", &json!({ "entries": entries })).ok();
         let results = answer["results"].as_array().unwrap().clone();
         assert_eq!(results.len(), entries.len());
         for result in &results {
@@ -408,9 +351,7 @@ impl Server {
         let mut rows = Vec::new();
         let mut after = 0;
         loop {
-            let page = self
-                .get(&format!("/v1/entries?after={after}&limit=10000"))
-                .ok();
+            let page = self.get(&format!("/v1/entries?after={after}&limit=10000")).ok();
             rows.extend(page["entries"].as_array().unwrap().iter().cloned());
             match page["next_after"].as_u64() {
                 Some(next) => after = next,
@@ -423,11 +364,9 @@ impl Server {
     #[track_caller]
     pub(crate) fn metric(&self, name: &str) -> Option<f64> {
         let text = self.get("/metrics").text;
-        let line = text
-            .lines()
-            .find(|line| line.split_once(' ').is_some_and(|(n, _)| n == name))?;
-        line.rsplit_once(' ')
-            .and_then(|(_, value)| value.parse().ok())
+        let line =
+            text.lines().find(|line| line.split_once(' ').is_some_and(|(n, _)| n == name))?;
+        line.rsplit_once(' ').and_then(|(_, value)| value.parse().ok())
     }
 
     /// Ends it at once, as a crash does
@@ -439,10 +378,7 @@ impl Server {
     /// Tells it to stop
     pub(crate) fn terminate(&self) {
         let pid = self.id().to_string();
-        let told = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &pid])
-            .status()
-            .unwrap();
+        let told = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().unwrap();
         assert!(told.success());
     }
 
@@ -481,22 +417,10 @@ pub(crate) fn post(agent: &ureq::Agent, url: &str, kind: &str, body: &[u8]) -> O
 fn received(sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Option<Answer> {
     let mut response = sent.ok()?;
     let status = response.status().as_u16();
-    let kind = response
-        .headers()
-        .get("content-type")
-        .and_then(|kind| kind.to_str().ok());
+    let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
     let content_type = kind.unwrap_or_default().to_owned();
-    let text = response
-        .body_mut()
-        .with_config()
-        .limit(1024 * 1024 * 1024)
-        .read_to_string()
-        .ok()?;
-    Some(Answer {
-        status,
-        content_type,
-        text,
-    })
+    let text = response.body_mut().with_config().limit(1024 * 1024 * 1024).read_to_string().ok()?;
+    Some(Answer { status, content_type, text })
 }
 
 /// An entry of these changes
@@ -646,7 +570,8 @@ impl Events {
 pub(crate) fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(bytes).unwrap();
+    // Who has read enough answers and closes; the answer is there to be read all the same.
+    drop(stream.write_all(bytes));
     let mut answer = Vec::new();
     // A reset after the answer is an end as well.
     drop(stream.read_to_end(&mut answer));
@@ -680,9 +605,7 @@ pub(crate) fn unprivileged(folder: &Path) -> Option<Command> {
         fs::copy(env!("CARGO_BIN_EXE_tenure"), &program).unwrap();
     }
     let mut command = clean(Command::new("setpriv"));
-    command
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(program);
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
     Some(command)
 }
 

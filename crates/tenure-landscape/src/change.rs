@@ -1,0 +1,208 @@
+//! How is a change put down in few words?
+
+use std::fmt;
+
+use tenure_wire::v1::{Change, FeatureSet, GrantExpects};
+
+/// What is granted
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum What {
+    Collection(String),
+    Role(String),
+}
+
+impl What {
+    fn fields(&self) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Collection(name) => (Some(name.clone()), None),
+            Self::Role(name) => (None, Some(name.clone())),
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Collection(name) | Self::Role(name) => f.write_str(name),
+        }
+    }
+}
+
+pub(crate) fn collection(name: &str) -> What {
+    What::Collection(name.to_owned())
+}
+
+pub(crate) fn role(name: &str) -> What {
+    What::Role(name.to_owned())
+}
+
+pub(crate) fn grant(what: &What, level: &str, to: &str) -> Change {
+    grant_until(what, level, to, None)
+}
+
+pub(crate) fn grant_until(what: &What, level: &str, to: &str, until: Option<String>) -> Change {
+    let (role_collection, role) = what.fields();
+    let (level, to) = (level.to_owned(), to.to_owned());
+    Change::Grant {
+        level,
+        role_collection,
+        role,
+        to,
+        until,
+        expect: None,
+    }
+}
+
+/// A grant that expects that there is none
+pub(crate) fn grant_first(what: &What, level: &str, to: &str) -> Change {
+    let (role_collection, role) = what.fields();
+    let (level, to) = (level.to_owned(), to.to_owned());
+    let expect = Some(GrantExpects::NotHeld);
+    Change::Grant {
+        level,
+        role_collection,
+        role,
+        to,
+        until: None,
+        expect,
+    }
+}
+
+pub(crate) fn revoke(what: &What, level: &str, from: &str) -> Change {
+    let (role_collection, role) = what.fields();
+    let (level, from) = (level.to_owned(), from.to_owned());
+    Change::Revoke {
+        level,
+        role_collection,
+        role,
+        from,
+        expect: None,
+    }
+}
+
+pub(crate) fn add_member(set: &str, member: &str) -> Change {
+    Change::AddMember {
+        set: set.to_owned(),
+        member: member.to_owned(),
+    }
+}
+
+pub(crate) fn remove_member(set: &str, member: &str) -> Change {
+    Change::RemoveMember {
+        set: set.to_owned(),
+        member: member.to_owned(),
+        expect: None,
+    }
+}
+
+pub(crate) fn remove_principal(principal: &str) -> Change {
+    Change::RemovePrincipal {
+        principal: principal.to_owned(),
+    }
+}
+
+pub(crate) fn create(level: &str, parent: &str, name: &str) -> Change {
+    Change::CreateLevel {
+        level: level.to_owned(),
+        parent: Some(parent.to_owned()),
+        name: Some(name.to_owned()),
+        feature_set: None,
+        authorizations: None,
+        environment: None,
+        region: None,
+    }
+}
+
+pub(crate) fn create_global_account(level: &str, name: &str, set: FeatureSet) -> Change {
+    Change::CreateLevel {
+        level: level.to_owned(),
+        parent: None,
+        name: Some(name.to_owned()),
+        feature_set: Some(set),
+        authorizations: None,
+        environment: None,
+        region: None,
+    }
+}
+
+pub(crate) fn create_subaccount(level: &str, parent: &str, name: &str) -> Change {
+    Change::CreateLevel {
+        level: level.to_owned(),
+        parent: Some(parent.to_owned()),
+        name: Some(name.to_owned()),
+        feature_set: None,
+        authorizations: None,
+        environment: None,
+        region: Some("eu10".to_owned()),
+    }
+}
+
+pub(crate) fn move_level(level: &str, parent: &str) -> Change {
+    Change::MoveLevel {
+        level: level.to_owned(),
+        parent: parent.to_owned(),
+    }
+}
+
+pub(crate) fn delete_level(level: &str) -> Change {
+    Change::DeleteLevel {
+        level: level.to_owned(),
+    }
+}
+
+pub(crate) fn set_feature_set(level: &str, set: FeatureSet) -> Change {
+    Change::SetLevel {
+        level: level.to_owned(),
+        name: None,
+        feature_set: Some(set),
+        authorizations: None,
+        environment: None,
+        region: None,
+    }
+}
+
+pub(crate) fn manage_authorizations(level: &str) -> Change {
+    Change::SetLevel {
+        level: level.to_owned(),
+        name: None,
+        feature_set: None,
+        authorizations: Some(true),
+        environment: None,
+        region: None,
+    }
+}
+
+pub(crate) fn create_role(level: &str, name: &str, application: &str, scopes: &[&str]) -> Change {
+    Change::CreateRole {
+        level: level.to_owned(),
+        role: name.to_owned(),
+        application: application.to_owned(),
+        template: name.replace(' ', "_"),
+        scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+        attributes: None,
+    }
+}
+
+pub(crate) fn create_collection(level: &str, name: &str, roles: &[&str]) -> Change {
+    Change::CreateRoleCollection {
+        level: level.to_owned(),
+        role_collection: name.to_owned(),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        description: None,
+    }
+}
+
+pub(crate) fn set_roles(level: &str, name: &str, roles: &[&str]) -> Change {
+    Change::SetRoles {
+        level: level.to_owned(),
+        role_collection: name.to_owned(),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+    }
+}
+
+pub(crate) fn void(entry: &str, note: &str) -> Change {
+    Change::Void {
+        entry: entry.to_owned(),
+        note: Some(note.to_owned()),
+    }
+}

@@ -1,0 +1,242 @@
+//! How does something that happens become an entry on the log?
+//!
+//! A [`Desk`] stamps what is filed at it, gives it an id, notes what is to become of it, and keeps the
+//! picture that everybody has. It decides nothing: that is the ledger's.
+
+use tenure_core::instant::RecordedAt;
+use tenure_core::outcome::RefusalCode;
+use tenure_wire::v1::{Change, Entry};
+use uuid::Uuid;
+
+use crate::calendar::{Day, Second};
+use crate::dice::Dice;
+use crate::model::Model;
+
+/// The namespace of the ids that are derived from the ledger's name; chosen
+const NAMESPACE: Uuid = Uuid::from_u128(0x3d1f_50f4_1e0c_5d0a_8f61_2b7c_66a4_9c02);
+/// The seed of the seconds between entries; chosen
+const SEED: u64 = 0x000c_10c4;
+
+/// What is to become of an entry
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Intended {
+    Applied,
+    Refused(RefusalCode),
+    Duplicate,
+}
+
+/// What is sent at one time
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) recorded_at: RecordedAt,
+    pub(crate) entries: Vec<(Entry, Intended)>,
+}
+
+/// Where everything is filed
+#[derive(Debug)]
+pub(crate) struct Desk {
+    namespace: Uuid,
+    serial: u64,
+    today: Day,
+    now: Second,
+    seconds: Dice,
+    /// Whether what is filed goes into the message before it
+    together: bool,
+    messages: Vec<Message>,
+    model: Model,
+}
+
+impl Desk {
+    pub(crate) fn new(ledger: &str, today: Day) -> Self {
+        Self {
+            namespace: Uuid::new_v5(&NAMESPACE, ledger.as_bytes()),
+            serial: 0,
+            today,
+            now: today.at(0, 0),
+            seconds: Dice::new(SEED),
+            together: false,
+            messages: Vec::new(),
+            model: Model::default(),
+        }
+    }
+
+    pub(crate) fn today(&self) -> Day {
+        self.today
+    }
+
+    pub(crate) fn now(&self) -> Second {
+        self.now
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    pub(crate) fn model_mut(&mut self) -> &mut Model {
+        &mut self.model
+    }
+
+    pub(crate) fn into_messages(self) -> Vec<Message> {
+        self.messages
+    }
+
+    /// Another day begins
+    pub(crate) fn begin(&mut self, today: Day) {
+        self.today = today;
+        self.now = self.now.max(today.at(0, 0));
+    }
+
+    /// Waits for a time of the day; what is filed next is filed then
+    pub(crate) fn wait_for(&mut self, hour: i64, minute: i64) {
+        self.now = self.now.plus(1).max(self.today.at(hour, minute));
+        self.model.expire(self.now);
+    }
+
+    /// Waits so many minutes
+    pub(crate) fn wait_minutes(&mut self, minutes: i64) {
+        self.now = self.now.plus(minutes * 60);
+        self.model.expire(self.now);
+    }
+
+    /// Sends what is filed meanwhile as one message
+    pub(crate) fn together(&mut self, file: impl FnOnce(&mut Self)) {
+        self.pass_time();
+        self.messages.push(Message {
+            recorded_at: self.now.recorded(),
+            entries: Vec::new(),
+        });
+        self.together = true;
+        file(self);
+        self.together = false;
+        if self
+            .messages
+            .last()
+            .is_some_and(|message| message.entries.is_empty())
+        {
+            self.messages.pop();
+        }
+    }
+
+    /// Files an entry that holds from now on, and gives its id
+    pub(crate) fn file(&mut self, actor: &str, reason: &str, changes: Vec<Change>) -> String {
+        self.put(actor, reason, None, changes, Intended::Applied)
+    }
+
+    /// Files an entry that holds from another time on, and gives its id
+    pub(crate) fn file_effective(
+        &mut self,
+        actor: &str,
+        reason: &str,
+        effective_at: String,
+        changes: Vec<Change>,
+    ) -> String {
+        self.put(
+            actor,
+            reason,
+            Some(effective_at),
+            changes,
+            Intended::Applied,
+        )
+    }
+
+    /// Files an attempt that is to be refused
+    pub(crate) fn attempt(
+        &mut self,
+        actor: &str,
+        reason: &str,
+        changes: Vec<Change>,
+        code: RefusalCode,
+    ) -> String {
+        self.put(actor, reason, None, changes, Intended::Refused(code))
+    }
+
+    /// Files an attempt for another time that is to be refused
+    pub(crate) fn attempt_effective(
+        &mut self,
+        actor: &str,
+        reason: &str,
+        effective_at: String,
+        changes: Vec<Change>,
+        code: RefusalCode,
+    ) -> String {
+        self.put(
+            actor,
+            reason,
+            Some(effective_at),
+            changes,
+            Intended::Refused(code),
+        )
+    }
+
+    /// Sends the last entry again, as a client does that did not hear the answer
+    pub(crate) fn retry(&mut self) {
+        let last = self
+            .messages
+            .last()
+            .and_then(|message| message.entries.last());
+        let Some((entry, _)) = last.cloned() else {
+            return;
+        };
+        self.pass_time();
+        self.send(entry, Intended::Duplicate);
+    }
+
+    /// Sends other content under the id of the last entry, as a client does that is wrong
+    pub(crate) fn reuse_id(&mut self, reason: &str) {
+        let last = self
+            .messages
+            .last()
+            .and_then(|message| message.entries.last());
+        let Some((mut entry, _)) = last.cloned() else {
+            return;
+        };
+        entry.reason = Some(reason.to_owned());
+        self.pass_time();
+        self.send(entry, Intended::Refused(RefusalCode::IdReused));
+    }
+
+    fn put(
+        &mut self,
+        actor: &str,
+        reason: &str,
+        effective_at: Option<String>,
+        changes: Vec<Change>,
+        intended: Intended,
+    ) -> String {
+        if !self.together {
+            self.pass_time();
+        }
+        self.serial += 1;
+        let name = format!("demo/{}", self.serial);
+        let id = Uuid::new_v5(&self.namespace, name.as_bytes())
+            .hyphenated()
+            .to_string();
+        if intended == Intended::Applied {
+            changes.iter().for_each(|change| self.model.take_in(change));
+        }
+        let entry = Entry {
+            id: id.clone(),
+            actor: actor.to_owned(),
+            reason: Some(reason.to_owned()),
+            effective_at,
+            changes,
+        };
+        self.send(entry, intended);
+        id
+    }
+
+    fn send(&mut self, entry: Entry, intended: Intended) {
+        match self.messages.last_mut() {
+            Some(message) if self.together => message.entries.push((entry, intended)),
+            _ => self.messages.push(Message {
+                recorded_at: self.now.recorded(),
+                entries: vec![(entry, intended)],
+            }),
+        }
+    }
+
+    fn pass_time(&mut self) {
+        self.now = self.now.plus(self.seconds.between(20, 480));
+        self.model.expire(self.now);
+    }
+}

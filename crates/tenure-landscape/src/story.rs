@@ -1,0 +1,270 @@
+//! What happens to the people of the cast?
+//!
+//! The scenes that the six questions ask about, each on its day.
+
+use tenure_core::outcome::RefusalCode;
+use tenure_wire::v1::Change;
+
+use crate::calendar::{Day, day as date};
+use crate::cast::{
+    BEATRIZ, CHIDI, DANIEL, DANIELA, DRIFT, IBRAHIM, INGRID, JONAS, LENA, LUKAS, MAREK, MATEO,
+    NOOR, PORTAL, PRIYA, RAHUL, SCIM, TOMASZ, YUSUF,
+};
+use crate::change::{
+    add_member, collection, create_collection, grant, grant_until, remove_member, revoke, role,
+    void,
+};
+use crate::company::{Company, Correction};
+use crate::estate::{ORDERS, PAYMENTS, SHIPPING, Stage, TREASURY, Unit, WEBSHOP};
+
+type Scene = fn(&mut Company);
+
+const SCENES: [(Day, Scene); 13] = [
+    (date(2024, 4, 22), priya_looks_at_payments),
+    (date(2024, 6, 11), lena_makes_a_key),
+    (date(2024, 10, 7), release_crew),
+    (date(2024, 11, 4), lukas_works_for_shipping),
+    (date(2024, 11, 19), yusuf_makes_a_key),
+    (date(2025, 3, 10), the_wrong_weber),
+    (date(2025, 4, 14), the_right_weber),
+    (date(2025, 6, 2), lukas_moves),
+    (date(2025, 9, 15), yusuf_moves),
+    (date(2025, 11, 10), ibrahim_follows_mateo),
+    (date(2025, 11, 14), noor_for_three_days),
+    (date(2025, 12, 9), jonas_is_reported_late),
+    (date(2026, 2, 16), beatriz_gets_a_key),
+];
+
+const DESTINATIONS: &str = "Destination Administrator";
+const KEY: &str = "Service Credentials";
+
+/// What happens on a day
+pub(crate) fn day(company: &mut Company) {
+    let today = company.desk.today();
+    for (when, scene) in SCENES {
+        if when == today {
+            company.desk.wait_for(9, 12);
+            scene(company);
+        }
+    }
+}
+
+fn priya_looks_at_payments(company: &mut Company) {
+    let viewer = collection("Subaccount Viewer");
+    let changes = vec![grant(&viewer, &PAYMENTS.subaccount(Stage::Prod), PRIYA)];
+    let lead = company.lead_of(&PAYMENTS);
+    let reason = company.ticketed("REQ", "Priya Raman checks payment runs");
+    company.desk.file(&lead, &reason, changes);
+}
+
+fn lena_makes_a_key(company: &mut Company) {
+    let changes = vec![grant(&role(KEY), &ORDERS.destination(Stage::Test), LENA)];
+    let reason = company.ticketed("INC", "a service key to debug a destination");
+    company.desk.file(LENA, &reason, changes);
+}
+
+fn release_crew(company: &mut Company) {
+    let level = ORDERS.subaccount(Stage::Prod);
+    let name = "Release Crew";
+    let roles = [
+        "Destination Configuration Administrator",
+        "Destination Certificate Viewer",
+    ];
+    let changes = vec![
+        create_collection(&level, name, &roles),
+        grant(&collection(name), &level, RAHUL),
+    ];
+    let reason = company.ticketed("REQ", "Rahul Menon releases Orders");
+    company.desk.file(TOMASZ, &reason, changes);
+}
+
+fn lukas_works_for_shipping(company: &mut Company) {
+    let lead = company.lead_of(&SHIPPING);
+    let changes = vec![
+        grant(
+            &collection("Subaccount Viewer"),
+            &SHIPPING.subaccount(Stage::Prod),
+            LUKAS,
+        ),
+        grant(
+            &collection(DESTINATIONS),
+            &SHIPPING.subaccount(Stage::Dev),
+            LUKAS,
+        ),
+    ];
+    let reason = company.ticketed("REQ", "Lukas Meier maintains the carriers of Shipping");
+    company.desk.file(&lead, &reason, changes);
+}
+
+fn yusuf_makes_a_key(company: &mut Company) {
+    let changes = vec![grant(&role(KEY), &SHIPPING.destination(Stage::Prod), YUSUF)];
+    let reason = company.ticketed("INC", "a service key for a script that resends labels");
+    company.desk.file(YUSUF, &reason, changes);
+}
+
+/// The ticket says Daniela; the entry says Daniel, and stays so for five weeks
+fn the_wrong_weber(company: &mut Company) {
+    let ticket = company.next_ticket();
+    let reason = format!("REQ-{ticket} D. Weber connects the new payment provider");
+    let wrong = company
+        .desk
+        .file(MAREK, &reason, vec![payment_provider(DANIEL)]);
+    let since = company.desk.now();
+    company.correction = Some(Correction {
+        wrong,
+        ticket,
+        since,
+    });
+}
+
+/// The wrong entry is voided, and the right one holds since the wrong one was filed
+fn the_right_weber(company: &mut Company) {
+    let Some(Correction {
+        wrong,
+        ticket,
+        since,
+    }) = company.correction.take()
+    else {
+        return;
+    };
+    company.desk.wait_for(10, 40);
+    let note = format!("REQ-{ticket} is for Daniela Weber; Daniel Weber never had it");
+    let reason = format!("AUD-2025-04 correction of REQ-{ticket}");
+    company.desk.together(|desk| {
+        desk.file(CHIDI, &reason, vec![void(&wrong, &note)]);
+        let right = payment_provider(DANIELA);
+        desk.file_effective(CHIDI, &reason, since.text(), vec![right]);
+    });
+    let again = vec![void(
+        &wrong,
+        "The same finding, from the other auditor's list",
+    )];
+    company
+        .desk
+        .attempt(CHIDI, &reason, again, RefusalCode::AlreadyVoided);
+}
+
+fn payment_provider(to: &str) -> Change {
+    let until = Some(date(2025, 9, 30).at(0, 0).text());
+    grant_until(
+        &collection(DESTINATIONS),
+        &ORDERS.subaccount(Stage::Prod),
+        to,
+        until,
+    )
+}
+
+/// Shipping until June, payments from then on, and a month to hand over
+fn lukas_moves(company: &mut Company) {
+    let developer = role("Space Developer");
+    let viewer = collection("Subaccount Viewer");
+    let destinations = collection(DESTINATIONS);
+    let handover = Some(date(2025, 7, 1).at(0, 0).text());
+    let changes = vec![
+        revoke(&developer, &SHIPPING.space(Stage::Dev), LUKAS),
+        revoke(&developer, &SHIPPING.space(Stage::Test), LUKAS),
+        revoke(&destinations, &SHIPPING.subaccount(Stage::Dev), LUKAS),
+        grant_until(&viewer, &SHIPPING.subaccount(Stage::Prod), LUKAS, handover),
+        grant(&developer, &PAYMENTS.space(Stage::Dev), LUKAS),
+        grant(&developer, &PAYMENTS.space(Stage::Test), LUKAS),
+        grant(&destinations, &PAYMENTS.subaccount(Stage::Dev), LUKAS),
+        grant(&viewer, &PAYMENTS.subaccount(Stage::Prod), LUKAS),
+    ];
+    let reason = "Lukas Meier moves from Shipping to Payments";
+    company.desk.file(INGRID, reason, changes);
+    let members = vec![
+        remove_member(&Unit::Logistics.developers(), LUKAS),
+        add_member(&Unit::Finance.developers(), LUKAS),
+    ];
+    company.desk.file(SCIM, reason, members);
+}
+
+/// Everything is taken back but the key that nobody thinks of
+fn yusuf_moves(company: &mut Company) {
+    let developer = role("Space Developer");
+    let mut changes: Vec<_> = Stage::ALL
+        .map(|stage| revoke(&developer, &SHIPPING.space(stage), YUSUF))
+        .into();
+    changes.push(grant(&developer, &TREASURY.space(Stage::Dev), YUSUF));
+    let reason = "Yusuf Demir moves from Shipping to Treasury";
+    company.desk.file(INGRID, reason, changes);
+    let members = vec![
+        remove_member(&Unit::Logistics.developers(), YUSUF),
+        add_member(&Unit::Finance.developers(), YUSUF),
+    ];
+    company.desk.file(SCIM, reason, members);
+}
+
+fn ibrahim_follows_mateo(company: &mut Company) {
+    let operators = Unit::Commerce.operators();
+    let members = vec![
+        remove_member(&operators, MATEO),
+        add_member(&operators, IBRAHIM),
+    ];
+    company
+        .desk
+        .file(SCIM, "Ibrahim Traore follows Mateo Vargas", members);
+}
+
+/// A slip, the grant, and the same grant once more by a client that did not hear the answer
+fn noor_for_three_days(company: &mut Company) {
+    let level = ORDERS.subaccount(Stage::Prod);
+    let reason = company.ticketed(
+        "INC",
+        "Black Friday rehearsal: Noor Haddad repairs destinations",
+    );
+    let until = Some(date(2025, 11, 17).at(9, 30).text());
+    let slip = vec![grant_until(
+        &collection("Destination Admin"),
+        &level,
+        NOOR,
+        until.clone(),
+    )];
+    company
+        .desk
+        .attempt(PORTAL, &reason, slip, RefusalCode::UnknownRoleCollection);
+    company.desk.wait_for(9, 30);
+    let changes = vec![grant_until(&collection(DESTINATIONS), &level, NOOR, until)];
+    company.desk.file_effective(
+        PORTAL,
+        &reason,
+        date(2025, 11, 14).at(9, 30).text(),
+        changes,
+    );
+    company.desk.retry();
+}
+
+/// Given by hand in the cockpit on a night in November, found weeks later
+fn jonas_is_reported_late(company: &mut Company) {
+    let level = ORDERS.subaccount(Stage::Prod);
+    let destinations = collection(DESTINATIONS);
+    let reason = "Drift: done by hand in the cockpit, found in its audit log";
+    let given = date(2025, 11, 20).at(21, 40).text();
+    let taken = date(2025, 11, 25).at(7, 30).text();
+    company.desk.together(|desk| {
+        desk.file_effective(
+            DRIFT,
+            reason,
+            given,
+            vec![grant(&destinations, &level, JONAS)],
+        );
+        desk.file_effective(
+            DRIFT,
+            reason,
+            taken,
+            vec![revoke(&destinations, &level, JONAS)],
+        );
+    });
+}
+
+fn beatriz_gets_a_key(company: &mut Company) {
+    let until = Some(date(2026, 8, 31).at(0, 0).text());
+    let changes = vec![grant_until(
+        &role(KEY),
+        &WEBSHOP.destination(Stage::Prod),
+        BEATRIZ,
+        until,
+    )];
+    let reason = company.ticketed("REQ", "a service key for the new storefront's tests");
+    company.desk.file(BEATRIZ, &reason, changes);
+}

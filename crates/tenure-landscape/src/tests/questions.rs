@@ -1,0 +1,318 @@
+//! Do the six questions have the answers that they are said to have?
+
+use std::collections::BTreeSet;
+
+use tenure_core::ability::Ability;
+use tenure_core::answer::{GrantedName, Holding, Who};
+use tenure_core::ask::Span;
+use tenure_core::level::Level;
+use tenure_core::principal::Principal;
+use tenure_wire::question::{self, Question};
+
+use super::{at, view};
+use crate::{DemoQuestion, demo_questions};
+
+fn ability(text: Option<&String>) -> Ability {
+    Ability::parse(text.unwrap()).unwrap()
+}
+
+fn level(text: Option<&String>) -> Level {
+    Level::parse(text.unwrap()).unwrap()
+}
+
+/// `Ingrid Solberg` of `user:sap.default/ingrid.solberg@acme.example`, and whatever else as it is
+fn short(principal: &Principal) -> String {
+    let text = principal.as_str();
+    let name = text.split_once('/').map_or(text, |(_, name)| name);
+    name.strip_suffix("@acme.example")
+        .unwrap_or(name)
+        .to_owned()
+}
+
+fn shown(holding: &Holding) -> String {
+    let granted = match &holding.granted {
+        GrantedName::RoleCollection(name) | GrantedName::Role(name) => name,
+    };
+    let via = holding
+        .via
+        .as_ref()
+        .map_or(String::new(), |via| format!(" via {}", short(via)));
+    let since: String = holding.since.to_string().chars().take(10).collect();
+    let until = holding.until.map_or(String::new(), |until| {
+        format!(
+            "..{}",
+            until.to_string().chars().take(10).collect::<String>()
+        )
+    });
+    format!("{granted} {since}{until}{via}")
+}
+
+fn who_at(question: &question::Who) -> Who<Vec<Holding>> {
+    let on = level(question.on.as_ref());
+    view(question.known_at.as_ref())
+        .who(
+            &ability(question.can.as_ref()),
+            &on,
+            at(question.at.as_ref().unwrap()),
+            true,
+        )
+        .unwrap()
+}
+
+fn table(who: &Who<Vec<Holding>>) -> Vec<String> {
+    let rows = who.subjects.iter().chain(&who.sets);
+    rows.map(|subject| {
+        let because: Vec<String> = subject.detail.iter().map(shown).collect();
+        format!("{}: {}", short(&subject.principal), because.join(", "))
+    })
+    .collect()
+}
+
+fn question(number: usize) -> Question {
+    demo_questions().swap_remove(number - 1).question
+}
+
+#[test]
+fn the_questions_are_six_and_short() {
+    let questions = demo_questions();
+    assert_eq!(questions.len(), 6);
+    for DemoQuestion { asked, see, .. } in questions {
+        assert!(asked.ends_with('?') && see.ends_with('.'), "{asked} {see}");
+    }
+}
+
+#[test]
+fn the_first_question_finds_seven_people_and_a_group() {
+    let Question::Who(who) = question(1) else {
+        panic!()
+    };
+    assert_eq!(who.explain.as_deref(), Some("true"));
+    assert_eq!(
+        table(&who_at(&who)),
+        [
+            "daniela.weber: Destination Administrator 2025-03-10..2025-09-30",
+            "hyejin.park: Destination Administrator 2024-09-02 via BTP_Commerce_Operators",
+            "mateo.vargas: Destination Administrator 2024-09-02 via BTP_Commerce_Operators",
+            "rahul.menon: Release Crew 2024-10-07",
+            "sofia.lindqvist: Destination Administrator 2024-09-02 via BTP_Commerce_Operators",
+            "tomasz.zielinski: Subaccount Administrator 2024-02-10",
+            "ingrid.solberg: Subaccount Administrator 2024-02-10",
+            "BTP_Commerce_Operators: Destination Administrator 2024-09-02",
+        ]
+    );
+}
+
+#[test]
+fn the_second_question_finds_what_was_believed_before_the_correction() {
+    let (Question::Who(now), Question::Who(then)) = (question(1), question(2)) else {
+        panic!()
+    };
+    let (now, then) = (table(&who_at(&now)), table(&who_at(&then)));
+    let only = |these: &[String], those: &[String]| -> Vec<String> {
+        these
+            .iter()
+            .filter(|row| !those.contains(row))
+            .cloned()
+            .collect()
+    };
+    let terms = "Destination Administrator 2025-03-10..2025-09-30";
+    assert_eq!(only(&then, &now), [format!("daniel.weber: {terms}")]);
+    assert_eq!(only(&now, &then), [format!("daniela.weber: {terms}")]);
+}
+
+#[test]
+fn the_third_question_finds_who_had_three_days() {
+    let Question::Who(who) = question(3) else {
+        panic!()
+    };
+    let ends = (
+        at(who.from.as_ref().unwrap()),
+        at(who.until.as_ref().unwrap()),
+    );
+    let span = Span::new(ends.0, Some(ends.1)).unwrap();
+    let during = |known_at: Option<&String>| -> Vec<String> {
+        let answer = view(known_at)
+            .who_during(&ability(who.can.as_ref()), &level(who.on.as_ref()), span)
+            .unwrap();
+        let subjects = answer.subjects.iter().chain(&answer.sets);
+        subjects
+            .flat_map(|subject| {
+                subject.detail.iter().map(|interval| {
+                    let until = interval.until.unwrap();
+                    format!("{} {} {until}", short(&subject.principal), interval.from)
+                })
+            })
+            .collect()
+    };
+    let (from, until) = ("2025-11-01T00:00:00Z", "2025-12-01T00:00:00Z");
+    let jonas = "jonas.brandt 2025-11-20T21:40:00Z 2025-11-25T07:30:00Z".to_owned();
+    let found = during(None);
+    let handover = found[1].split(' ').nth(1).unwrap();
+    assert!(handover.starts_with("2025-11-10T09:"), "{handover}");
+    assert_eq!(
+        found,
+        [
+            format!("hyejin.park {from} {until}"),
+            format!("ibrahim.traore {handover} {until}"),
+            jonas.clone(),
+            format!("mateo.vargas {from} {handover}"),
+            "noor.haddad 2025-11-14T09:30:00Z 2025-11-17T09:30:00Z".to_owned(),
+            format!("rahul.menon {from} {until}"),
+            format!("sofia.lindqvist {from} {until}"),
+            format!("tomasz.zielinski {from} {until}"),
+            format!("ingrid.solberg {from} {until}"),
+            format!("BTP_Commerce_Operators {from} {until}"),
+        ]
+    );
+    // Nobody knew of Jonas Brandt until he was reported.
+    let before = during(Some(&"2025-12-09".to_owned()));
+    assert_eq!(
+        before,
+        found
+            .into_iter()
+            .filter(|row| *row != jonas)
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn the_fourth_question_finds_a_power_that_nobody_gave() {
+    let Question::Timeline(timeline) = question(4) else {
+        panic!()
+    };
+    let ends = (
+        at(timeline.from.as_ref().unwrap()),
+        at(timeline.until.as_ref().unwrap()),
+    );
+    let found = view(None)
+        .timeline(
+            &Principal::parse(timeline.principal.as_ref().unwrap()).unwrap(),
+            &ability(timeline.can.as_ref()),
+            &level(timeline.on.as_ref()),
+            Span::new(ends.0, Some(ends.1)).unwrap(),
+        )
+        .unwrap();
+    let [only] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!((only.from, only.until), (at("2026-02-03"), Some(ends.1)));
+    let because: Vec<String> = only.because.iter().map(shown).collect();
+    assert_eq!(because, ["Subaccount Viewer 2024-04-22"]);
+}
+
+#[test]
+fn the_fifth_question_finds_what_a_mover_gained_and_lost() {
+    let Question::Diff(diff) = question(5) else {
+        panic!()
+    };
+    let lukas = Principal::parse(diff.principal.as_ref().unwrap()).unwrap();
+    let (from, until) = (
+        at(diff.from.as_ref().unwrap()),
+        at(diff.until.as_ref().unwrap()),
+    );
+    let now = view(None);
+    let found = now.diff(from, &now, until, None, Some(&lukas)).unwrap();
+    let rows = |holdings: &[Holding]| -> Vec<String> {
+        holdings
+            .iter()
+            .map(|h| format!("{} {}", h.level, shown(h)))
+            .collect()
+    };
+    assert_eq!(
+        rows(&found.gained),
+        [
+            "cf-space:payments-dev-app cloud-foundry/Space Developer 2025-06-02",
+            "cf-space:payments-test-app cloud-foundry/Space Developer 2025-06-02",
+            "subaccount:payments-dev Destination Administrator 2025-06-02",
+            "subaccount:payments-prod Subaccount Viewer 2025-06-02",
+        ]
+    );
+    assert_eq!(
+        rows(&found.lost),
+        [
+            "cf-space:shipping-dev-app cloud-foundry/Space Developer 2023-07-03",
+            "cf-space:shipping-test-app cloud-foundry/Space Developer 2023-07-03",
+            "subaccount:shipping-dev Destination Administrator 2024-11-04",
+        ]
+    );
+    let [(before, after)] = found.changed.as_slice() else {
+        panic!("{:?}", found.changed)
+    };
+    assert_eq!(shown(before), "Subaccount Viewer 2024-11-04");
+    assert_eq!(shown(after), "Subaccount Viewer 2024-11-04..2025-07-01");
+    let entries: BTreeSet<_> = found
+        .gained
+        .iter()
+        .chain([after])
+        .map(|holding| holding.entry)
+        .collect();
+    assert_eq!(entries.len(), 1);
+}
+
+#[test]
+fn the_sixth_question_finds_keys_and_one_that_was_forgotten() {
+    let Question::Who(who) = question(6) else {
+        panic!()
+    };
+    let found = view(None)
+        .who_anywhere(
+            &ability(who.can.as_ref()),
+            &level(who.under.as_ref()),
+            at(who.at.as_ref().unwrap()),
+            true,
+        )
+        .unwrap();
+    let rows: Vec<String> = found
+        .subjects
+        .iter()
+        .map(|subject| {
+            let levels: Vec<String> = subject
+                .detail
+                .levels
+                .iter()
+                .map(|level| level.to_string().replace("service-instance:", ""))
+                .collect();
+            format!("{}: {}", short(&subject.principal), levels.join(" "))
+        })
+        .collect();
+    let both = |client: &str, app: &str| {
+        format!("sb-{client}: {app}-prod-destination {app}-test-destination")
+    };
+    assert_eq!(
+        rows,
+        [
+            both("invoicing-batch", "invoicing"),
+            both("orders-api", "orders"),
+            both("payments-gateway", "payments"),
+            both("pricing-engine", "pricing"),
+            both("returns-portal", "returns"),
+            both("shipping-labels", "shipping"),
+            both("warehouse-sync", "warehouse"),
+            both("webshop-backend", "webshop"),
+            "beatriz.moreira: webshop-prod-destination".to_owned(),
+            "lena.hartmann: orders-test-destination".to_owned(),
+            "yusuf.demir: shipping-prod-destination".to_owned(),
+        ]
+    );
+    assert!(found.sets.is_empty());
+}
+
+#[test]
+fn before_the_upgrade_members_and_security_administrators_could() {
+    let question = question::Who {
+        can: Some("destinations.manage".to_owned()),
+        on: Some("subaccount:orders-prod".to_owned()),
+        at: Some("2024-02-01".to_owned()),
+        ..question::Who::default()
+    };
+    assert_eq!(
+        table(&who_at(&question)),
+        [
+            "tomasz.zielinski: cloud-foundry/Org Manager 2023-07-03, \
+             feature-set-a/Security Administrator 2023-07-03",
+            "aylin.kaya: feature-set-a/Global Account Member 2023-07-03",
+            "ingrid.solberg: feature-set-a/Global Account Member 2023-07-03",
+            "marek.novotny: feature-set-a/Global Account Member 2023-07-03",
+        ]
+    );
+}

@@ -1,0 +1,147 @@
+//! `tenure demo`: a made-up landscape, and six questions that are worth asking of it
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use tenure_core::ledger::Ledger;
+use tenure_core::outcome::Position;
+use tenure_journal::Journal;
+use tenure_landscape::{Dispatch, demo, demo_questions};
+use tenure_log::Message;
+use tenure_server::config::Partial;
+use tenure_server::engine::{Genesis, record};
+use tenure_wire::codec::{Format as WireFormat, decode_entry};
+use tenure_wire::question::Question;
+
+use crate::door::{Door, DoorArgs};
+use crate::output::{Format, bar, say};
+use crate::questions;
+use crate::serve;
+
+const LEDGER: &str = "demo";
+const FOLDER: &str = "tenure-demo";
+/// Messages that are written with one flush
+const MESSAGES_A_FLUSH: usize = 256;
+
+/// Build a made-up landscape with three years of history (in `--data`, by default `tenure-demo`), and ask
+/// six questions of it
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keep serving it afterwards
+    #[arg(long)]
+    serve: bool,
+    /// Address to serve at, with --serve [default: 127.0.0.1:7480]
+    #[arg(long, value_name = "ADDRESS", requires = "serve")]
+    listen: Option<SocketAddr>,
+}
+
+impl Demo {
+    pub(crate) fn serves(&self) -> bool {
+        self.serve
+    }
+
+    pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
+        let folder = door.data.clone().unwrap_or_else(|| PathBuf::from(FOLDER));
+        let entries = build(&folder)?;
+        say(&format!(
+            "Acme, a company that was made up: {entries} entries from July 2023 to July 2026, in `{}`.",
+            folder.display()
+        ))?;
+        let door = DoorArgs::folder_door(&folder, Genesis::BuiltIn)?;
+        let asked = ask_all(&door, &folder);
+        door.close();
+        asked?;
+        if self.serve {
+            let settings = Partial {
+                data: Some(folder),
+                listen: self.listen,
+                ..Partial::default()
+            };
+            return serve::serve(settings.settle()?);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Writes the history into a folder, unless it is there
+fn build(folder: &Path) -> anyhow::Result<u64> {
+    let history = demo(LEDGER).context("a built-in catalogue is wrong")?;
+    let length: usize = history.iter().map(|dispatch| dispatch.entries.len()).sum();
+    let mut journal = Journal::open(folder, Some(LEDGER))?;
+    if let Some(newest) = journal.newest() {
+        if newest.get() < length as u64 {
+            bail!(
+                "`{}` holds a demo that was not finished: remove it, then run this again",
+                folder.display()
+            );
+        }
+        return Ok(newest.get());
+    }
+    let mut ledger = Ledger::new();
+    let bar = bar("writing three years");
+    bar.set_length(history.len() as u64);
+    for dispatches in history.chunks(MESSAGES_A_FLUSH) {
+        let messages = dispatches.iter().map(message).collect::<anyhow::Result<_>>()?;
+        record(&mut journal, &mut ledger, messages)?;
+        bar.inc(dispatches.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(ledger.newest_position().map_or(0, Position::get))
+}
+
+fn message(dispatch: &Dispatch) -> anyhow::Result<Message> {
+    let encoded = dispatch.entries.iter().map(|entry| {
+        Ok(decode_entry(WireFormat::Json, &serde_json::to_vec(entry)?)?)
+    });
+    Ok(Message {
+        stamped_at: dispatch.recorded_at,
+        entries: encoded.collect::<anyhow::Result<_>>()?,
+        waiter: None,
+    })
+}
+
+fn ask_all(door: &Door, folder: &Path) -> anyhow::Result<()> {
+    for (n, demo) in demo_questions().into_iter().enumerate() {
+        say(&format!("\n{}. {}", n + 1, demo.asked))?;
+        say(&format!("   $ {}\n", command(&demo.question, folder)))?;
+        let answer = questions::whole(door, demo.question.clone())?;
+        questions::show(Format::Table, &demo.question, &answer)?;
+        say(&format!("\n   {}", demo.see))?;
+    }
+    Ok(())
+}
+
+/// The command that asks a question of a data folder
+fn command(question: &Question, folder: &Path) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "tenure".to_owned());
+    let folder = folder.display().to_string();
+    let mut words = vec![program, "--data".to_owned(), folder, question.name().to_owned()];
+    let parameters = question.parameters();
+    // Who is asked about stands by itself, where the command takes it so.
+    let by_itself = match question {
+        Question::Diff(_) | Question::Assignments(_) => None,
+        Question::Entry(_) => Some("entry"),
+        _ => Some("principal"),
+    };
+    words.extend(by_itself.and_then(|name| parameters.get(name).cloned()));
+    for (name, value) in parameters.iter().filter(|(name, _)| Some(name.as_str()) != by_itself) {
+        match (name.as_str(), value.as_str()) {
+            ("explain", "true") => words.push("--explain".to_owned()),
+            ("explain", _) => {}
+            _ => words.extend([format!("--{}", name.replace('_', "-")), value.clone()]),
+        }
+    }
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}

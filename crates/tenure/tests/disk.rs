@@ -1,0 +1,358 @@
+//! A disk that is full, a folder that may not be written, a file that may not grow: a sentence, nothing
+//! lost, and everything as before once there is room
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test may fail by a panic, and one that does less says so: `allow-*-in-tests` does not \
+              reach helpers"
+)]
+
+mod common;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Server, Start, clean, entry, files_under, grant, is_root, landscape, tenure_on};
+use serde_json::{Value, json};
+
+/// Something mounted in a folder of this test, until it goes out of scope
+struct Mounted {
+    at: tempfile::TempDir,
+}
+
+impl Mounted {
+    /// `None`, and a word on stderr, where mounting is not permitted
+    fn new(arguments: &[&str]) -> Option<Self> {
+        let at = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount").args(arguments).arg(at.path()).output();
+        match mounted {
+            Ok(mounted) if mounted.status.success() => Some(Self { at }),
+            Ok(other) => {
+                let why = String::from_utf8_lossy(&other.stderr).into_owned();
+                eprintln!("not tested on a disk of its own: {}", why.trim());
+                None
+            }
+            Err(why) => {
+                eprintln!("not tested on a disk of its own: {why}");
+                None
+            }
+        }
+    }
+
+    fn small_disk() -> Option<Self> {
+        Self::new(&["-t", "tmpfs", "-o", "size=48m", "tmpfs"])
+    }
+
+    fn path(&self) -> &Path {
+        self.at.path()
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Lazily: whoever still has a file open there does not keep it in the way.
+        drop(Command::new("umount").arg("-l").arg(self.at.path()).status());
+    }
+}
+
+/// A file that takes room
+struct Ballast {
+    path: PathBuf,
+}
+
+impl Ballast {
+    /// Of so many mebibytes, or as many as there is room for
+    fn new(folder: &Path, mebibytes: usize) -> Self {
+        let path = folder.join("ballast");
+        let mut file = fs::File::create(&path).unwrap();
+        let block = vec![7; 64 * 1024];
+        for _ in 0..mebibytes * 16 {
+            if file.write_all(&block).is_err() {
+                break;
+            }
+        }
+        Self { path }
+    }
+
+    fn remove(self) {
+        fs::remove_file(self.path).unwrap();
+    }
+}
+
+fn one() -> Value {
+    entry(&[grant("carol@acme.example")])
+}
+
+/// That what can be asked is answered as before
+#[track_caller]
+fn is_readable(server: &Server, log: &[Value]) {
+    assert_eq!(server.log(), log);
+    let check = "/v1/check?principal=alice@acme.example&can=destinations.manage&on=subaccount:dev";
+    assert_eq!(server.get(check).ok()["allowed"], true);
+    server.get("/healthz").ok();
+}
+
+#[test]
+fn a_full_disk_takes_nothing_and_loses_nothing() {
+    let Some(disk) = Mounted::small_disk() else {
+        return;
+    };
+    let data = disk.path().join("data");
+    let server = Start::on(&data).ready();
+    server.append(&landscape());
+    let log = server.log();
+    // Nearly full: what is kept free is not touched.
+    let ballast = Ballast::new(disk.path(), 34);
+    let refused = one();
+    for _ in 0..3 {
+        let answer = server.post("/v1/entries", &refused);
+        answer.is_problem(503, "log_unavailable", &["nothing was appended", "make room"]);
+    }
+    is_readable(&server, &log);
+    // The server says so on its own log, too, for the operator who does not ask.
+    assert!(server.stderr().contains("make room"), "{}", server.stderr());
+    // Room again: it goes on by itself, and the entry that was not appended is new.
+    ballast.remove();
+    assert_eq!(server.append(std::slice::from_ref(&refused))[0]["position"], log.len() + 1);
+    let log = server.log();
+    // Without a single byte.
+    let ballast = Ballast::new(disk.path(), 64);
+    server.post("/v1/entries", &one()).is_problem(503, "log_unavailable", &["make room"]);
+    is_readable(&server, &log);
+    server.stop();
+    // It starts on the full disk or says why not, and a new ledger is not begun there.
+    match Start::on(&data).attempt() {
+        Ok(server) => {
+            is_readable(&server, &log);
+            server.post("/v1/entries", &one()).is_problem(503, "log_unavailable", &["make room"]);
+            server.stop();
+        }
+        Err(ran) => drop(ran.exits(3).complains(&[data.to_str().unwrap()])),
+    }
+    let other = disk.path().join("other");
+    Start::on(&other).attempt().unwrap_err().exits(3).complains(&[other.to_str().unwrap()]);
+    let ran = tenure_on(
+        &data,
+        &["grant", "Subaccount Viewer", "--to", "x@y.example", "--on", "subaccount:dev"],
+    );
+    ran.exits(3).complains(&[]);
+    ballast.remove();
+    let server = Start::on(&data).ready();
+    is_readable(&server, &log);
+    server.append(&[one()]);
+    server.stop();
+    tenure_on(&data, &["verify"]).exits(0);
+}
+
+#[test]
+fn killed_on_a_full_disk_it_starts_again_once_there_is_room() {
+    let Some(disk) = Mounted::small_disk() else {
+        return;
+    };
+    let data = disk.path().join("data");
+    let mut server = Start::on(&data).ready();
+    server.append(&landscape());
+    for _ in 0..20 {
+        server.append(&[one()]);
+    }
+    let log = server.log();
+    let ballast = Ballast::new(disk.path(), 64);
+    server.post("/v1/entries", &one()).is_problem(503, "log_unavailable", &[]);
+    server.kill();
+    // Whatever comes of a start there, what was acknowledged is not lost by it.
+    if let Err(ran) = Start::on(&data).attempt() {
+        ran.exits(3).complains(&[]);
+    }
+    ballast.remove();
+    let server = Start::on(&data).ready();
+    is_readable(&server, &log);
+    server.stop();
+}
+
+/// A server whose files may not grow much: a write fails in the middle of it
+///
+/// With `signal` the process is ended by it, else the write gives an error.
+fn with_file_limit(data: &Path, signal: bool) -> Start {
+    // sled grows its file by segments of 4 MiB: the next one is begun, and not finished.
+    let segment = 4 * 1024 * 1024;
+    let length = fs::metadata(data.join("journal/db")).unwrap().len();
+    let limit = length.div_ceil(segment) * segment + segment / 8;
+    let ignore = if signal { "" } else { "trap '' XFSZ; " };
+    let script = format!("{ignore}exec prlimit --core=0 --fsize={limit} \"$0\" \"$@\"");
+    let mut shell = clean(Command::new("sh"));
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_tenure")]);
+    Start::by(shell, data)
+}
+
+/// Whether limits can be set, else a word on stderr
+fn limits_are_possible() -> bool {
+    let possible = Command::new("prlimit").args(["--core=0", "true"]).status();
+    let possible = possible.is_ok_and(|status| status.success());
+    if !possible {
+        eprintln!("not tested with files that may not grow: there is no `prlimit`");
+    }
+    possible
+}
+
+/// Appends until it fails; gives what was acknowledged and how it failed
+fn append_until_it_fails(server: &Server) -> (Vec<Value>, Option<common::Answer>) {
+    let mut acknowledged = Vec::new();
+    for n in 0..2_000 {
+        let mut entry = one();
+        // What does not compress well, so that the file grows.
+        let noise: String = (0..60).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect();
+        entry["changes"][0] = json!({
+            "type": "create_role", "level": "subaccount:dev", "role": format!("Role {n}"),
+            "application": "app!t1", "template": "T", "attributes": { "noise": noise } });
+        let body = serde_json::to_vec(&entry).unwrap();
+        match server.try_post("/v1/entries", "application/json", &body) {
+            Some(answer) if answer.status == 200 => {
+                acknowledged.push(answer.json()["results"][0].clone());
+            }
+            other => return (acknowledged, other),
+        }
+    }
+    panic!("the limit was not met");
+}
+
+#[test]
+fn a_write_that_fails_in_the_middle_is_not_taken_for_done_or_not_done() {
+    if !limits_are_possible() {
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    let server = Start::on(data.path()).ready();
+    server.append(&landscape());
+    server.stop();
+    let mut server = with_file_limit(data.path(), false).ready();
+    let before = server.log();
+    let (acknowledged, failure) = append_until_it_fails(&server);
+    let failure = failure.unwrap_or_else(|| panic!("no answer: {}", server.stderr()));
+    failure.is_problem(503, "log_unavailable", &["not known", "same ids"]);
+    // It takes no more, says so, and is still asked.
+    let rows = server.log();
+    assert_eq!(rows[..before.len()], before[..]);
+    assert_eq!(rows.len(), before.len() + acknowledged.len());
+    server.post("/v1/entries", &one()).is_problem(
+        503,
+        "log_unavailable",
+        &["start the server again"],
+    );
+    server.get("/readyz").is_problem(503, "not_ready", &["start the server again"]);
+    server.get("/healthz").ok();
+    server.terminate();
+    server.ended();
+    // A new start tells what is there.
+    let server = Start::on(data.path()).ready();
+    let after = server.log();
+    assert_eq!(after[..rows.len()], rows[..]);
+    assert!(after.len() <= rows.len() + 1);
+    for result in &acknowledged {
+        let position = usize::try_from(result["position"].as_u64().unwrap()).unwrap();
+        assert_eq!(after[position - 1]["id"], result["id"]);
+    }
+    server.append(&[one()]);
+    server.stop();
+    tenure_on(data.path(), &["verify"]).exits(0);
+}
+
+#[test]
+fn ended_by_a_signal_in_the_middle_of_a_write_it_loses_nothing_acknowledged() {
+    if !limits_are_possible() {
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    let server = Start::on(data.path()).ready();
+    server.append(&landscape());
+    server.stop();
+    let mut server = with_file_limit(data.path(), true).ready();
+    let (acknowledged, failure) = append_until_it_fails(&server);
+    assert!(failure.is_none(), "{failure:#?}");
+    assert_ne!(server.ended().code(), Some(0));
+    let server = Start::on(data.path()).ready();
+    let after = server.log();
+    for result in &acknowledged {
+        let position = usize::try_from(result["position"].as_u64().unwrap()).unwrap();
+        assert_eq!(after[position - 1]["id"], result["id"]);
+    }
+    server.stop();
+    tenure_on(data.path(), &["verify"]).exits(0);
+}
+
+/// The bytes of all files in a folder
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let read = |file: PathBuf| {
+        let bytes = fs::read(folder.join(&file)).unwrap();
+        (file, bytes)
+    };
+    files_under(folder).into_iter().map(read).collect()
+}
+
+#[test]
+fn a_read_only_disk_is_said() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Start::on(data.path()).ready();
+    server.append(&landscape());
+    let log = server.log();
+    server.stop();
+    let before = contents(data.path());
+    {
+        let from = data.path().to_str().unwrap();
+        let Some(seen) = Mounted::new(&["--bind", from]) else {
+            return;
+        };
+        let again = Command::new("mount").args(["-o", "remount,ro,bind"]).arg(seen.path()).status();
+        assert!(again.unwrap().success());
+        let folder = seen.path().to_str().unwrap();
+        Start::on(seen.path()).attempt().unwrap_err().exits(3).complains(&[folder, "Read-only"]);
+        tenure_on(seen.path(), &["log"]).exits(3).complains(&[folder, "Read-only"]);
+        let inside = seen.path().join("new");
+        Start::on(&inside).attempt().unwrap_err().exits(3).complains(&[folder, "Read-only"]);
+    }
+    assert_eq!(contents(data.path()), before);
+    let server = Start::on(data.path()).ready();
+    assert_eq!(server.log(), log);
+    server.stop();
+}
+
+#[test]
+fn a_folder_that_may_not_be_written_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let server = Start::on(&data).ready();
+    server.append(&landscape());
+    let log = server.log();
+    server.stop();
+    let before = contents(&data);
+    let Some(nobody) = common::unprivileged(home.path()) else {
+        return;
+    };
+    let program = nobody.get_program().to_owned();
+    let arguments: Vec<_> = nobody.get_args().map(ToOwned::to_owned).collect();
+    let nobody = || {
+        let mut command = clean(Command::new(&program));
+        command.args(&arguments);
+        command
+    };
+    common::set_mode(&data, 0o555);
+    let folder = data.to_str().unwrap();
+    let parts = [folder, "denied"];
+    Start::by(nobody(), &data).attempt().unwrap_err().exits(3).complains(&parts);
+    common::run(nobody().arg("--data").arg(&data).arg("log")).exits(3).complains(&parts);
+    // One that may not be made, and one that may not even be looked into.
+    let inside = data.join("new");
+    Start::by(nobody(), &inside).attempt().unwrap_err().exits(3).complains(&parts);
+    if is_root() {
+        common::set_mode(&data, 0o700);
+        Start::by(nobody(), &data).attempt().unwrap_err().exits(3).complains(&parts);
+    }
+    common::set_mode(&data, 0o755);
+    assert_eq!(contents(&data), before);
+    let server = Start::on(&data).ready();
+    assert_eq!(server.log(), log);
+    server.stop();
+}

@@ -1,0 +1,517 @@
+//! The door over HTTP: answers, limits, streams and a stop that loses nothing
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
+
+mod common;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use common::{ADMIN, Events, PATIENCE, Server, Start, entry, grant, landscape};
+use serde_json::{Value, json};
+
+fn server(data: &tempfile::TempDir) -> Server {
+    let server = Start::on(data.path()).ready();
+    server.append(&landscape());
+    server
+}
+
+#[test]
+fn every_question_has_its_answer() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let get = |path: &str| server.get(path).ok();
+    let on = "on=subaccount:dev";
+    let can = "can=destinations.manage";
+    let alice = "principal=alice@acme.example";
+    let who = get(&format!("/v1/who?{can}&{on}&explain=true"));
+    assert_eq!(who["total"], 1);
+    assert_eq!(who["subjects"][0]["principal"], "user:sap.default/alice@acme.example");
+    assert_eq!(who["subjects"][0]["because"][0]["entry"], 14);
+    assert_eq!(who["sets"], json!([]));
+    let under = get(&format!("/v1/who?{can}&under=global-account:acme"));
+    assert_eq!(under["subjects"][0]["levels"], json!(["subaccount:dev"]));
+    let during = get(&format!("/v1/who?{can}&{on}&from=2024-01-01"));
+    let interval = &during["subjects"][0]["intervals"][0];
+    assert_eq!(interval["from"], "2024-02-01T00:00:00Z");
+    assert_eq!(interval["until"], "2099-01-01T00:00:00Z");
+    let what = get(&format!("/v1/what?{alice}&{on}"));
+    assert_eq!(what["role_collections"], json!(["Destination Administrator"]));
+    assert!(what["operations"].as_array().unwrap().contains(&json!("destinations.manage")));
+    let check = get(&format!("/v1/check?{alice}&{can}&{on}"));
+    assert_eq!(check["allowed"], true);
+    assert_eq!(check["missing"], Value::Null);
+    let denied = get(&format!("/v1/check?principal=bob@acme.example&{can}&{on}"));
+    assert_eq!((&denied["allowed"], denied["missing"].is_object()), (&json!(false), true));
+    let timeline = get(&format!("/v1/timeline?{alice}&{can}&{on}"));
+    assert_eq!(timeline["intervals"][0]["until"], "2099-01-01T00:00:00Z");
+    let place = get(&format!("/v1/where?{alice}&{can}&under=global-account:acme"));
+    assert_eq!(place["levels"], json!(["subaccount:dev"]));
+    let diff = get("/v1/diff?from=2024-01-15&until=2024-03-01");
+    assert_eq!(diff["gained"].as_array().unwrap().len(), 2);
+    let assignments = get(&format!("/v1/assignments?{on}"));
+    assert_eq!(assignments["assignments"].as_array().unwrap().len(), 2);
+    assert_eq!(get("/v1/levels")["levels"].as_array().unwrap().len(), 4);
+    let collections = get(&format!("/v1/role-collections?{on}"));
+    assert!(
+        collections["role_collections"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|c| c["role_collection"] == "Subaccount Viewer")
+    );
+    let catalog = get("/v1/catalog");
+    assert_eq!(catalog["catalog"]["version"], catalog["as_of"]["catalog"]);
+    for answer in [&who, &what, &check, &place, &assignments, &catalog] {
+        for field in ["at", "known_at", "recorded_at", "catalog", "revision"] {
+            assert!(answer["as_of"].get(field).is_some(), "{field}: {answer:#}");
+        }
+    }
+    // Over intervals there is no `at` and no catalogue.
+    assert_eq!(timeline["as_of"].get("at"), None);
+    assert_eq!(timeline["as_of"].get("catalog"), None);
+    // Before anything was known, nobody could.
+    server.get(&format!("/v1/who?{can}&{on}&known_at=12")).is_problem(404, "unknown_level", &[]);
+    server.stop();
+}
+
+#[test]
+fn an_answer_says_whether_it_is_new_enough() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let answer = server.post("/v1/entries", &entry(&[grant("carol@acme.example")])).ok();
+    let revision = answer["revision"].as_str().unwrap();
+    let newest = answer["results"][0]["position"].as_u64().unwrap();
+    assert_eq!(revision, format!("default@{newest}"));
+    let seen = server
+        .get(&format!("/v1/assignments?principal=carol@acme.example&min_position={revision}"));
+    assert_eq!(seen.ok()["as_of"]["known_at"], newest);
+    // One that comes while it waits is waited for; one that does not come is said after two seconds.
+    let next = newest + 1;
+    let waiting = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.get(&format!("/v1/levels?min_position={next}")));
+        server.append(&[entry(&[grant("dave@acme.example")])]);
+        waiting.join().unwrap()
+    });
+    assert!(waiting.ok()["as_of"]["known_at"].as_u64().unwrap() >= next);
+    let began = Instant::now();
+    let behind = server.get(&format!("/v1/levels?min_position={}", next + 7));
+    behind.is_problem(409, "behind", &[&next.to_string(), "7 behind"]);
+    assert!(began.elapsed() >= Duration::from_secs(2));
+    server.stop();
+}
+
+#[test]
+fn pages_are_of_one_answer() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let users: Vec<String> = (0..25).map(|n| format!("u{n:02}@acme.example")).collect();
+    server.append(&users.iter().map(|user| entry(&[grant(user)])).collect::<Vec<_>>());
+    let question = "/v1/who?can=role-collection:Subaccount%20Viewer&on=subaccount:dev";
+    let whole = server.get(question).ok();
+    assert_eq!(whole["total"], 26);
+    let mut pages = Vec::new();
+    let mut token = String::new();
+    loop {
+        let page = server.get(&format!("{question}&limit=7{token}")).ok();
+        assert_eq!(page["as_of"]["known_at"], whole["as_of"]["known_at"]);
+        assert_eq!(page["total"], 26);
+        pages.extend(page["subjects"].as_array().unwrap().clone());
+        let Some(next) = page["next_page_token"].as_str() else {
+            break;
+        };
+        token = format!("&page_token={next}");
+        // What comes meanwhile is of another answer.
+        server.append(&[entry(&[grant(&format!("a{}@acme.example", pages.len()))])]);
+    }
+    assert_eq!(json!(pages), whole["subjects"]);
+    server.stop();
+}
+
+#[test]
+fn the_log_is_read_in_pages_and_by_what_entries_name() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let mut refused = entry(&[grant("carol@acme.example")]);
+    refused["changes"][0]["level"] = "subaccount:nowhere".into();
+    refused["actor"] = "user:sap.default/eve@acme.example".into();
+    server.post("/v1/entries", &refused).ok();
+    let again = landscape().remove(0);
+    server.append(&[entry(&[json!({ "type": "create_level", "level": "directory:asia", "parent": "global-account:acme" })])]);
+    server.post("/v1/entries", &again).ok();
+    let rows = |query: &str| {
+        let page = server.get(&format!("/v1/entries?{query}")).ok();
+        let position = |row: &Value| row["position"].as_u64().unwrap();
+        page["entries"].as_array().unwrap().iter().map(position).collect::<Vec<_>>()
+    };
+    assert_eq!(rows("limit=3"), [1, 2, 3]);
+    assert_eq!(server.get("/v1/entries?limit=3").ok()["next_after"], 3);
+    assert_eq!(rows("after=12"), [13, 14, 15, 16, 17, 18]);
+    assert_eq!(server.get("/v1/entries?after=12").ok().get("next_after"), None);
+    assert_eq!(rows("principal=alice@acme.example"), [14]);
+    assert_eq!(rows("principal=carol@acme.example"), [16]);
+    assert_eq!(rows("actor=eve@acme.example"), [16]);
+    assert_eq!(rows("outcome=refused"), [16, 18]);
+    assert_eq!(rows("level=directory:asia"), [17]);
+    assert_eq!(rows("level=subaccount:dev"), [13, 14, 15, 18]);
+    assert_eq!(rows("role_collection=Destination%20Administrator"), [14]);
+    let row = server.get("/v1/entries/16").ok();
+    let by_id = server.get(&format!("/v1/entries/{}", row["id"].as_str().unwrap())).ok();
+    assert_eq!(row, by_id);
+    assert_eq!(row["entry"]["actor"], "user:sap.default/eve@acme.example");
+    server.stop();
+}
+
+#[test]
+fn a_voided_entry_stays_and_says_so() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let id = server.get("/v1/entries/14").ok()["id"].clone();
+    let position =
+        server.append(&[entry(&[json!({ "type": "void", "entry": id, "note": "wrong person" })])])
+            [0]["position"]
+            .clone();
+    assert_eq!(server.get("/v1/entries/14").ok()["voided_by"], position);
+    let check = "/v1/check?principal=alice@acme.example&can=destinations.manage&on=subaccount:dev";
+    assert_eq!(server.get(check).ok()["allowed"], false);
+    assert_eq!(server.get(&format!("{check}&known_at=15")).ok()["allowed"], true);
+    server.stop();
+}
+
+#[test]
+fn changes_are_streamed_from_any_position_and_live() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let viewer = |user: &str| entry(&[grant(user)]);
+    let ids =
+        |stream: &Events, count: usize| (0..count).map(|_| stream.next().id).collect::<Vec<_>>();
+    let stream = Events::of(&server, "/v1/changes?after=13", None);
+    let first = stream.next();
+    assert_eq!((first.id.as_str(), first.name.as_str()), ("14", "applied"));
+    assert_eq!(first.json(), server.get("/v1/entries/14").ok());
+    assert_eq!(stream.next().id, "15");
+    // Live, and applied ones only: what is refused or a duplicate is not a change.
+    let carol = viewer("carol@acme.example");
+    server.append(std::slice::from_ref(&carol));
+    server.post("/v1/entries", &carol).ok();
+    let mut refused = viewer("dave@acme.example");
+    refused["changes"][0]["level"] = "subaccount:nowhere".into();
+    server.post("/v1/entries", &refused).ok();
+    server.append(&[viewer("erin@acme.example")]);
+    assert_eq!(ids(&stream, 2), ["16", "19"]);
+    // Whoever comes back misses nothing; the header counts more than the address.
+    let again = Events::of(&server, "/v1/changes?after=13", Some(16));
+    assert_eq!(again.next().id, "19");
+    // From the first on, and more than is read ahead at once.
+    let many: Vec<Value> = (0..900).map(|n| viewer(&format!("u{n}@acme.example"))).collect();
+    server.append(&many);
+    let all = Events::of(&server, "/v1/changes", None);
+    let seen = ids(&all, 917);
+    assert_eq!(
+        seen[..17],
+        [
+            "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
+            "19"
+        ]
+    );
+    assert_eq!(seen[916], server.position().to_string());
+    // From the newest on nothing is old.
+    let newest = server.position();
+    let live = Events::of(&server, &format!("/v1/changes?after={newest}"), None);
+    server.append(&[viewer("frank@acme.example")]);
+    assert_eq!(live.next().id, (newest + 1).to_string());
+    server.get(&format!("/v1/changes?after={}", newest + 2)).is_problem(409, "not_yet", &[]);
+    // A stop ends the streams, and they do not hold it up.
+    assert_eq!(ids(&again, 901).last().unwrap(), &(newest + 1).to_string());
+    server.stop();
+    assert_eq!(again.next_or_end(), None);
+    assert_eq!(live.next_or_end(), None);
+}
+
+#[test]
+fn the_description_is_of_what_is_there() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let document = server.get("/openapi.json");
+    assert_eq!(document.content_type, "application/json");
+    let document = document.ok();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    let paths = document["paths"].as_object().unwrap();
+    for path in ["/v1/entries", "/v1/who", "/v1/check", "/v1/changes", "/healthz", "/metrics"] {
+        assert!(paths.contains_key(path), "{path}");
+    }
+    for (path, methods) in paths {
+        let real = path.replace("{entry}", "1");
+        for method in methods.as_object().unwrap().keys() {
+            // A wrong question is enough: that the path and its method are there is what is asked.
+            let answer = match method.as_str() {
+                "get" => server.get(&format!("{real}?nothing=x")),
+                "post" => server.post(&real, &json!(7)),
+                other => panic!("{other} {path} is not tested"),
+            };
+            assert!(![404, 405, 500].contains(&answer.status), "{method} {path}: {answer:#?}");
+        }
+    }
+    server.stop();
+}
+
+#[test]
+fn what_happens_is_counted() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let duplicate = entry(&[grant("carol@acme.example")]);
+    server.append(std::slice::from_ref(&duplicate));
+    server.post("/v1/entries", &duplicate).ok();
+    server.get("/v1/levels").ok();
+    server.get("/v1/levels?at=2024-01-01").ok();
+    server.get("/v1/who?can=no.such&on=subaccount:dev");
+    let text = server.get("/metrics");
+    assert!(text.content_type.starts_with("application/openmetrics-text"));
+    assert!(text.text.ends_with("# EOF\n"), "{text:#?}");
+    for (name, value) in [
+        ("tenure_entries_total{outcome=\"applied\"}", 4.0),
+        ("tenure_entries_total{outcome=\"duplicate\"}", 1.0),
+        ("tenure_questions_total{question=\"levels\",status=\"200\"}", 2.0),
+        ("tenure_questions_total{question=\"who\",status=\"404\"}", 1.0),
+        ("tenure_append_duration_seconds_count", 3.0),
+        ("tenure_position", 17.0),
+        ("tenure_ready", 1.0),
+        ("tenure_requests_in_flight", 0.0),
+    ] {
+        assert_eq!(server.metric(name), Some(value), "{name} in {}", text.text);
+    }
+    assert!(server.metric("tenure_journal_size_bytes").unwrap() > 0.0);
+    assert_eq!(server.get("/healthz").ok(), json!({ "status": "alive" }));
+    let ready = json!({ "status": "ready", "ledger": "default", "position": 17 });
+    assert_eq!(server.get("/readyz").ok(), ready);
+    server.stop();
+}
+
+/// A request that takes a place and does not come to its end
+fn slow(server: &Server) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(b"POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"entr")
+        .unwrap();
+    stream
+}
+
+/// What came until the other side had said a whole answer
+fn said(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    let mut buffer = [0; 4_096];
+    while !text.contains('}') {
+        let count = stream.read(&mut buffer).unwrap();
+        if count == 0 {
+            break;
+        }
+        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+    text
+}
+
+#[test]
+fn so_many_at_once_and_each_for_so_long() {
+    let data = tempfile::tempdir().unwrap();
+    let start =
+        Start::on(data.path()).arg("--requests-max", "2").arg("--request-timeout-ms", "700");
+    let server = start.ready();
+    server.append(&landscape());
+    let before = server.position();
+    let mut slow: Vec<TcpStream> = (0..4).map(|_| slow(&server)).collect();
+    common::poll(|| (server.metric("tenure_requests_in_flight") >= Some(2.0)).then_some(()))
+        .expect("two requests that are served");
+    // Who asks for life is always answered; who asks a question waits, or is told to ask again.
+    server.get("/healthz").ok();
+    assert_eq!(server.position(), before);
+    let question = server.get("/v1/levels");
+    if question.status != 200 {
+        assert!(["overloaded", "timeout"].contains(&question.json()["code"].as_str().unwrap()));
+        question.is_problem(
+            503,
+            question.json()["code"].as_str().unwrap(),
+            &["0.7 s", "ask again"],
+        );
+    }
+    for stream in &mut slow {
+        let text = said(stream);
+        assert!(text.starts_with("HTTP/1.1 503 "), "{text}");
+        assert!(text.contains("application/problem+json"), "{text}");
+        assert!(text.contains("\"timeout\"") || text.contains("\"overloaded\""), "{text}");
+    }
+    // Their places are free again.
+    for _ in 0..4 {
+        server.get("/v1/levels").ok();
+    }
+    server.append(&[entry(&[grant("carol@acme.example")])]);
+    server.stop();
+}
+
+#[test]
+fn a_request_that_timed_out_is_no_longer_in_flight() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Start::on(data.path()).arg("--request-timeout-ms", "100").ready();
+    let mut slow = slow(&server);
+    assert!(said(&mut slow).starts_with("HTTP/1.1 503 "));
+    let gone = common::poll_for(Duration::from_secs(5), || {
+        (server.metric("tenure_requests_in_flight") == Some(0.0)).then_some(())
+    });
+    assert!(gone.is_some(), "{}", server.get("/metrics").text);
+    server.stop();
+}
+
+#[test]
+fn what_is_no_http_is_turned_away() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\r\n\r\nnonsense\r\n\r\n",
+        b"POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        b"POST /v1/entries HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ] {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(bytes).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer));
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+    }
+    let head =
+        format!("GET /v1/levels HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(1_000_000));
+    let answer = common::raw(server.address(), head.as_bytes());
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+    assert_eq!(server.position(), 15);
+    server.stop();
+}
+
+#[test]
+fn many_clients_append_at_once_and_each_is_told_its_place() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let told: Vec<(String, u64)> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..8)
+            .map(|client| {
+                let server = &server;
+                scope.spawn(move || {
+                    let one = |n: usize| {
+                        let entry = entry(&[grant(&format!("c{client}-{n}@acme.example"))]);
+                        let result = server.append(&[entry])[0].clone();
+                        (
+                            result["id"].as_str().unwrap().to_owned(),
+                            result["position"].as_u64().unwrap(),
+                        )
+                    };
+                    (0..25).map(one).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    let log = server.log();
+    assert_eq!(log.len(), 15 + told.len());
+    for (id, position) in told {
+        assert_eq!(log[usize::try_from(position).unwrap() - 1]["id"], id);
+    }
+    let times: Vec<&str> = log.iter().map(|row| row["recorded_at"].as_str().unwrap()).collect();
+    assert!(
+        times.is_sorted_by_key(|time| (time.len(), *time)) || times.is_sorted(),
+        "time steps back"
+    );
+    server.stop();
+}
+
+#[test]
+fn told_to_stop_it_finishes_what_it_began() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = server(&data);
+    let acknowledged = AtomicUsize::new(0);
+    let told: Vec<(String, u64)> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|client| {
+                let (server, acknowledged) = (&server, &acknowledged);
+                scope.spawn(move || {
+                    let mut told = Vec::new();
+                    for n in 0.. {
+                        let entry = entry(&[grant(&format!("c{client}-{n}@acme.example"))]);
+                        let body = serde_json::to_vec(&entry).unwrap();
+                        let answer = server.try_post("/v1/entries", "application/json", &body);
+                        let Some(answer) = answer else { break };
+                        let result = answer.ok()["results"][0].clone();
+                        told.push((
+                            result["id"].as_str().unwrap().to_owned(),
+                            result["position"].as_u64().unwrap(),
+                        ));
+                        acknowledged.fetch_add(1, Ordering::Relaxed);
+                    }
+                    told
+                })
+            })
+            .collect();
+        common::poll(|| (acknowledged.load(Ordering::Relaxed) > 40).then_some(()))
+            .expect("some appended");
+        // One more is in the middle of its request: it is answered.
+        let mut late = slow_but_whole(&server);
+        server.terminate();
+        late.write_all(&late_body()[6..]).unwrap();
+        let answer = said(&mut late);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    let status = server.ended();
+    assert_eq!(status.code(), Some(0), "{}", server.stderr());
+    let server = Start::on(data.path()).ready();
+    let log = server.log();
+    for (id, position) in &told {
+        assert_eq!(log[usize::try_from(*position).unwrap() - 1]["id"], *id);
+    }
+    assert!(log.iter().any(|row| row["entry"]["reason"] == "late"));
+    // Nobody was told of less than is there but those whose answer was on its way.
+    assert!(log.len() <= 15 + told.len() + 5, "{} {}", log.len(), told.len());
+    server.stop();
+}
+
+fn late_body() -> Vec<u8> {
+    serde_json::to_vec(
+        &json!({ "actor": ADMIN, "reason": "late", "changes": [grant("late@acme.example")] }),
+    )
+    .unwrap()
+}
+
+/// A request whose head and first bytes have come, and that is being served
+fn slow_but_whole(server: &Server) -> TcpStream {
+    let in_flight = "tenure_requests_in_flight";
+    let body = late_body();
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head =
+        format!("POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), &body[..6]].concat()).unwrap();
+    // The others come and go; this one stays.
+    common::poll(|| (server.metric(in_flight) >= Some(1.0)).then_some(())).expect("it is served");
+    stream
+}
+
+#[test]
+fn a_stop_that_comes_while_it_starts_is_heard() {
+    let data = tempfile::tempdir().unwrap();
+    server(&data).stop();
+    for _ in 0..3 {
+        let mut server = Start::on(data.path()).listening().unwrap();
+        server.terminate();
+        let status = server.ended();
+        assert_eq!(status.code(), Some(0), "{}", server.stderr());
+    }
+    Start::on(data.path()).ready().stop();
+}
