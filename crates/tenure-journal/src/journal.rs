@@ -11,8 +11,10 @@ use tenure_core::outcome::Position;
 use crate::block::{Block, BlockError};
 use crate::folder::{Folder, FolderError, Witness};
 use crate::row::{Row, RowError};
-use crate::store::{BLOCK, Reader, Store, block_key, failure, newest};
+use crate::store::{BLOCK, Blocks, Reader, Store, block_key, failure, newest};
 
+/// Where a copy of the store is read before sled may repair the store itself
+const LOOK_FOLDER: &str = "journal.look";
 /// The key of the newest position
 const CURSOR: &[u8] = b"cursor";
 /// Free space below which nothing is written: sled needs room to finish what it began
@@ -119,71 +121,35 @@ impl Journal {
                 return Err(Error::DiskFull { path: path.to_owned(), free_bytes });
             }
         }
-        let db = sled::Config::new()
-            .path(&store)
-            .cache_capacity(64 * 1_024 * 1_024)
-            // A node of sixteen segments must stay below a fourth of this: what is larger goes to files of
-            // its own, which sled does not flush.
-            .segment_size(4 * 1_024 * 1_024)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|source| failure(&store, 1, source))?;
+        let looked = if new { None } else { look(&folder, acknowledged)? };
+        let db = open_store(&store, &store)?;
         let db_path = store.join("db");
         let db_file = File::open(&db_path).map_err(|e| io_failure(&db_path, e))?;
+        let store = Arc::new(Store::new(db, store));
+        let tail = match looked {
+            Some(Directory { blocks, tail }) => {
+                *store.blocks_mut() = blocks;
+                tail
+            }
+            None => {
+                let Directory { blocks, tail } = read_directory(&store, acknowledged)?;
+                *store.blocks_mut() = blocks;
+                tail
+            }
+        };
         let mut journal = Self {
-            store: Arc::new(Store::new(db, store)),
+            store,
             db_file,
             witness,
-            tail: Vec::new(),
+            tail,
             newest_recorded_at: None,
             failed: false,
             folder,
         };
-        journal.read_directory(acknowledged)?;
+        if let Some(position) = journal.newest() {
+            journal.newest_recorded_at = Some(journal.reader().row(position)?.recorded_at);
+        }
         Ok(journal)
-    }
-
-    /// Reads where each block is, and compares with the cursor and the witness
-    fn read_directory(&mut self, acknowledged: u64) -> Result<(), Error> {
-        let store = Arc::clone(&self.store);
-        let mut next = 1;
-        for item in store.db.scan_prefix([BLOCK]) {
-            let (key, value) = item.map_err(|source| store.failure(next, source))?;
-            let first = key.get(1..).and_then(|bytes| bytes.try_into().ok());
-            let block = match first.map(u64::from_be_bytes) {
-                Some(first) if first == next => Block::decode(first, &value),
-                _ => Err(BlockError::Shape),
-            };
-            let block = block.map_err(|problem| store.damaged(next, &problem))?;
-            if block.is_full() {
-                self.tail.clear();
-            } else {
-                self.tail.push(block.first.get());
-            }
-            store.blocks_mut().insert(block.first.get(), block.count);
-            next = block.end();
-        }
-        let cursor = match store.db.get(CURSOR).map_err(|source| store.failure(next, source))? {
-            None => 0,
-            Some(bytes) => bytes
-                .as_ref()
-                .try_into()
-                .map(u64::from_be_bytes)
-                .map_err(|_| store.damaged(next, &BlockError::Shape))?,
-        };
-        let newest = next - 1;
-        if cursor != newest || newest < acknowledged {
-            let promised = cursor.max(acknowledged);
-            return Err(Error::Damaged {
-                position: next,
-                path: store.file(),
-                problem: format!("it ends at position {newest}, and {promised} was acknowledged"),
-            });
-        }
-        if let Some(position) = Position::new(newest) {
-            self.newest_recorded_at = Some(self.reader().row(position)?.recorded_at);
-        }
-        Ok(())
     }
 
     /// What reads it while it is written
@@ -331,6 +297,123 @@ impl Journal {
         store.forget_cache();
         Ok(())
     }
+}
+
+/// Where each block is, and which ones are not yet gathered
+struct Directory {
+    blocks: Blocks,
+    tail: Vec<u64>,
+}
+
+/// Opens sled in a folder; errors name the store that it stands for
+fn open_store(path: &Path, store: &Path) -> Result<sled::Db, Error> {
+    sled::Config::new()
+        .path(path)
+        .cache_capacity(64 * 1_024 * 1_024)
+        // A node of sixteen segments must stay below a fourth of this: what is larger goes to files of its
+        // own, which sled does not flush.
+        .segment_size(4 * 1_024 * 1_024)
+        .flush_every_ms(None)
+        .open()
+        .map_err(|source| failure(store, 1, source))
+}
+
+/// Reads a copy of the store, as sled repairs what it opens: at the first byte that it does not like it
+/// cuts off all that follows, which may be sound
+///
+/// `None` if there is no room for a copy.
+fn look(folder: &Folder, acknowledged: u64) -> Result<Option<Directory>, Error> {
+    let store = folder.store();
+    let copy = folder.path().join(LOOK_FOLDER);
+    let copied = remove(&copy).and_then(|()| {
+        let needed = size_of_folder(&store)? + FREE_BYTES_MIN;
+        if folder.free_bytes()? < needed {
+            return Ok(false);
+        }
+        copy_folder(&store, &copy).map(|()| true)
+    });
+    match copied {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::warn!("no room to read a copy of the journal first: a damage would be cut off");
+            return Ok(None);
+        }
+        Err(source) => return Err(io_failure(&copy, source)),
+    }
+    let read = open_store(&copy, &store)
+        .and_then(|db| read_directory(&Store::new(db, store), acknowledged));
+    remove(&copy).map_err(|source| io_failure(&copy, source))?;
+    read.map(Some)
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn size_of_folder(folder: &Path) -> io::Result<u64> {
+    std::fs::read_dir(folder)?.try_fold(0, |size, file| {
+        let file = file?;
+        let metadata = file.metadata()?;
+        let more = if metadata.is_dir() { size_of_folder(&file.path())? } else { metadata.len() };
+        Ok(size + more)
+    })
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for file in std::fs::read_dir(from)? {
+        let file = file?;
+        let target = to.join(file.file_name());
+        if file.file_type()?.is_dir() {
+            copy_folder(&file.path(), &target)?;
+        } else {
+            std::fs::copy(file.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads where each block is, and compares with the cursor and the witness
+fn read_directory(store: &Store, acknowledged: u64) -> Result<Directory, Error> {
+    let mut directory = Directory { blocks: Blocks::new(), tail: Vec::new() };
+    let mut next = 1;
+    for item in store.db.scan_prefix([BLOCK]) {
+        let (key, value) = item.map_err(|source| store.failure(next, source))?;
+        let first = key.get(1..).and_then(|bytes| bytes.try_into().ok());
+        let block = match first.map(u64::from_be_bytes) {
+            Some(first) if first == next => Block::decode(first, &value),
+            _ => Err(BlockError::Shape),
+        };
+        let block = block.map_err(|problem| store.damaged(next, &problem))?;
+        if block.is_full() {
+            directory.tail.clear();
+        } else {
+            directory.tail.push(block.first.get());
+        }
+        directory.blocks.insert(block.first.get(), block.count);
+        next = block.end();
+    }
+    let cursor = match store.db.get(CURSOR).map_err(|source| store.failure(next, source))? {
+        None => 0,
+        Some(bytes) => bytes
+            .as_ref()
+            .try_into()
+            .map(u64::from_be_bytes)
+            .map_err(|_| store.damaged(next, &BlockError::Shape))?,
+    };
+    let newest = next - 1;
+    if cursor != newest || newest < acknowledged {
+        let promised = cursor.max(acknowledged);
+        return Err(Error::Damaged {
+            position: next,
+            path: store.file(),
+            problem: format!("it ends at position {newest}, and {promised} was acknowledged"),
+        });
+    }
+    Ok(directory)
 }
 
 fn io_failure(path: &Path, source: io::Error) -> Error {

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, Request, State};
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures::StreamExt;
 use serde::Serialize;
 use serde_json::Value;
 use tenure_log::AppendError;
@@ -37,6 +37,8 @@ pub use serve::{ServeError, Server};
 
 /// Most bytes of a body
 const BODY_BYTES_MAX: usize = 1_024 * 1_024;
+/// Bytes of a larger body that are still read, so that its client hears why
+const DRAINED_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// Most entries in one body
 const ENTRIES_MAX: usize = 1_000;
 /// Most checks in one body
@@ -106,7 +108,6 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(metrics))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), limits))
         .layer(tower_http::compression::CompressionLayer::new())
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
@@ -247,20 +248,42 @@ async fn entry(
     json(&answer(&shared, question).await?)
 }
 
+/// Reads a body of at most so many bytes
+///
+/// Of one that is too large the rest is read and forgotten, within bounds, so that a client that is still
+/// sending gets its answer.
+async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
+    let mut stream = body.into_data_stream();
+    let mut kept = Vec::new();
+    let mut length = 0;
+    while let Some(part) = stream.next().await {
+        let part = part.map_err(|error| {
+            problem(Code::BadRequest, format!("the body broke off: {error}"))
+        })?;
+        length += part.len();
+        if length <= BODY_BYTES_MAX {
+            kept.extend_from_slice(&part);
+        } else if length > DRAINED_BYTES_MAX {
+            break;
+        }
+    }
+    if length > BODY_BYTES_MAX {
+        let detail = format!("a body has at most {BODY_BYTES_MAX} bytes: send less at once");
+        return Err(problem(Code::TooLarge, detail));
+    }
+    Ok(kept)
+}
+
 /// Reads a body as a tree, in the format that its header names
-fn body_tree(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Value, Problem> {
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => problem(
-            Code::TooLarge,
-            format!("a body has at most {BODY_BYTES_MAX} bytes: send less at once"),
-        ),
-        _ => problem(Code::BadRequest, format!("the body cannot be read: {rejection}")),
-    })?;
-    let format = match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) {
-        Some(kind) if kind.starts_with("application/msgpack")
-            || kind.starts_with("application/x-msgpack")
-            || kind.starts_with("application/vnd.msgpack") => Format::MessagePack,
-        _ => Format::Json,
+async fn body_tree(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
+    let body = read_body(body).await?;
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.unwrap_or_default();
+    let message_pack =
+        ["application/msgpack", "application/x-msgpack", "application/vnd.msgpack"];
+    let format = match message_pack.iter().any(|name| kind.starts_with(name)) {
+        true => Format::MessagePack,
+        false => Format::Json,
     };
     codec::tree(format, &body).map_err(|error| problem(Code::BadRequest, error.to_string()))
 }
@@ -303,12 +326,12 @@ async fn append(
     State(shared): App,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Failure> {
     if query.is_some_and(|query| !query.is_empty()) {
         return Err(problem(Code::UnknownParameter, "appending takes no parameters").into());
     }
-    let tree = body_tree(&headers, body)?;
+    let tree = body_tree(&headers, body).await?;
     let engine = shared.engine()?;
     let entries = decode_entries(tree, &shared.default_origin)?;
     let ids: Vec<String> = entries.iter().map(|entry| entry.entry().id().to_string()).collect();
@@ -329,9 +352,9 @@ async fn append(
 async fn check_many(
     State(shared): App,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Failure> {
-    let checks = only_list(body_tree(&headers, body)?, "checks", CHECKS_MAX)?;
+    let checks = only_list(body_tree(&headers, body).await?, "checks", CHECKS_MAX)?;
     let engine = shared.engine()?.clone();
     let mut questions = Vec::with_capacity(checks.len());
     for check in &checks {

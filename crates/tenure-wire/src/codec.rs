@@ -178,7 +178,90 @@ fn typed<T: serde::de::DeserializeOwned>(tree: &Value) -> Result<T, Malformed> {
     strict::entry_shape(tree)?;
     serde_path_to_error::deserialize(tree).map_err(|error| {
         let path = error.path().to_string();
-        let problem = error.into_inner();
-        Malformed::new(if path == "." { problem.to_string() } else { format!("{path}: {problem}") })
+        let problem = error.into_inner().to_string();
+        let within = culprit(tree, &path, &problem);
+        let (field, problem) = within.unwrap_or((String::new(), problem));
+        Malformed::new(match path.as_str() {
+            "." => problem,
+            path => format!("{path}{field}: {problem}"),
+        })
     })
+}
+
+/// The field of a change that cannot be read, and what is wrong with it
+///
+/// A change's type is looked at first, which loses the place of what is wrong in it. So it is found by
+/// leaving out one field after the other: without the one at fault, something else or nothing is wrong.
+fn culprit(tree: &Value, path: &str, problem: &str) -> Option<(String, String)> {
+    let n: usize = path.strip_prefix("changes[")?.strip_suffix(']')?.parse().ok()?;
+    let change = tree.get("changes")?.get(n)?;
+    if problem.contains("field `") || problem.contains("variant `") {
+        return None;
+    }
+    let field = change.as_object()?.keys().find(|field| {
+        let mut without = change.clone();
+        let removed = without.as_object_mut().and_then(|map| map.remove(*field));
+        let read: Result<v1::Change, _> = serde_json::from_value(without);
+        removed.is_some() && read.map_or_else(|error| error.to_string() != problem, |_| true)
+    })?;
+    if field == "catalog" {
+        let catalog: Result<v1::Catalog, _> = serde_path_to_error::deserialize(change.get(field)?);
+        let error = catalog.err()?;
+        let path = error.path().to_string();
+        return Some((format!(".catalog.{path}"), error.into_inner().to_string()));
+    }
+    Some((format!(".{field}"), problem.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(change: &str) -> String {
+        let text = format!(
+            r#"{{"id": "01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a", "actor": "client:a/b", "changes": [{change}]}}"#
+        );
+        decode_entry(Format::Json, text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let grant = |more: &str| {
+            problem(&format!(
+                r#"{{"type": "grant", "level": "subaccount:a", "to": "client:a/b", {more}}}"#
+            ))
+        };
+        for (found, start) in [
+            (grant(r#""role": "r", "until": null"#), "changes[0].until: invalid type: null"),
+            (grant(r#""role": 5"#), "changes[0].role: invalid type: integer"),
+            (grant(r#""role": "r", "untill": "x""#), "changes[0]: unknown field `untill`"),
+            (grant(r#""role": "r", "role": "r""#), "it is no JSON: the key `role` stands twice"),
+            (grant(r#""role": "r", "role_collection": "c""#), "changes[0]: it names either"),
+            (grant(r#""role": "a/b/c""#), "changes[0].role: `a/b/c`"[..16].as_ref()),
+            (problem(r#"{"type": "conquer"}"#), "changes[0]: unknown variant `conquer`"),
+            (problem(r#"["delete_level", "subaccount:a"]"#), "changes[0] is not a map"),
+            (
+                problem(r#"{"type": "publish_catalog", "catalog": {"version": "1", "roles": [{"role": 1}]}}"#),
+                "changes[0].catalog.roles[0].role: invalid type",
+            ),
+        ] {
+            assert!(found.starts_with(start), "{found}");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_just_the_limit_is_taken_and_one_byte_more_is_not() {
+        let entry = |length: usize| {
+            let note = "x".repeat(length);
+            format!(
+                r#"{{"id": "01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a", "actor": "client:a/b",
+                "changes": [{{"type": "void", "entry": "01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3b", "note": "{note}"}}]}}"#
+            )
+        };
+        let bytes = |length| decode_entry(Format::Json, entry(length).as_bytes());
+        let beside = bytes(200_000).unwrap().bytes().len() - 200_000;
+        let most = ENTRY_BYTES_MAX - beside;
+        assert_eq!(bytes(most).unwrap().bytes().len(), ENTRY_BYTES_MAX);
+        assert!(bytes(most + 1).unwrap_err().to_string().contains("262145"));
+    }
 }

@@ -44,9 +44,27 @@ pub(crate) struct DoorArgs {
 #[error("{} ({})", .0.detail, .0.code)]
 pub(crate) struct Refused(pub(crate) Problem);
 
+/// Input that is wrong before anybody is asked
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Wrong(pub(crate) String);
+
+/// The exit status of an error: 2 for wrong usage, 3 for what failed
+pub(crate) fn exit_status(error: &anyhow::Error) -> u8 {
+    error
+        .chain()
+        .find_map(|cause| {
+            if cause.is::<Wrong>() {
+                return Some(2);
+            }
+            cause.downcast_ref::<Refused>().map(Refused::exit_status)
+        })
+        .unwrap_or(3)
+}
+
 impl Refused {
     /// 2 for what is wrong with the question, 3 for what is wrong with the ledger
-    pub(crate) fn exit_status(&self) -> u8 {
+    fn exit_status(&self) -> u8 {
         if matches!(self.0.status, 400 | 404 | 405 | 413) { 2 } else { 3 }
     }
 }
@@ -153,7 +171,8 @@ impl Door {
                 let entries = drafts
                     .into_iter()
                     .map(|draft| codec::decode_draft(draft, default_origin, Uuid::now_v7))
-                    .collect::<Result<Vec<_>, _>>()?;
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|error| Wrong(error.to_string()))?;
                 let ids: Vec<String> =
                     entries.iter().map(|entry| entry.entry().id().to_string()).collect();
                 let receipts = engine.append_blocking(entries)?;

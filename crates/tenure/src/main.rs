@@ -5,6 +5,7 @@
 
 mod demo;
 mod door;
+mod import;
 mod maintain;
 mod output;
 mod questions;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::door::{DoorArgs, Refused};
+use crate::door::DoorArgs;
 use crate::output::Output;
 
 /// Remembers who could do what on SAP BTP, and who gave it to them
@@ -59,6 +60,7 @@ enum Command {
     Levels(questions::Levels),
     RoleCollections(questions::RoleCollections),
     Catalog(questions::Catalog),
+    Import(import::Import),
     Export(maintain::Export),
     Verify(maintain::Verify),
     Rebuild(maintain::Rebuild),
@@ -102,6 +104,7 @@ fn main() -> ExitCode {
         Command::Levels(q) => questions::ask(&door, &output, q.into()),
         Command::RoleCollections(q) => questions::ask(&door, &output, q.into()),
         Command::Catalog(q) => questions::ask(&door, &output, q.into()),
+        Command::Import(import) => import.run(&door, &output),
         Command::Export(export) => export.run(&door),
         Command::Verify(verify) => verify.run(&door),
         Command::Rebuild(rebuild) => rebuild.run(&door),
@@ -112,7 +115,6 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|error| {
         output::complain(&format!("error: {error:#}"));
-        let code = error.downcast_ref::<Refused>().map_or(3, Refused::exit_status);
-        ExitCode::from(code)
+        ExitCode::from(door::exit_status(&error))
     })
 }

@@ -13,7 +13,7 @@ use tenure_journal::Journal;
 use tenure_server::engine::replay;
 use tenure_wire::question::{self, Question};
 
-use crate::door::DoorArgs;
+use crate::door::{Door, DoorArgs};
 use crate::output::{bar, complain, say};
 
 /// Write the log as JSON, one entry a line with what became of it
@@ -27,6 +27,16 @@ pub(crate) struct Export {
 impl Export {
     pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
         let door = door.reading()?;
+        let written = self.write(&door);
+        door.close();
+        match written {
+            // Who has closed standard output has read enough.
+            Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+            written => written.map(|()| ExitCode::SUCCESS),
+        }
+    }
+
+    fn write(&self, door: &Door) -> anyhow::Result<()> {
         let mut out: Box<dyn Write> = match &self.output {
             Some(path) => Box::new(
                 std::fs::File::create(path)
@@ -48,11 +58,17 @@ impl Export {
                 None => break,
             }
         }
-        out.flush().context("the export cannot be written")?;
-        drop(out);
-        door.close();
-        Ok(ExitCode::SUCCESS)
+        out.flush()?;
+        Ok(())
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// Check every checksum of a data folder, decide every entry again and compare the outcomes

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tenure_core::instant::Instant;
 use tenure_wire::api::Appended;
 
-use crate::door::DoorArgs;
+use crate::door::{DoorArgs, Wrong};
 use crate::output::{Format, Output, Rows, say};
 use crate::render;
 
@@ -90,7 +90,8 @@ pub(crate) struct Revoke {
 
 /// The log takes instants alone; a date is short for its midnight
 fn instant(text: &str) -> anyhow::Result<Value> {
-    Ok(Value::String(Instant::parse_or_date(text)?.to_string()))
+    let instant = Instant::parse_or_date(text).map_err(|error| Wrong(error.to_string()))?;
+    Ok(Value::String(instant.to_string()))
 }
 
 impl About {
@@ -154,7 +155,8 @@ impl Submit {
             text = std::fs::read_to_string(&self.file)
                 .with_context(|| format!("`{shown}` cannot be read"))?;
         }
-        let mut entries = entries(&text).with_context(|| format!("`{shown}` holds no entries"))?;
+        let mut entries = entries(&text)
+            .map_err(|error| Wrong(format!("`{shown}` holds no entries: {error:#}")))?;
         // An id made here stays the same when a request is sent again.
         for entry in &mut entries {
             if let Value::Object(entry) = entry {
@@ -168,10 +170,13 @@ impl Submit {
 
 /// One document, or one entry a line
 fn entries(text: &str) -> anyhow::Result<Vec<Value>> {
+    if text.trim().is_empty() {
+        bail!("it is empty");
+    }
     match serde_json::from_str::<Value>(text) {
         Ok(Value::Object(mut map)) if map.contains_key("entries") => match map.remove("entries") {
-            Some(Value::Array(entries)) if map.is_empty() => Ok(entries),
-            _ => bail!("beside the list `entries` it has nothing else"),
+            Some(Value::Array(entries)) if map.is_empty() && !entries.is_empty() => Ok(entries),
+            _ => bail!("`entries` is a list with at least one entry, and nothing stands beside it"),
         },
         Ok(Value::Array(_)) => bail!("it is a list: put it into {{\"entries\": […]}}"),
         Ok(entry) => Ok(vec![entry]),

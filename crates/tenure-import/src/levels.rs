@@ -1,0 +1,354 @@
+//! Which levels come into being, move, change and go?
+//!
+//! A description of a level that the ledger does not have creates it, at its `createdDate`, but never
+//! before its parent, nor before anything recorded shows that it was not there, nor after it was first
+//! seen. Where it lay and what it was called before it was first seen nobody recorded: the first sight
+//! speaks for the time before. Moves and new names hold from the observation on; a level is gone from
+//! the observation on that shows it missing, which is a complete listing or a "not found".
+//!
+//! An accepted deletion takes its time: the level is there until something shows that it is gone. If
+//! nothing later in the recording shows anything of it, it is taken to be gone at once. A deletion that
+//! was only announced (`PENDING_FORCED_DELETION`) changes nothing, nor does taking it back.
+//!
+//! Complete are a hierarchy of a global account (for directories and subaccounts) and its list of
+//! subaccounts, each without any further param.
+
+use std::collections::BTreeSet;
+
+use tenure_core::instant::Instant;
+use tenure_core::level::{Level, LevelKind};
+use tenure_wire::api::LevelRow;
+use tenure_wire::v1::Change;
+
+use crate::exchange::{Complete, Exchange};
+use crate::run::Run;
+use crate::seen::LevelSeen;
+use crate::{ImportError, dates};
+
+/// Directories above one another that are followed to create a level that was not yet listed; SAP
+/// allows five (SAP-docs, loio 8ed4a70)
+const DEPTH_MAX: usize = 32;
+
+impl<'a> Run<'a> {
+    /// Levels are there, perhaps no others
+    pub(crate) fn levels_seen(
+        &mut self,
+        exchange: &'a Exchange,
+        seen: &'a [LevelSeen],
+        complete: Option<&Complete>,
+    ) -> Result<(), ImportError> {
+        for level in seen {
+            self.level_seen(exchange, level, DEPTH_MAX)?;
+        }
+        let Some(complete) = complete else {
+            return Ok(());
+        };
+        let Some(root) = self.knowledge.root(&complete.subdomain) else {
+            return Ok(());
+        };
+        let mut kinds = vec![LevelKind::Subaccount];
+        kinds.extend(complete.directories.then_some(LevelKind::Directory));
+        self.delete_missing(exchange, root, &kinds, seen)?;
+        for kind in kinds {
+            self.complete.insert((root.to_owned(), kind), self.moment.at);
+        }
+        Ok(())
+    }
+
+    /// A level was asked for and not found
+    pub(crate) fn level_gone(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+    ) -> Result<(), ImportError> {
+        if self.has(level)? {
+            self.delete(exchange, level, format!("`{}` no longer finds it", exchange.kind))?;
+        } else {
+            self.summary.skip("not found, and unknown to the ledger too");
+        }
+        self.absent.insert(level.to_owned(), self.moment.at);
+        Ok(())
+    }
+
+    /// The deletion of a level was accepted
+    pub(crate) fn deletion_asked(
+        &mut self,
+        index: usize,
+        exchange: &'a Exchange,
+        level: &str,
+        seen: &'a [LevelSeen],
+    ) -> Result<(), ImportError> {
+        for level in seen {
+            self.level_seen(exchange, level, DEPTH_MAX)?;
+        }
+        let root = seen.first().and_then(|seen| seen.global_account.as_deref());
+        if self.knowledge.shown_after(index, level, root) || !self.has(level)? {
+            return Ok(());
+        }
+        let reason = "its deletion was accepted, and nothing later in the recording shows it";
+        self.delete(exchange, level, reason.to_owned())
+    }
+
+    /// Whether the ledger has a level, which is created if the recording describes it elsewhere
+    pub(crate) fn ensure_level(&mut self, level: &str) -> Result<bool, ImportError> {
+        self.ensure(level, None, self.moment.at, DEPTH_MAX)
+    }
+
+    fn ensure(
+        &mut self,
+        level: &str,
+        root: Option<&str>,
+        wanted: Instant,
+        depth: usize,
+    ) -> Result<bool, ImportError> {
+        if self.has(level)? {
+            return Ok(true);
+        }
+        if self.absent.contains_key(level) || depth == 0 {
+            return Ok(false);
+        }
+        if let Some(description) = self.knowledge.description(level) {
+            return self.create(description.exchange, description.seen, depth);
+        }
+        // Named by others, described by nobody: a global account needs no more than its name, and a
+        // directory lies somewhere in its global account.
+        let kind = level.split(':').next().and_then(LevelKind::parse);
+        let parent = match (kind, root) {
+            (Some(LevelKind::GlobalAccount), _) => None,
+            (Some(LevelKind::Directory), Some(root)) => Some(root.to_owned()),
+            _ => return Ok(false),
+        };
+        let Some(kind) = kind else { return Ok(false) };
+        let bare = LevelSeen {
+            level: level.to_owned(),
+            kind,
+            parent,
+            global_account: root.map(str::to_owned),
+            name: None,
+            authorizations: None,
+            region: None,
+            created: Some(wanted),
+            created_by: None,
+            modified_by: None,
+            dying: false,
+        };
+        let Some(source) = self.source else {
+            return Ok(false);
+        };
+        self.create(source, &bare, depth)
+    }
+
+    fn level_seen(
+        &mut self,
+        exchange: &'a Exchange,
+        seen: &LevelSeen,
+        depth: usize,
+    ) -> Result<bool, ImportError> {
+        let Some(row) = self.row(&seen.level)? else {
+            return self.create(exchange, seen, depth);
+        };
+        let parent = seen.parent.clone().filter(|parent| row.parent.as_ref() != Some(parent));
+        if let Some(parent) = parent {
+            if self.ensure(&parent, seen.global_account.as_deref(), self.moment.at, depth - 1)? {
+                let change =
+                    Change::MoveLevel { level: seen.level.clone(), parent: parent.clone() };
+                let reason = format!("`{}` shows it in another parent", exchange.kind);
+                self.append(exchange, reason, vec![change])?;
+                self.change(&seen.level, |row| row.parent = Some(parent));
+            } else {
+                self.summary.skip("a level lies in one that was never described, or is gone");
+            }
+        }
+        let name = seen.name.clone().filter(|name| row.name.as_ref() != Some(name));
+        let region = seen.region.clone().filter(|region| row.region.as_ref() != Some(region));
+        let authorizations = seen
+            .authorizations
+            .filter(|authorizations| row.authorizations.unwrap_or_default() != *authorizations);
+        if name.is_some() || region.is_some() || authorizations.is_some() {
+            let change = Change::SetLevel {
+                level: seen.level.clone(),
+                name: name.clone(),
+                feature_set: None,
+                authorizations,
+                environment: None,
+                region: region.clone(),
+            };
+            let modified_by =
+                seen.modified_by.as_ref().filter(|_| exchange.kind.ends_with("update"));
+            let actor = self.actor_or(exchange, modified_by);
+            let reason = format!("as `{}` shows it", exchange.kind);
+            self.append_as(exchange, &actor, self.moment.at, reason, vec![change])?;
+            self.change(&seen.level, |row| {
+                row.name = name.or(row.name.take());
+                row.region = region.or(row.region.take());
+                row.authorizations = authorizations.or(row.authorizations);
+            });
+        }
+        Ok(true)
+    }
+
+    fn create(
+        &mut self,
+        source: &'a Exchange,
+        seen: &LevelSeen,
+        depth: usize,
+    ) -> Result<bool, ImportError> {
+        if Level::parse(&seen.level).is_err() {
+            self.summary.skip("a level whose id the ledger cannot write");
+            return Ok(false);
+        }
+        if seen.dying && self.absent.contains_key(&seen.level) {
+            self.summary.skip("a level that is gone is still shown as being deleted");
+            return Ok(false);
+        }
+        let now = self.moment.at;
+        let mut at = seen.created.unwrap_or(now).min(now);
+        if let Some(parent) = &seen.parent
+            && !self.ensure(parent, seen.global_account.as_deref(), at, depth.saturating_sub(1))?
+        {
+            self.summary.skip("a level lies in one that was never described, or is gone");
+            return Ok(false);
+        }
+        if seen.parent.is_none() && seen.kind != LevelKind::GlobalAccount {
+            self.summary.skip("a level is shown without what it lies in");
+            return Ok(false);
+        }
+        let parent_since =
+            seen.parent.as_ref().and_then(|parent| self.created.get(parent)).copied();
+        at = at.max(parent_since.unwrap_or(Instant::EPOCH));
+        let root = seen.global_account.clone().unwrap_or_default();
+        let listed_without = self.complete.get(&(root, seen.kind));
+        for absent in [self.absent.get(&seen.level), listed_without].into_iter().flatten() {
+            at = at.max(dates::after(*absent));
+        }
+        at = at.min(now);
+        // What this run made is there from then on; all else the ledger has to say.
+        let certain = (seen.parent.is_none() || parent_since.is_some())
+            && !self.created.contains_key(&seen.level)
+            && !self.absent.contains_key(&seen.level);
+        if at < now && (!certain || self.was_ever_named(&seen.level)?) {
+            let then = self.levels_at(at)?;
+            let parent_is_there = seen.parent.as_ref().is_none_or(|p| then.contains_key(p));
+            if then.contains_key(&seen.level) || !parent_is_there {
+                at = now;
+            }
+        }
+        let change = Change::CreateLevel {
+            level: seen.level.clone(),
+            parent: seen.parent.clone(),
+            name: seen.name.clone(),
+            feature_set: None,
+            authorizations: seen.authorizations,
+            environment: None,
+            region: seen.region.clone(),
+        };
+        let actor = self.actor_or(source, seen.created_by.as_ref());
+        let reason = format!("as `{}` at {} shows it", source.kind, source.at);
+        if !self.append_as(source, &actor, at, reason, vec![change])? {
+            return Ok(false);
+        }
+        let row = LevelRow {
+            level: seen.level.clone(),
+            parent: seen.parent.clone(),
+            name: seen.name.clone(),
+            feature_set: None,
+            authorizations: seen.authorizations,
+            environment: None,
+            region: seen.region.clone(),
+        };
+        self.load_levels()?.insert(seen.level.clone(), row);
+        self.created.insert(seen.level.clone(), at);
+        self.absent.remove(&seen.level);
+        Ok(true)
+    }
+
+    fn delete_missing(
+        &mut self,
+        exchange: &Exchange,
+        root: &str,
+        kinds: &[LevelKind],
+        seen: &[LevelSeen],
+    ) -> Result<(), ImportError> {
+        let seen: BTreeSet<&str> = seen.iter().map(|seen| seen.level.as_str()).collect();
+        let levels = self.load_levels()?;
+        let missing: Vec<String> = levels
+            .keys()
+            .filter(|level| !seen.contains(level.as_str()))
+            .filter(|level| kinds.iter().any(|kind| is_of(level, *kind)))
+            .filter(|level| above(levels, level).any(|above| above == root))
+            .cloned()
+            .collect();
+        for level in missing {
+            // It may have gone with a directory above it.
+            if self.has(&level)? {
+                let reason = format!("`{}` no longer lists it", exchange.kind);
+                self.delete(exchange, &level, reason)?;
+            }
+            self.absent.insert(level, self.moment.at);
+        }
+        Ok(())
+    }
+
+    fn delete(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+        reason: String,
+    ) -> Result<(), ImportError> {
+        self.append(exchange, reason, vec![Change::DeleteLevel { level: level.to_owned() }])?;
+        let levels = self.load_levels()?;
+        let gone: Vec<String> = levels
+            .keys()
+            .filter(|other| *other == level || above(levels, other).any(|above| above == level))
+            .cloned()
+            .collect();
+        for level in &gone {
+            levels.remove(level);
+        }
+        for level in gone {
+            self.moment.zones.remove(&level);
+            self.roles.remove(&level);
+            self.created.remove(&level);
+            self.absent.insert(level, self.moment.at);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn load_levels(
+        &mut self,
+    ) -> Result<&mut std::collections::BTreeMap<String, LevelRow>, ImportError> {
+        let levels = match self.moment.levels.take() {
+            Some(levels) => levels,
+            None => self.levels_at(self.before())?,
+        };
+        Ok(self.moment.levels.insert(levels))
+    }
+
+    pub(crate) fn row(&mut self, level: &str) -> Result<Option<LevelRow>, ImportError> {
+        Ok(self.load_levels()?.get(level).cloned())
+    }
+
+    fn has(&mut self, level: &str) -> Result<bool, ImportError> {
+        Ok(self.load_levels()?.contains_key(level))
+    }
+
+    fn change(&mut self, level: &str, change: impl FnOnce(&mut LevelRow)) {
+        if let Some(row) = self.moment.levels.as_mut().and_then(|levels| levels.get_mut(level)) {
+            change(row);
+        }
+    }
+}
+
+fn is_of(level: &str, kind: LevelKind) -> bool {
+    level.split(':').next() == Some(kind.as_str())
+}
+
+/// The levels above a level, nearest first
+pub(crate) fn above<'l>(
+    levels: &'l std::collections::BTreeMap<String, LevelRow>,
+    level: &str,
+) -> impl Iterator<Item = &'l str> {
+    let parent = |level: &str| levels.get(level).and_then(|row| row.parent.as_deref());
+    // The ledger has no cycles; a bound costs nothing.
+    std::iter::successors(parent(level), move |level| parent(level)).take(64)
+}

@@ -1,0 +1,133 @@
+//! How do entries get to the ledger, and what became of them?
+//!
+//! They wait here until there are enough for one call, or until somebody asks the ledger something.
+//! What is malformed is not sent: a door turns a body with one malformed entry away whole.
+
+use tenure_core::instant::Instant;
+use tenure_wire::Names;
+use tenure_wire::codec::Encoded;
+use tenure_wire::v1::{Change, Entry};
+
+use crate::ImportError;
+use crate::exchange::Exchange;
+use crate::summary::Summary;
+use crate::target::Target;
+
+/// Most entries a call
+const BATCH_ENTRIES_MAX: usize = 1_000;
+/// Bytes of JSON a call, about
+const BATCH_BYTES_MAX: usize = 900_000;
+/// Most bytes of a reason
+const REASON_BYTES_MAX: usize = 1_024;
+
+/// Entries that wait to be sent
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    waiting: Vec<(u64, Entry)>,
+    bytes: usize,
+}
+
+/// What an entry says, and why
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    pub(crate) source: &'a Exchange,
+    pub(crate) actor: &'a str,
+    pub(crate) effective_at: Instant,
+    pub(crate) reason: String,
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Outbox {
+    /// Lets an entry wait; false if it cannot be written
+    pub(crate) fn push(
+        &mut self,
+        target: &mut dyn Target,
+        summary: &mut Summary,
+        draft: Draft<'_>,
+    ) -> Result<bool, ImportError> {
+        let line = draft.source.line;
+        let id = draft.source.record.entry(draft.effective_at, &draft.changes).to_string();
+        let written = Entry {
+            id: id.clone(),
+            actor: draft.actor.to_owned(),
+            reason: Some(shortened(draft.reason)),
+            effective_at: Some(draft.effective_at.to_string()),
+            changes: draft.changes,
+        };
+        let read = written.to_core(Names::Full).map_err(|error| error.to_string());
+        let encoded = read.and_then(|entry| Encoded::new(entry).map_err(|e| e.to_string()));
+        let entry = match encoded {
+            Ok(encoded) => Entry::from_core(encoded.entry()),
+            Err(problem) => {
+                summary.refused(line, id, "malformed", &problem);
+                return Ok(false);
+            }
+        };
+        let bytes = serde_json::to_vec(&entry).map_or(0, |json| json.len());
+        if self.waiting.len() >= BATCH_ENTRIES_MAX || self.bytes + bytes > BATCH_BYTES_MAX {
+            self.flush(target, summary)?;
+        }
+        self.waiting.push((line, entry));
+        self.bytes += bytes;
+        Ok(true)
+    }
+
+    /// Sends what waits, and tells whether the last of it holds now
+    pub(crate) fn flush(
+        &mut self,
+        target: &mut dyn Target,
+        summary: &mut Summary,
+    ) -> Result<bool, ImportError> {
+        if self.waiting.is_empty() {
+            return Ok(true);
+        }
+        self.bytes = 0;
+        let (origins, entries): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .map(|(line, entry)| {
+                let types: Vec<_> = entry.changes.iter().map(type_name).collect();
+                ((line, types), entry)
+            })
+            .unzip();
+        let results = target.append(entries).map_err(ImportError::Append)?;
+        if results.len() != origins.len() {
+            return Err(ImportError::Results { sent: origins.len(), got: results.len() });
+        }
+        let mut holds = true;
+        for ((line, types), result) in origins.into_iter().zip(&results) {
+            holds = summary.result(line, result, types.into_iter());
+        }
+        Ok(holds)
+    }
+}
+
+fn type_name(change: &Change) -> &'static str {
+    match change {
+        Change::CreateLevel { .. } => "create_level",
+        Change::MoveLevel { .. } => "move_level",
+        Change::SetLevel { .. } => "set_level",
+        Change::DeleteLevel { .. } => "delete_level",
+        Change::CreateRole { .. } => "create_role",
+        Change::DeleteRole { .. } => "delete_role",
+        Change::CreateRoleCollection { .. } => "create_role_collection",
+        Change::SetRoles { .. } => "set_roles",
+        Change::DeleteRoleCollection { .. } => "delete_role_collection",
+        Change::Grant { .. } => "grant",
+        Change::Revoke { .. } => "revoke",
+        Change::AddMember { .. } => "add_member",
+        Change::RemoveMember { .. } => "remove_member",
+        Change::RemovePrincipal { .. } => "remove_principal",
+        Change::PublishCatalog { .. } => "publish_catalog",
+        Change::Void { .. } => "void",
+    }
+}
+
+fn shortened(mut reason: String) -> String {
+    if reason.len() > REASON_BYTES_MAX {
+        let end =
+            (0..=REASON_BYTES_MAX - '…'.len_utf8()).rev().find(|i| reason.is_char_boundary(*i));
+        reason.truncate(end.unwrap_or(0));
+        reason.push('…');
+    }
+    reason
+}

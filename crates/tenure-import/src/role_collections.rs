@@ -1,0 +1,381 @@
+//! Which role collections come into being, change and go?
+//!
+//! Predefined is what the ledger's catalogue in force brings; the recording cannot change it, and where
+//! it shows other roles, that is noted and nothing else. Everything else is a custom role collection of
+//! its level, also what SAP or an application delivers (`isReadOnly`) and the catalogue does not have:
+//! the reason says so. A listing is complete, so what it lacks is gone from then on.
+//!
+//! A role collection can be named before it is defined: somebody has it, or gets it. Then it is created
+//! by its name alone, without roles, until something shows them. One that is created although the
+//! ledger has it was deleted in between, unobserved: it is deleted first, which ends its holdings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use tenure_wire::api;
+use tenure_wire::question::{self, Question};
+use tenure_wire::v1::{Catalog, Change};
+
+use crate::ImportError;
+use crate::exchange::{Exchange, Zone};
+use crate::run::{HoldingChange, Run};
+use crate::seen::{CollectionSeen, RoleSeen};
+use crate::summary::DefinitionDrift;
+
+/// A role collection as the ledger has it
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct CollectionThen {
+    pub(crate) predefined: bool,
+    pub(crate) roles: BTreeSet<String>,
+}
+
+/// The role collections of a level at this second
+#[derive(Debug)]
+pub(crate) struct ZoneThen {
+    pub(crate) collections: BTreeMap<String, CollectionThen>,
+    pub(crate) catalog: Option<Rc<Catalog>>,
+}
+
+const PREDEFINED: &str = "a change of a role collection that the catalogue predefines";
+
+impl Run<'_> {
+    pub(crate) fn collections_listed(
+        &mut self,
+        exchange: &Exchange,
+        zone: &Zone,
+        seen: &[CollectionSeen],
+    ) -> Result<(), ImportError> {
+        let Some(level) = self.zone(zone)? else {
+            return Ok(());
+        };
+        for seen in seen {
+            self.define(exchange, &level, seen)?;
+        }
+        let listed: BTreeSet<&str> = seen.iter().map(|seen| seen.name.as_str()).collect();
+        let then = &self.zone_then(&level)?.collections;
+        let gone: Vec<String> = then
+            .iter()
+            .filter(|(name, then)| !then.predefined && !listed.contains(name.as_str()))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in gone {
+            let reason = format!("`{}` no longer lists it", exchange.kind);
+            self.delete_collection(exchange, &level, &name, reason)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn collection_seen(
+        &mut self,
+        exchange: &Exchange,
+        zone: &Zone,
+        seen: &CollectionSeen,
+    ) -> Result<(), ImportError> {
+        let Some(level) = self.zone(zone)? else {
+            return Ok(());
+        };
+        self.define(exchange, &level, seen)
+    }
+
+    pub(crate) fn collection_gone(
+        &mut self,
+        exchange: &Exchange,
+        zone: &Zone,
+        name: &str,
+    ) -> Result<(), ImportError> {
+        let Some(level) = self.zone(zone)? else {
+            return Ok(());
+        };
+        match self.collection(&level, name)? {
+            Some(then) if then.predefined => self.summary.skip(PREDEFINED),
+            Some(_) => {
+                let reason = format!("`{}` no longer finds it", exchange.kind);
+                self.delete_collection(exchange, &level, name, reason)?;
+            }
+            None => self.summary.skip("not found, and unknown to the ledger too"),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn collection_created(
+        &mut self,
+        exchange: &Exchange,
+        zone: &Zone,
+        seen: &CollectionSeen,
+    ) -> Result<(), ImportError> {
+        let Some(level) = self.zone(zone)? else {
+            return Ok(());
+        };
+        if self.collection(&level, &seen.name)?.is_some_and(|then| !then.predefined) {
+            let reason = "it is created again next, so it had been deleted unobserved";
+            self.delete_collection(exchange, &level, &seen.name, reason.to_owned())?;
+        }
+        self.define(exchange, &level, seen)
+    }
+
+    pub(crate) fn collection_deleted(
+        &mut self,
+        exchange: &Exchange,
+        zone: &Zone,
+        name: &str,
+    ) -> Result<(), ImportError> {
+        let Some(level) = self.zone(zone)? else {
+            return Ok(());
+        };
+        match self.collection(&level, name)? {
+            Some(then) if then.predefined => self.summary.skip(PREDEFINED),
+            Some(_) => {
+                let reason = format!("btp CLI: {}", exchange.kind);
+                self.delete_collection(exchange, &level, name, reason)?;
+            }
+            None => self.summary.skip("deleted, and unknown to the ledger before"),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn role_added(
+        &mut self,
+        exchange: &Exchange,
+        zone: &Zone,
+        name: &str,
+        role: &RoleSeen,
+    ) -> Result<(), ImportError> {
+        let Some(level) = self.zone(zone)? else {
+            return Ok(());
+        };
+        if !self.ensure_role(exchange, &level, role, name)? {
+            return Ok(());
+        }
+        self.ensure_collection(exchange, &level, name)?;
+        self.change_roles(exchange, &level, name, |roles| {
+            roles.insert(role.text());
+        })
+    }
+
+    pub(crate) fn role_removed(
+        &mut self,
+        exchange: &Exchange,
+        zone: &Zone,
+        name: &str,
+        role: &RoleSeen,
+    ) -> Result<(), ImportError> {
+        let Some(level) = self.zone(zone)? else {
+            return Ok(());
+        };
+        self.ensure_collection(exchange, &level, name)?;
+        self.change_roles(exchange, &level, name, |roles| {
+            roles.remove(&role.text());
+        })
+    }
+
+    fn change_roles(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+        name: &str,
+        change: impl FnOnce(&mut BTreeSet<String>),
+    ) -> Result<(), ImportError> {
+        let Some(then) = self.collection(level, name)? else {
+            return Ok(());
+        };
+        if then.predefined {
+            self.summary.skip(PREDEFINED);
+            return Ok(());
+        }
+        let mut roles = then.roles.clone();
+        change(&mut roles);
+        if roles == then.roles {
+            self.summary.skip("a change of roles that the ledger has already");
+            return Ok(());
+        }
+        let reason = format!("btp CLI: {}", exchange.kind);
+        self.set_roles(exchange, level, name, roles, reason)
+    }
+
+    /// A role collection that somebody has or gets exists, if only by its name
+    pub(crate) fn ensure_collection(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+        name: &str,
+    ) -> Result<(), ImportError> {
+        if self.collection(level, name)?.is_some() {
+            return Ok(());
+        }
+        let reason = format!("known by its name alone from `{}`: its roles are not", exchange.kind);
+        self.create_collection(exchange, level, name, None, BTreeSet::new(), reason)
+    }
+
+    /// The ledger's definition becomes the recorded one, where that is for the recording to say
+    fn define(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+        seen: &CollectionSeen,
+    ) -> Result<(), ImportError> {
+        let recorded: BTreeSet<String> = seen.roles.iter().map(RoleSeen::text).collect();
+        let then = self.collection(level, &seen.name)?;
+        if let Some(then) = &then {
+            if then.predefined {
+                if then.roles != recorded {
+                    self.definition_differs(exchange, level, &seen.name, recorded, &then.roles);
+                }
+                return Ok(());
+            }
+            if then.roles == recorded {
+                return Ok(());
+            }
+        }
+        let mut roles = BTreeSet::new();
+        for role in &seen.roles {
+            if self.ensure_role(exchange, level, role, &seen.name)? {
+                roles.insert(role.text());
+            }
+        }
+        let mut reason = format!("as `{}` shows it", exchange.kind);
+        if seen.read_only {
+            reason.push_str(
+                "; delivered by SAP or an application (isReadOnly), but not in the catalogue in \
+                 force, so kept as a custom one",
+            );
+        }
+        match then {
+            None => {
+                let description = seen.description.clone();
+                self.create_collection(exchange, level, &seen.name, description, roles, reason)
+            }
+            Some(then) if then.roles != roles => {
+                self.set_roles(exchange, level, &seen.name, roles, reason)
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn definition_differs(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+        name: &str,
+        recorded: BTreeSet<String>,
+        ledger: &BTreeSet<String>,
+    ) {
+        let recorded: Vec<String> = recorded.into_iter().collect();
+        if self.definitions.insert((level.to_owned(), name.to_owned(), recorded.clone())) {
+            self.summary.definitions.push(DefinitionDrift {
+                line: exchange.line,
+                at: exchange.at.to_string(),
+                level: level.to_owned(),
+                role_collection: name.to_owned(),
+                recorded,
+                ledger: ledger.iter().cloned().collect(),
+            });
+        }
+    }
+
+    fn create_collection(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+        name: &str,
+        description: Option<String>,
+        roles: BTreeSet<String>,
+        reason: String,
+    ) -> Result<(), ImportError> {
+        let change = Change::CreateRoleCollection {
+            level: level.to_owned(),
+            role_collection: name.to_owned(),
+            roles: roles.iter().cloned().collect(),
+            description,
+        };
+        if self.append(exchange, reason, vec![change])? {
+            let then = CollectionThen { predefined: false, roles };
+            self.zone_then(level)?.collections.insert(name.to_owned(), then);
+        }
+        Ok(())
+    }
+
+    fn set_roles(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+        name: &str,
+        roles: BTreeSet<String>,
+        reason: String,
+    ) -> Result<(), ImportError> {
+        let change = Change::SetRoles {
+            level: level.to_owned(),
+            role_collection: name.to_owned(),
+            roles: roles.iter().cloned().collect(),
+        };
+        self.append(exchange, reason, vec![change])?;
+        if let Some(then) = self.zone_then(level)?.collections.get_mut(name) {
+            then.roles = roles;
+        }
+        Ok(())
+    }
+
+    fn delete_collection(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+        name: &str,
+        reason: String,
+    ) -> Result<(), ImportError> {
+        let (level, role_collection) = (level.to_owned(), name.to_owned());
+        let change = Change::DeleteRoleCollection {
+            level: level.clone(),
+            role_collection: role_collection.clone(),
+        };
+        self.append(exchange, reason, vec![change])?;
+        self.zone_then(&level)?.collections.remove(name);
+        self.moment.holdings.push(HoldingChange::Ended { level, role_collection });
+        Ok(())
+    }
+
+    fn collection(
+        &mut self,
+        level: &str,
+        name: &str,
+    ) -> Result<Option<CollectionThen>, ImportError> {
+        Ok(self.zone_then(level)?.collections.get(name).cloned())
+    }
+
+    /// The role collections of a level that the ledger has
+    pub(crate) fn zone_then(&mut self, level: &str) -> Result<&mut ZoneThen, ImportError> {
+        let then = match self.moment.zones.remove(level) {
+            Some(then) => then,
+            None => self.ask_zone(level)?,
+        };
+        Ok(self.moment.zones.entry(level.to_owned()).or_insert(then))
+    }
+
+    fn ask_zone(&mut self, level: &str) -> Result<ZoneThen, ImportError> {
+        // A level that begins at this second has nothing before it, but what the catalogue brings.
+        let mut answer: Option<api::RoleCollections> = None;
+        let mut asked = self.before();
+        for at in [self.before(), self.moment.at] {
+            asked = at;
+            let question = question::RoleCollections {
+                on: Some(level.to_owned()),
+                at: Some(at.to_string()),
+                ..Default::default()
+            };
+            answer = self.ask(&Question::RoleCollections(question))?;
+            if answer.is_some() {
+                break;
+            }
+        }
+        let Some(answer) = answer else {
+            return Ok(ZoneThen { collections: BTreeMap::new(), catalog: None });
+        };
+        let catalog = self.catalog(answer.as_of.catalog.flatten(), asked)?;
+        let collections = answer.role_collections.into_iter().map(|row| {
+            let then = CollectionThen {
+                predefined: row.predefined,
+                roles: row.roles.into_iter().collect(),
+            };
+            (row.role_collection, then)
+        });
+        Ok(ZoneThen { collections: collections.collect(), catalog })
+    }
+}

@@ -1,0 +1,215 @@
+//! Which roles does a role collection name that no catalogue has?
+//!
+//! Roles of applications, and custom ones. The ledger refuses a role collection that names an unknown
+//! role, so such a role is created first, at the same second, with the scopes that the recording shows
+//! for it anywhere. A role made from a template that the catalogue has gets no scopes of its own: it
+//! has those of the catalogue, and changes with them.
+//!
+//! The ledger has no question for custom roles, so they are read from the history of their level.
+
+use tenure_core::instant::Instant;
+use tenure_wire::api;
+use tenure_wire::question::{self, Question};
+use tenure_wire::v1::{CatalogRole, Change, FeatureSet};
+
+use crate::ImportError;
+use crate::exchange::{Exchange, Zone};
+use crate::levels::above;
+use crate::run::Run;
+use crate::seen::{RoleDefinition, RoleSeen, attributes};
+
+/// Custom roles of a level as they came and went, in order
+#[derive(Debug, Default)]
+pub(crate) struct RoleHistory(Vec<RoleStep>);
+
+#[derive(Debug)]
+struct RoleStep {
+    at: Instant,
+    /// Of this run; at the same second only these are certain to come before the exchange at hand
+    own: bool,
+    role: String,
+    exists: bool,
+}
+
+impl RoleHistory {
+    fn has(&self, role: &str, now: Instant) -> bool {
+        let steps = self.0.iter().filter(|step| {
+            let names = step.role == role
+                || (!step.exists
+                    && role.split_once('/').is_some_and(|(_, name)| name == step.role));
+            names && (step.at < now || (step.at == now && step.own))
+        });
+        // Of steps at one instant the later recorded is the later one.
+        steps.max_by_key(|step| step.at).is_some_and(|step| step.exists)
+    }
+
+    fn note(&mut self, at: Instant, role: String, exists: bool) {
+        self.0.push(RoleStep { at, own: true, role, exists });
+    }
+}
+
+impl Run<'_> {
+    pub(crate) fn role_created(
+        &mut self,
+        exchange: &Exchange,
+        zone: &Zone,
+        definition: &RoleDefinition,
+    ) -> Result<(), ImportError> {
+        let Some(level) = self.zone(zone)? else {
+            return Ok(());
+        };
+        let role = &definition.role;
+        if !role.can_be_named() {
+            self.summary.skip("a role whose name the ledger cannot write");
+            return Ok(());
+        }
+        if self.catalog_has(&level, |row| is(row, role))? || self.custom_role(&level, role)? {
+            self.summary.skip("a role is created that the ledger has already");
+            return Ok(());
+        }
+        let reason = format!("btp CLI: {}", exchange.kind);
+        self.create_role(exchange, &level, role, reason)
+    }
+
+    pub(crate) fn role_deleted(
+        &mut self,
+        exchange: &Exchange,
+        zone: &Zone,
+        role: &RoleSeen,
+    ) -> Result<(), ImportError> {
+        let Some(level) = self.zone(zone)? else {
+            return Ok(());
+        };
+        if !role.can_be_named() || !self.custom_role(&level, role)? {
+            self.summary.skip("deleted, and unknown to the ledger before");
+            return Ok(());
+        }
+        let change = Change::DeleteRole { level: level.clone(), role: role.text() };
+        self.append(exchange, format!("btp CLI: {}", exchange.kind), vec![change])?;
+        let now = self.moment.at;
+        self.roles.entry(level).or_default().note(now, role.text(), false);
+        Ok(())
+    }
+
+    /// A role that a role collection names exists; false if the ledger cannot have it
+    pub(crate) fn ensure_role(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+        role: &RoleSeen,
+        collection: &str,
+    ) -> Result<bool, ImportError> {
+        if !role.can_be_named() {
+            self.summary.skip("a role whose name the ledger cannot write");
+            return Ok(false);
+        }
+        if self.catalog_has(level, |row| is(row, role))? || self.custom_role(level, role)? {
+            return Ok(true);
+        }
+        let reason = format!(
+            "named by the role collection `{collection}`, and not in the catalogue in force"
+        );
+        self.create_role(exchange, level, role, reason)?;
+        Ok(true)
+    }
+
+    fn create_role(
+        &mut self,
+        exchange: &Exchange,
+        level: &str,
+        role: &RoleSeen,
+        reason: String,
+    ) -> Result<(), ImportError> {
+        let made_from_catalog = self.catalog_has(level, |row| {
+            row.application == role.application && row.template.as_ref() == Some(&role.template)
+        })?;
+        let definition = self.knowledge.role(level, &role.text());
+        let recorded = definition.filter(|definition| !definition.scopes.is_empty());
+        let change = Change::CreateRole {
+            level: level.to_owned(),
+            role: role.name.clone(),
+            application: role.application.clone(),
+            template: role.template.clone(),
+            scopes: recorded.filter(|_| !made_from_catalog).map(|d| d.scopes.clone()),
+            attributes: definition.and_then(attributes),
+        };
+        self.append(exchange, reason, vec![change])?;
+        let now = self.moment.at;
+        self.roles.entry(level.to_owned()).or_default().note(now, role.text(), true);
+        Ok(())
+    }
+
+    /// Whether the catalogue in force has such a role at that level
+    fn catalog_has(
+        &mut self,
+        level: &str,
+        wanted: impl Fn(&CatalogRole) -> bool,
+    ) -> Result<bool, ImportError> {
+        let Some(catalog) = self.zone_then(level)?.catalog.clone() else {
+            return Ok(false);
+        };
+        let levels = self.load_levels()?;
+        let explicit = |level: &str| levels.get(level).and_then(|row| row.feature_set);
+        let in_force = explicit(level)
+            .or_else(|| above(levels, level).find_map(explicit))
+            .unwrap_or(FeatureSet::B);
+        let kind = level.split(':').next().unwrap_or_default();
+        Ok(catalog.roles.iter().any(|row| {
+            row.at.iter().any(|at| at == kind)
+                && row.feature_sets.as_ref().is_none_or(|sets| sets.contains(&in_force))
+                && wanted(row)
+        }))
+    }
+
+    fn custom_role(&mut self, level: &str, role: &RoleSeen) -> Result<bool, ImportError> {
+        if !self.roles.contains_key(level) {
+            let history = self.role_history(level)?;
+            self.roles.insert(level.to_owned(), history);
+        }
+        let now = self.moment.at;
+        Ok(self.roles.get(level).is_some_and(|history| history.has(&role.text(), now)))
+    }
+
+    fn role_history(&mut self, level: &str) -> Result<RoleHistory, ImportError> {
+        let mut history = RoleHistory::default();
+        let mut after: Option<u64> = None;
+        loop {
+            let question = question::History {
+                after: after.map(|after| after.to_string()),
+                level: Some(level.to_owned()),
+                outcome: Some("applied".to_owned()),
+                ..Default::default()
+            };
+            let page: Option<api::Entries> = self.ask(&Question::History(question))?;
+            let Some(page) = page else { return Ok(history) };
+            for row in page.entries.into_iter().filter(|row| row.voided_by.is_none()) {
+                let at = row.effective_at.as_deref().and_then(|at| Instant::parse(at).ok());
+                let (Some(at), Some(entry)) = (at, row.entry) else {
+                    continue;
+                };
+                history
+                    .0
+                    .extend(entry.changes.into_iter().filter_map(|change| step(at, level, change)));
+            }
+            after = match page.next_after {
+                Some(next) if after.is_none_or(|after| next > after) => Some(next),
+                _ => return Ok(history),
+            };
+        }
+    }
+}
+
+fn step(at: Instant, here: &str, change: Change) -> Option<RoleStep> {
+    let (level, role, exists) = match change {
+        Change::CreateRole { level, role, application, .. } => {
+            (level, format!("{application}/{role}"), true)
+        }
+        Change::DeleteRole { level, role } => (level, role, false),
+        _ => return None,
+    };
+    (level == here).then_some(RoleStep { at, own: false, role, exists })
+}
+
+fn is(row: &CatalogRole, role: &RoleSeen) -> bool {
+    row.application == role.application && row.role == role.name
+}

@@ -1,0 +1,176 @@
+//! What did an import read, append, refuse, skip and find to differ?
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tenure_wire::api::EntryResult;
+
+/// Bad lines that are listed one by one
+const BAD_LINES_LISTED_MAX: usize = 100;
+/// Refused entries that are listed one by one
+const REFUSALS_LISTED_MAX: usize = 100;
+
+/// What an import did
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Summary {
+    /// Lines read, bad and blank ones too
+    pub lines: u64,
+    /// Exchanges by `cmd verb`
+    pub exchanges: BTreeMap<String, u64>,
+    /// The server time of the first exchange
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_at: Option<String>,
+    /// The server time of the last exchange
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<String>,
+    /// Entries that were sent
+    pub entries: Entries,
+    /// What was passed over, by reason
+    pub skipped: BTreeMap<String, u64>,
+    /// Lines that could not be used
+    pub bad_lines: BadLines,
+    /// Observations of holders that were compared with the ledger
+    pub observations: u64,
+    /// Where an observation contradicts the ledger, in order of time
+    pub drift: Vec<Drift>,
+    /// Predefined role collections whose recorded roles are not those of the ledger's catalogue
+    pub definitions: Vec<DefinitionDrift>,
+}
+
+/// What became of the entries
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Entries {
+    /// All of them
+    pub sent: u64,
+    /// Facts from here on
+    pub applied: u64,
+    /// Known from an earlier import: nothing happened twice
+    pub duplicate: u64,
+    /// By code
+    pub refused: BTreeMap<String, u64>,
+    /// Applied changes by type
+    pub changes: BTreeMap<String, u64>,
+    /// The first refused ones
+    pub refusals: Vec<Refused>,
+}
+
+/// An entry that was refused
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Refused {
+    /// The line that it comes from
+    pub line: u64,
+    /// Its id
+    pub id: String,
+    /// A stable code; `malformed` if it was not even sent
+    pub code: String,
+    /// A sentence
+    pub message: String,
+}
+
+/// Lines that could not be used
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct BadLines {
+    /// All of them
+    pub total: u64,
+    /// The first ones
+    pub listed: Vec<BadLine>,
+}
+
+/// A line that could not be used
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct BadLine {
+    /// Its number, counted from 1
+    pub line: u64,
+    /// A sentence
+    pub problem: String,
+}
+
+/// An observation that contradicts the ledger
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Drift {
+    /// The line of the observation
+    pub line: u64,
+    /// Its `cmd verb`
+    pub source: String,
+    /// When it was observed
+    pub at: String,
+    /// Where
+    pub level: String,
+    /// Who
+    pub principal: String,
+    /// Role collections that were observed and that the ledger does not have
+    pub missing: Vec<String>,
+    /// Role collections that the ledger has and that were not observed
+    pub unexpected: Vec<String>,
+    /// How the two can have come apart
+    pub because: String,
+    /// Whether the ledger has been told
+    pub reconciled: bool,
+}
+
+/// A predefined role collection whose recorded roles are not those of the catalogue in force
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DefinitionDrift {
+    /// The first line that shows it
+    pub line: u64,
+    /// When it was observed
+    pub at: String,
+    /// Where
+    pub level: String,
+    /// Its name
+    pub role_collection: String,
+    /// As recorded, `application/name`
+    pub recorded: Vec<String>,
+    /// As the ledger has them
+    pub ledger: Vec<String>,
+}
+
+impl Summary {
+    pub(crate) fn skip(&mut self, reason: impl Into<String>) {
+        *self.skipped.entry(reason.into()).or_default() += 1;
+    }
+
+    pub(crate) fn bad_line(&mut self, bad: BadLine) {
+        self.bad_lines.total += 1;
+        if self.bad_lines.listed.len() < BAD_LINES_LISTED_MAX {
+            self.bad_lines.listed.push(bad);
+        }
+    }
+
+    /// Notes what became of an entry, and whether it holds now
+    pub(crate) fn result(
+        &mut self,
+        line: u64,
+        result: &EntryResult,
+        types: impl Iterator<Item = &'static str>,
+    ) -> bool {
+        let entries = &mut self.entries;
+        entries.sent += 1;
+        match &result.refusal {
+            Some(refusal) => {
+                let id = result.id.clone().unwrap_or_default();
+                self.refused(line, id, &refusal.code, &refusal.message);
+                false
+            }
+            None if result.outcome == "duplicate" => {
+                entries.duplicate += 1;
+                result.original.as_ref().is_none_or(|original| original.refusal.is_none())
+            }
+            None => {
+                entries.applied += 1;
+                for name in types {
+                    *entries.changes.entry(name.to_owned()).or_default() += 1;
+                }
+                true
+            }
+        }
+    }
+
+    pub(crate) fn refused(&mut self, line: u64, id: String, code: &str, message: &str) {
+        *self.entries.refused.entry(code.to_owned()).or_default() += 1;
+        if self.entries.refusals.len() < REFUSALS_LISTED_MAX {
+            let (code, message) = (code.to_owned(), message.to_owned());
+            self.entries.refusals.push(Refused { line, id, code, message });
+        }
+    }
+}
