@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -24,7 +24,7 @@ use tenure_log::AppendError;
 use tenure_wire::api::{Appended, CheckOrProblem, Checks, EntryResult, Problem};
 use tenure_wire::codec::{self, Encoded, Format};
 use tenure_wire::question::{self, Question};
-use tokio::sync::{OnceCell, Semaphore, watch};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::ask::{self, Context, revision};
@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) default_origin: String,
     pub(crate) places: Semaphore,
+    /// Questions that compute at once: one whose client has gone computes to its end
+    pub(crate) computing: Arc<Semaphore>,
     pub(crate) request_timeout: Duration,
     /// Set when the server shuts down, so that streams end
     pub(crate) closing: watch::Sender<bool>,
@@ -143,6 +145,7 @@ async fn limits(State(shared): App, request: Request, next: Next) -> Response {
     if free {
         return next.run(request).await;
     }
+    let request_appends = path == "/v1/entries" && request.method() == Method::POST;
     let served = async {
         let Ok(_place) = shared.places.acquire().await else {
             return Failure(problem(Code::NotReady, "the server is shutting down")).into_response();
@@ -156,7 +159,11 @@ async fn limits(State(shared): App, request: Request, next: Next) -> Response {
             0 => (Code::Overloaded, "more requests came at once than are served"),
             _ => (Code::Timeout, "the request was not answered"),
         };
-        let detail = format!("{why} within {seconds} s: ask again later");
+        let then = match request_appends {
+            true => "it is not known whether entries are in the log: send them again with the same ids",
+            false => "ask again later",
+        };
+        let detail = format!("{why} within {seconds} s: {then}");
         Failure(problem(code, detail)).into_response()
     })
 }
@@ -185,6 +192,11 @@ async fn reach(engine: &Engine, question: &Question) -> Result<(), Problem> {
     ))
 }
 
+async fn computing_place(shared: &Arc<Shared>) -> Result<OwnedSemaphorePermit, Problem> {
+    let place = Arc::clone(&shared.computing).acquire_owned().await;
+    place.map_err(|_| problem(Code::NotReady, "the server is shutting down"))
+}
+
 async fn answer(
     shared: &Arc<Shared>,
     question: Result<Question, Problem>,
@@ -195,8 +207,10 @@ async fn answer(
     let name = question.name();
     let began = Instant::now();
     let shared_there = Arc::clone(shared);
+    let place = computing_place(shared).await?;
     // Questions compute; the threads that serve sockets do not.
     let asked = tokio::task::spawn_blocking(move || {
+        let _place = place;
         let context = Context::of(&engine, &shared_there.default_origin);
         ask::ask(&engine, &question, context)
     });
@@ -364,7 +378,9 @@ async fn check_many(
         }
         questions.push(question);
     }
+    let place = computing_place(&shared).await?;
     let answered = tokio::task::spawn_blocking(move || {
+        let _place = place;
         // One moment for all of them.
         let context = Context::of(&engine, &shared.default_origin);
         let answer = |question: Result<question::Check, Problem>| {

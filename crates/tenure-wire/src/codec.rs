@@ -195,10 +195,15 @@ fn typed<T: serde::de::DeserializeOwned>(tree: &Value) -> Result<T, Malformed> {
 fn culprit(tree: &Value, path: &str, problem: &str) -> Option<(String, String)> {
     let n: usize = path.strip_prefix("changes[")?.strip_suffix(']')?.parse().ok()?;
     let change = tree.get("changes")?.get(n)?;
-    if problem.contains("field `") || problem.contains("variant `") {
+    if problem.contains("field `") {
         return None;
     }
-    let field = change.as_object()?.keys().find(|field| {
+    let kind = serde_json::json!({ "type": change.get("type")? });
+    let of_kind: Result<v1::Change, _> = serde_json::from_value(kind);
+    if of_kind.is_err_and(|error| error.to_string().contains("variant `")) {
+        return None;
+    }
+    let field = change.as_object()?.keys().filter(|field| *field != "type").find(|field| {
         let mut without = change.clone();
         let removed = without.as_object_mut().and_then(|map| map.remove(*field));
         let read: Result<v1::Change, _> = serde_json::from_value(without);
@@ -234,11 +239,12 @@ mod tests {
         for (found, start) in [
             (grant(r#""role": "r", "until": null"#), "changes[0].until: invalid type: null"),
             (grant(r#""role": 5"#), "changes[0].role: invalid type: integer"),
+            (grant(r#""role": "r", "expect": "maybe""#), "changes[0].expect: unknown variant `maybe`"),
             (grant(r#""role": "r", "untill": "x""#), "changes[0]: unknown field `untill`"),
             (grant(r#""role": "r", "role": "r""#), "it is no JSON: the key `role` stands twice"),
             (grant(r#""role": "r", "role_collection": "c""#), "changes[0]: it names either"),
             (grant(r#""role": "a/b/c""#), "changes[0].role: `a/b/c`"[..16].as_ref()),
-            (problem(r#"{"type": "conquer"}"#), "changes[0]: unknown variant `conquer`"),
+            (problem(r#"{"type": "conquer"}"#), "changes[0].type: unknown variant `conquer`"),
             (problem(r#"["delete_level", "subaccount:a"]"#), "changes[0] is not a map"),
             (
                 problem(r#"{"type": "publish_catalog", "catalog": {"version": "1", "roles": [{"role": 1}]}}"#),

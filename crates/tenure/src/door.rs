@@ -168,11 +168,15 @@ impl Door {
                     Some(list) => list.iter().collect(),
                     None => vec![body],
                 };
-                let entries = drafts
-                    .into_iter()
-                    .map(|draft| codec::decode_draft(draft, default_origin, Uuid::now_v7))
-                    .collect::<Result<Vec<_>, _>>()
-                    .map_err(|error| Wrong(error.to_string()))?;
+                let alone = drafts.len() == 1;
+                let decode = |(n, draft)| {
+                    codec::decode_draft(draft, default_origin, Uuid::now_v7).map_err(|error| {
+                        let place = |error: codec::Malformed| error.within(&format!("entries[{n}]"));
+                        Wrong(if alone { error } else { place(error) }.to_string())
+                    })
+                };
+                let entries =
+                    drafts.into_iter().enumerate().map(decode).collect::<Result<Vec<_>, _>>()?;
                 let ids: Vec<String> =
                     entries.iter().map(|entry| entry.entry().id().to_string()).collect();
                 let receipts = engine.append_blocking(entries)?;

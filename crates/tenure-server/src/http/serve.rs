@@ -26,6 +26,8 @@ use crate::metrics::Metrics;
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long requests that have begun may go on when the server is told to stop
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// Questions that compute at once
+const COMPUTING_MAX: usize = 64;
 /// Connections for each request that is served at once
 const CONNECTIONS_PER_REQUEST: usize = 16;
 
@@ -77,6 +79,7 @@ impl Server {
             metrics: Arc::new(Metrics::default()),
             default_origin: settings.default_origin.clone(),
             places: Semaphore::new(settings.requests_max),
+            computing: Arc::new(Semaphore::new(settings.requests_max.min(COMPUTING_MAX))),
             request_timeout: settings.request_timeout,
             closing: watch::Sender::new(false),
         });
