@@ -18,10 +18,7 @@ const SHRINK_MS_MAX: u32 = 60_000;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("`{variable}` is a number, `{text}` is none")),
-    )
+    Some(text.parse().unwrap_or_else(|_| panic!("`{variable}` is a number, `{text}` is none")))
 }
 
 /// Tries a property on `cases` values of a strategy, or on `TENURE_CASES`
@@ -58,6 +55,7 @@ fn runner(seed: u64) -> TestRunner {
     let config = Config {
         cases: 1,
         failure_persistence: None,
+        max_shrink_iters: u32::MAX - 1,
         max_shrink_time: SHRINK_MS_MAX,
         ..Config::default()
     };

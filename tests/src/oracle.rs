@@ -4,8 +4,8 @@
 //! the log and nothing else; every outcome and every answer folds it again. It shares the core's
 //! input types (entries, changes, catalogue documents) and its answer types, and none of its rules.
 //!
-//! [`state`] folds facts to what holds at one moment, [`names`] says what names mean there, [`decide`]
-//! gives outcomes, [`ask`] answers.
+//! `state` folds facts to what holds at one moment, `names` says what names mean there, `decide`
+//! gives outcomes, `ask` answers.
 
 mod ask;
 mod decide;
@@ -46,10 +46,7 @@ impl From<&Outcome> for Verdict {
             Outcome::Refused(refusal) => Self::Refused(refusal.code, refusal.change),
             Outcome::Duplicate(original) => Self::Duplicate {
                 original: original.position,
-                refusal: original
-                    .refusal
-                    .as_ref()
-                    .map(|refusal| (refusal.code, refusal.change)),
+                refusal: original.refusal.as_ref().map(|refusal| (refusal.code, refusal.change)),
             },
         }
     }
@@ -84,22 +81,14 @@ impl Oracle {
         let position = Position::new(self.lines.len() as u64 + 1).unwrap();
         let recorded_at = recorded.recorded_at;
         let (entry, (verdict, facts)) = match &recorded.submission {
-            Submission::Malformed { .. } => (
-                None,
-                (Verdict::Refused(RefusalCode::Malformed, None), Vec::new()),
-            ),
-            Submission::Entry(entry, _) => (
-                Some(entry.clone()),
-                self.decide(position, recorded_at, entry),
-            ),
+            Submission::Malformed { .. } => {
+                (None, (Verdict::Refused(RefusalCode::Malformed, None), Vec::new()))
+            }
+            Submission::Entry(entry, _) => {
+                (Some(entry.clone()), self.decide(position, recorded_at, entry))
+            }
         };
-        self.lines.push(Line {
-            position,
-            recorded_at,
-            entry,
-            verdict,
-            facts,
-        });
+        self.lines.push(Line { position, recorded_at, entry, verdict, facts });
         verdict
     }
 
@@ -122,19 +111,13 @@ impl Oracle {
     pub fn mentions(&self, mention: &Mention) -> Vec<Position> {
         self.lines
             .iter()
-            .filter(|line| {
-                line.entry
-                    .as_ref()
-                    .is_some_and(|entry| mentions(entry, mention))
-            })
+            .filter(|line| line.entry.as_ref().is_some_and(|entry| mentions(entry, mention)))
             .map(|line| line.position)
             .collect()
     }
 
     fn lines_until(&self, s: KnownAt) -> impl DoubleEndedIterator<Item = &Line> {
-        self.lines
-            .iter()
-            .filter(move |line| line.position.get() <= s.0)
+        self.lines.iter().filter(move |line| line.position.get() <= s.0)
     }
 
     /// The applied, un-voided voids with position <= S, and what each is of. A void comes after what
@@ -169,14 +152,8 @@ impl Oracle {
 
     /// All principals that counted entries name in a change, at any T
     fn known(&self, s: KnownAt) -> BTreeSet<Principal> {
-        let entries = self
-            .counted(s)
-            .into_iter()
-            .filter_map(|line| line.entry.as_ref());
-        entries
-            .flat_map(Entry::changes)
-            .flat_map(principals_of)
-            .collect()
+        let entries = self.counted(s).into_iter().filter_map(|line| line.entry.as_ref());
+        entries.flat_map(Entry::changes).flat_map(principals_of).collect()
     }
 
     /// The first decodable entry with an id
@@ -225,15 +202,9 @@ fn mentions(entry: &Entry, mention: &Mention) -> bool {
             | Change::Void { .. } => false,
         },
         Mention::RoleCollection(wanted) => match change {
-            Change::CreateRoleCollection {
-                role_collection, ..
-            }
-            | Change::SetRoles {
-                role_collection, ..
-            }
-            | Change::DeleteRoleCollection {
-                role_collection, ..
-            } => role_collection == wanted,
+            Change::CreateRoleCollection { role_collection, .. }
+            | Change::SetRoles { role_collection, .. }
+            | Change::DeleteRoleCollection { role_collection, .. } => role_collection == wanted,
             Change::Grant { grantable, .. } | Change::Revoke { grantable, .. } => {
                 *grantable == GrantableText::RoleCollection(wanted.clone())
             }

@@ -23,14 +23,13 @@ use tenure_core::ledger::Ledger;
 use tenure_core::level::Level;
 use tenure_core::outcome::Position;
 use tenure_core::principal::Principal;
-use tenure_core::requirement::{LeafRow, Requirement};
 
 use crate::oracle::Oracle;
 use crate::scenario::{Granted, Scenario, clock};
 use crate::world;
 
 /// A question before its coordinates are looked up
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Draft {
     sort: Sort,
     asked: Asked,
@@ -63,8 +62,8 @@ enum Sort {
 enum Asked {
     /// A row of [`world::ASKED`]
     Row(usize),
-    /// What a grant of the scenario gives, of the principal that it gives it to
-    Granted(Index),
+    /// What a grant of the scenario gives, or an ability, where and mostly of whom it is granted
+    Granted(Index, usize),
     /// An ability and a level on their own
     Random(usize, usize),
 }
@@ -105,12 +104,7 @@ pub enum Question {
     /// Which holdings count?
     Assignments(AssignmentFilter, EffectiveAt, KnownAt),
     /// What changed from one to the other, under a level and of a principal?
-    Diff(
-        (EffectiveAt, KnownAt),
-        (EffectiveAt, KnownAt),
-        Option<Level>,
-        Option<Principal>,
-    ),
+    Diff((EffectiveAt, KnownAt), (EffectiveAt, KnownAt), Option<Level>, Option<Principal>),
     /// Which levels are there?
     Levels(EffectiveAt, KnownAt),
     /// Which role collections are there?
@@ -121,10 +115,7 @@ pub enum Question {
 
 /// An answer to a [`Question`] of the same name
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(
-    missing_docs,
-    reason = "each is the answer to the question of its name"
-)]
+#[expect(missing_docs, reason = "each is the answer to the question of its name")]
 pub enum Answer {
     Check(Result<Check, AskError>),
     Who(Result<Who<Vec<Holding>>, AskError>),
@@ -159,33 +150,24 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
     let random = (0..world::ABILITIES.len(), 0..world::LEVELS.len());
     let asked = prop_oneof![
         5 => (0..world::ASKED.len()).prop_map(Asked::Row),
-        4 => any::<Index>().prop_map(Asked::Granted),
+        7 => (any::<Index>(), 0..3 * world::ABILITIES.len())
+            .prop_map(|(grant, ability)| Asked::Granted(grant, ability)),
         1 => random.prop_map(|(ability, level)| Asked::Random(ability, level)),
     ];
     let principal = 0..world::principals().len();
     let flags = any::<(bool, bool, bool)>();
-    (
-        sort,
-        asked,
-        principal,
-        time(),
-        time(),
-        known(),
-        known(),
-        flags,
+    (sort, asked, principal, time(), time(), known(), known(), flags).prop_map(
+        |(sort, asked, principal, at, other_at, known_at, other_known_at, flags)| Draft {
+            sort,
+            asked,
+            principal,
+            at,
+            other_at,
+            known_at,
+            other_known_at,
+            flags,
+        },
     )
-        .prop_map(
-            |(sort, asked, principal, at, other_at, known_at, other_known_at, flags)| Draft {
-                sort,
-                asked,
-                principal,
-                at,
-                other_at,
-                known_at,
-                other_known_at,
-                flags,
-            },
-        )
 }
 
 fn time() -> impl Strategy<Value = Time> {
@@ -240,15 +222,16 @@ impl Asked {
     /// What is asked about, and the grant that it is about
     fn resolve(self, grants: &[Granted]) -> (Ability, Level, Option<Granted>) {
         let (ability, level) = match self {
-            Self::Granted(index) if !grants.is_empty() => {
+            Self::Granted(index, ability) if !grants.is_empty() => {
                 let grant = index.get(grants).clone();
-                let ability = match grant.grantable.clone() {
-                    GrantableText::RoleCollection(name) => Ability::RoleCollection(name),
-                    GrantableText::Role(role) => Ability::Role(role),
+                let ability = match (world::ABILITIES.get(ability), grant.grantable.clone()) {
+                    (Some(ability), _) => world::ability(ability),
+                    (None, GrantableText::RoleCollection(name)) => Ability::RoleCollection(name),
+                    (None, GrantableText::Role(role)) => Ability::Role(role),
                 };
                 return (ability, grant.level.clone(), Some(grant));
             }
-            Self::Granted(_) => world::ASKED[0],
+            Self::Granted(..) => world::ASKED[0],
             Self::Row(row) => world::ASKED[row],
             Self::Random(ability, level) => (world::ABILITIES[ability], world::LEVELS[level]),
         };
@@ -276,20 +259,19 @@ impl Draft {
         let other_at = self.other_at.resolve(&moments);
         let known_at = self.known_at.resolve(late, newest, &voids);
         let other_known_at = self.other_known_at.resolve(late, newest, &voids);
-        let granted_to = grant.map(|grant| grant.to);
+        // What a set was granted is asked of others as well: they may be members.
+        let granted_to = grant.map(|grant| grant.to).filter(|to| {
+            let seldom_another = if to.kind().is_set() { 2 } else { 5 };
+            !self.principal.is_multiple_of(seldom_another)
+        });
         // A subtree is more interesting from further up.
         let root = || world::level(["global-account:g", "global-account:h"][self.principal % 2]);
         let under = if self.flags.0 { level.clone() } else { root() };
-        let principal = granted_to
-            .filter(|_| !self.principal.is_multiple_of(4))
-            .unwrap_or_else(|| world::principals().swap_remove(self.principal));
+        let principal =
+            granted_to.unwrap_or_else(|| world::principals().swap_remove(self.principal));
         let span = || {
             let (from, until) = (at.min(other_at), at.max(other_at));
-            let from = if self.flags.0 {
-                from
-            } else {
-                EffectiveAt::FIRST
-            };
+            let from = if self.flags.0 { from } else { EffectiveAt::FIRST };
             Span::new(from, self.flags.1.then_some(until))
                 .unwrap_or_else(|| Span::new(from, None).unwrap())
         };
@@ -353,9 +335,7 @@ impl Question {
     /// What the ledger answers
     pub fn ask(&self, ledger: &Ledger) -> Answer {
         match self {
-            Self::Check(p, x, on, t, s) => {
-                Answer::Check(ledger.view(*s).check(p, x, on, *t).map(plain))
-            }
+            Self::Check(p, x, on, t, s) => Answer::Check(ledger.view(*s).check(p, x, on, *t)),
             Self::Who(x, on, t, s, explain) => {
                 Answer::Who(ledger.view(*s).who(x, on, *t, *explain))
             }
@@ -386,10 +366,7 @@ impl Question {
             }
             Self::Catalog(t, s) => {
                 let view = ledger.view(*s);
-                Answer::Catalog(
-                    view.catalog(*t)
-                        .map(|(version, at)| (version.to_owned(), at)),
-                )
+                Answer::Catalog(view.catalog(*t).map(|(version, at)| (version.to_owned(), at)))
             }
         }
     }
@@ -397,7 +374,7 @@ impl Question {
     /// What the oracle answers
     pub fn ask_oracle(&self, oracle: &Oracle) -> Answer {
         match self {
-            Self::Check(p, x, on, t, s) => Answer::Check(oracle.check(p, x, on, *t, *s).map(plain)),
+            Self::Check(p, x, on, t, s) => Answer::Check(oracle.check(p, x, on, *t, *s)),
             Self::Who(x, on, t, s, explain) => Answer::Who(oracle.who(x, on, *t, *s, *explain)),
             Self::What(p, on, t, s) => Answer::What(oracle.what(p, on, *t, *s)),
             Self::Where(p, x, under, t, s) => {
@@ -450,16 +427,11 @@ impl Answer {
                 }
             }
             Self::Intervals(Ok(intervals)) => {
-                intervals
-                    .iter_mut()
-                    .for_each(|interval| all(&mut interval.because));
+                intervals.iter_mut().for_each(|interval| all(&mut interval.because));
             }
             Self::WhoDuring(Ok(who)) => {
                 for subject in who.subjects.iter_mut().chain(&mut who.sets) {
-                    subject
-                        .detail
-                        .iter_mut()
-                        .for_each(|interval| all(&mut interval.because));
+                    subject.detail.iter_mut().for_each(|interval| all(&mut interval.because));
                 }
             }
             Self::Assignments(Ok(holdings)) => all(holdings),
@@ -509,17 +481,11 @@ impl Answer {
     }
 }
 
-/// With the kinds of each leaf in one order: the page says which, not in which order
-fn plain(mut check: Check) -> Check {
-    let sorted = |leaf: &LeafRow| {
-        let mut leaf = leaf.clone();
-        leaf.kinds.sort();
-        leaf
-    };
-    check.missing = check
-        .missing
-        .map(|missing: Requirement<LeafRow>| missing.map(&mut { sorted }));
-    check
+impl fmt::Debug for Draft {
+    /// In one line: a failure shows the question that it became
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} drawn from {:?}", self.sort, self.asked)
+    }
 }
 
 impl fmt::Debug for Question {
@@ -527,14 +493,8 @@ impl fmt::Debug for Question {
         let at =
             |t: &EffectiveAt, s: &KnownAt| format!("at {}, known at #{}", clock(t.micros()), s.0);
         let over = |span: &Span, s: &KnownAt| {
-            let until = span
-                .until()
-                .map_or("for ever".to_owned(), |until| clock(until.micros()));
-            format!(
-                "from {} until {until}, known at #{}",
-                clock(span.from().micros()),
-                s.0
-            )
+            let until = span.until().map_or("for ever".to_owned(), |until| clock(until.micros()));
+            format!("from {} until {until}, known at #{}", clock(span.from().micros()), s.0)
         };
         match self {
             Self::Check(p, x, on, t, s) => write!(f, "check {p} {x} on {on} {}", at(t, s)),
@@ -544,11 +504,7 @@ impl fmt::Debug for Question {
             Self::What(p, on, t, s) => write!(f, "what {p} on {on} {}", at(t, s)),
             Self::Where(p, x, under, t, s) => write!(f, "where {p} {x} under {under} {}", at(t, s)),
             Self::WhoAnywhere(x, under, t, s, explain) => {
-                write!(
-                    f,
-                    "who anywhere {x} under {under} {} (explain: {explain})",
-                    at(t, s)
-                )
+                write!(f, "who anywhere {x} under {under} {} (explain: {explain})", at(t, s))
             }
             Self::Timeline(p, x, on, span, s) => {
                 write!(f, "timeline {p} {x} on {on} {}", over(span, s))

@@ -73,30 +73,12 @@ pub fn attributes(number: u8) -> Attributes {
     let none = Attributes::default();
     match number {
         0 => none,
-        1 => Attributes {
-            authorizations: Some(true),
-            ..none
-        },
-        2 => Attributes {
-            authorizations: Some(false),
-            ..none
-        },
-        3 => Attributes {
-            feature_set: Some(FeatureSet::A),
-            ..none
-        },
-        4 => Attributes {
-            feature_set: Some(FeatureSet::B),
-            ..none
-        },
-        5 => Attributes {
-            name: Some("Named".into()),
-            ..none
-        },
-        6 => Attributes {
-            region: Some("eu10".into()),
-            ..none
-        },
+        1 => Attributes { authorizations: Some(true), ..none },
+        2 => Attributes { authorizations: Some(false), ..none },
+        3 => Attributes { feature_set: Some(FeatureSet::A), ..none },
+        4 => Attributes { feature_set: Some(FeatureSet::B), ..none },
+        5 => Attributes { name: Some("Named".into()), ..none },
+        6 => Attributes { region: Some("eu10".into()), ..none },
         _ => Attributes {
             name: Some("Both".into()),
             environment: Some(Environment::Neo),
@@ -118,11 +100,8 @@ pub const USERS: [&str; 6] = [
     "user:sap.default/alice@x",
 ];
 /// Groups and attributes
-pub const SETS: [&str; 3] = [
-    "group:corp/Admins",
-    "attribute:corp/dept=IT",
-    "group:sap.default/Ops",
-];
+pub const SETS: [&str; 3] =
+    ["group:corp/Admins", "attribute:corp/dept=IT", "group:sap.default/Ops"];
 /// Whoever may be granted something
 pub const PRINCIPALS: [&str; 12] = [
     "user:corp/alice@x",
@@ -185,19 +164,21 @@ pub const GRANTS_LAWFUL: usize = 22;
 pub const ROLE_COLLECTIONS: [&str; 5] = ["Custom", "Ops", "Viewers", "Admins", "Never"];
 
 /// Roles of a custom role collection, by number
-pub const ROLE_LISTS: [&[&str]; 8] = [
+pub const ROLE_LISTS: [&[&str]; 10] = [
     &["Admin"],
     &["Viewer", "log1/Auditor"],
     &[],
     &["Own"],
     &["Admin", "own/Own", "dest/Admin"],
     &["log2/Auditor"],
+    &["dest/My Viewer"],
+    &["own/My Viewer"],
     &["Auditor"],
     &["Unheard", "Auditor"],
 ];
 
 /// Custom roles: level, application, name, template, and the number of their scopes
-pub const CUSTOM_ROLES: [(&str, &str, &str, &str, u8); 8] = [
+pub const CUSTOM_ROLES: [(&str, &str, &str, &str, u8); 9] = [
     ("subaccount:s1", "own", "Own", "T", 1),
     ("subaccount:s1", "dest", "Viewer", "ViewT", 0),
     ("subaccount:s1", "dest", "My Viewer", "ViewT", 0),
@@ -206,20 +187,21 @@ pub const CUSTOM_ROLES: [(&str, &str, &str, &str, u8); 8] = [
     ("global-account:g", "own", "Own", "T", 2),
     ("directory:d1", "dest", "Admin", "AdminT", 0),
     ("subaccount:s2", "dest", "Own", "AdminT", 0),
+    ("subaccount:s1", "own", "My Viewer", "ViewT", 0),
 ];
 
 /// Scopes of a custom role, by number
 pub fn scopes(number: u8) -> Option<Vec<Arc<str>>> {
     match number {
         0 => None,
-        1 => Some(vec!["manage".into()]),
+        1 => Some(vec!["manage".into(), "old.read".into()]),
         2 => Some(vec!["old.read".into(), "tunnels".into()]),
         _ => Some(Vec::new()),
     }
 }
 
 /// Abilities with levels where it makes sense to ask for them
-pub const ASKED: [(&str, &str); 34] = [
+pub const ASKED: [(&str, &str); 39] = [
     ("view", "subaccount:s1"),
     ("manage", "subaccount:s1"),
     ("connect", "subaccount:s1"),
@@ -237,6 +219,11 @@ pub const ASKED: [(&str, &str); 34] = [
     ("oversee", "global-account:g"),
     ("oversee", "directory:d1"),
     ("oversee", "directory:d2"),
+    ("look-down", "global-account:g"),
+    ("look-down", "directory:d1"),
+    ("look-down", "subaccount:s1"),
+    ("role:My Viewer", "subaccount:s1"),
+    ("role:own/Own", "subaccount:s1"),
     ("role-collection:Admins", "directory:d1"),
     ("role-collection:Custom", "directory:d1"),
     ("role-collection:Admins", "global-account:g"),
@@ -257,11 +244,12 @@ pub const ASKED: [(&str, &str); 34] = [
 ];
 
 /// Abilities, some of which nothing ever defines
-pub const ABILITIES: [&str; 27] = [
+pub const ABILITIES: [&str; 28] = [
     "operation:view",
     "manage",
     "connect",
     "oversee",
+    "look-down",
     "use",
     "list",
     "role:Admin",
@@ -389,18 +377,11 @@ fn all(parts: Vec<Requirement<LeafRow>>) -> Requirement<LeafRow> {
 fn leaf(held: &str, direction: Direction, kinds: &[LevelKind]) -> Requirement<LeafRow> {
     let (sort, name) = held.split_once(':').unwrap();
     let held = match sort {
-        "role" => HeldRow::Role {
-            role: name.into(),
-            application: None,
-        },
+        "role" => HeldRow::Role { role: name.into(), application: None },
         "scope" => HeldRow::Scope(name.into()),
         _ => HeldRow::RoleCollection(name.into()),
     };
-    Requirement::Leaf(LeafRow {
-        held,
-        direction,
-        kinds: kinds.to_vec(),
-    })
+    Requirement::Leaf(LeafRow { held, direction, kinds: kinds.to_vec() })
 }
 
 fn at(held: &str, kinds: &[LevelKind]) -> Requirement<LeafRow> {
@@ -413,10 +394,7 @@ fn below(held: &str, kinds: &[LevelKind]) -> Requirement<LeafRow> {
 
 fn of_application(application: &str, name: &str, kinds: &[LevelKind]) -> Requirement<LeafRow> {
     Requirement::Leaf(LeafRow {
-        held: HeldRow::Role {
-            role: name.into(),
-            application: Some(application.into()),
-        },
+        held: HeldRow::Role { role: name.into(), application: Some(application.into()) },
         direction: Direction::At,
         kinds: kinds.to_vec(),
     })
@@ -442,72 +420,28 @@ fn first() -> CatalogDocument {
         scope_aliases: Some([("old.read".into(), "read".into())].into()),
         roles: vec![
             role("dest/Viewer", "ViewT", &[Subaccount], B, &["read"]),
-            role(
-                "dest/Admin",
-                "AdminT",
-                &accounts,
-                BOTH,
-                &["old.read", "manage"],
-            ),
+            role("dest/Admin", "AdminT", &accounts, BOTH, &["old.read", "manage"]),
             role("log1/Auditor", "AuditT", &[Subaccount], BOTH, &["audit"]),
-            role(
-                "log2/Auditor",
-                "AuditT",
-                &[Subaccount],
-                BOTH,
-                &["audit", "read"],
-            ),
+            role("log2/Auditor", "AuditT", &[Subaccount], BOTH, &["audit", "read"]),
             role("!acct/Member", "MemberT", &[GlobalAccount], A, &["manage"]),
-            role(
-                "!acct/Security Admin",
-                "SecT",
-                &[Subaccount],
-                A,
-                &["manage"],
-            ),
+            role("!acct/Security Admin", "SecT", &[Subaccount], A, &["manage"]),
             role("!cf/Org Manager", "OrgT", &[CfOrg], BOTH, &["tunnels"]),
             role("!cf/Space Dev", "SpaceT", &[CfSpace], BOTH, &[]),
-            role(
-                "!svc/Creds",
-                "CredT",
-                &[ServiceInstance],
-                BOTH,
-                &["instance"],
-            ),
-            role(
-                "!sm/Creds",
-                "SmT",
-                &[ServiceInstance],
-                BOTH,
-                &["instance", "list"],
-            ),
-            role(
-                "!neo/Neo Dev",
-                "NeoT",
-                &[LevelKind::Application],
-                BOTH,
-                &["read"],
-            ),
+            role("!svc/Creds", "CredT", &[ServiceInstance], BOTH, &["instance"]),
+            role("!sm/Creds", "SmT", &[ServiceInstance], BOTH, &["instance", "list"]),
+            role("!neo/Neo Dev", "NeoT", &[LevelKind::Application], BOTH, &["read"]),
         ],
         role_collections: vec![
             collection("Viewers", &[Subaccount], B, &["Viewer"]),
             collection("Admins", &accounts, BOTH, &["dest/Admin"]),
-            collection(
-                "Auditors",
-                &[Subaccount],
-                BOTH,
-                &["log1/Auditor", "log2/Auditor"],
-            ),
+            collection("Auditors", &[Subaccount], BOTH, &["log1/Auditor", "log2/Auditor"]),
         ],
         operations: vec![
             operation(
                 "view",
                 &[Subaccount],
                 B,
-                any(vec![
-                    at("role:Viewer", &[Subaccount]),
-                    at("role:Admin", &accounts),
-                ]),
+                any(vec![at("role:Viewer", &[Subaccount]), at("role:Admin", &accounts)]),
             ),
             operation(
                 "view",
@@ -524,12 +458,7 @@ fn first() -> CatalogDocument {
                     ]),
                 ]),
             ),
-            operation(
-                "manage",
-                &[Subaccount, CfSpace],
-                BOTH,
-                at("scope:manage", &[Subaccount]),
-            ),
+            operation("manage", &[Subaccount, CfSpace], BOTH, at("scope:manage", &[Subaccount])),
             operation(
                 "connect",
                 &[Subaccount],
@@ -552,6 +481,15 @@ fn first() -> CatalogDocument {
                         below("role-collection:Viewers", &[Subaccount]),
                         below("scope:old.read", &[Subaccount, Directory]),
                     ]),
+                ]),
+            ),
+            operation(
+                "look-down",
+                &[GlobalAccount, Directory, Subaccount],
+                BOTH,
+                any(vec![
+                    below("scope:manage", &accounts),
+                    below("role-collection:Viewers", &[Subaccount]),
                 ]),
             ),
             operation(
@@ -582,13 +520,7 @@ fn second() -> CatalogDocument {
     let document = first();
     let mut roles = document.roles;
     roles.retain(|row| *row.role != *"Viewer");
-    roles.push(role(
-        "dest/Viewer",
-        "ViewT",
-        &[Subaccount],
-        BOTH,
-        &["list", "audit"],
-    ));
+    roles.push(role("dest/Viewer", "ViewT", &[Subaccount], BOTH, &["list", "audit"]));
     roles.push(role("own/Own", "T", &[Subaccount], B, &["manage"]));
     let mut operations = document.operations;
     operations
@@ -597,10 +529,7 @@ fn second() -> CatalogDocument {
         "list",
         &[CfSpace],
         BOTH,
-        any(vec![
-            at("role:Space Dev", &[CfSpace]),
-            at("scope:read", &[Subaccount]),
-        ]),
+        any(vec![at("role:Space Dev", &[CfSpace]), at("scope:read", &[Subaccount])]),
     ));
     CatalogDocument {
         version: "second".into(),

@@ -19,21 +19,15 @@ fn fold(log: &[Recorded]) -> (Ledger, Vec<Outcome>) {
 }
 
 fn ask(ledger: &Ledger, questions: &[Question]) -> Vec<Answer> {
-    questions
-        .iter()
-        .map(|question| question.ask(ledger))
-        .collect()
+    questions.iter().map(|question| question.ask(ledger)).collect()
 }
 
 /// Fails unless the answers of a ledger are those expected
 fn same_answers(ledger: &Ledger, questions: &[Question], expected: &[Answer]) -> TestCaseResult {
     let answers = ask(ledger, questions).into_iter().zip(expected);
-    questions
-        .iter()
-        .zip(answers)
-        .try_for_each(|(question, (answer, expected))| {
-            same(format_args!("{question:?}"), &answer, expected)
-        })
+    questions.iter().zip(answers).try_for_each(|(question, (answer, expected))| {
+        same(format_args!("{question:?}"), &answer, expected)
+    })
 }
 
 /// A scenario, questions about it, and a place to cut it in two
@@ -42,135 +36,100 @@ fn cut() -> impl Strategy<Value = (Scenario, Vec<Draft>, Index)> {
 }
 
 fn within(scenario: &Scenario, drafts: &[Draft], newest: usize) -> Vec<Question> {
-    drafts
-        .iter()
-        .map(|draft| draft.about(scenario, newest))
-        .collect()
+    drafts.iter().map(|draft| draft.about(scenario, newest)).collect()
 }
 
 #[test]
 fn the_past_does_not_move() {
-    check(
-        "the_past_does_not_move",
-        400,
-        cut(),
-        |(scenario, drafts, cut)| {
-            let (before, after) = scenario.log.split_at(cut.index(scenario.log.len() + 1));
-            let questions = within(&scenario, &drafts, before.len());
-            let (mut ledger, _) = fold(before);
-            let answers = ask(&ledger, &questions);
-            for recorded in after {
-                ledger.apply(recorded);
-            }
-            same_answers(&ledger, &questions, &answers)?;
-            let (at_once, _) = fold(&scenario.log);
-            same_answers(&at_once, &questions, &answers)
-        },
-    );
+    check("the_past_does_not_move", 800, cut(), |(scenario, drafts, cut)| {
+        let (before, after) = scenario.log.split_at(cut.index(scenario.log.len() + 1));
+        let questions = within(&scenario, &drafts, before.len());
+        let (mut ledger, _) = fold(before);
+        let answers = ask(&ledger, &questions);
+        for recorded in after {
+            ledger.apply(recorded);
+        }
+        same_answers(&ledger, &questions, &answers)?;
+        let (at_once, _) = fold(&scenario.log);
+        same_answers(&at_once, &questions, &answers)
+    });
 }
 
 #[test]
 fn a_fold_in_two_halves_is_the_fold() {
-    check(
-        "a_fold_in_two_halves_is_the_fold",
-        400,
-        cut(),
-        |(scenario, drafts, cut)| {
-            let (before, after) = scenario.log.split_at(cut.index(scenario.log.len() + 1));
-            let (at_once, outcomes) = fold(&scenario.log);
-            // The first half is asked about, at each of its positions: nothing of that may stay.
-            let (mut ledger, mut halves) = fold(before);
-            for newest in 0..=before.len() {
-                for draft in &drafts {
-                    draft.about(&scenario, newest).ask(&ledger);
-                }
+    check("a_fold_in_two_halves_is_the_fold", 500, cut(), |(scenario, drafts, cut)| {
+        let (before, after) = scenario.log.split_at(cut.index(scenario.log.len() + 1));
+        let (at_once, outcomes) = fold(&scenario.log);
+        // The first half is asked about, at each of its positions: nothing of that may stay.
+        let (mut ledger, mut halves) = fold(before);
+        for newest in 0..=before.len() {
+            for draft in &drafts {
+                draft.about(&scenario, newest).ask(&ledger);
             }
-            halves.extend(after.iter().map(|recorded| ledger.apply(recorded)));
-            same("the outcomes", &halves, &outcomes)?;
-            let questions = within(&scenario, &drafts, scenario.log.len());
-            same_answers(&ledger, &questions, &ask(&at_once, &questions))
-        },
-    );
+        }
+        halves.extend(after.iter().map(|recorded| ledger.apply(recorded)));
+        same("the outcomes", &halves, &outcomes)?;
+        let questions = within(&scenario, &drafts, scenario.log.len());
+        same_answers(&ledger, &questions, &ask(&at_once, &questions))
+    });
 }
 
 #[test]
 fn replaying_twice_is_replaying_once() {
     let strategy = (mixed(1..50), vec(question::drafts(), 1..30));
-    check(
-        "replaying_twice_is_replaying_once",
-        300,
-        strategy,
-        |(scenario, drafts)| {
-            let (once, outcomes) = fold(&scenario.log);
-            let (mut twice, _) = fold(&scenario.log);
-            let Some(last) = scenario.log.last() else {
-                return Ok(());
+    check("replaying_twice_is_replaying_once", 500, strategy, |(scenario, drafts)| {
+        let (once, outcomes) = fold(&scenario.log);
+        let (mut twice, _) = fold(&scenario.log);
+        let Some(last) = scenario.log.last() else {
+            return Ok(());
+        };
+        for (number, recorded) in scenario.log.iter().enumerate() {
+            let again = Recorded { recorded_at: last.recorded_at, ..recorded.clone() };
+            let outcome = twice.apply(&again);
+            let lawful = match (&outcomes[number], &outcome) {
+                (Outcome::Applied, Outcome::Duplicate(original)) => {
+                    original.position.get() == number as u64 + 1 && original.refusal.is_none()
+                }
+                (Outcome::Refused(first), Outcome::Refused(second)) => {
+                    let unowned = [RefusalCode::Malformed, RefusalCode::IdReused];
+                    unowned.contains(&first.code) && first.code == second.code
+                }
+                (Outcome::Refused(first), Outcome::Duplicate(original)) => {
+                    original.position.get() == number as u64 + 1
+                        && original.refusal.as_ref() == Some(first)
+                }
+                (Outcome::Duplicate(first), Outcome::Duplicate(second)) => first == second,
+                _ => false,
             };
-            for (number, recorded) in scenario.log.iter().enumerate() {
-                let again = Recorded {
-                    recorded_at: last.recorded_at,
-                    ..recorded.clone()
-                };
-                let outcome = twice.apply(&again);
-                let lawful = match (&outcomes[number], &outcome) {
-                    (Outcome::Applied, Outcome::Duplicate(original)) => {
-                        original.position.get() == number as u64 + 1 && original.refusal.is_none()
-                    }
-                    (Outcome::Refused(first), Outcome::Refused(second)) => {
-                        let unowned = [RefusalCode::Malformed, RefusalCode::IdReused];
-                        unowned.contains(&first.code) && first.code == second.code
-                    }
-                    (Outcome::Refused(first), Outcome::Duplicate(original)) => {
-                        original.position.get() == number as u64 + 1
-                            && original.refusal.as_ref() == Some(first)
-                    }
-                    (Outcome::Duplicate(first), Outcome::Duplicate(second)) => first == second,
-                    _ => false,
-                };
-                let context = format!(
-                    "#{} again, {:?} at first: {outcome:?}",
-                    number + 1,
-                    outcomes[number]
-                );
-                same(context, &lawful, &true)?;
-            }
-            let questions = within(&scenario, &drafts, scenario.log.len());
-            let answers = ask(&once, &questions);
-            same_answers(&twice, &questions, &answers)?;
-            // Nor does the repetition show to those who know of it.
-            let newest = KnownAt(2 * scenario.log.len() as u64);
-            let at_newest = |known_at| -> Vec<Question> {
-                questions
-                    .iter()
-                    .map(|question| question.known_at(known_at))
-                    .collect()
-            };
-            let answers = ask(&once, &at_newest(KnownAt(scenario.log.len() as u64)));
-            same_answers(&twice, &at_newest(newest), &answers)
-        },
-    );
+            let context =
+                format!("#{} again, {:?} at first: {outcome:?}", number + 1, outcomes[number]);
+            same(context, &lawful, &true)?;
+        }
+        let questions = within(&scenario, &drafts, scenario.log.len());
+        let answers = ask(&once, &questions);
+        same_answers(&twice, &questions, &answers)?;
+        // Nor does the repetition show to those who know of it.
+        let newest = KnownAt(2 * scenario.log.len() as u64);
+        let at_newest = |known_at| -> Vec<Question> {
+            questions.iter().map(|question| question.known_at(known_at)).collect()
+        };
+        let answers = ask(&once, &at_newest(KnownAt(scenario.log.len() as u64)));
+        same_answers(&twice, &at_newest(newest), &answers)
+    });
 }
 
 #[test]
 fn arrival_order_does_not_matter() {
     let strategy = (arrivals(2..16), vec(question::drafts(), 1..40));
-    check(
-        "arrival_order_does_not_matter",
-        400,
-        strategy,
-        |([in_order, other], drafts)| {
-            let newest = in_order.log.len();
-            let [(in_order_fold, _), (other_fold, _)] =
-                [&in_order, &other].map(|one| fold(&one.log));
-            for draft in &drafts {
-                let question = draft
-                    .about(&in_order, newest)
-                    .known_at(KnownAt(newest as u64));
-                let [first, second] = [&in_order_fold, &other_fold]
-                    .map(|ledger| question.ask(ledger).without_positions());
-                same(format_args!("{question:?}"), &second, &first)?;
-            }
-            Ok(())
-        },
-    );
+    check("arrival_order_does_not_matter", 1_000, strategy, |([in_order, other], drafts)| {
+        let newest = in_order.log.len();
+        let [(in_order_fold, _), (other_fold, _)] = [&in_order, &other].map(|one| fold(&one.log));
+        for draft in &drafts {
+            let question = draft.about(&in_order, newest).known_at(KnownAt(newest as u64));
+            let [first, second] = [&in_order_fold, &other_fold]
+                .map(|ledger| question.ask(ledger).without_positions());
+            same(format_args!("{question:?}"), &second, &first)?;
+        }
+        Ok(())
+    });
 }

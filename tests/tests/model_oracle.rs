@@ -28,65 +28,42 @@ fn fold(scenario: &Scenario) -> Result<(Ledger, Oracle), TestCaseError> {
 
 #[test]
 fn outcomes_are_the_oracles() {
-    check("outcomes_are_the_oracles", 300, mixed(1..60), |scenario| {
-        fold(&scenario).map(drop)
-    });
+    check("outcomes_are_the_oracles", 1_000, mixed(1..60), |scenario| fold(&scenario).map(drop));
 }
 
 #[test]
 fn answers_are_the_oracles() {
     let strategy = (mixed(1..60), vec(question::drafts(), 1..25));
-    check(
-        "answers_are_the_oracles",
-        150,
-        strategy,
-        |(scenario, drafts)| {
-            let (ledger, oracle) = fold(&scenario)?;
-            drafts.iter().try_for_each(|draft| {
-                let question = draft.about(&scenario, scenario.log.len());
-                let answer = question.ask(&ledger);
-                same(
-                    format_args!("{question:?}"),
-                    &answer,
-                    &question.ask_oracle(&oracle),
-                )
-            })
-        },
-    );
+    check("answers_are_the_oracles", 1_000, strategy, |(scenario, drafts)| {
+        let (ledger, oracle) = fold(&scenario)?;
+        drafts.iter().try_for_each(|draft| {
+            let question = draft.about(&scenario, scenario.log.len());
+            let answer = question.ask(&ledger);
+            same(format_args!("{question:?}"), &answer, &question.ask_oracle(&oracle))
+        })
+    });
 }
 
 #[test]
 fn histories_are_the_oracles() {
-    check("histories_are_the_oracles", 100, mixed(1..60), |scenario| {
+    check("histories_are_the_oracles", 150, mixed(1..60), |scenario| {
         let (ledger, oracle) = fold(&scenario)?;
         history(&scenario, &ledger, &oracle)
     });
 }
 
 fn history(scenario: &Scenario, ledger: &Ledger, oracle: &Oracle) -> TestCaseResult {
-    let levels = world::LEVELS
-        .iter()
-        .map(|text| Mention::Level(world::level(text)));
+    let levels = world::LEVELS.iter().map(|text| Mention::Level(world::level(text)));
     let principals = world::principals().into_iter().map(Mention::Principal);
     let actor = Mention::Actor(world::principal("user:corp/actor@x"));
-    let names = world::ROLE_COLLECTIONS
-        .iter()
-        .map(|name| Mention::RoleCollection((*name).into()));
+    let names = world::ROLE_COLLECTIONS.iter().map(|name| Mention::RoleCollection((*name).into()));
     for mention in levels.chain(principals).chain(names).chain([actor]) {
         let found = ledger.mentions(&mention).to_vec();
-        same(
-            format_args!("{mention:?}"),
-            &found,
-            &oracle.mentions(&mention),
-        )?;
+        same(format_args!("{mention:?}"), &found, &oracle.mentions(&mention))?;
     }
     for recorded in &scenario.log {
         let time = recorded.recorded_at;
-        same(
-            "known at",
-            &ledger.known_at(time.instant()),
-            &oracle.known_at(time),
-        )?;
+        same("known at", &ledger.known_at(time.instant()), &oracle.known_at(time))?;
     }
     for s in (0..=scenario.log.len() as u64).map(KnownAt) {
         for position in (1..=s.0).filter_map(Position::new) {

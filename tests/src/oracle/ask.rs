@@ -24,6 +24,7 @@ use tenure_core::principal::{Principal, PrincipalKind};
 use tenure_core::requirement::{Direction, HeldRow, LeafRow, Requirement};
 
 use super::Oracle;
+use super::names::matching;
 use super::state::{Deed, Granted, Key, State, Terms};
 
 /// The coordinates of a question, with the state as of them
@@ -43,7 +44,7 @@ struct Leaf {
 type Need = Requirement<Leaf>;
 
 /// The holdings of a satisfied leaf in a true branch, or the unsatisfied parts
-type Verdict = Result<BTreeSet<Holding>, Requirement<LeafRow>>;
+type Finding = Result<BTreeSet<Holding>, Requirement<LeafRow>>;
 
 impl Moment {
     fn new(oracle: &Oracle, t: EffectiveAt, s: KnownAt) -> Self {
@@ -53,19 +54,11 @@ impl Moment {
             .filter(|(key, terms)| state.counts(key, terms))
             .map(|(key, terms)| (key.clone(), terms.clone()))
             .collect();
-        Self {
-            counting,
-            known: oracle.known(s),
-            state,
-        }
+        Self { counting, known: oracle.known(s), state }
     }
 
     fn must_exist(&self, level: &Level) -> Result<(), AskError> {
-        if self.state.exists(level) {
-            Ok(())
-        } else {
-            Err(AskError::UnknownLevel(level.clone()))
-        }
+        if self.state.exists(level) { Ok(()) } else { Err(AskError::UnknownLevel(level.clone())) }
     }
 
     /// Whether what `q` holds, `p` holds
@@ -83,22 +76,14 @@ impl Moment {
                 let requirement = self.state.operations_at(on).remove(id)?;
                 return Some(self.bind(&requirement, on));
             }
-            Ability::Role(role) => HeldRow::Role {
-                role: role.name.clone(),
-                application: role.application.clone(),
-            },
+            Ability::Role(role) => {
+                HeldRow::Role { role: role.name.clone(), application: role.application.clone() }
+            }
             Ability::Scope(scope) => HeldRow::Scope(self.state.real_scope(scope)),
             Ability::RoleCollection(name) => HeldRow::RoleCollection(name.clone()),
         };
-        let row = LeafRow {
-            held,
-            direction: Direction::At,
-            kinds: vec![on.kind()],
-        };
-        Some(Requirement::Leaf(Leaf {
-            row,
-            levels: vec![on.clone()],
-        }))
+        let row = LeafRow { held, direction: Direction::At, kinds: vec![on.kind()] };
+        Some(Requirement::Leaf(Leaf { row, levels: vec![on.clone()] }))
     }
 
     fn bind(&self, requirement: &Requirement<LeafRow>, on: &Level) -> Need {
@@ -114,56 +99,30 @@ impl Moment {
                 let itself_too = row.direction == Direction::At;
                 levels.retain(|level| row.kinds.contains(&level.kind()));
                 levels.retain(|level| itself_too || level != on);
-                Requirement::Leaf(Leaf {
-                    row: self.plain(row),
-                    levels,
-                })
+                Requirement::Leaf(Leaf { row: row.clone(), levels })
             }
-        }
-    }
-
-    /// The leaf with a scope by its real name, and a role's application in its own field
-    fn plain(&self, row: &LeafRow) -> LeafRow {
-        let held = match &row.held {
-            HeldRow::Scope(scope) => HeldRow::Scope(self.state.real_scope(scope)),
-            HeldRow::RoleCollection(name) => HeldRow::RoleCollection(name.clone()),
-            HeldRow::Role { role, application } => {
-                let text = RoleText::parse(role).unwrap();
-                let application = application.clone().or(text.application);
-                HeldRow::Role {
-                    role: text.name,
-                    application,
-                }
-            }
-        };
-        LeafRow {
-            held,
-            ..row.clone()
         }
     }
 
     /// Whether a counting holding gives what must be held
     fn gives(&self, key: &Key, held: &HeldRow) -> bool {
+        let given = self.state.gives(&key.level, &key.granted);
         match held {
             HeldRow::RoleCollection(name) => key.granted == Granted::RoleCollection(name.clone()),
-            HeldRow::Role { role, application } => self
-                .state
-                .gives(&key.level, &key.granted)
-                .keys()
-                .any(|given| {
-                    given.name == *role
-                        && application
-                            .as_ref()
-                            .is_none_or(|named| *named == given.application)
-                }),
+            HeldRow::Role { role, application } => {
+                let text = RoleText::parse(role).unwrap();
+                let application = application.clone().or(text.application);
+                let wanted = RoleText { application, name: text.name };
+                !matching(&wanted, given.into_keys()).is_empty()
+            }
             HeldRow::Scope(scope) => {
-                let given = self.state.gives(&key.level, &key.granted);
-                given.values().any(|role| role.scopes.contains(scope))
+                let scope = self.state.real_scope(scope);
+                given.values().any(|role| role.scopes.contains(&scope))
             }
         }
     }
 
-    fn verdict(&self, need: &Need, p: &Principal) -> Verdict {
+    fn verdict(&self, need: &Need, p: &Principal) -> Finding {
         match need {
             Requirement::Leaf(leaf) => {
                 let because: BTreeSet<Holding> = self
@@ -182,19 +141,11 @@ impl Moment {
             }
             Requirement::AnyOf(parts) => {
                 let (yes, no) = self.verdicts(parts, p);
-                if yes.is_empty() {
-                    Err(Requirement::AnyOf(no))
-                } else {
-                    Ok(union(yes))
-                }
+                if yes.is_empty() { Err(Requirement::AnyOf(no)) } else { Ok(union(yes)) }
             }
             Requirement::AllOf(parts) => {
                 let (yes, no) = self.verdicts(parts, p);
-                if no.is_empty() {
-                    Ok(union(yes))
-                } else {
-                    Err(Requirement::AllOf(no))
-                }
+                if no.is_empty() { Ok(union(yes)) } else { Err(Requirement::AllOf(no)) }
             }
         }
     }
@@ -217,8 +168,7 @@ impl Moment {
     /// The known principals that can, with the holdings that make it true
     fn who(&self, need: &Need) -> Vec<(Principal, BTreeSet<Holding>)> {
         let all = self.known.iter();
-        all.filter_map(|p| Some((p.clone(), self.verdict(need, p).ok()?)))
-            .collect()
+        all.filter_map(|p| Some((p.clone(), self.verdict(need, p).ok()?))).collect()
     }
 
     /// The levels of a subtree where there is something to be asked, with what must be held
@@ -228,14 +178,9 @@ impl Moment {
         under: &Level,
     ) -> Result<Vec<(Level, Need)>, AskError> {
         let levels = self.state.subtree(under).into_iter();
-        let needs: Vec<(Level, Need)> = levels
-            .filter_map(|level| Some((level.clone(), self.need(ability, &level)?)))
-            .collect();
-        if needs.is_empty() {
-            Err(unknown_operation(ability))
-        } else {
-            Ok(needs)
-        }
+        let needs: Vec<(Level, Need)> =
+            levels.filter_map(|level| Some((level.clone(), self.need(ability, &level)?))).collect();
+        if needs.is_empty() { Err(unknown_operation(ability)) } else { Ok(needs) }
     }
 
     /// The counting holdings at some levels, as seen from their own principals
@@ -279,10 +224,7 @@ fn unknown_operation(ability: &Ability) -> AskError {
 
 /// Users and clients, and sets, each in byte order
 fn sorted<T>(found: Vec<(Principal, T)>) -> Who<T> {
-    let mut who = Who {
-        subjects: Vec::new(),
-        sets: Vec::new(),
-    };
+    let mut who = Who { subjects: Vec::new(), sets: Vec::new() };
     for (principal, detail) in found {
         let list = match principal.kind() {
             PrincipalKind::User | PrincipalKind::Client => &mut who.subjects,
@@ -292,19 +234,13 @@ fn sorted<T>(found: Vec<(Principal, T)>) -> Who<T> {
         };
         list.push(Subject { principal, detail });
     }
-    who.subjects
-        .sort_by(|a, b| a.principal.as_str().cmp(b.principal.as_str()));
-    who.sets
-        .sort_by(|a, b| a.principal.as_str().cmp(b.principal.as_str()));
+    who.subjects.sort_by(|a, b| a.principal.as_str().cmp(b.principal.as_str()));
+    who.sets.sort_by(|a, b| a.principal.as_str().cmp(b.principal.as_str()));
     who
 }
 
 fn explained(because: BTreeSet<Holding>, explain: bool) -> Vec<Holding> {
-    if explain {
-        because.into_iter().collect()
-    } else {
-        Vec::new()
-    }
+    if explain { because.into_iter().collect() } else { Vec::new() }
 }
 
 /// The answers, as of T and known at S
@@ -330,63 +266,39 @@ impl Oracle {
             Ability::Role(text) => {
                 let is = |application: &Arc<str>, name: &Arc<str>| {
                     *name == text.name
-                        && text
-                            .application
-                            .as_ref()
-                            .is_none_or(|named| named == application)
+                        && text.application.as_ref().is_none_or(|named| named == application)
                 };
                 let rows = documents.iter().flat_map(|document| &document.roles);
                 let defined = rows.into_iter().any(|row| is(&row.application, &row.role))
                     || changes.iter().any(|change| match change {
-                        Change::CreateRole {
-                            application, role, ..
-                        } => is(application, role),
+                        Change::CreateRole { application, role, .. } => is(application, role),
                         _ => false,
                     });
-                if defined {
-                    Ok(())
-                } else {
-                    Err(AskError::UnknownRole(text.to_string()))
-                }
+                if defined { Ok(()) } else { Err(AskError::UnknownRole(text.to_string())) }
             }
             Ability::Scope(scope) => {
                 let rows = documents.iter().flat_map(|document| &document.roles);
                 let mut of_rows = rows.flat_map(|row| row.scopes.iter().flatten());
-                let aliases = documents
-                    .iter()
-                    .flat_map(|document| &document.scope_aliases);
+                let aliases = documents.iter().flat_map(|document| &document.scope_aliases);
                 let mut of_aliases = aliases.flatten().flat_map(|(alias, real)| [alias, real]);
                 let defined = of_rows.any(|one| one == scope)
                     || of_aliases.any(|one| one == scope)
                     || changes.iter().any(|change| match change {
-                        Change::CreateRole {
-                            scopes: Some(scopes),
-                            ..
-                        } => scopes.contains(scope),
+                        Change::CreateRole { scopes: Some(scopes), .. } => scopes.contains(scope),
                         _ => false,
                     });
-                if defined {
-                    Ok(())
-                } else {
-                    Err(AskError::UnknownScope(scope.clone()))
-                }
+                if defined { Ok(()) } else { Err(AskError::UnknownScope(scope.clone())) }
             }
             Ability::RoleCollection(name) => {
-                let rows = documents
-                    .iter()
-                    .flat_map(|document| &document.role_collections);
+                let rows = documents.iter().flat_map(|document| &document.role_collections);
                 let defined = rows.into_iter().any(|row| row.role_collection == *name)
                     || changes.iter().any(|change| match change {
-                        Change::CreateRoleCollection {
-                            role_collection, ..
-                        } => role_collection == name,
+                        Change::CreateRoleCollection { role_collection, .. } => {
+                            role_collection == name
+                        }
                         _ => false,
                     });
-                if defined {
-                    Ok(())
-                } else {
-                    Err(AskError::UnknownRoleCollection(name.clone()))
-                }
+                if defined { Ok(()) } else { Err(AskError::UnknownRoleCollection(name.clone())) }
             }
         }
     }
@@ -401,9 +313,7 @@ impl Oracle {
         let moment = Moment::new(self, t, s);
         moment.must_exist(on)?;
         self.must_be_defined(ability, s)?;
-        let need = moment
-            .need(ability, on)
-            .ok_or_else(|| unknown_operation(ability))?;
+        let need = moment.need(ability, on).ok_or_else(|| unknown_operation(ability))?;
         Ok((moment, need))
     }
 
@@ -432,11 +342,7 @@ impl Oracle {
     ) -> Result<Who<Vec<Holding>>, AskError> {
         let (moment, need) = self.asked(ability, on, t, s)?;
         let found = moment.who(&need).into_iter();
-        Ok(sorted(
-            found
-                .map(|(p, because)| (p, explained(because, explain)))
-                .collect(),
-        ))
+        Ok(sorted(found.map(|(p, because)| (p, explained(because, explain))).collect()))
     }
 
     /// Every known principal that could on some level of a subtree
@@ -479,16 +385,10 @@ impl Oracle {
     ) -> Result<Check, AskError> {
         let (moment, need) = self.asked(ability, on, t, s)?;
         Ok(match moment.verdict(&need, principal) {
-            Ok(because) => Check {
-                allowed: true,
-                because: because.into_iter().collect(),
-                missing: None,
-            },
-            Err(missing) => Check {
-                allowed: false,
-                because: Vec::new(),
-                missing: Some(missing),
-            },
+            Ok(because) => {
+                Check { allowed: true, because: because.into_iter().collect(), missing: None }
+            }
+            Err(missing) => Check { allowed: false, because: Vec::new(), missing: Some(missing) },
         })
     }
 
@@ -502,9 +402,7 @@ impl Oracle {
         s: KnownAt,
     ) -> Result<Vec<Level>, AskError> {
         let (moment, needs) = self.asked_under(ability, under, t, s)?;
-        let able = needs
-            .into_iter()
-            .filter(|(_, need)| moment.verdict(need, principal).is_ok());
+        let able = needs.into_iter().filter(|(_, need)| moment.verdict(need, principal).is_ok());
         let mut levels: Vec<Level> = able.map(|(level, _)| level).collect();
         levels.sort();
         Ok(levels)
@@ -533,15 +431,9 @@ impl Oracle {
                 scopes.extend(there.scopes);
             }
         }
-        let operations = moment
-            .state
-            .operations_at(on)
-            .into_iter()
-            .filter(|(_, requirement)| {
-                moment
-                    .verdict(&moment.bind(requirement, on), principal)
-                    .is_ok()
-            });
+        let operations = moment.state.operations_at(on).into_iter().filter(|(_, requirement)| {
+            moment.verdict(&moment.bind(requirement, on), principal).is_ok()
+        });
         Ok(What {
             operations: operations.map(|(id, _)| id).collect(),
             role_collections: role_collections.into_iter().collect(),
@@ -555,25 +447,15 @@ impl Oracle {
         let mut moments = BTreeSet::from([span.from()]);
         for fact in self.counted(s).into_iter().flat_map(|line| &line.facts) {
             moments.insert(fact.effective_at);
-            if let Deed::Grant {
-                until: Some(until), ..
-            } = fact.deed
-            {
+            if let Deed::Grant { until: Some(until), .. } = fact.deed {
                 moments.insert(until);
             }
         }
         moments.retain(|t| *t >= span.from() && span.until().is_none_or(|until| *t < until));
         let moments: Vec<EffectiveAt> = moments.into_iter().collect();
-        let ends = moments
-            .iter()
-            .copied()
-            .skip(1)
-            .map(Some)
-            .chain([span.until()]);
+        let ends = moments.iter().copied().skip(1).map(Some).chain([span.until()]);
         let stretches = moments.iter().zip(ends);
-        stretches
-            .map(|(from, until)| (*from, until, Moment::new(self, *from, s)))
-            .collect()
+        stretches.map(|(from, until)| (*from, until, Moment::new(self, *from, s))).collect()
     }
 
     /// The stretches in which there is something to be asked, with what must be held
@@ -598,11 +480,7 @@ impl Oracle {
                 Some((from, until, moment, need))
             })
             .collect();
-        if asked.is_empty() {
-            Err(unknown_operation(ability))
-        } else {
-            Ok(asked)
-        }
+        if asked.is_empty() { Err(unknown_operation(ability)) } else { Ok(asked) }
     }
 
     /// The maximal intervals in which a principal could
@@ -614,10 +492,7 @@ impl Oracle {
         span: Span,
         s: KnownAt,
     ) -> Result<Vec<Interval>, AskError> {
-        Ok(intervals(
-            principal,
-            &self.asked_over(ability, on, span, s)?,
-        ))
+        Ok(intervals(principal, &self.asked_over(ability, on, span, s)?))
     }
 
     /// Every known principal that could at some time
@@ -633,9 +508,7 @@ impl Oracle {
             let intervals = intervals(&p, &asked);
             (p, intervals)
         });
-        Ok(sorted(
-            all.filter(|(_, intervals)| !intervals.is_empty()).collect(),
-        ))
+        Ok(sorted(all.filter(|(_, intervals)| !intervals.is_empty()).collect()))
     }
 
     /// The counting holdings
@@ -671,9 +544,7 @@ impl Oracle {
     ) -> Result<Diff, AskError> {
         let moments = [Moment::new(self, t, s), Moment::new(self, other_t, other_s)];
         if let Some(under) = under {
-            moments[0]
-                .must_exist(under)
-                .or(moments[1].must_exist(under))?;
+            moments[0].must_exist(under).or(moments[1].must_exist(under))?;
         }
         let [before, after] = moments.each_ref().map(|moment| {
             let subtree = under.map(|under| moment.state.subtree(under));
@@ -694,9 +565,7 @@ impl Oracle {
                 }
             }
         }
-        let gained = after
-            .iter()
-            .filter(|new| !before.iter().any(|old| same_key(old, new)));
+        let gained = after.iter().filter(|new| !before.iter().any(|old| same_key(old, new)));
         diff.gained = gained.cloned().collect();
         Ok(diff)
     }
@@ -727,11 +596,7 @@ impl Oracle {
             .map(|(role_collection, there)| {
                 let mut roles: Vec<String> = there.roles.iter().map(|role| role.text()).collect();
                 roles.sort();
-                RoleCollectionThen {
-                    role_collection,
-                    predefined: there.predefined,
-                    roles,
-                }
+                RoleCollectionThen { role_collection, predefined: there.predefined, roles }
             })
             .collect())
     }

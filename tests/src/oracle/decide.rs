@@ -70,19 +70,12 @@ impl Oracle {
     ) -> (Verdict, Vec<Fact>) {
         if let Some(owner) = self.owner(entry.id()) {
             return (
-                if owner
-                    .entry
-                    .as_ref()
-                    .is_some_and(|first| same_content(first, entry))
-                {
+                if owner.entry.as_ref().is_some_and(|first| same_content(first, entry)) {
                     let refusal = match owner.verdict {
                         Verdict::Refused(code, change) => Some((code, change)),
                         Verdict::Applied | Verdict::Duplicate { .. } => None,
                     };
-                    Verdict::Duplicate {
-                        original: owner.position,
-                        refusal,
-                    }
+                    Verdict::Duplicate { original: owner.position, refusal }
                 } else {
                     Verdict::Refused(RefusalCode::IdReused, None)
                 },
@@ -104,13 +97,7 @@ impl Oracle {
             match self.decide_change(&state, &named, before, effective_at, change) {
                 Err(code) => return (Verdict::Refused(code, Some(index)), Vec::new()),
                 Ok(deed) => {
-                    let fact = Fact {
-                        effective_at,
-                        position,
-                        index,
-                        id: entry.id(),
-                        deed,
-                    };
+                    let fact = Fact { effective_at, position, index, id: entry.id(), deed };
                     state.apply(&fact);
                     named.extend(principals_of(change));
                     facts.push(fact);
@@ -140,37 +127,21 @@ impl Oracle {
                 reasons.add_if(voided, RefusalCode::AlreadyVoided);
                 Deed::Void(target)
             }
-            Change::PublishCatalog { catalog } => Deed::PublishCatalog {
-                catalog: catalog.clone(),
-            },
-            Change::AddMember { set, member } => Deed::AddMember {
-                set: set.clone(),
-                member: member.clone(),
-            },
-            Change::RemoveMember {
-                set,
-                member,
-                expect,
-            } => {
+            Change::PublishCatalog { catalog } => Deed::PublishCatalog { catalog: catalog.clone() },
+            Change::AddMember { set, member } => {
+                Deed::AddMember { set: set.clone(), member: member.clone() }
+            }
+            Change::RemoveMember { set, member, expect } => {
                 let is_member = state.members.contains(&(set.clone(), member.clone()));
                 let wanted = *expect != Some(RevokeExpects::Any);
                 reasons.add_if(wanted && !is_member, RefusalCode::NotHeld);
-                Deed::RemoveMember {
-                    set: set.clone(),
-                    member: member.clone(),
-                }
+                Deed::RemoveMember { set: set.clone(), member: member.clone() }
             }
             Change::RemovePrincipal { principal } => {
                 reasons.add_if(!named.contains(principal), RefusalCode::UnknownPrincipal);
-                Deed::RemovePrincipal {
-                    principal: principal.clone(),
-                }
+                Deed::RemovePrincipal { principal: principal.clone() }
             }
-            Change::CreateLevel {
-                level,
-                parent,
-                attributes,
-            } => {
+            Change::CreateLevel { level, parent, attributes } => {
                 let parent_kind = parent.as_ref().map(Level::kind);
                 let missing = parent.as_ref().is_some_and(|parent| !state.exists(parent));
                 reasons.add_if(missing, RefusalCode::UnknownLevel);
@@ -189,24 +160,16 @@ impl Oracle {
                 let cycle = state.upwards(parent).contains(level);
                 reasons.add_if(unknown, RefusalCode::UnknownLevel);
                 reasons.add_if(unfit || cycle, RefusalCode::BadParent);
-                Deed::MoveLevel {
-                    level: level.clone(),
-                    parent: parent.clone(),
-                }
+                Deed::MoveLevel { level: level.clone(), parent: parent.clone() }
             }
             Change::SetLevel { level, attributes } => {
                 reasons.add_if(!state.exists(level), RefusalCode::UnknownLevel);
                 reasons.add_if(!has_all(level, attributes), RefusalCode::NotAllowedHere);
-                Deed::SetLevel {
-                    level: level.clone(),
-                    attributes: attributes.clone(),
-                }
+                Deed::SetLevel { level: level.clone(), attributes: attributes.clone() }
             }
             Change::DeleteLevel { level } => {
                 reasons.add_if(!state.exists(level), RefusalCode::UnknownLevel);
-                Deed::DeleteLevel {
-                    level: level.clone(),
-                }
+                Deed::DeleteLevel { level: level.clone() }
             }
             // All others are about a level, and looked for there.
             Change::CreateRole { level, .. }
@@ -216,10 +179,7 @@ impl Oracle {
             | Change::DeleteRoleCollection { level, .. }
             | Change::Grant { level, .. }
             | Change::Revoke { level, .. } => {
-                if let Change::Grant {
-                    until: Some(until), ..
-                } = change
-                {
+                if let Change::Grant { until: Some(until), .. } = change {
                     reasons.add_if(moment(*until).is_none(), RefusalCode::BadTime);
                 }
                 reasons.add_if(!state.exists(level), RefusalCode::UnknownLevel);
@@ -243,30 +203,11 @@ fn decide_at(
 ) -> Result<Deed, RefusalCode> {
     let level = level.clone();
     Ok(match change {
-        Change::CreateRole {
-            role,
-            application,
-            template,
-            scopes,
-            ..
-        } => {
-            let role = RoleName {
-                application: application.clone(),
-                name: role.clone(),
-            };
-            reasons.add_if(
-                state.roles_at(&level).contains_key(&role),
-                RefusalCode::RoleExists,
-            );
-            let custom = CustomRole {
-                template: template.clone(),
-                scopes: scopes.clone(),
-            };
-            Deed::CreateRole {
-                level,
-                role,
-                custom,
-            }
+        Change::CreateRole { role, application, template, scopes, .. } => {
+            let role = RoleName { application: application.clone(), name: role.clone() };
+            reasons.add_if(state.roles_at(&level).contains_key(&role), RefusalCode::RoleExists);
+            let custom = CustomRole { template: template.clone(), scopes: scopes.clone() };
+            Deed::CreateRole { level, role, custom }
         }
         Change::DeleteRole { role, .. } => {
             let role = resolve(state, &level, role)?;
@@ -274,52 +215,23 @@ fn decide_at(
             reasons.add_if(predefined, RefusalCode::Predefined);
             Deed::DeleteRole { level, role }
         }
-        Change::CreateRoleCollection {
-            role_collection,
-            roles,
-            ..
-        } => {
+        Change::CreateRoleCollection { role_collection, roles, .. } => {
             let roles = resolve_all(state, &level, roles)?;
-            let exists = state
-                .role_collections_at(&level)
-                .contains_key(role_collection);
+            let exists = state.role_collections_at(&level).contains_key(role_collection);
             reasons.add_if(exists, RefusalCode::RoleCollectionExists);
             reasons.add_if(!state.takes_custom(&level), RefusalCode::NotAllowedHere);
-            Deed::CreateRoleCollection {
-                level,
-                name: role_collection.clone(),
-                roles,
-            }
+            Deed::CreateRoleCollection { level, name: role_collection.clone(), roles }
         }
-        Change::SetRoles {
-            role_collection,
-            roles,
-            ..
-        } => {
+        Change::SetRoles { role_collection, roles, .. } => {
             let roles = resolve_all(state, &level, roles)?;
             must_be_custom(state, &level, role_collection, reasons);
-            Deed::SetRoles {
-                level,
-                name: role_collection.clone(),
-                roles,
-            }
+            Deed::SetRoles { level, name: role_collection.clone(), roles }
         }
-        Change::DeleteRoleCollection {
-            role_collection, ..
-        } => {
+        Change::DeleteRoleCollection { role_collection, .. } => {
             must_be_custom(state, &level, role_collection, reasons);
-            Deed::DeleteRoleCollection {
-                level,
-                name: role_collection.clone(),
-            }
+            Deed::DeleteRoleCollection { level, name: role_collection.clone() }
         }
-        Change::Grant {
-            grantable,
-            to,
-            until,
-            expect,
-            ..
-        } => {
+        Change::Grant { grantable, to, until, expect, .. } => {
             let granted = match grantable {
                 GrantableText::RoleCollection(name) => Granted::RoleCollection(name.clone()),
                 GrantableText::Role(text) => Granted::Role(resolve(state, &level, text)?),
@@ -333,46 +245,23 @@ fn decide_at(
             let manages = state.manages_authorizations(&level);
             reasons.add_if(!manages, RefusalCode::NotAllowedHere);
             let until = until.and_then(moment);
-            reasons.add_if(
-                until.is_some_and(|until| until <= t),
-                RefusalCode::EmptyInterval,
-            );
-            let key = Key {
-                principal: to.clone(),
-                granted,
-                level,
-            };
+            reasons.add_if(until.is_some_and(|until| until <= t), RefusalCode::EmptyInterval);
+            let key = Key { principal: to.clone(), granted, level };
             let held = state.holdings.contains_key(&key);
             let unwanted = *expect == Some(GrantExpects::NotHeld);
             reasons.add_if(unwanted && held, RefusalCode::AlreadyHeld);
-            Deed::Grant {
-                key,
-                until,
-                custom: predefined == Some(false),
-            }
+            Deed::Grant { key, until, custom: predefined == Some(false) }
         }
-        Change::Revoke {
-            grantable,
-            from,
-            expect,
-            ..
-        } => {
+        Change::Revoke { grantable, from, expect, .. } => {
             let granted = match grantable {
                 GrantableText::RoleCollection(name) => Granted::RoleCollection(name.clone()),
                 GrantableText::Role(text) => Granted::Role(
                     resolve_held(state, &level, text, from).ok_or(RefusalCode::NotHeld)?,
                 ),
             };
-            let key = Key {
-                principal: from.clone(),
-                granted,
-                level,
-            };
+            let key = Key { principal: from.clone(), granted, level };
             let wanted = *expect != Some(RevokeExpects::Any);
-            reasons.add_if(
-                wanted && !state.holdings.contains_key(&key),
-                RefusalCode::NotHeld,
-            );
+            reasons.add_if(wanted && !state.holdings.contains_key(&key), RefusalCode::NotHeld);
             Deed::Revoke { key }
         }
         _ => unreachable!("decided elsewhere"),
@@ -439,15 +328,9 @@ fn resolve_held(
     from: &Principal,
 ) -> Option<RoleName> {
     if let Some(application) = &text.application {
-        return Some(RoleName {
-            application: application.clone(),
-            name: text.name.clone(),
-        });
+        return Some(RoleName { application: application.clone(), name: text.name.clone() });
     }
-    let held = state
-        .holdings
-        .keys()
-        .filter(|key| key.principal == *from && key.level == *level);
+    let held = state.holdings.keys().filter(|key| key.principal == *from && key.level == *level);
     let held = held.filter_map(|key| match &key.granted {
         Granted::Role(role) => Some(role.clone()),
         Granted::RoleCollection(_) => None,

@@ -34,11 +34,7 @@ pub(super) struct RoleCollectionThere {
 pub(super) fn matching(text: &RoleText, roles: impl Iterator<Item = RoleName>) -> Vec<RoleName> {
     roles
         .filter(|role| role.name == text.name)
-        .filter(|role| {
-            text.application
-                .as_ref()
-                .is_none_or(|named| *named == role.application)
-        })
+        .filter(|role| text.application.as_ref().is_none_or(|named| *named == role.application))
         .collect()
 }
 
@@ -63,35 +59,20 @@ impl State {
 
     /// The real name of a scope
     pub(super) fn real_scope(&self, scope: &Arc<str>) -> Arc<str> {
-        let aliases = self
-            .document()
-            .and_then(|document| document.scope_aliases.as_ref());
-        aliases
-            .and_then(|aliases| aliases.get(scope))
-            .unwrap_or(scope)
-            .clone()
+        let aliases = self.document().and_then(|document| document.scope_aliases.as_ref());
+        aliases.and_then(|aliases| aliases.get(scope)).unwrap_or(scope).clone()
     }
 
     fn predefined_roles(&self, level: &Level) -> BTreeMap<RoleName, RoleThere> {
-        let rows = self
-            .document()
-            .into_iter()
-            .flat_map(|document| &document.roles);
+        let rows = self.document().into_iter().flat_map(|document| &document.roles);
         rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref()))
             .map(|row| {
-                let role = RoleName {
-                    application: row.application.clone(),
-                    name: row.role.clone(),
-                };
+                let role =
+                    RoleName { application: row.application.clone(), name: row.role.clone() };
                 let there = RoleThere {
                     predefined: true,
                     grantable: row.grantable == Some(true),
-                    scopes: row
-                        .scopes
-                        .iter()
-                        .flatten()
-                        .map(|s| self.real_scope(s))
-                        .collect(),
+                    scopes: row.scopes.iter().flatten().map(|s| self.real_scope(s)).collect(),
                 };
                 (role, there)
             })
@@ -105,10 +86,7 @@ impl State {
         application: &str,
         template: &str,
     ) -> BTreeSet<Arc<str>> {
-        let rows = self
-            .document()
-            .into_iter()
-            .flat_map(|document| &document.roles);
+        let rows = self.document().into_iter().flat_map(|document| &document.roles);
         rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref()))
             .filter(|row| *row.application == *application)
             .filter(|row| row.template.as_deref() == Some(template))
@@ -126,11 +104,7 @@ impl State {
                     Some(scopes) => scopes.iter().map(|scope| self.real_scope(scope)).collect(),
                     None => self.template_scopes(level, &role.application, &custom.template),
                 };
-                let there = RoleThere {
-                    predefined: false,
-                    grantable: false,
-                    scopes,
-                };
+                let there = RoleThere { predefined: false, grantable: false, scopes };
                 roles.insert(role.clone(), there);
             }
         }
@@ -143,37 +117,24 @@ impl State {
         level: &Level,
     ) -> BTreeMap<Arc<str>, RoleCollectionThere> {
         let mut found = BTreeMap::new();
-        let rows = self
-            .document()
-            .into_iter()
-            .flat_map(|document| &document.role_collections);
+        let rows = self.document().into_iter().flat_map(|document| &document.role_collections);
         for row in rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref())) {
             let predefined = self.predefined_roles(level);
             let role = |text: &Arc<str>| {
                 let text = RoleText::parse(text).unwrap();
                 let found = matching(&text, predefined.keys().cloned());
-                assert_eq!(
-                    found.len(),
-                    1,
-                    "a valid catalogue names each role unambiguously"
-                );
+                assert_eq!(found.len(), 1, "a valid catalogue names each role unambiguously");
                 found[0].clone()
             };
             let roles = row.roles.iter().map(role).collect();
             found.insert(
                 row.role_collection.clone(),
-                RoleCollectionThere {
-                    predefined: true,
-                    roles,
-                },
+                RoleCollectionThere { predefined: true, roles },
             );
         }
         for ((at, name), roles) in &self.role_collections {
             if at == level {
-                let there = RoleCollectionThere {
-                    predefined: false,
-                    roles: roles.clone(),
-                };
+                let there = RoleCollectionThere { predefined: false, roles: roles.clone() };
                 found.insert(name.clone(), there);
             }
         }
@@ -182,10 +143,7 @@ impl State {
 
     /// What operations require at a level
     pub(super) fn operations_at(&self, level: &Level) -> BTreeMap<Arc<str>, Requirement<LeafRow>> {
-        let rows = self
-            .document()
-            .into_iter()
-            .flat_map(|document| &document.operations);
+        let rows = self.document().into_iter().flat_map(|document| &document.operations);
         rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref()))
             .map(|row| (row.operation.clone(), row.requires.clone()))
             .collect()
@@ -212,10 +170,9 @@ impl State {
     /// Whether what was granted is predefined there now; `None` if it does not exist
     pub(super) fn predefined(&self, level: &Level, granted: &Granted) -> Option<bool> {
         match granted {
-            Granted::RoleCollection(name) => self
-                .role_collections_at(level)
-                .get(name)
-                .map(|there| there.predefined),
+            Granted::RoleCollection(name) => {
+                self.role_collections_at(level).get(name).map(|there| there.predefined)
+            }
             Granted::Role(role) => self.roles_at(level).get(role).map(|there| there.predefined),
         }
     }

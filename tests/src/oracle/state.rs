@@ -185,8 +185,7 @@ impl State {
     }
 
     fn expire(&mut self, t: EffectiveAt) {
-        self.holdings
-            .retain(|_, terms| terms.until.is_none_or(|until| until > t));
+        self.holdings.retain(|_, terms| terms.until.is_none_or(|until| until > t));
     }
 
     /// Whether a level exists that might hold something
@@ -199,10 +198,7 @@ impl State {
         match self.levels.get(level) {
             None => Vec::new(),
             Some(LevelState { parent: None, .. }) => vec![level.clone()],
-            Some(LevelState {
-                parent: Some(parent),
-                ..
-            }) => {
+            Some(LevelState { parent: Some(parent), .. }) => {
                 let mut up = vec![level.clone()];
                 up.extend(self.upwards(parent));
                 up
@@ -212,28 +208,18 @@ impl State {
 
     /// The level and its descendants, in byte order
     pub(super) fn subtree(&self, level: &Level) -> Vec<Level> {
-        self.levels
-            .keys()
-            .filter(|one| self.upwards(one).contains(level))
-            .cloned()
-            .collect()
+        self.levels.keys().filter(|one| self.upwards(one).contains(level)).cloned().collect()
     }
 
     /// Applies a fact; one that does not fit does nothing
     pub(super) fn apply(&mut self, fact: &Fact) {
         match &fact.deed {
-            Deed::CreateLevel {
-                level,
-                parent,
-                attributes,
-            } => {
+            Deed::CreateLevel { level, parent, attributes } => {
                 let parent_kind = parent.as_ref().map(Level::kind);
                 let parent_exists = parent.as_ref().is_none_or(|parent| self.exists(parent));
                 if !self.exists(level) && parent_exists && fits(level.kind(), parent_kind) {
-                    let state = LevelState {
-                        parent: parent.clone(),
-                        attributes: attributes.clone(),
-                    };
+                    let state =
+                        LevelState { parent: parent.clone(), attributes: attributes.clone() };
                     self.levels.insert(level.clone(), state);
                 }
             }
@@ -255,15 +241,10 @@ impl State {
                 let doomed = self.subtree(level);
                 self.levels.retain(|level, _| !doomed.contains(level));
                 self.roles.retain(|(level, _), _| !doomed.contains(level));
-                self.role_collections
-                    .retain(|(level, _), _| !doomed.contains(level));
+                self.role_collections.retain(|(level, _), _| !doomed.contains(level));
                 self.holdings.retain(|key, _| !doomed.contains(&key.level));
             }
-            Deed::CreateRole {
-                level,
-                role,
-                custom,
-            } => {
+            Deed::CreateRole { level, role, custom } => {
                 let key = (level.clone(), role.clone());
                 if self.exists(level) && !self.roles.contains_key(&key) {
                     self.roles.insert(key, custom.clone());
@@ -279,19 +260,12 @@ impl State {
                 }
             }
             Deed::SetRoles { level, name, roles } => {
-                if let Some(old) = self
-                    .role_collections
-                    .get_mut(&(level.clone(), name.clone()))
-                {
+                if let Some(old) = self.role_collections.get_mut(&(level.clone(), name.clone())) {
                     *old = roles.clone();
                 }
             }
             Deed::DeleteRoleCollection { level, name } => {
-                if self
-                    .role_collections
-                    .remove(&(level.clone(), name.clone()))
-                    .is_some()
-                {
+                if self.role_collections.remove(&(level.clone(), name.clone())).is_some() {
                     let granted = Granted::RoleCollection(name.clone());
                     self.holdings.retain(|key, terms| {
                         !(terms.custom && key.level == *level && key.granted == granted)
@@ -320,8 +294,7 @@ impl State {
             }
             Deed::RemovePrincipal { principal } => {
                 self.holdings.retain(|key, _| key.principal != *principal);
-                self.members
-                    .retain(|(set, member)| set != principal && member != principal);
+                self.members.retain(|(set, member)| set != principal && member != principal);
             }
             Deed::PublishCatalog { catalog } => {
                 self.catalog = Some((fact.position, catalog.clone()));

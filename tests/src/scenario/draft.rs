@@ -1,0 +1,596 @@
+//! What may a step be?
+//!
+//! Strategies of steps whose names are numbers of rows in [`world`]. What shrinks, shrinks to the first
+//! row and to the first alternative, which are the plainest.
+
+use std::ops::Range;
+
+use proptest::collection::vec;
+use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
+use proptest::prop_oneof;
+use proptest::sample::Index;
+
+use tenure_core::change::{GrantExpects, RevokeExpects};
+
+use super::{FIRST_RECORDED_TICKS, Scenario, TICK_MICROS};
+use crate::world;
+
+/// What a step submits
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    Changes(Vec<Draft>),
+    Publish(usize),
+    Void {
+        entry: Index,
+        anywhere: bool,
+    },
+    VoidUnknown,
+    VoidItself,
+    /// So many entries back
+    VoidBack(usize),
+    Again(Index, Repetition),
+    Malformed,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Repetition {
+    Same,
+    OtherReason,
+    OtherTime,
+}
+
+/// A change before its names are looked up
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Draft {
+    Grant { what: usize, to: usize, until: Until, expect: Option<GrantExpects> },
+    Revoke { what: usize, from: usize, expect: Option<RevokeExpects> },
+    GrantEarlier { grant: Index, until: Until, expect: Option<GrantExpects> },
+    RevokeEarlier { grant: Index, bare: bool, expect: Option<RevokeExpects> },
+    AddMember { set: usize, member: usize },
+    RemoveMember { set: usize, member: usize, expect: Option<RevokeExpects> },
+    RemovePrincipal(usize),
+    CreateLevel { creation: usize, attributes: Option<u8> },
+    MoveLevel(usize),
+    Misplace { level: usize, parent: Option<usize> },
+    SetLevel { level: usize, attributes: u8 },
+    DeleteLevel(usize),
+    CreateRole(usize),
+    DeleteRole { role: usize, bare: bool },
+    CreateRoleCollection { level: usize, name: usize, roles: usize },
+    SetRoles { level: usize, name: usize, roles: usize },
+    DeleteRoleCollection { level: usize, name: usize },
+}
+
+/// When a step's changes hold, seen from when it is recorded
+#[derive(Clone, Copy, Debug)]
+pub(super) enum When {
+    Unstated,
+    Ticks(i64),
+    Beside(i64, i64),
+    Epoch,
+    BeforeEpoch,
+    Last,
+}
+
+/// When a grant ends, seen from when it holds
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Until {
+    Never,
+    Ticks(i64),
+    Beside(i64, i64),
+    BeforeEpoch,
+}
+
+/// One entry before its names are looked up
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    /// Ticks since the entry before it
+    pub(super) gap: i64,
+    /// Microseconds after the tick
+    pub(super) beside: i64,
+    pub(super) when: When,
+    pub(super) body: Body,
+}
+
+fn offsets() -> impl Strategy<Value = i64> {
+    prop_oneof![Just(-1), Just(1), Just(-2), Just(2), Just(-4), Just(4), Just(-7), Just(9)]
+}
+
+fn when(off_time: u32) -> impl Strategy<Value = When> {
+    let beside = (offsets(), prop_oneof![Just(-1_i64), Just(1)]);
+    prop_oneof![
+        (100 - off_time) * 8 => Just(When::Unstated),
+        (100 - off_time) * 2 => Just(When::Ticks(0)),
+        off_time * 9 => offsets().prop_map(When::Ticks),
+        off_time => beside.prop_map(|(ticks, micros)| When::Beside(ticks, micros)),
+        4 => Just(When::BeforeEpoch),
+        1 => Just(When::Epoch),
+        1 => Just(When::Last),
+    ]
+}
+
+fn until(off_time: u32) -> impl Strategy<Value = Until> {
+    let ahead = prop_oneof![Just(1_i64), Just(2), Just(3), Just(5), Just(8)];
+    let beside = (Just(2_i64), prop_oneof![Just(-1_i64), Just(1)]);
+    prop_oneof![
+        (100 - off_time) * 7 => Just(Until::Never),
+        off_time * 12 => ahead.prop_map(Until::Ticks),
+        off_time => beside.prop_map(|(ticks, micros)| Until::Beside(ticks, micros)),
+        8 => prop_oneof![Just(0_i64), Just(-2)].prop_map(Until::Ticks),
+        4 => Just(Until::BeforeEpoch),
+    ]
+}
+
+fn grant_expects() -> impl Strategy<Value = Option<GrantExpects>> {
+    prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(GrantExpects::Any)),
+        3 => Just(Some(GrantExpects::NotHeld)),
+    ]
+}
+
+fn revoke_expects() -> impl Strategy<Value = Option<RevokeExpects>> {
+    prop_oneof![
+        4 => Just(Some(RevokeExpects::Any)),
+        4 => Just(None),
+        1 => Just(Some(RevokeExpects::Held)),
+    ]
+}
+
+/// Numbers below a count, mostly the smaller ones
+fn skewed(count: usize) -> impl Strategy<Value = usize> + Clone {
+    prop_oneof![3 => 0..count.div_ceil(4), 2 => 0..count]
+}
+
+/// Where role collections are created: where they are granted, and now and then elsewhere
+fn homes() -> impl Strategy<Value = usize> + Clone {
+    prop_oneof![5 => Just(0_usize), 5 => 0..4_usize, 1 => 0..world::LEVELS.len()]
+}
+
+fn names() -> impl Strategy<Value = usize> + Clone {
+    prop_oneof![8 => Just(0_usize), 4 => Just(1), 1 => 0..world::ROLE_COLLECTIONS.len()]
+}
+
+fn holdings(off_time: u32) -> BoxedStrategy<Draft> {
+    let who = skewed(world::PRINCIPALS.len());
+    let (set, user) = (skewed(world::SETS.len()), skewed(world::USERS.len()));
+    let lawful = world::GRANTS_LAWFUL;
+    let what = prop_oneof![9 => skewed(lawful), 1 => lawful..world::GRANTS.len()];
+    prop_oneof![
+        50 => (what.clone(), who.clone(), until(off_time), grant_expects())
+            .prop_map(|(what, to, until, expect)| Draft::Grant { what, to, until, expect }),
+        16 => (any::<Index>(), until(off_time), grant_expects())
+            .prop_map(|(grant, until, expect)| Draft::GrantEarlier { grant, until, expect }),
+        3 => (what, who.clone(), revoke_expects())
+            .prop_map(|(what, from, expect)| Draft::Revoke { what, from, expect }),
+        14 => (any::<Index>(), proptest::bool::weighted(0.3), revoke_expects())
+            .prop_map(|(grant, bare, expect)| Draft::RevokeEarlier { grant, bare, expect }),
+        14 => (set.clone(), user.clone())
+            .prop_map(|(set, member)| Draft::AddMember { set, member }),
+        5 => (set, user, revoke_expects())
+            .prop_map(|(set, member, expect)| Draft::RemoveMember { set, member, expect }),
+        3 => who.prop_map(Draft::RemovePrincipal),
+    ]
+    .boxed()
+}
+
+fn levels() -> BoxedStrategy<Draft> {
+    let level = 0..world::LEVELS.len();
+    let creation = 0..world::CREATIONS.len();
+    let usual = creation.clone();
+    prop_oneof![
+        6 => usual.prop_map(|creation| Draft::CreateLevel { creation, attributes: None }),
+        1 => (creation.clone(), 0..world::ATTRIBUTES).prop_map(|(creation, attributes)| {
+            Draft::CreateLevel { creation, attributes: Some(attributes) }
+        }),
+        4 => creation.prop_map(Draft::MoveLevel),
+        1 => (level.clone(), proptest::option::of(level.clone()))
+            .prop_map(|(level, parent)| Draft::Misplace { level, parent }),
+        7 => (skewed(world::LEVELS.len()), 1..world::ATTRIBUTES)
+            .prop_map(|(level, attributes)| Draft::SetLevel { level, attributes }),
+        3 => prop_oneof![1 => level, 2 => 4..world::LEVELS.len()].prop_map(Draft::DeleteLevel),
+    ]
+    .boxed()
+}
+
+fn definitions() -> BoxedStrategy<Draft> {
+    let roles = skewed(world::ROLE_LISTS.len());
+    let role = skewed(world::CUSTOM_ROLES.len());
+    let created = (homes(), names(), roles.clone());
+    prop_oneof![
+        5 => role.clone().prop_map(Draft::CreateRole),
+        3 => (role, any::<bool>()).prop_map(|(role, bare)| Draft::DeleteRole { role, bare }),
+        6 => created.prop_map(|(level, name, roles)| {
+            Draft::CreateRoleCollection { level, name, roles }
+        }),
+        4 => (homes(), names(), roles)
+            .prop_map(|(level, name, roles)| Draft::SetRoles { level, name, roles }),
+        4 => (homes(), names())
+            .prop_map(|(level, name)| Draft::DeleteRoleCollection { level, name }),
+    ]
+    .boxed()
+}
+
+fn draft(off_time: u32) -> BoxedStrategy<Draft> {
+    prop_oneof![70 => holdings(off_time), 10 => levels(), 14 => definitions()].boxed()
+}
+
+/// Changes that are refused only if the landscape has changed
+fn lawful(off_time: u32) -> BoxedStrategy<Draft> {
+    let what = skewed(world::GRANTS_LAWFUL);
+    let who = skewed(world::PRINCIPALS.len());
+    let until = prop_oneof![
+        (100 - off_time) => Just(Until::Never),
+        off_time => Just(Until::Ticks(3)),
+    ];
+    let earlier = (any::<Index>(), until.clone());
+    let (set, member) = (skewed(world::SETS.len()), skewed(world::USERS.len()));
+    let anything = Some(RevokeExpects::Any);
+    prop_oneof![
+        6 => (what.clone(), who.clone(), until)
+            .prop_map(|(what, to, until)| Draft::Grant { what, to, until, expect: None }),
+        2 => earlier
+            .prop_map(|(grant, until)| Draft::GrantEarlier { grant, until, expect: None }),
+        // Never by a bare name, which is looked up in what is held when the revoke is decided.
+        3 => any::<Index>()
+            .prop_map(move |grant| Draft::RevokeEarlier { grant, bare: false, expect: anything }),
+        2 => (set.clone(), member.clone())
+            .prop_map(|(set, member)| Draft::AddMember { set, member }),
+        1 => (set, member)
+            .prop_map(move |(set, member)| Draft::RemoveMember { set, member, expect: anything }),
+    ]
+    .boxed()
+}
+
+/// The number of a row of [`world::GRANTS`]
+fn given(level: &str, what: &str) -> usize {
+    world::GRANTS.iter().position(|row| *row == (level, what)).unwrap()
+}
+
+fn grant(row: usize, to: usize) -> Draft {
+    Draft::Grant { what: row, to, until: Until::Never, expect: None }
+}
+
+fn created(level: &str) -> Draft {
+    let creation = world::CREATIONS.iter().position(|row| row.0 == level).unwrap();
+    Draft::CreateLevel { creation, attributes: None }
+}
+
+/// The number of a row of [`world::LEVELS`]
+fn numbered(level: &str) -> usize {
+    world::LEVELS.iter().position(|row| *row == level).unwrap()
+}
+
+/// Changes of one entry that stand only on the ones before them
+fn chain() -> BoxedStrategy<Vec<Draft>> {
+    let who = || skewed(world::PRINCIPALS.len());
+    let members = (skewed(world::SETS.len()), skewed(world::USERS.len()));
+    let admin = given("subaccount:s1", "Admins");
+    let custom = given("subaccount:s1", "Custom");
+    let manager = given("cf-org:o1", "role:cf/Org Manager");
+    let once = |what, to| {
+        let expect = Some(GrantExpects::NotHeld);
+        Draft::Grant { what, to, until: Until::Never, expect }
+    };
+    let gone = |set, member| Draft::RemoveMember { set, member, expect: None };
+    let (level, name) = (0, 0);
+    let deleted = Draft::DeleteRoleCollection { level, name };
+    let anew = Draft::CreateRoleCollection { level, name, roles: 1 };
+    let own_role = vec![Draft::CreateRole(1), Draft::SetRoles { level, name, roles: 3 }];
+    prop_oneof![
+        who().prop_map(move |to| vec![Draft::RemovePrincipal(to), once(admin, to)]),
+        who().prop_map(move |to| vec![
+            grant(admin, to),
+            Draft::RemovePrincipal(to),
+            once(admin, to)
+        ]),
+        who().prop_map(move |to| vec![grant(custom, to), deleted, anew, once(custom, to)]),
+        who().prop_map(move |to| {
+            let deleted = Draft::DeleteLevel(numbered("cf-org:o1"));
+            vec![grant(manager, to), deleted, created("cf-org:o1"), once(manager, to)]
+        }),
+        members.prop_map(move |(set, member)| {
+            vec![Draft::AddMember { set, member }, gone(set, member), gone(set, member)]
+        }),
+        Just(own_role),
+    ]
+    .boxed()
+}
+
+/// Most entries of a story
+const STORY_ENTRIES_MAX: usize = 7;
+
+/// What an entry of a story submits, and how many ticks ahead it takes effect, if the story depends on
+/// it
+type Told = (Option<i64>, Body);
+
+/// Entries that tell one thing from its beginning to its end, which drawn one by one seldom come
+/// together
+fn story() -> BoxedStrategy<Vec<Told>> {
+    prop_oneof![names_change(), levels_change(), terms_change()].boxed()
+}
+
+fn told(draft: Draft) -> Told {
+    (None, Body::Changes(vec![draft]))
+}
+
+fn told_ahead(ticks: i64, draft: Draft) -> Told {
+    (Some(ticks), Body::Changes(vec![draft]))
+}
+
+fn names_change() -> BoxedStrategy<Vec<Told>> {
+    let who = || skewed(world::PRINCIPALS.len());
+    let ops = given("subaccount:s1", "Ops");
+    let custom = |roles| Draft::CreateRoleCollection { level: 0, name: 1, roles };
+    let no_custom = Draft::DeleteRoleCollection { level: 0, name: 1 };
+    let list = |name| world::ROLE_LISTS.iter().position(|roles| **roles == [name]).unwrap();
+    let viewers = [(2, list("dest/My Viewer")), (8, list("own/My Viewer")), (0, list("Own"))];
+    prop_oneof![
+        // A predefined one is suspended, and a custom one takes its name and may be granted anew.
+        2 => (who(), any::<bool>()).prop_map(move |(to, anew)| {
+            let mut story = vec![
+                (None, Body::Publish(1)),
+                told(grant(ops, to)),
+                (None, Body::Publish(0)),
+                told(custom(0)),
+            ];
+            story.extend(anew.then(|| told(grant(ops, to))));
+            story.extend([told(no_custom), (None, Body::Publish(1))]);
+            story
+        }),
+        // A custom one is held, and its name comes to mean a predefined one.
+        1 => who().prop_map(move |to| vec![
+            told(custom(0)),
+            told(grant(ops, to)),
+            (None, Body::Publish(1)),
+            (None, Body::VoidBack(3)),
+            (None, Body::VoidBack(1)),
+        ]),
+        // One that is to be created exists when its time comes.
+        1 => who().prop_map(move |to| vec![
+            told_ahead(4, custom(0)),
+            told(custom(1)),
+            told_ahead(3, grant(ops, to)),
+        ]),
+        // A custom role has the scopes of its template, or its own, and what lists it gives nothing
+        // when it is gone.
+        2 => (who(), 0..viewers.len()).prop_map(move |(to, number)| {
+            let (role, roles) = viewers[number];
+            vec![
+                told(Draft::CreateRole(role)),
+                told(Draft::SetRoles {
+                    level: 0,
+                    name: 0,
+                    roles,
+                }),
+                told(grant(given("subaccount:s1", "Custom"), to)),
+                told(Draft::DeleteRole { role, bare: false }),
+            ]
+        }),
+        // A custom role hides a predefined one, and goes.
+        1 => (who(), any::<bool>()).prop_map(move |(to, bare)| vec![
+            told(grant(given("cf-org:o1", "role:cf/Org Manager"), to)),
+            told(Draft::CreateRole(3)),
+            told(Draft::DeleteRole { role: 3, bare }),
+        ]),
+    ]
+    .boxed()
+}
+
+fn levels_change() -> BoxedStrategy<Vec<Told>> {
+    let who = || skewed(world::PRINCIPALS.len());
+    let create = |creation| Draft::CreateLevel { creation, attributes: None };
+    let set = |level, attributes| Draft::SetLevel { level: numbered(level), attributes };
+    let delete = |level| Draft::DeleteLevel(numbered(level));
+    let put =
+        |level, parent| Draft::Misplace { level: numbered(level), parent: Some(numbered(parent)) };
+    let admin = given("directory:d1", "Admins");
+    let viewer = given("subaccount:s1", "Viewers");
+    let manager = given("cf-org:o1", "role:cf/Org Manager");
+    let gone = [
+        ("subaccount:s2", "role:acct/Security Admin", "subaccount:s2"),
+        ("cf-org:o1", "role:cf/Org Manager", "cf-org:o1"),
+        ("service-instance:i1", "role:svc/Creds", "service-instance:i1"),
+        ("subaccount:s1", "Admins", "subaccount:s1"),
+        ("subaccount:s1", "Custom", "directory:d1"),
+    ];
+    let (s3_below_d2, s1_below_h) = (13, 18);
+    prop_oneof![
+        // A level goes with all above it up to some level, and comes back.
+        (who(), 0..gone.len()).prop_map(move |(to, number)| {
+            let (level, what, root) = gone[number];
+            let mut story = vec![told(grant(given(level, what), to)), told(delete(root))];
+            if root != level {
+                story.push(told(created(root)));
+            }
+            story.push(told(created(level)));
+            story
+        }),
+        // A directory ceases to manage authorizations, and manages them again.
+        who().prop_map(move |to| vec![
+            told(grant(admin, to)),
+            told(set("directory:d1", 2)),
+            told(set("directory:d1", 1)),
+        ]),
+        // The feature set changes, here or above.
+        (who(), any::<bool>()).prop_map(move |(to, above)| {
+            let level = if above { "global-account:g" } else { "subaccount:s1" };
+            vec![told(grant(viewer, to)), told(set(level, 3)), told(set(level, 4))]
+        }),
+        // A subtree moves, and back.
+        who().prop_map(move |to| vec![
+            told(grant(admin, to)),
+            told(put("subaccount:s1", "global-account:h")),
+            told(grant(manager, to)),
+            told(put("subaccount:s1", "directory:d1")),
+        ]),
+        // A level would come to lie in itself, since what was before turns out not to have been.
+        who().prop_map(move |to| vec![
+            told(grant(admin, to)),
+            told(put("directory:d2", "global-account:g")),
+            told(put("directory:d1", "directory:d2")),
+            (None, Body::VoidBack(2)),
+            (None, Body::VoidBack(1)),
+        ]),
+        // One that is to be created, or whose parent is to be there, turns out otherwise.
+        who().prop_map(move |to| vec![
+            told_ahead(4, create(s3_below_d2)),
+            told_ahead(5, grant(given("subaccount:s3", "Viewers"), to)),
+            told_ahead(2, delete("directory:d2")),
+            (None, Body::VoidBack(1)),
+        ]),
+        who().prop_map(move |to| vec![
+            told(delete("subaccount:s1")),
+            told_ahead(5, create(s1_below_h)),
+            told_ahead(2, created("subaccount:s1")),
+            told_ahead(6, grant(viewer, to)),
+        ]),
+    ]
+    .boxed()
+}
+
+fn terms_change() -> BoxedStrategy<Vec<Told>> {
+    let who = || skewed(world::PRINCIPALS.len());
+    let what = skewed(world::GRANTS_LAWFUL);
+    let admin = given("subaccount:s1", "Admins");
+    prop_oneof![
+        // Renewed while it runs, with ends of all sorts.
+        (who(), what).prop_map(move |(to, what)| {
+            let until = |ticks| {
+                let until = Until::Ticks(ticks);
+                told(Draft::Grant { what, to, until, expect: None })
+            };
+            let expect = Some(RevokeExpects::Any);
+            let revoked = Draft::Revoke { what, from: to, expect };
+            vec![until(3), until(1), until(2), told(grant(what, to)), told(revoked)]
+        }),
+        // Voided, not voided, and voided by two of which one stands again.
+        who().prop_map(move |to| {
+            let back = |entries| (None, Body::VoidBack(entries));
+            vec![told(grant(admin, to)), back(1), back(1), back(3), back(2)]
+        }),
+        // A member has what its set has, until one of them is removed.
+        (0..world::SETS.len(), 0..3_usize, any::<bool>()).prop_map(move |(set, member, of_set)| {
+            let number = |text| {
+                let found = world::PRINCIPALS.iter().position(|row| *row == text);
+                found.unwrap()
+            };
+            let (to, user) = (number(world::SETS[set]), number(world::USERS[member]));
+            vec![
+                told(Draft::AddMember { set, member }),
+                told(grant(admin, to)),
+                told(Draft::RemovePrincipal(if of_set { to } else { user })),
+                told(Draft::AddMember { set, member }),
+            ]
+        }),
+    ]
+    .boxed()
+}
+
+/// One step, or those of a story
+fn steps(off_time: u32) -> BoxedStrategy<Vec<Step>> {
+    let told = (story(), vec(step(off_time), STORY_ENTRIES_MAX)).prop_map(|(story, steps)| {
+        let told = story.into_iter().zip(steps);
+        told.map(|((ahead, body), step)| {
+            let when = ahead.map_or(step.when, When::Ticks);
+            Step { gap: step.gap.max(1), when, body, ..step }
+        })
+        .collect()
+    });
+    prop_oneof![12 => step(off_time).prop_map(|step| vec![step]), 1 => told].boxed()
+}
+
+fn step(off_time: u32) -> BoxedStrategy<Step> {
+    let gap = prop_oneof![4 => Just(1_i64), 3 => Just(0), 1 => Just(2), 1 => Just(5)];
+    let beside = prop_oneof![12 => Just(0_i64), 1 => Just(1), 1 => Just(TICK_MICROS / 2)];
+    let repetition = prop_oneof![
+        4 => Just(Repetition::Same),
+        1 => Just(Repetition::OtherReason),
+        1 => Just(Repetition::OtherTime),
+    ];
+    // One change that falls takes the others with it: several are mostly such as stand.
+    let changes = prop_oneof![
+        60 => draft(off_time).prop_map(|draft| vec![draft]),
+        6 => vec(lawful(off_time), 2..5),
+        6 => chain(),
+        2 => (chain(), draft(off_time)).prop_map(|(chain, last)| [chain, vec![last]].concat()),
+        4 => (vec(lawful(off_time), 0..2), vec(draft(off_time), 2..3))
+            .prop_map(|(lawful, drafts)| [lawful, drafts].concat()),
+    ];
+    let body = prop_oneof![
+        70 => changes.prop_map(Body::Changes),
+        3 => prop_oneof![Just(0_usize), Just(1), Just(1), 0..world::CATALOGS].prop_map(Body::Publish),
+        10 => (any::<Index>(), proptest::bool::weighted(0.1))
+            .prop_map(|(entry, anywhere)| Body::Void { entry, anywhere }),
+        1 => prop_oneof![Just(Body::VoidUnknown), Just(Body::VoidItself)],
+        4 => (any::<Index>(), repetition).prop_map(|(entry, how)| Body::Again(entry, how)),
+        1 => Just(Body::Malformed),
+    ];
+    (gap, beside, when(off_time), body)
+        .prop_map(|(gap, beside, when, body)| Step { gap, beside, when, body })
+        .boxed()
+}
+
+/// The landscape and a catalogue, recorded some time after they took effect, each step of which a
+/// shrunk scenario may leave out
+fn beginning() -> impl Strategy<Value = Vec<Step>> {
+    let at_start =
+        |body| Step { gap: 0, beside: 0, when: When::Ticks(-FIRST_RECORDED_TICKS), body };
+    let levels = (0..world::CREATIONS_AT_START)
+        .map(|creation| Draft::CreateLevel { creation, attributes: None });
+    let custom = [0, 1, 2].map(|level| Draft::CreateRoleCollection { level, name: 0, roles: 0 });
+    let role = [Draft::CreateRole(0)];
+    let changes = levels.chain(role).chain(custom).map(|draft| Body::Changes(vec![draft]));
+    let steps: Vec<Step> = [Body::Publish(0)].into_iter().chain(changes).map(at_start).collect();
+    let kept = vec(proptest::bool::weighted(0.99), steps.len());
+    kept.prop_map(move |kept| {
+        steps.iter().zip(kept).filter(|(_, kept)| *kept).map(|(step, _)| step.clone()).collect()
+    })
+}
+
+/// Scenarios of so many steps after the beginning, of which so many in a hundred are late, scheduled or
+/// expiring
+pub fn scenarios(steps: Range<usize>, off_time: u32) -> BoxedStrategy<Scenario> {
+    (beginning(), vec(self::steps(off_time), steps))
+        .prop_map(|(beginning, steps)| Scenario::new(&beginning, &steps.concat()))
+        .boxed()
+}
+
+/// Scenarios of both sorts: nearly all in time, and a third or more out of it
+pub fn mixed(steps: Range<usize>) -> BoxedStrategy<Scenario> {
+    prop_oneof![
+        1 => scenarios(steps.clone(), 1),
+        2 => scenarios(steps.clone(), 30),
+        1 => scenarios(steps, 60),
+    ]
+    .boxed()
+}
+
+/// Two logs of the same entries: grants, revokes and memberships that expect nothing, at pairwise
+/// different effective times, recorded in order and in another order. What the landscape was and will
+/// be is recorded before them
+pub fn arrivals(entries: Range<usize>) -> BoxedStrategy<[Scenario; 2]> {
+    let structure = prop_oneof![
+        1 => Just(Body::Publish(1)),
+        4 => levels().prop_map(|draft| Body::Changes(vec![draft])),
+        4 => definitions().prop_map(|draft| Body::Changes(vec![draft])),
+    ];
+    let ahead = 0..2 * entries.end as i64;
+    let structure = (ahead, structure).prop_map(|(ticks, body)| Step {
+        gap: 0,
+        beside: 0,
+        when: When::Ticks(ticks),
+        body,
+    });
+    let arrivals = entries.prop_flat_map(|count| {
+        let order: Vec<usize> = (0..count).collect();
+        (vec(lawful(40), count), Just(order).prop_shuffle())
+    });
+    (beginning(), vec(structure, 0..6), arrivals)
+        .prop_map(|(beginning, structure, (drafts, order))| {
+            let beginning = [beginning, structure].concat();
+            let in_order: Vec<usize> = (0..order.len()).collect();
+            [in_order, order].map(|order| Scenario::arriving(&beginning, &drafts, &order))
+        })
+        .boxed()
+}
