@@ -29,8 +29,9 @@ fn main() -> Result<(), Failure> {
     let mut ledger = Ledger::new();
     let mut apply = |change: Change| -> Result<(), Failure> {
         let n = ledger.next_position().get();
-        let entry = Entry::new(EntryId(Uuid::from_u128(n.into())), actor.clone(), None, None, vec![change])
-            .map_err(|(_, error)| error)?;
+        let entry =
+            Entry::new(EntryId(Uuid::from_u128(n.into())), actor.clone(), None, None, vec![change])
+                .map_err(|(_, error)| error)?;
         let micros = 1_700_000_000_000_000 + i64::try_from(n)? * 1_000_000;
         let recorded = Recorded {
             recorded_at: RecordedAt::saturating_from_micros(micros),
@@ -41,12 +42,21 @@ fn main() -> Result<(), Failure> {
             other => Err(format!("{other:?}").into()),
         }
     };
-    apply(Change::CreateLevel { level: account.clone(), parent: None, attributes: Attributes::default() })?;
+    apply(Change::CreateLevel {
+        level: account.clone(),
+        parent: None,
+        attributes: Attributes::default(),
+    })?;
     let parent = Some(account);
     apply(Change::CreateLevel { level: level.clone(), parent, attributes: Attributes::default() })?;
     let role_collection = Arc::clone(&name);
     let (roles, description) = (Vec::new(), None);
-    apply(Change::CreateRoleCollection { level: level.clone(), role_collection, roles, description })?;
+    apply(Change::CreateRoleCollection {
+        level: level.clone(),
+        role_collection,
+        roles,
+        description,
+    })?;
     let grantable = GrantableText::RoleCollection(Arc::clone(&name));
     let began = Clock::now();
     // A thousand people take turns; about a hundred hold it at a time.
@@ -62,7 +72,10 @@ fn main() -> Result<(), Failure> {
         })?;
     }
     let folded = began.elapsed();
-    println!("fold: {changes} changes in {folded:.2?}, {:.0} changes/s", changes as f64 / folded.as_secs_f64());
+    println!(
+        "fold: {changes} changes in {folded:.2?}, {:.0} changes/s",
+        changes as f64 / folded.as_secs_f64()
+    );
     let ability = Ability::RoleCollection(name);
     let newest = ledger.newest_position().map_or(0, tenure_core::outcome::Position::get);
     for (what, at, known_at) in [

@@ -1,6 +1,6 @@
 //! Who could do X at T, as known at S?
 //!
-//! Every question has both coordinates: a moment of valid time, and the position that the [`View`]
+//! Every question has both coordinates: a moment of valid time, and the position that the [`View`](crate::view::View)
 //! pins. `plan` turns what is asked about into an expression over leaves with the levels where each
 //! looks; `moment` answers at one moment, `interval` over a stretch of time, and `landscape` what is
 //! there rather than who could.

@@ -321,7 +321,8 @@ fn listed<T: PartialEq>(what: &str, items: &[T]) -> Result<(), String> {
     if items.is_empty() {
         return Err(format!("`{what}` is empty"));
     }
-    let repeated = items.iter().enumerate().any(|(n, item)| items.iter().skip(n + 1).any(|x| x == item));
+    let repeated =
+        items.iter().enumerate().any(|(n, item)| items.iter().skip(n + 1).any(|x| x == item));
     if repeated { Err(format!("`{what}` lists something twice")) } else { Ok(()) }
 }
 
@@ -429,7 +430,8 @@ impl Definitions {
         }
         for row in &document.operations {
             let name = symbols.intern(&row.operation);
-            let requires = Arc::new(row.requires.map(&mut |leaf| compiled(leaf, symbols, &aliases)));
+            let requires =
+                Arc::new(row.requires.map(&mut |leaf| compiled(leaf, symbols, &aliases)));
             for place in places(&row.at, row.feature_sets.as_ref()) {
                 let table = tables.entry(place).or_default();
                 table.operations.insert(name, Arc::clone(&requires));

@@ -289,7 +289,9 @@ impl Change {
                 }
                 Ok(())
             }
-            Self::PublishCatalog { .. } if count != 1 => Err(EntryError::NotAlone("publish_catalog")),
+            Self::PublishCatalog { .. } if count != 1 => {
+                Err(EntryError::NotAlone("publish_catalog"))
+            }
             Self::Void { .. } if count != 1 => Err(EntryError::NotAlone("void")),
             Self::Void { .. } if effective_at.is_some() => Err(EntryError::VoidWithTime),
             _ => Ok(()),

@@ -67,7 +67,8 @@ impl Ledger {
                     name: self.symbols.intern(role),
                 };
                 if self.here(t, level_ref).is_some_and(|here| here.role(role_key).is_some()) {
-                    let message = format!("the role `{application}/{role}` exists at {level} at {t}");
+                    let message =
+                        format!("the role `{application}/{role}` exists at {level} at {t}");
                     return refused(RefusalCode::RoleExists, message);
                 }
                 let scopes = scopes
@@ -210,7 +211,8 @@ impl Ledger {
         let name = self.symbols.intern(role_collection);
         let here = self.here(t, level_ref);
         if here.is_some_and(|here| here.role_collection(name).is_some()) {
-            let message = format!("the role collection `{role_collection}` exists at {level} at {t}");
+            let message =
+                format!("the role collection `{role_collection}` exists at {level} at {t}");
             return refused(RefusalCode::RoleCollectionExists, message);
         }
         if !here.is_some_and(|here| here.takes_custom_role_collections()) {
@@ -335,7 +337,8 @@ impl Ledger {
     }
 
     fn check_void(&self, key: OrderKey, entry: crate::change::EntryId) -> Result<Fact, Refused> {
-        let unknown = |why: &str| refused(RefusalCode::UnknownEntry, format!("the entry {entry} {why}"));
+        let unknown =
+            |why: &str| refused(RefusalCode::UnknownEntry, format!("the entry {entry} {why}"));
         let Some((target, _)) = self.owner_of(entry) else {
             return unknown("is not in the log");
         };

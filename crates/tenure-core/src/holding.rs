@@ -78,12 +78,10 @@ impl<C: Fn(Position) -> bool> Ends<'_, C> {
         after: OrderKey,
         bound: Bound,
     ) -> Option<OrderKey> {
-        let deleted = self.level.and_then(|level| {
-            level.states.first_between(after, bound, Option::is_none)
-        });
-        let removed = self.removals.and_then(|removals| {
-            first_counted(removals, after, bound, &self.counts)
-        });
+        let deleted =
+            self.level.and_then(|level| level.states.first_between(after, bound, Option::is_none));
+        let removed =
+            self.removals.and_then(|removals| first_counted(removals, after, bound, &self.counts));
         let undefined = self.level.filter(|_| custom).and_then(|level| match grantable {
             Grantable::Role(role) => {
                 level.roles.get(&role)?.first_between(after, bound, Option::is_none)

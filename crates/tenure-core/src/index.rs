@@ -71,11 +71,7 @@ impl Index {
             Some(number) => *number,
             None => {
                 let number = index(self.memberships.len());
-                self.memberships.push(MembershipHistory {
-                    set,
-                    member,
-                    changes: Track::default(),
-                });
+                self.memberships.push(MembershipHistory { set, member, changes: Track::default() });
                 self.by_pair.insert((set, member), number);
                 self.of_set.entry(set).or_default().push(number);
                 self.of_member.entry(member).or_default().push(number);

@@ -40,16 +40,18 @@ impl Voids {
         if self.flips.is_empty() {
             return false;
         }
-        self.flips.get(&position).is_some_and(|flips| {
-            flips.partition_point(|flip| known_at.reaches(*flip)) % 2 == 1
-        })
+        self.flips
+            .get(&position)
+            .is_some_and(|flips| flips.partition_point(|flip| known_at.reaches(*flip)) % 2 == 1)
     }
 
     /// The void that voids an entry, as known then; the earliest, where there are several
     pub(crate) fn voided_by(&self, position: Position, known_at: KnownAt) -> Option<Position> {
-        self.of.get(&position)?.iter().copied().find(|void| {
-            known_at.reaches(*void) && !self.voided(*void, known_at)
-        })
+        self.of
+            .get(&position)?
+            .iter()
+            .copied()
+            .find(|void| known_at.reaches(*void) && !self.voided(*void, known_at))
     }
 
     /// Takes in a void at a position and gives every entry that ceases to count or counts again

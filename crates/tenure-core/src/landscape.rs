@@ -500,7 +500,6 @@ pub(crate) struct RoleCollectionHere<'a> {
 }
 
 impl<'a> Here<'a> {
-
     /// A directory holds role collections only while it manages authorizations
     pub(crate) fn manages_authorizations(&self) -> bool {
         self.kind != LevelKind::Directory || self.state.attributes.authorizations == Some(true)
@@ -552,14 +551,13 @@ impl<'a> Here<'a> {
     /// The roles that exist here, in no order
     pub(crate) fn roles(&self) -> impl Iterator<Item = RoleKey> + use<'a> {
         let t = self.t;
-        let is_custom = move |track: &Track<Option<Arc<CustomRole>>>| track.at(t).is_some_and(Option::is_some);
+        let is_custom =
+            move |track: &Track<Option<Arc<CustomRole>>>| track.at(t).is_some_and(Option::is_some);
         let track = self.track;
         let custom = track.roles.iter().filter(move |(_, track)| is_custom(track));
         let predefined = self.table.into_iter().flat_map(|table| table.roles.keys());
         custom.map(|(role, _)| *role).chain(
-            predefined
-                .filter(move |role| !track.roles.get(role).is_some_and(is_custom))
-                .copied(),
+            predefined.filter(move |role| !track.roles.get(role).is_some_and(is_custom)).copied(),
         )
     }
 

@@ -95,11 +95,7 @@ impl Ledger {
             self.own(position, entry.id(), *fingerprint, &outcome);
             self.mention(position, entry);
         }
-        self.places.push(Place {
-            id,
-            recorded_at: recorded.recorded_at,
-            outcome: outcome.kind(),
-        });
+        self.places.push(Place { id, recorded_at: recorded.recorded_at, outcome: outcome.kind() });
         outcome
     }
 
@@ -178,13 +174,10 @@ impl Ledger {
 
     /// Whether a counted entry, as known then, is among these
     fn any_counted(&self, positions: &[Position], known_at: KnownAt) -> bool {
-        positions
-            .iter()
-            .take_while(|position| known_at.reaches(**position))
-            .any(|position| {
-                self.outcome(*position) == Some(OutcomeKind::Applied)
-                    && self.counts(*position, known_at)
-            })
+        positions.iter().take_while(|position| known_at.reaches(**position)).any(|position| {
+            self.outcome(*position) == Some(OutcomeKind::Applied)
+                && self.counts(*position, known_at)
+        })
     }
 
     /// Whether a counted entry names the principal in a change, as known then

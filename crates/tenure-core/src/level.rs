@@ -225,7 +225,9 @@ pub struct Level {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ParseLevelError {
     /// No known kind before the colon
-    #[error("`{0}` is not a level: a level is `kind:id`, and its kind one of global-account, directory, subaccount, cf-org, cf-space, service-instance, application")]
+    #[error(
+        "`{0}` is not a level: a level is `kind:id`, and its kind one of global-account, directory, subaccount, cf-org, cf-space, service-instance, application"
+    )]
     Kind(String),
     /// An id with other characters, or too long, or empty
     #[error("`{0}` is not a level: its id is 1 to 128 letters, digits, `.`, `_` and `-`")]

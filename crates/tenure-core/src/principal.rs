@@ -29,8 +29,7 @@ pub enum PrincipalKind {
 }
 
 impl PrincipalKind {
-    const ALL: [Self; 5] =
-        [Self::User, Self::Client, Self::Group, Self::Attribute, Self::Everyone];
+    const ALL: [Self; 5] = [Self::User, Self::Client, Self::Group, Self::Attribute, Self::Everyone];
 
     /// The kind's name in texts
     pub fn as_str(self) -> &'static str {
@@ -120,8 +119,7 @@ impl Principal {
     }
 
     fn canonical(kind: PrincipalKind, origin: &str, name: Option<&str>) -> Self {
-        let origin =
-            if DEFAULT_ORIGIN_ALIASES.contains(&origin) { DEFAULT_ORIGIN } else { origin };
+        let origin = if DEFAULT_ORIGIN_ALIASES.contains(&origin) { DEFAULT_ORIGIN } else { origin };
         let text = match (kind, name) {
             (_, None) => format!("{}:{origin}", kind.as_str()),
             (PrincipalKind::User, Some(name)) => {
@@ -197,8 +195,19 @@ mod tests {
     #[test]
     fn what_names_nobody_is_refused() {
         for text in [
-            "", "alice", "user:", "user:x", "user:/x", "user:x/", "robot:x/y", "everyone:",
-            "everyone:a/b", "attribute:x/y", "attribute:x/=y", "a@b:c", "a@b/c",
+            "",
+            "alice",
+            "user:",
+            "user:x",
+            "user:/x",
+            "user:x/",
+            "robot:x/y",
+            "everyone:",
+            "everyone:a/b",
+            "attribute:x/y",
+            "attribute:x/=y",
+            "a@b:c",
+            "a@b/c",
         ] {
             assert!(Principal::parse_short(text, "corp").is_err(), "{text}");
         }

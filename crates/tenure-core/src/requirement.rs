@@ -81,14 +81,21 @@ impl<L> Requirement<L> {
     {
         match self {
             Self::AnyOf(parts) => {
-                let missing: Option<Vec<_>> = parts.iter().map(|part| part.missing(holds)).collect();
+                let missing: Option<Vec<_>> =
+                    parts.iter().map(|part| part.missing(holds)).collect();
                 missing.map(Self::AnyOf)
             }
             Self::AllOf(parts) => {
                 let missing: Vec<_> = parts.iter().filter_map(|part| part.missing(holds)).collect();
                 if missing.is_empty() { None } else { Some(Self::AllOf(missing)) }
             }
-            Self::Leaf(leaf) => if holds(leaf) { None } else { Some(Self::Leaf(leaf.clone())) },
+            Self::Leaf(leaf) => {
+                if holds(leaf) {
+                    None
+                } else {
+                    Some(Self::Leaf(leaf.clone()))
+                }
+            }
         }
     }
 }

@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn what_was_once_written_is_read_for_ever() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/golden/journal-block-v1.bin");
+        let path =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/golden/journal-block-v1.bin");
         let rows = golden();
         let mut block = Block::new(Position::new(7).unwrap());
         rows.iter().for_each(|row| block.push(row).unwrap());

@@ -137,15 +137,8 @@ impl Journal {
                 tail
             }
         };
-        let mut journal = Self {
-            store,
-            db_file,
-            witness,
-            tail,
-            newest_recorded_at: None,
-            failed: false,
-            folder,
-        };
+        let mut journal =
+            Self { store, db_file, witness, tail, newest_recorded_at: None, failed: false, folder };
         if let Some(position) = journal.newest() {
             journal.newest_recorded_at = Some(journal.reader().row(position)?.recorded_at);
         }
@@ -200,7 +193,7 @@ impl Journal {
     /// other error it is not known whether they are, and nothing more is written until the journal is
     /// opened again.
     /// # Cost
-    /// One flush, however many rows; once in [`TAIL_BLOCKS_MAX`] calls the tail is gathered into segments.
+    /// One flush, however many rows; once in 256 calls the tail is gathered into segments.
     pub fn commit(&mut self, rows: &[Row]) -> Result<(), Error> {
         if rows.is_empty() {
             return Ok(());
@@ -335,7 +328,9 @@ fn look(folder: &Folder, acknowledged: u64) -> Result<Option<Directory>, Error> 
     match copied {
         Ok(true) => {}
         Ok(false) => {
-            tracing::warn!("no room to read a copy of the journal first: a damage would be cut off");
+            tracing::warn!(
+                "no room to read a copy of the journal first: a damage would be cut off"
+            );
             return Ok(None);
         }
         Err(source) => return Err(io_failure(&copy, source)),

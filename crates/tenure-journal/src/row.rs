@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tenure_core::instant::RecordedAt;
-use tenure_core::outcome::{Original, Outcome, Position, Recorded, Refusal, RefusalCode, Submission};
+use tenure_core::outcome::{
+    Original, Outcome, Position, Recorded, Refusal, RefusalCode, Submission,
+};
 use tenure_wire::codec::Encoded;
 
 /// What was submitted, as bytes
@@ -93,11 +95,9 @@ impl Row {
         let (outcome, refusal, original) = match &self.outcome {
             Outcome::Applied => (0, None, None),
             Outcome::Refused(why) => (1, Some(refusal(why)), None),
-            Outcome::Duplicate(original) => (
-                2,
-                original.refusal.as_ref().map(refusal),
-                Some(original.position.get()),
-            ),
+            Outcome::Duplicate(original) => {
+                (2, original.refusal.as_ref().map(refusal), Some(original.position.get()))
+            }
         };
         let (malformed, bytes) = match &self.payload {
             Payload::Entry(bytes) => (None, bytes),

@@ -66,10 +66,11 @@ impl Store {
     }
 
     pub(crate) fn damaged(&self, position: u64, problem: &BlockError) -> Error {
-        let problem = std::iter::successors(Some(problem as &dyn std::error::Error), |e| e.source())
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": ");
+        let problem =
+            std::iter::successors(Some(problem as &dyn std::error::Error), |e| e.source())
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(": ");
         Error::Damaged { position, path: self.file(), problem }
     }
 

@@ -1,6 +1,5 @@
 //! What is committed is there after a restart, whole and in order, or the journal says that it is not
 #![expect(clippy::unwrap_used, reason = "a test that cannot write its folder fails")]
-#![expect(clippy::panic, reason = "what is no damage is a failure of the test")]
 
 use std::fs;
 use std::path::Path;
@@ -140,7 +139,9 @@ fn a_store_that_lost_its_tail_is_damaged_although_it_looks_sound() {
     fs::remove_dir_all(folder.path().join("journal")).unwrap();
     copy(&backup.path().join("journal"), &folder.path().join("journal"));
     match Journal::open(folder.path(), None).unwrap_err() {
-        Error::Damaged { position: 11, problem, .. } => assert!(problem.contains("20"), "{problem}"),
+        Error::Damaged { position: 11, problem, .. } => {
+            assert!(problem.contains("20"), "{problem}")
+        }
         other => panic!("{other}"),
     }
     fs::remove_dir_all(folder.path().join("journal")).unwrap();

@@ -52,22 +52,8 @@ pub(crate) fn cast() -> Vec<Person> {
         (default, "Chidi Okafor", Post::Auditor),
         (corp, "Grace Mwangi", Post::Auditor),
         (corp, "Tomasz Zielinski", Post::Lead(&ORDERS)),
-        (
-            corp,
-            "Lena Hartmann",
-            Post::Developer {
-                app: &ORDERS,
-                prod: true,
-            },
-        ),
-        (
-            corp,
-            "Rahul Menon",
-            Post::Developer {
-                app: &ORDERS,
-                prod: true,
-            },
-        ),
+        (corp, "Lena Hartmann", Post::Developer { app: &ORDERS, prod: true }),
+        (corp, "Rahul Menon", Post::Developer { app: &ORDERS, prod: true }),
         (corp, "Sofia Lindqvist", Post::Operator(Unit::Commerce)),
         (corp, "Mateo Vargas", Post::Operator(Unit::Commerce)),
         (corp, "Hye-jin Park", Post::Operator(Unit::Commerce)),
@@ -78,14 +64,7 @@ pub(crate) fn cast() -> Vec<Person> {
         (corp, "Jonas Brandt", developer(&WAREHOUSE)),
         (corp, "Priya Raman", Post::Business(&INVOICING)),
         (corp, "Lukas Meier", developer(&SHIPPING)),
-        (
-            corp,
-            "Yusuf Demir",
-            Post::Developer {
-                app: &SHIPPING,
-                prod: true,
-            },
-        ),
+        (corp, "Yusuf Demir", Post::Developer { app: &SHIPPING, prod: true }),
         (corp, "Beatriz Moreira", developer(&WEBSHOP)),
     ]
     .into_iter()

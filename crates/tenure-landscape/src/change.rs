@@ -43,14 +43,7 @@ pub(crate) fn grant(what: &What, level: &str, to: &str) -> Change {
 pub(crate) fn grant_until(what: &What, level: &str, to: &str, until: Option<String>) -> Change {
     let (role_collection, role) = what.fields();
     let (level, to) = (level.to_owned(), to.to_owned());
-    Change::Grant {
-        level,
-        role_collection,
-        role,
-        to,
-        until,
-        expect: None,
-    }
+    Change::Grant { level, role_collection, role, to, until, expect: None }
 }
 
 /// A grant that expects that there is none
@@ -58,47 +51,25 @@ pub(crate) fn grant_first(what: &What, level: &str, to: &str) -> Change {
     let (role_collection, role) = what.fields();
     let (level, to) = (level.to_owned(), to.to_owned());
     let expect = Some(GrantExpects::NotHeld);
-    Change::Grant {
-        level,
-        role_collection,
-        role,
-        to,
-        until: None,
-        expect,
-    }
+    Change::Grant { level, role_collection, role, to, until: None, expect }
 }
 
 pub(crate) fn revoke(what: &What, level: &str, from: &str) -> Change {
     let (role_collection, role) = what.fields();
     let (level, from) = (level.to_owned(), from.to_owned());
-    Change::Revoke {
-        level,
-        role_collection,
-        role,
-        from,
-        expect: None,
-    }
+    Change::Revoke { level, role_collection, role, from, expect: None }
 }
 
 pub(crate) fn add_member(set: &str, member: &str) -> Change {
-    Change::AddMember {
-        set: set.to_owned(),
-        member: member.to_owned(),
-    }
+    Change::AddMember { set: set.to_owned(), member: member.to_owned() }
 }
 
 pub(crate) fn remove_member(set: &str, member: &str) -> Change {
-    Change::RemoveMember {
-        set: set.to_owned(),
-        member: member.to_owned(),
-        expect: None,
-    }
+    Change::RemoveMember { set: set.to_owned(), member: member.to_owned(), expect: None }
 }
 
 pub(crate) fn remove_principal(principal: &str) -> Change {
-    Change::RemovePrincipal {
-        principal: principal.to_owned(),
-    }
+    Change::RemovePrincipal { principal: principal.to_owned() }
 }
 
 pub(crate) fn create(level: &str, parent: &str, name: &str) -> Change {
@@ -138,16 +109,11 @@ pub(crate) fn create_subaccount(level: &str, parent: &str, name: &str) -> Change
 }
 
 pub(crate) fn move_level(level: &str, parent: &str) -> Change {
-    Change::MoveLevel {
-        level: level.to_owned(),
-        parent: parent.to_owned(),
-    }
+    Change::MoveLevel { level: level.to_owned(), parent: parent.to_owned() }
 }
 
 pub(crate) fn delete_level(level: &str) -> Change {
-    Change::DeleteLevel {
-        level: level.to_owned(),
-    }
+    Change::DeleteLevel { level: level.to_owned() }
 }
 
 pub(crate) fn set_feature_set(level: &str, set: FeatureSet) -> Change {
@@ -201,8 +167,5 @@ pub(crate) fn set_roles(level: &str, name: &str, roles: &[&str]) -> Change {
 }
 
 pub(crate) fn void(entry: &str, note: &str) -> Change {
-    Change::Void {
-        entry: entry.to_owned(),
-        note: Some(note.to_owned()),
-    }
+    Change::Void { entry: entry.to_owned(), note: Some(note.to_owned()) }
 }

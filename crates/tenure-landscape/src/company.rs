@@ -140,10 +140,7 @@ fn publications(ledger: &str) -> Result<Vec<Message>, CatalogFileError> {
             entries: vec![(v1::Entry::from_core(entry), Intended::Applied)],
         }
     };
-    Ok(catalogs::genesis(ledger)?
-        .into_iter()
-        .map(publication)
-        .collect())
+    Ok(catalogs::genesis(ledger)?.into_iter().map(publication).collect())
 }
 
 fn recorded(instant: Instant) -> RecordedAt {

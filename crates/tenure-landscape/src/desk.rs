@@ -101,18 +101,11 @@ impl Desk {
     /// Sends what is filed meanwhile as one message
     pub(crate) fn together(&mut self, file: impl FnOnce(&mut Self)) {
         self.pass_time();
-        self.messages.push(Message {
-            recorded_at: self.now.recorded(),
-            entries: Vec::new(),
-        });
+        self.messages.push(Message { recorded_at: self.now.recorded(), entries: Vec::new() });
         self.together = true;
         file(self);
         self.together = false;
-        if self
-            .messages
-            .last()
-            .is_some_and(|message| message.entries.is_empty())
-        {
+        if self.messages.last().is_some_and(|message| message.entries.is_empty()) {
             self.messages.pop();
         }
     }
@@ -130,13 +123,7 @@ impl Desk {
         effective_at: String,
         changes: Vec<Change>,
     ) -> String {
-        self.put(
-            actor,
-            reason,
-            Some(effective_at),
-            changes,
-            Intended::Applied,
-        )
+        self.put(actor, reason, Some(effective_at), changes, Intended::Applied)
     }
 
     /// Files an attempt that is to be refused
@@ -159,21 +146,12 @@ impl Desk {
         changes: Vec<Change>,
         code: RefusalCode,
     ) -> String {
-        self.put(
-            actor,
-            reason,
-            Some(effective_at),
-            changes,
-            Intended::Refused(code),
-        )
+        self.put(actor, reason, Some(effective_at), changes, Intended::Refused(code))
     }
 
     /// Sends the last entry again, as a client does that did not hear the answer
     pub(crate) fn retry(&mut self) {
-        let last = self
-            .messages
-            .last()
-            .and_then(|message| message.entries.last());
+        let last = self.messages.last().and_then(|message| message.entries.last());
         let Some((entry, _)) = last.cloned() else {
             return;
         };
@@ -183,10 +161,7 @@ impl Desk {
 
     /// Sends other content under the id of the last entry, as a client does that is wrong
     pub(crate) fn reuse_id(&mut self, reason: &str) {
-        let last = self
-            .messages
-            .last()
-            .and_then(|message| message.entries.last());
+        let last = self.messages.last().and_then(|message| message.entries.last());
         let Some((mut entry, _)) = last.cloned() else {
             return;
         };
@@ -208,9 +183,7 @@ impl Desk {
         }
         self.serial += 1;
         let name = format!("demo/{}", self.serial);
-        let id = Uuid::new_v5(&self.namespace, name.as_bytes())
-            .hyphenated()
-            .to_string();
+        let id = Uuid::new_v5(&self.namespace, name.as_bytes()).hyphenated().to_string();
         if intended == Intended::Applied {
             changes.iter().for_each(|change| self.model.take_in(change));
         }

@@ -33,10 +33,7 @@ impl Dice {
 
     /// One of them; `None` if there are none
     pub(crate) fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        let last = i64::try_from(all.len())
-            .ok()?
-            .checked_sub(1)
-            .filter(|last| *last >= 0)?;
+        let last = i64::try_from(all.len()).ok()?.checked_sub(1).filter(|last| *last >= 0)?;
         all.get(usize::try_from(self.between(0, last)).ok()?)
     }
 }

@@ -104,14 +104,7 @@ const fn app(
     business: &'static str,
     department: &'static str,
 ) -> App {
-    App {
-        id,
-        title,
-        unit,
-        client,
-        business,
-        department,
-    }
+    App { id, title, unit, client, business, department }
 }
 
 pub(crate) static ORDERS: App = app(
@@ -178,22 +171,10 @@ pub(crate) static PAYMENTS: App = app(
     "Payment Approver",
     "Treasury",
 );
-pub(crate) static TREASURY: App = app(
-    "treasury",
-    "Treasury",
-    Unit::Finance,
-    None,
-    "Liquidity Planner",
-    "Controlling",
-);
-pub(crate) static PAYROLL: App = app(
-    "payroll",
-    "Payroll",
-    Unit::People,
-    None,
-    "Payroll Officer",
-    "Personnel",
-);
+pub(crate) static TREASURY: App =
+    app("treasury", "Treasury", Unit::Finance, None, "Liquidity Planner", "Controlling");
+pub(crate) static PAYROLL: App =
+    app("payroll", "Payroll", Unit::People, None, "Payroll Officer", "Personnel");
 
 /// All applications
 pub(crate) static APPS: [&App; 10] = [
@@ -204,11 +185,7 @@ pub(crate) static APPS: [&App; 10] = [
 impl App {
     /// The business unit that it belongs to on a day
     pub(crate) fn unit(&self, on: Day) -> Unit {
-        if self.id == RETURNS.id && on >= RETURNS_MOVE {
-            Unit::Commerce
-        } else {
-            self.unit
-        }
+        if self.id == RETURNS.id && on >= RETURNS_MOVE { Unit::Commerce } else { self.unit }
     }
 
     pub(crate) fn subaccount(&self, stage: Stage) -> String {
@@ -225,11 +202,7 @@ impl App {
 
     /// Its destination service instance of that stage
     pub(crate) fn destination(&self, stage: Stage) -> String {
-        format!(
-            "service-instance:{}-{}-destination",
-            self.id,
-            stage.as_str()
-        )
+        format!("service-instance:{}-{}-destination", self.id, stage.as_str())
     }
 
     /// The set of its business users

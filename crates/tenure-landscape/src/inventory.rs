@@ -51,16 +51,10 @@ pub(crate) fn take(company: &mut Company) {
     }
     company.desk.together(|desk| {
         for app in APPS {
-            let of_app = staff
-                .iter()
-                .filter(|person| person.post == Post::Business(app));
+            let of_app = staff.iter().filter(|person| person.post == Post::Business(app));
             let members: Vec<Change> = of_app
                 .flat_map(|person| {
-                    person
-                        .post
-                        .sets(today)
-                        .into_iter()
-                        .map(|set| add_member(&set, &person.user))
+                    person.post.sets(today).into_iter().map(|set| add_member(&set, &person.user))
                 })
                 .collect();
             desk.file(SCIM, "First synchronization of attributes", members);
@@ -86,10 +80,7 @@ pub(crate) fn take(company: &mut Company) {
 fn hire(company: &mut Company) {
     let mut posts: Vec<Post> = Vec::new();
     for app in APPS {
-        let cast_lead = company
-            .staff
-            .iter()
-            .any(|person| person.post == Post::Lead(app));
+        let cast_lead = company.staff.iter().any(|person| person.post == Post::Lead(app));
         if !cast_lead {
             posts.push(Post::Lead(app));
         }
@@ -105,13 +96,7 @@ fn hire(company: &mut Company) {
     for post in posts {
         let name = company.names.next();
         let user = user("corp-idp", &name);
-        company.staff.push(Person {
-            user,
-            name,
-            post,
-            since: None,
-            cast: false,
-        });
+        company.staff.push(Person { user, name, post, since: None, cast: false });
     }
 }
 
@@ -122,11 +107,7 @@ fn levels(app: &App) -> Vec<Change> {
         let (subaccount, org, space) = (app.subaccount(stage), app.org(stage), app.space(stage));
         let title = format!("{} {}", app.title, stage.as_str());
         changes.push(create_subaccount(&subaccount, GLOBAL_ACCOUNT, &title));
-        changes.push(create(
-            &org,
-            &subaccount,
-            &format!("acme-{}-{}", app.id, stage.as_str()),
-        ));
+        changes.push(create(&org, &subaccount, &format!("acme-{}-{}", app.id, stage.as_str())));
         changes.push(create(&space, &org, "app"));
         if app.client.is_some() && stage != Stage::Dev {
             changes.push(create(&app.destination(stage), &space, "destination"));

@@ -60,11 +60,7 @@ pub fn demo(ledger: &str) -> Result<Vec<Dispatch>, CatalogFileError> {
         .into_iter()
         .map(|message| Dispatch {
             recorded_at: message.recorded_at,
-            entries: message
-                .entries
-                .into_iter()
-                .map(|(entry, _)| entry)
-                .collect(),
+            entries: message.entries.into_iter().map(|(entry, _)| entry).collect(),
         })
         .collect())
 }

@@ -35,10 +35,7 @@ impl Model {
 
     /// What is held without an end
     pub(crate) fn endless(&self) -> impl Iterator<Item = &Key> {
-        self.held
-            .iter()
-            .filter(|(_, until)| until.is_none())
-            .map(|(key, _)| key)
+        self.held.iter().filter(|(_, until)| until.is_none()).map(|(key, _)| key)
     }
 
     /// What is held at a level
@@ -55,44 +52,25 @@ impl Model {
     /// Forgets what has ended by then
     pub(crate) fn expire(&mut self, now: Second) {
         let now = now.text();
-        self.held
-            .retain(|_, until| until.as_ref().is_none_or(|until| *until > now));
+        self.held.retain(|_, until| until.as_ref().is_none_or(|until| *until > now));
     }
 
     pub(crate) fn take_in(&mut self, change: &Change) {
         match change {
-            Change::CreateLevel {
-                level,
-                parent: Some(parent),
-                ..
-            }
+            Change::CreateLevel { level, parent: Some(parent), .. }
             | Change::MoveLevel { level, parent } => {
                 self.parents.insert(level.clone(), parent.clone());
             }
             Change::DeleteLevel { level } => {
                 let parents = &self.parents;
-                self.held
-                    .retain(|key, _| !lies_in(parents, &key.level, level));
+                self.held.retain(|key, _| !lies_in(parents, &key.level, level));
             }
-            Change::Grant {
-                level,
-                role_collection,
-                role,
-                to,
-                until,
-                ..
-            } => {
+            Change::Grant { level, role_collection, role, to, until, .. } => {
                 if let Some(key) = key(level, role_collection, role, to) {
                     self.held.insert(key, until.clone());
                 }
             }
-            Change::Revoke {
-                level,
-                role_collection,
-                role,
-                from,
-                ..
-            } => {
+            Change::Revoke { level, role_collection, role, from, .. } => {
                 if let Some(key) = key(level, role_collection, role, from) {
                     self.held.remove(&key);
                 }
@@ -119,8 +97,7 @@ impl Model {
     /// Forgets somebody
     pub(crate) fn forget(&mut self, principal: &str) {
         self.held.retain(|key, _| key.principal != principal);
-        self.members
-            .retain(|(set, member)| set != principal && member != principal);
+        self.members.retain(|(set, member)| set != principal && member != principal);
     }
 }
 
@@ -130,11 +107,7 @@ fn key(level: &str, collection: &Option<String>, role: &Option<String>, who: &st
         (None, Some(name)) => What::Role(name.clone()),
         (None, None) => return None,
     };
-    Some(Key {
-        principal: who.to_owned(),
-        level: level.to_owned(),
-        what,
-    })
+    Some(Key { principal: who.to_owned(), level: level.to_owned(), what })
 }
 
 fn lies_in(parents: &BTreeMap<String, String>, level: &str, in_level: &str) -> bool {

@@ -86,10 +86,7 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn new(taken: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            turn: 0,
-            taken: taken.into_iter().collect(),
-        }
+        Self { turn: 0, taken: taken.into_iter().collect() }
     }
 
     /// The next name that nobody has

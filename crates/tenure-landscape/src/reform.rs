@@ -24,11 +24,8 @@ pub(crate) const SANDBOX_DELETION: Day = date(2025, 9, 12);
 
 const CONNECTIVITY: &str = "Connectivity and Destination Administrator";
 /// What operators have in production through their group
-const OPERATIONS: [&str; 3] = [
-    "Destination Administrator",
-    "Cloud Connector Administrator",
-    READER,
-];
+const OPERATIONS: [&str; 3] =
+    ["Destination Administrator", "Cloud Connector Administrator", READER];
 /// What developers have in development and test through their group
 const DEVELOPMENT: [&str; 2] = [CONNECTIVITY, "Subaccount Viewer"];
 
@@ -73,17 +70,9 @@ fn users(company: &Company, is: impl Fn(Post) -> bool) -> Vec<String> {
 fn auditors_look(company: &mut Company) {
     for user in users(company, |post| post == Post::Auditor) {
         let viewer = collection("Subaccount Viewer");
-        let mut changes = vec![grant(
-            &collection("Global Account Viewer"),
-            GLOBAL_ACCOUNT,
-            &user,
-        )];
+        let mut changes = vec![grant(&collection("Global Account Viewer"), GLOBAL_ACCOUNT, &user)];
         changes.extend(production().map(|level| grant(&viewer, &level, &user)));
-        company.desk.file(
-            MAREK,
-            "AUD-2024-03 internal audit looks at production",
-            changes,
-        );
+        company.desk.file(MAREK, "AUD-2024-03 internal audit looks at production", changes);
     }
 }
 
@@ -95,9 +84,7 @@ fn directories(company: &mut Company) {
         for app in unit.apps(today) {
             changes.extend(Stage::ALL.map(|stage| move_level(&app.subaccount(stage), &directory)));
         }
-        company
-            .desk
-            .file(INGRID, "Directories by business unit", changes);
+        company.desk.file(INGRID, "Directories by business unit", changes);
     }
 }
 
@@ -106,27 +93,16 @@ fn finance_manages_authorizations(company: &mut Company) {
     let administrator = company.lead_of(&PAYMENTS);
     let changes = vec![
         manage_authorizations(&directory),
-        grant(
-            &collection("Directory Administrator"),
-            &directory,
-            &administrator,
-        ),
+        grant(&collection("Directory Administrator"), &directory, &administrator),
         grant(&collection("Directory Viewer"), &directory, CHIDI),
     ];
-    company
-        .desk
-        .file(INGRID, "Finance manages its users itself", changes);
+    company.desk.file(INGRID, "Finance manages its users itself", changes);
 }
 
 fn readers(company: &mut Company) {
-    let roles = [
-        "Subaccount Viewer",
-        "Destination Viewer",
-        "Cloud Connector Auditor",
-    ];
-    let mut changes: Vec<Change> = production()
-        .map(|level| create_collection(&level, READER, &roles))
-        .collect();
+    let roles = ["Subaccount Viewer", "Destination Viewer", "Cloud Connector Auditor"];
+    let mut changes: Vec<Change> =
+        production().map(|level| create_collection(&level, READER, &roles)).collect();
     for unit in Unit::ALL {
         let reader = collection(READER);
         for user in users(company, |post| post == Post::Operator(unit)) {
@@ -134,11 +110,7 @@ fn readers(company: &mut Company) {
             changes.extend(apps.map(|app| grant(&reader, &app.subaccount(Stage::Prod), &user)));
         }
     }
-    company.desk.file(
-        INGRID,
-        "One role collection for reading in production",
-        changes,
-    );
+    company.desk.file(INGRID, "One role collection for reading in production", changes);
 }
 
 /// What the upgrade gave too generously
@@ -161,11 +133,7 @@ fn findings(company: &mut Company) {
     }
     company.desk.together(|desk| {
         for changes in entries {
-            desk.file(
-                INGRID,
-                "AUD-2024-07 take back what the upgrade gave to everybody",
-                changes,
-            );
+            desk.file(INGRID, "AUD-2024-07 take back what the upgrade gave to everybody", changes);
         }
     });
 }
@@ -177,9 +145,7 @@ fn landscape_auditor(company: &mut Company) {
         create_collection(GLOBAL_ACCOUNT, name, &roles),
         grant(&collection(name), GLOBAL_ACCOUNT, CHIDI),
     ];
-    company
-        .desk
-        .file(INGRID, "AUD-2024-11 audit of the system landscape", changes);
+    company.desk.file(INGRID, "AUD-2024-11 audit of the system landscape", changes);
 }
 
 fn groups(company: &mut Company) {
@@ -205,9 +171,7 @@ fn groups(company: &mut Company) {
             members.extend(sets.iter().map(|set| add_member(set, &person.user)));
         }
     }
-    company
-        .desk
-        .file(SCIM, "First synchronization of groups", members);
+    company.desk.file(SCIM, "First synchronization of groups", members);
 }
 
 fn groups_replace_grants(company: &mut Company) {
@@ -216,24 +180,12 @@ fn groups_replace_grants(company: &mut Company) {
         for app in unit.apps(company.desk.today()) {
             for stage in Stage::ALL {
                 let level = app.subaccount(stage);
-                let name = if stage == Stage::Prod {
-                    READER
-                } else {
-                    CONNECTIVITY
-                };
-                let group = if stage == Stage::Prod {
-                    unit.operators()
-                } else {
-                    unit.developers()
-                };
+                let name = if stage == Stage::Prod { READER } else { CONNECTIVITY };
+                let group = if stage == Stage::Prod { unit.operators() } else { unit.developers() };
                 let replaced = |key: &&Key| {
                     key.level == level
                         && key.what == collection(name)
-                        && company
-                            .desk
-                            .model()
-                            .sets_of(&key.principal)
-                            .contains(&group)
+                        && company.desk.model().sets_of(&key.principal).contains(&group)
                 };
                 let held = company.desk.model().endless().filter(replaced);
                 changes.extend(held.map(|key| revoke(&key.what, &key.level, &key.principal)));
@@ -250,18 +202,13 @@ fn everyone_visits(company: &mut Company) {
         create_collection(PLATFORM, name, &["Subaccount Viewer"]),
         grant(&collection(name), PLATFORM, "everyone:corp-idp"),
     ];
-    company.desk.file(
-        MAREK,
-        "Everybody may look up what the platform offers",
-        changes,
-    );
+    company.desk.file(MAREK, "Everybody may look up what the platform offers", changes);
 }
 
 fn returns_moves(company: &mut Company) {
     let (old, new) = (Unit::Logistics, Unit::Commerce);
-    let mut changes: Vec<Change> = Stage::ALL
-        .map(|stage| move_level(&RETURNS.subaccount(stage), &new.directory()))
-        .into();
+    let mut changes: Vec<Change> =
+        Stage::ALL.map(|stage| move_level(&RETURNS.subaccount(stage), &new.directory())).into();
     for stage in Stage::ALL {
         let level = RETURNS.subaccount(stage);
         let (names, from, to): (&[&str], _, _) = match stage {
@@ -273,38 +220,24 @@ fn returns_moves(company: &mut Company) {
             changes.push(grant(&collection(name), &level, &to));
         }
     }
-    company
-        .desk
-        .file(INGRID, "Returns goes from logistics to commerce", changes);
-    let developers = users(
-        company,
-        |post| matches!(post, Post::Developer { app, .. } if app.id == RETURNS.id),
-    );
+    company.desk.file(INGRID, "Returns goes from logistics to commerce", changes);
+    let developers =
+        users(company, |post| matches!(post, Post::Developer { app, .. } if app.id == RETURNS.id));
     let mut members = Vec::new();
     for user in developers {
         members.push(remove_member(&old.developers(), &user));
         members.push(add_member(&new.developers(), &user));
     }
-    company
-        .desk
-        .file(SCIM, "Returns goes from logistics to commerce", members);
+    company.desk.file(SCIM, "Returns goes from logistics to commerce", members);
 }
 
 fn aylin_leaves(company: &mut Company) {
-    company.desk.file(
-        HR,
-        "Aylin Kaya leaves the company",
-        vec![remove_principal(AYLIN)],
-    );
+    company.desk.file(HR, "Aylin Kaya leaves the company", vec![remove_principal(AYLIN)]);
     company.staff.retain(|person| person.user != AYLIN);
 }
 
 fn sandbox_goes(company: &mut Company) {
-    company.desk.file(
-        INGRID,
-        "The sandbox is given up",
-        vec![delete_level(SANDBOX)],
-    );
+    company.desk.file(INGRID, "The sandbox is given up", vec![delete_level(SANDBOX)]);
 }
 
 fn readers_widened(company: &mut Company) {
@@ -314,12 +247,6 @@ fn readers_widened(company: &mut Company) {
         "Destination Fragment Viewer",
         "Cloud Connector Auditor",
     ];
-    let changes = production()
-        .map(|level| set_roles(&level, READER, &roles))
-        .collect();
-    company.desk.file(
-        INGRID,
-        "Readers see fragments of destinations, too",
-        changes,
-    );
+    let changes = production().map(|level| set_roles(&level, READER, &roles)).collect();
+    company.desk.file(INGRID, "Readers see fragments of destinations, too", changes);
 }

@@ -67,10 +67,7 @@ pub(crate) fn day(company: &mut Company) {
 }
 
 fn operators(staff: &[Person], unit: Unit) -> Vec<&Person> {
-    staff
-        .iter()
-        .filter(|person| person.post == Post::Operator(unit))
-        .collect()
+    staff.iter().filter(|person| person.post == Post::Operator(unit)).collect()
 }
 
 /// One operator of each unit, for a week, in turn
@@ -79,10 +76,7 @@ fn on_call(company: &mut Company, today: Day) {
     let week = usize::try_from(today.weeks_since(FIRST_DAY)).unwrap_or_default();
     let mut rota = Vec::new();
     for unit in Unit::ALL {
-        let operator = operators(&company.staff, unit)
-            .into_iter()
-            .cycle()
-            .nth(week % 3);
+        let operator = operators(&company.staff, unit).into_iter().cycle().nth(week % 3);
         let Some(operator) = operator.cloned() else {
             continue;
         };
@@ -92,18 +86,10 @@ fn on_call(company: &mut Company, today: Day) {
             if today < UPGRADE {
                 let space = app.space(Stage::Prod);
                 let manager = role("Space Manager");
-                changes.push(grant_until(
-                    &manager,
-                    &space,
-                    &operator.user,
-                    Some(until.clone()),
-                ));
+                changes.push(grant_until(&manager, &space, &operator.user, Some(until.clone())));
             } else {
                 let subaccount = app.subaccount(Stage::Prod);
-                for name in [
-                    "Subaccount Service Administrator",
-                    "Cloud Connector Administrator",
-                ] {
+                for name in ["Subaccount Service Administrator", "Cloud Connector Administrator"] {
                     let until = Some(until.clone());
                     changes.push(grant_until(
                         &collection(name),
@@ -115,10 +101,7 @@ fn on_call(company: &mut Company, today: Day) {
             }
         }
         let unit = unit.name();
-        rota.push((
-            format!("INC-{ticket} on-call rotation {unit}: {}", operator.name),
-            changes,
-        ));
+        rota.push((format!("INC-{ticket} on-call rotation {unit}: {}", operator.name), changes));
     }
     company.desk.together(|desk| {
         for (reason, changes) in rota {
@@ -133,22 +116,14 @@ fn firefighter(company: &mut Company) {
         return;
     };
     let unit = app.unit(company.desk.today());
-    let Some(operator) = company
-        .dice
-        .pick(&operators(&company.staff, unit))
-        .map(|p| (*p).clone())
+    let Some(operator) = company.dice.pick(&operators(&company.staff, unit)).map(|p| (*p).clone())
     else {
         return;
     };
-    company
-        .desk
-        .wait_for(company.dice.between(0, 5), company.dice.between(0, 59));
+    company.desk.wait_for(company.dice.between(0, 5), company.dice.between(0, 59));
     let until = Some(company.desk.now().plus(6 * 3_600).text());
     let ticket = company.next_ticket();
-    let reason = format!(
-        "INC-{ticket} firefighter: {} is down, {}",
-        app.title, operator.name
-    );
+    let reason = format!("INC-{ticket} firefighter: {} is down, {}", app.title, operator.name);
     let developer = role("Space Developer");
     let change = grant_until(&developer, &app.space(Stage::Prod), &operator.user, until);
     company.desk.file(PORTAL, &reason, vec![change]);
@@ -162,57 +137,34 @@ fn request(company: &mut Company, today: Day) {
     let Some((what, level, app)) = wish(company, &person, today) else {
         return;
     };
-    let key = Key {
-        principal: person.user.clone(),
-        level: level.clone(),
-        what: what.clone(),
-    };
+    let key = Key { principal: person.user.clone(), level: level.clone(), what: what.clone() };
     if company.desk.model().holds(&key) {
         return;
     }
-    let days = company
-        .dice
-        .percent(35)
-        .then(|| company.dice.between(14, 120));
+    let days = company.dice.percent(35).then(|| company.dice.between(14, 120));
     let until = days.map(|days| today.plus(days).at(0, 0).text());
     let ticket = company.next_ticket();
     let at = level.split_once(':').map_or(level.as_str(), |(_, id)| id);
     let reason = format!("REQ-{ticket} {what} in {at} for {}", person.name);
     let lead = app.map_or_else(|| INGRID.to_owned(), |app| company.lead_of(app));
-    let actor = if company.dice.percent(60) {
-        PORTAL
-    } else {
-        lead.as_str()
-    };
+    let actor = if company.dice.percent(60) { PORTAL } else { lead.as_str() };
 
     let slip = company.dice.between(1, 100);
     if slip <= 2 {
-        let typo = level
-            .replace("-dev", "-devel")
-            .replace("-prod", "-production");
+        let typo = level.replace("-dev", "-devel").replace("-prod", "-production");
         if typo != level {
             let change = grant(&what, &typo, &person.user);
-            company
-                .desk
-                .attempt(actor, &reason, vec![change], RefusalCode::UnknownLevel);
+            company.desk.attempt(actor, &reason, vec![change], RefusalCode::UnknownLevel);
         }
     } else if slip == 3
         && let What::Collection(name) = &what
     {
-        let change = grant(
-            &collection(&name.to_ascii_lowercase()),
-            &level,
-            &person.user,
-        );
+        let change = grant(&collection(&name.to_ascii_lowercase()), &level, &person.user);
         let code = RefusalCode::UnknownRoleCollection;
         company.desk.attempt(actor, &reason, vec![change], code);
     }
     let endless = until.is_none();
-    company.desk.file(
-        actor,
-        &reason,
-        vec![grant_until(&what, &level, &person.user, until)],
-    );
+    company.desk.file(actor, &reason, vec![grant_until(&what, &level, &person.user, until)]);
     if company.dice.percent(1) {
         company.desk.retry();
     }
@@ -233,11 +185,7 @@ fn wish(
         Post::Platform | Post::Auditor | Post::Operator(_) => None,
     };
     let any = company.dice.pick(&APPS).copied()?;
-    let app = if company.dice.percent(60) {
-        own.unwrap_or(any)
-    } else {
-        any
-    };
+    let app = if company.dice.percent(60) { own.unwrap_or(any) } else { any };
     let stage = match company.dice.between(1, 100) {
         1..=45 => Stage::Dev,
         46..=75 => Stage::Test,
@@ -264,11 +212,9 @@ fn wish(
         return Some((role(name), app.space(stage), Some(app)));
     }
     let of_subaccount: &[&str] = match stage {
-        Stage::Dev | Stage::Test => &[
-            "Destination Administrator",
-            "Cloud Connector Administrator",
-            "Subaccount Viewer",
-        ],
+        Stage::Dev | Stage::Test => {
+            &["Destination Administrator", "Cloud Connector Administrator", "Subaccount Viewer"]
+        }
         Stage::Prod if today >= READERS => &["Subaccount Viewer", READER],
         Stage::Prod => &["Subaccount Viewer"],
     };
@@ -290,9 +236,7 @@ fn give_back(company: &mut Company) {
     company.desk.file(PORTAL, &reason, vec![change.clone()]);
     if company.dice.percent(5) {
         let reason = format!("REQ-{ticket} once more, by hand");
-        company
-            .desk
-            .attempt(INGRID, &reason, vec![change], RefusalCode::NotHeld);
+        company.desk.attempt(INGRID, &reason, vec![change], RefusalCode::NotHeld);
     }
 }
 

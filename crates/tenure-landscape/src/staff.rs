@@ -44,9 +44,7 @@ impl Person {
     fn settled(&self, today: Day) -> bool {
         !self.cast
             && matches!(self.post, Post::Developer { .. } | Post::Business(_))
-            && self
-                .since
-                .is_none_or(|since| since.plus(SETTLED_DAYS) <= today)
+            && self.since.is_none_or(|since| since.plus(SETTLED_DAYS) <= today)
     }
 }
 
@@ -56,10 +54,7 @@ impl Post {
         let upgraded = on >= UPGRADE;
         match self {
             Self::Platform if upgraded => {
-                vec![(
-                    collection("Global Account Administrator"),
-                    GLOBAL_ACCOUNT.to_owned(),
-                )]
+                vec![(collection("Global Account Administrator"), GLOBAL_ACCOUNT.to_owned())]
             }
             Self::Platform => vec![(role("Global Account Member"), GLOBAL_ACCOUNT.to_owned())],
             Self::Auditor => {
@@ -79,12 +74,9 @@ impl Post {
                 Stage::ALL.into_iter().flat_map(of_stage).collect()
             }
             Self::Developer { app, prod } => {
-                let stages = Stage::ALL
-                    .into_iter()
-                    .filter(|stage| prod || *stage != Stage::Prod);
-                let mut holdings: Vec<(What, String)> = stages
-                    .map(|stage| (role("Space Developer"), app.space(stage)))
-                    .collect();
+                let stages = Stage::ALL.into_iter().filter(|stage| prod || *stage != Stage::Prod);
+                let mut holdings: Vec<(What, String)> =
+                    stages.map(|stage| (role("Space Developer"), app.space(stage))).collect();
                 if upgraded && on < GROUPS {
                     let connectivity = collection("Connectivity and Destination Administrator");
                     holdings.extend(
@@ -96,9 +88,7 @@ impl Post {
             }
             Self::Operator(unit) => {
                 let spaces = unit.apps(on).map(|app| app.space(Stage::Prod));
-                spaces
-                    .map(|space| (role("Space Supporter"), space))
-                    .collect()
+                spaces.map(|space| (role("Space Supporter"), space)).collect()
             }
             Self::Business(_) => Vec::new(),
         }
@@ -132,10 +122,7 @@ impl Post {
 
 /// The changes that give a post
 pub(crate) fn appointment(user: &str, post: Post, on: Day) -> Vec<Change> {
-    post.holdings(on)
-        .iter()
-        .map(|(what, level)| grant(what, level, user))
-        .collect()
+    post.holdings(on).iter().map(|(what, level)| grant(what, level, user)).collect()
 }
 
 /// What personnel does on a day
@@ -173,27 +160,13 @@ fn join(company: &mut Company, start: Day) {
     let grants = appointment(&user, post, company.desk.today());
     if !grants.is_empty() {
         let lead = company.lead_of(app);
-        company
-            .desk
-            .file_effective(&lead, &reason, effective_at.clone(), grants);
+        company.desk.file_effective(&lead, &reason, effective_at.clone(), grants);
     }
-    let members: Vec<Change> = post
-        .sets(start)
-        .iter()
-        .map(|set| add_member(set, &user))
-        .collect();
+    let members: Vec<Change> = post.sets(start).iter().map(|set| add_member(set, &user)).collect();
     if !members.is_empty() {
-        company
-            .desk
-            .file_effective(SCIM, &reason, effective_at, members);
+        company.desk.file_effective(SCIM, &reason, effective_at, members);
     }
-    company.staff.push(Person {
-        user,
-        name,
-        post,
-        since: Some(start),
-        cast: false,
-    });
+    company.staff.push(Person { user, name, post, since: Some(start), cast: false });
 }
 
 /// Somebody's last day is today; for some the ledger hears of it weeks later
@@ -205,35 +178,23 @@ fn leave(company: &mut Company, today: Day) {
     company.requested.retain(|key| key.principal != person.user);
     if company.dice.percent(20) {
         let weeks = company.dice.between(2, 5);
-        company
-            .late_leavers
-            .push((today.plus(7 * weeks), today, person.clone()));
+        company.late_leavers.push((today.plus(7 * weeks), today, person.clone()));
         company.desk.model_mut().forget(&person.user);
         return;
     }
     let reason = format!("{} leaves the company", person.name);
     company.desk.wait_for(17, 0);
-    company
-        .desk
-        .file(HR, &reason, vec![remove_principal(&person.user)]);
+    company.desk.file(HR, &reason, vec![remove_principal(&person.user)]);
 }
 
 fn report_late_leavers(company: &mut Company, today: Day) {
-    let (due, later): (Vec<_>, Vec<_>) = company
-        .late_leavers
-        .drain(..)
-        .partition(|(report, ..)| *report <= today);
+    let (due, later): (Vec<_>, Vec<_>) =
+        company.late_leavers.drain(..).partition(|(report, ..)| *report <= today);
     company.late_leavers = later;
     for (_, left, person) in due {
-        let reason = format!(
-            "{} left on {}, told late by personnel",
-            person.name,
-            left.date()
-        );
+        let reason = format!("{} left on {}, told late by personnel", person.name, left.date());
         let changes = vec![remove_principal(&person.user)];
-        company
-            .desk
-            .file_effective(HR, &reason, left.at(17, 0).text(), changes);
+        company.desk.file_effective(HR, &reason, left.at(17, 0).text(), changes);
     }
 }
 
@@ -245,23 +206,11 @@ fn change_team(company: &mut Company, today: Day) {
     let Post::Developer { app: from, .. } = person.post else {
         return;
     };
-    let Some(to) = company
-        .dice
-        .pick(&APPS)
-        .copied()
-        .filter(|to| to.id != from.id)
-    else {
+    let Some(to) = company.dice.pick(&APPS).copied().filter(|to| to.id != from.id) else {
         return;
     };
-    let post = Post::Developer {
-        app: to,
-        prod: false,
-    };
-    let mine = company
-        .desk
-        .model()
-        .endless()
-        .filter(|key| key.principal == person.user);
+    let post = Post::Developer { app: to, prod: false };
+    let mine = company.desk.model().endless().filter(|key| key.principal == person.user);
     let mut changes: Vec<Change> = mine
         .filter(|key| from.has(&key.level))
         .map(|key| revoke(&key.what, &key.level, &key.principal))
@@ -280,9 +229,7 @@ fn change_team(company: &mut Company, today: Day) {
     if !members.is_empty() {
         company.desk.file(SCIM, &reason, members);
     }
-    company
-        .requested
-        .retain(|key| key.principal != person.user || !from.has(&key.level));
+    company.requested.retain(|key| key.principal != person.user || !from.has(&key.level));
     for other in &mut company.staff {
         if other.user == person.user {
             other.post = post;
@@ -292,10 +239,7 @@ fn change_team(company: &mut Company, today: Day) {
 }
 
 fn pick_settled(company: &mut Company, today: Day) -> Option<Person> {
-    let settled: Vec<&Person> = company
-        .staff
-        .iter()
-        .filter(|person| person.settled(today))
-        .collect();
+    let settled: Vec<&Person> =
+        company.staff.iter().filter(|person| person.settled(today)).collect();
     company.dice.pick(&settled).map(|person| (*person).clone())
 }

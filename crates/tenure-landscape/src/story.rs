@@ -66,14 +66,9 @@ fn lena_makes_a_key(company: &mut Company) {
 fn release_crew(company: &mut Company) {
     let level = ORDERS.subaccount(Stage::Prod);
     let name = "Release Crew";
-    let roles = [
-        "Destination Configuration Administrator",
-        "Destination Certificate Viewer",
-    ];
-    let changes = vec![
-        create_collection(&level, name, &roles),
-        grant(&collection(name), &level, RAHUL),
-    ];
+    let roles = ["Destination Configuration Administrator", "Destination Certificate Viewer"];
+    let changes =
+        vec![create_collection(&level, name, &roles), grant(&collection(name), &level, RAHUL)];
     let reason = company.ticketed("REQ", "Rahul Menon releases Orders");
     company.desk.file(TOMASZ, &reason, changes);
 }
@@ -81,16 +76,8 @@ fn release_crew(company: &mut Company) {
 fn lukas_works_for_shipping(company: &mut Company) {
     let lead = company.lead_of(&SHIPPING);
     let changes = vec![
-        grant(
-            &collection("Subaccount Viewer"),
-            &SHIPPING.subaccount(Stage::Prod),
-            LUKAS,
-        ),
-        grant(
-            &collection(DESTINATIONS),
-            &SHIPPING.subaccount(Stage::Dev),
-            LUKAS,
-        ),
+        grant(&collection("Subaccount Viewer"), &SHIPPING.subaccount(Stage::Prod), LUKAS),
+        grant(&collection(DESTINATIONS), &SHIPPING.subaccount(Stage::Dev), LUKAS),
     ];
     let reason = company.ticketed("REQ", "Lukas Meier maintains the carriers of Shipping");
     company.desk.file(&lead, &reason, changes);
@@ -106,25 +93,14 @@ fn yusuf_makes_a_key(company: &mut Company) {
 fn the_wrong_weber(company: &mut Company) {
     let ticket = company.next_ticket();
     let reason = format!("REQ-{ticket} D. Weber connects the new payment provider");
-    let wrong = company
-        .desk
-        .file(MAREK, &reason, vec![payment_provider(DANIEL)]);
+    let wrong = company.desk.file(MAREK, &reason, vec![payment_provider(DANIEL)]);
     let since = company.desk.now();
-    company.correction = Some(Correction {
-        wrong,
-        ticket,
-        since,
-    });
+    company.correction = Some(Correction { wrong, ticket, since });
 }
 
 /// The wrong entry is voided, and the right one holds since the wrong one was filed
 fn the_right_weber(company: &mut Company) {
-    let Some(Correction {
-        wrong,
-        ticket,
-        since,
-    }) = company.correction.take()
-    else {
+    let Some(Correction { wrong, ticket, since }) = company.correction.take() else {
         return;
     };
     company.desk.wait_for(10, 40);
@@ -135,23 +111,13 @@ fn the_right_weber(company: &mut Company) {
         let right = payment_provider(DANIELA);
         desk.file_effective(CHIDI, &reason, since.text(), vec![right]);
     });
-    let again = vec![void(
-        &wrong,
-        "The same finding, from the other auditor's list",
-    )];
-    company
-        .desk
-        .attempt(CHIDI, &reason, again, RefusalCode::AlreadyVoided);
+    let again = vec![void(&wrong, "The same finding, from the other auditor's list")];
+    company.desk.attempt(CHIDI, &reason, again, RefusalCode::AlreadyVoided);
 }
 
 fn payment_provider(to: &str) -> Change {
     let until = Some(date(2025, 9, 30).at(0, 0).text());
-    grant_until(
-        &collection(DESTINATIONS),
-        &ORDERS.subaccount(Stage::Prod),
-        to,
-        until,
-    )
+    grant_until(&collection(DESTINATIONS), &ORDERS.subaccount(Stage::Prod), to, until)
 }
 
 /// Shipping until June, payments from then on, and a month to hand over
@@ -182,9 +148,8 @@ fn lukas_moves(company: &mut Company) {
 /// Everything is taken back but the key that nobody thinks of
 fn yusuf_moves(company: &mut Company) {
     let developer = role("Space Developer");
-    let mut changes: Vec<_> = Stage::ALL
-        .map(|stage| revoke(&developer, &SHIPPING.space(stage), YUSUF))
-        .into();
+    let mut changes: Vec<_> =
+        Stage::ALL.map(|stage| revoke(&developer, &SHIPPING.space(stage), YUSUF)).into();
     changes.push(grant(&developer, &TREASURY.space(Stage::Dev), YUSUF));
     let reason = "Yusuf Demir moves from Shipping to Treasury";
     company.desk.file(INGRID, reason, changes);
@@ -197,40 +162,21 @@ fn yusuf_moves(company: &mut Company) {
 
 fn ibrahim_follows_mateo(company: &mut Company) {
     let operators = Unit::Commerce.operators();
-    let members = vec![
-        remove_member(&operators, MATEO),
-        add_member(&operators, IBRAHIM),
-    ];
-    company
-        .desk
-        .file(SCIM, "Ibrahim Traore follows Mateo Vargas", members);
+    let members = vec![remove_member(&operators, MATEO), add_member(&operators, IBRAHIM)];
+    company.desk.file(SCIM, "Ibrahim Traore follows Mateo Vargas", members);
 }
 
 /// A slip, the grant, and the same grant once more by a client that did not hear the answer
 fn noor_for_three_days(company: &mut Company) {
     let level = ORDERS.subaccount(Stage::Prod);
-    let reason = company.ticketed(
-        "INC",
-        "Black Friday rehearsal: Noor Haddad repairs destinations",
-    );
+    let reason =
+        company.ticketed("INC", "Black Friday rehearsal: Noor Haddad repairs destinations");
     let until = Some(date(2025, 11, 17).at(9, 30).text());
-    let slip = vec![grant_until(
-        &collection("Destination Admin"),
-        &level,
-        NOOR,
-        until.clone(),
-    )];
-    company
-        .desk
-        .attempt(PORTAL, &reason, slip, RefusalCode::UnknownRoleCollection);
+    let slip = vec![grant_until(&collection("Destination Admin"), &level, NOOR, until.clone())];
+    company.desk.attempt(PORTAL, &reason, slip, RefusalCode::UnknownRoleCollection);
     company.desk.wait_for(9, 30);
     let changes = vec![grant_until(&collection(DESTINATIONS), &level, NOOR, until)];
-    company.desk.file_effective(
-        PORTAL,
-        &reason,
-        date(2025, 11, 14).at(9, 30).text(),
-        changes,
-    );
+    company.desk.file_effective(PORTAL, &reason, date(2025, 11, 14).at(9, 30).text(), changes);
     company.desk.retry();
 }
 
@@ -242,29 +188,14 @@ fn jonas_is_reported_late(company: &mut Company) {
     let given = date(2025, 11, 20).at(21, 40).text();
     let taken = date(2025, 11, 25).at(7, 30).text();
     company.desk.together(|desk| {
-        desk.file_effective(
-            DRIFT,
-            reason,
-            given,
-            vec![grant(&destinations, &level, JONAS)],
-        );
-        desk.file_effective(
-            DRIFT,
-            reason,
-            taken,
-            vec![revoke(&destinations, &level, JONAS)],
-        );
+        desk.file_effective(DRIFT, reason, given, vec![grant(&destinations, &level, JONAS)]);
+        desk.file_effective(DRIFT, reason, taken, vec![revoke(&destinations, &level, JONAS)]);
     });
 }
 
 fn beatriz_gets_a_key(company: &mut Company) {
     let until = Some(date(2026, 8, 31).at(0, 0).text());
-    let changes = vec![grant_until(
-        &role(KEY),
-        &WEBSHOP.destination(Stage::Prod),
-        BEATRIZ,
-        until,
-    )];
+    let changes = vec![grant_until(&role(KEY), &WEBSHOP.destination(Stage::Prod), BEATRIZ, until)];
     let reason = company.ticketed("REQ", "a service key for the new storefront's tests");
     company.desk.file(BEATRIZ, &reason, changes);
 }

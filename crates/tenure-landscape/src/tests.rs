@@ -30,16 +30,9 @@ static FOLDED: LazyLock<(Ledger, Vec<Row>)> = LazyLock::new(|| {
     for message in company::history("demo").unwrap() {
         for (entry, intended) in message.entries {
             let core = entry.to_core(Names::Full).unwrap();
-            assert_eq!(
-                v1::Entry::from_core(&core),
-                entry,
-                "what is filed is canonical"
-            );
+            assert_eq!(v1::Entry::from_core(&core), entry, "what is filed is canonical");
             let submission = Encoded::new(core).unwrap().into_submission();
-            let outcome = ledger.apply(&Recorded {
-                recorded_at: message.recorded_at,
-                submission,
-            });
+            let outcome = ledger.apply(&Recorded { recorded_at: message.recorded_at, submission });
             rows.push((entry, intended, outcome));
         }
     }
@@ -85,9 +78,7 @@ fn every_kind_of_refusal_of_a_well_formed_entry_is_there() {
             Intended::Applied | Intended::Duplicate => None,
         })
         .collect();
-    let all = RefusalCode::ALL
-        .into_iter()
-        .filter(|code| *code != RefusalCode::Malformed);
+    let all = RefusalCode::ALL.into_iter().filter(|code| *code != RefusalCode::Malformed);
     assert_eq!(refused, all.collect());
 }
 
@@ -110,21 +101,13 @@ fn the_sizes_are_believable() {
         }
     }
     let levels = view(None).levels(at("2025-06-30"));
-    let of_kind = |kind| {
-        levels
-            .iter()
-            .filter(|then| then.level.kind() == kind)
-            .count()
-    };
+    let of_kind = |kind| levels.iter().filter(|then| then.level.kind() == kind).count();
     assert!((150..=250).contains(&people.len()), "{}", people.len());
     assert_eq!(of_kind(LevelKind::Subaccount), 32);
     assert_eq!(of_kind(LevelKind::Directory), 4);
     assert_eq!(of_kind(LevelKind::CfSpace), 31);
     assert_eq!(of_kind(LevelKind::ServiceInstance), 17);
-    assert!(
-        (2_500..=6_000).contains(&outcomes["applied"]),
-        "{outcomes:?}"
-    );
+    assert!((2_500..=6_000).contains(&outcomes["applied"]), "{outcomes:?}");
     assert!((30..=150).contains(&outcomes["refused"]), "{outcomes:?}");
     assert!((5..=50).contains(&outcomes["duplicate"]), "{outcomes:?}");
 }
@@ -135,26 +118,16 @@ fn it_is_the_same_history_every_time_and_another_ledger_has_other_ids() {
     assert_eq!(first, demo("demo").unwrap());
     let ids = |ledger| -> BTreeSet<String> {
         let dispatches = demo(ledger).unwrap().into_iter();
-        dispatches
-            .flat_map(|dispatch| dispatch.entries)
-            .map(|entry| entry.id)
-            .collect()
+        dispatches.flat_map(|dispatch| dispatch.entries).map(|entry| entry.id).collect()
     };
     assert!(ids("demo").is_disjoint(&ids("other")));
     // A digest of all that people file: it may change, but not by itself.
     let mut filed: Vec<u8> = Vec::new();
     for dispatch in &first {
-        let of_people = dispatch
-            .entries
-            .iter()
-            .filter(|entry| entry.actor != GENESIS_ACTOR);
+        let of_people = dispatch.entries.iter().filter(|entry| entry.actor != GENESIS_ACTOR);
         for entry in of_people {
             filed.extend(dispatch.recorded_at.to_string().bytes());
-            filed.extend(
-                Encoded::new(entry.to_core(Names::Full).unwrap())
-                    .unwrap()
-                    .bytes(),
-            );
+            filed.extend(Encoded::new(entry.to_core(Names::Full).unwrap()).unwrap().bytes());
         }
     }
     let digest = Uuid::new_v5(&Uuid::nil(), &filed);
@@ -164,29 +137,16 @@ fn it_is_the_same_history_every_time_and_another_ledger_has_other_ids() {
 #[test]
 fn times_do_not_go_back_and_no_message_is_empty_or_large() {
     let dispatches = demo("demo").unwrap();
-    assert!(
-        dispatches
-            .windows(2)
-            .all(|pair| pair[0].recorded_at < pair[1].recorded_at
-                || pair[0].recorded_at == pair[1].recorded_at
-                    && pair[0].entries[0].actor == GENESIS_ACTOR)
-    );
+    assert!(dispatches.windows(2).all(|pair| pair[0].recorded_at < pair[1].recorded_at
+        || pair[0].recorded_at == pair[1].recorded_at
+            && pair[0].entries[0].actor == GENESIS_ACTOR));
     for dispatch in &dispatches {
         let bytes: usize = dispatch
             .entries
             .iter()
-            .map(|entry| {
-                Encoded::new(entry.to_core(Names::Full).unwrap())
-                    .unwrap()
-                    .bytes()
-                    .len()
-            })
+            .map(|entry| Encoded::new(entry.to_core(Names::Full).unwrap()).unwrap().bytes().len())
             .sum();
-        assert!(
-            (1..=256 * 1_024).contains(&bytes),
-            "{bytes} at {}",
-            dispatch.recorded_at
-        );
+        assert!((1..=256 * 1_024).contains(&bytes), "{bytes} at {}", dispatch.recorded_at);
     }
     let span =
         [&dispatches[0], &dispatches[dispatches.len() - 1]].map(|d| d.recorded_at.to_string());
@@ -204,9 +164,7 @@ fn the_catalogues_are_those_that_a_server_would_append() {
         .map(|entry| Encoded::new(entry.to_core(Names::Full).unwrap()).unwrap())
         .collect();
     let ids = |all: &[Encoded]| -> Vec<_> {
-        all.iter()
-            .map(|e| (e.entry().id(), e.fingerprint()))
-            .collect()
+        all.iter().map(|e| (e.entry().id(), e.fingerprint())).collect()
     };
     assert_eq!(ids(&published), ids(&of_ledger));
 }

@@ -34,17 +34,11 @@ pub(crate) fn run(company: &mut Company) {
     company.desk.together(|desk| {
         let member = role("Global Account Member");
         let members = holders(desk.model(), &member.to_string(), GLOBAL_ACCOUNT);
-        let mut changes: Vec<Change> = members
-            .iter()
-            .map(|user| revoke(&member, GLOBAL_ACCOUNT, user))
-            .collect();
+        let mut changes: Vec<Change> =
+            members.iter().map(|user| revoke(&member, GLOBAL_ACCOUNT, user)).collect();
         changes.push(set_feature_set(GLOBAL_ACCOUNT, FeatureSet::B));
         let administrator = collection("Global Account Administrator");
-        changes.extend(
-            members
-                .iter()
-                .map(|user| grant(&administrator, GLOBAL_ACCOUNT, user)),
-        );
+        changes.extend(members.iter().map(|user| grant(&administrator, GLOBAL_ACCOUNT, user)));
         desk.file(UPGRADER, REASON, changes);
         for (subaccount, below) in &subaccounts {
             let changes = of_subaccount(desk.model(), &members, subaccount, below);
@@ -61,17 +55,11 @@ fn of_subaccount(
 ) -> Vec<Change> {
     let security = role("Security Administrator");
     let security_administrators = holders(model, &security.to_string(), subaccount);
-    let mut changes: Vec<Change> = security_administrators
-        .iter()
-        .map(|user| revoke(&security, subaccount, user))
-        .collect();
+    let mut changes: Vec<Change> =
+        security_administrators.iter().map(|user| revoke(&security, subaccount, user)).collect();
     let administrators: BTreeSet<&String> = members.union(&security_administrators).collect();
     let administrator = collection("Subaccount Administrator");
-    changes.extend(
-        administrators
-            .iter()
-            .map(|user| grant(&administrator, subaccount, user)),
-    );
+    changes.extend(administrators.iter().map(|user| grant(&administrator, subaccount, user)));
 
     let connectivity = collection("Connectivity and Destination Administrator");
     let mut platform_users = BTreeSet::new();
@@ -80,9 +68,7 @@ fn of_subaccount(
             platform_users.extend(holders(model, name, level));
         }
     }
-    let others = platform_users
-        .iter()
-        .filter(|user| !administrators.contains(user));
+    let others = platform_users.iter().filter(|user| !administrators.contains(user));
     changes.extend(others.map(|user| grant(&connectivity, subaccount, user)));
     changes
 }

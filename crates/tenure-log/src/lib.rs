@@ -47,7 +47,9 @@ pub enum AppendError {
     /// It is not known whether the entries are in the log
     ///
     /// Append them again with the same ids, which is always safe.
-    #[error("it is not known whether the entries are in the log: send them again with the same ids")]
+    #[error(
+        "it is not known whether the entries are in the log: send them again with the same ids"
+    )]
     Indeterminate,
 }
 

@@ -29,7 +29,8 @@ async fn main() -> Result<(), Failure> {
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let folder = folder.join(format!("append-{}", std::process::id()));
     let journal = Journal::open(&folder, None)?;
-    let (engine, writer) = Engine::start(journal, Genesis::BuiltIn, Arc::new(Metrics::default()), |_| {})?;
+    let (engine, writer) =
+        Engine::start(journal, Genesis::BuiltIn, Arc::new(Metrics::default()), |_| {})?;
     let account = json!({"actor": "admin@acme.example",
         "changes": [{"type": "create_level", "level": "global-account:acme"}]});
     engine.append(vec![codec::decode_draft(&account, "sap.default", Uuid::now_v7)?]).await?;

@@ -77,7 +77,9 @@ pub fn min_position(engine: &Engine, question: &Question) -> Result<u64, Problem
     digits.parse().map_err(|_| {
         problem(
             Code::BadRequest,
-            format!("`min_position` is a position or a revision of this ledger, `{text}` is neither"),
+            format!(
+                "`min_position` is a position or a revision of this ledger, `{text}` is neither"
+            ),
         )
     })
 }
@@ -205,8 +207,8 @@ impl Asker<'_> {
             let on = read.level("on", q.on.as_ref())?;
             let from = read.instant_or("from", q.from.as_ref(), EffectiveAt::FIRST)?;
             let until = read.optional_instant("until", q.until.as_ref())?;
-            let span = Span::new(from, until)
-                .ok_or_else(|| wrong(&view.empty_interval(&can, &on)))?;
+            let span =
+                Span::new(from, until).ok_or_else(|| wrong(&view.empty_interval(&can, &on)))?;
             let found = view.who_during(&can, &on, span).map_err(|e| wrong(&e))?;
             let as_of = self.as_of(&view, &ledger, None);
             return Ok(paged_who(found, as_of, token, limit, None, &parameters, |detail| {
@@ -284,8 +286,7 @@ impl Asker<'_> {
         let until = read.optional_instant("until", q.until.as_ref())?;
         let ledger = self.engine.ledger();
         let view = ledger.view(self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
-        let span =
-            Span::new(from, until).ok_or_else(|| wrong(&view.empty_interval(&can, &on)))?;
+        let span = Span::new(from, until).ok_or_else(|| wrong(&view.empty_interval(&can, &on)))?;
         let found = view.timeline(&principal, &can, &on, span).map_err(|e| wrong(&e))?;
         Ok(api::Timeline {
             as_of: self.as_of(&view, &ledger, None),
@@ -396,7 +397,10 @@ impl Asker<'_> {
         })
     }
 
-    fn role_collections(&self, q: &question::RoleCollections) -> Result<api::RoleCollections, Problem> {
+    fn role_collections(
+        &self,
+        q: &question::RoleCollections,
+    ) -> Result<api::RoleCollections, Problem> {
         let read = self.read();
         let on = read.level("on", q.on.as_ref())?;
         let at = read.instant_or("at", q.at.as_ref(), self.context.now)?;
@@ -495,7 +499,8 @@ impl Asker<'_> {
     fn entry(&self, q: &question::Entry) -> Result<api::EntryRow, Problem> {
         let text = self.read().required("entry", q.entry.as_ref())?;
         let newest = self.context.newest;
-        let unknown = || problem(Code::UnknownEntry, format!("the entry `{text}` is not in the log"));
+        let unknown =
+            || problem(Code::UnknownEntry, format!("the entry `{text}` is not in the log"));
         let position = if text.bytes().all(|b| b.is_ascii_digit()) {
             text.parse().ok().and_then(Position::new)
         } else {

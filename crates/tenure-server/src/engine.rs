@@ -222,10 +222,7 @@ impl Engine {
 ///
 /// # Errors
 /// The first place that cannot be read, or that the fold decides otherwise.
-pub fn replay(
-    reader: &Reader,
-    progress: &mut impl FnMut(Progress),
-) -> Result<Ledger, StartError> {
+pub fn replay(reader: &Reader, progress: &mut impl FnMut(Progress)) -> Result<Ledger, StartError> {
     let of = reader.newest().map_or(0, Position::get);
     let mut ledger = Ledger::new();
     for row in reader.rows_from(Position::FIRST) {
@@ -270,10 +267,8 @@ fn described(outcome: &tenure_core::outcome::Outcome) -> String {
 
 fn publish_missing(journal: &mut Journal, ledger: &mut Ledger) -> Result<(), StartError> {
     let built_in = catalogs::genesis(journal.ledger()).map_err(StartError::Catalog)?;
-    let missing: Vec<Encoded> = built_in
-        .into_iter()
-        .filter(|entry| ledger.owner(entry.entry().id()).is_none())
-        .collect();
+    let missing: Vec<Encoded> =
+        built_in.into_iter().filter(|entry| ledger.owner(entry.entry().id()).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }

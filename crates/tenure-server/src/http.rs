@@ -25,6 +25,7 @@ use tenure_wire::api::{Appended, CheckOrProblem, Checks, EntryResult, Problem};
 use tenure_wire::codec::{self, Encoded, Format};
 use tenure_wire::question::{self, Question};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
+use tower_http::trace::TraceLayer;
 use uuid::Uuid;
 
 use crate::ask::{self, Context, revision};
@@ -83,8 +84,9 @@ impl IntoResponse for Failure {
 }
 
 fn json(answer: &impl Serialize) -> Result<Response, Failure> {
-    let body = serde_json::to_vec(answer)
-        .map_err(|error| problem(Code::Internal, format!("the answer cannot be written: {error}")))?;
+    let body = serde_json::to_vec(answer).map_err(|error| {
+        problem(Code::Internal, format!("the answer cannot be written: {error}"))
+    })?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json)], body).into_response())
 }
@@ -113,6 +115,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), limits))
         .layer(tower_http::compression::CompressionLayer::new())
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
+        .layer(TraceLayer::new_for_http())
         .with_state(shared)
 }
 
@@ -160,7 +163,9 @@ async fn limits(State(shared): App, request: Request, next: Next) -> Response {
             _ => (Code::Timeout, "the request was not answered"),
         };
         let then = match request_appends {
-            true => "it is not known whether entries are in the log: send them again with the same ids",
+            true => {
+                "it is not known whether entries are in the log: send them again with the same ids"
+            }
             false => "ask again later",
         };
         let detail = format!("{why} within {seconds} s: {then}");
@@ -271,9 +276,8 @@ async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
     let mut kept = Vec::new();
     let mut length = 0;
     while let Some(part) = stream.next().await {
-        let part = part.map_err(|error| {
-            problem(Code::BadRequest, format!("the body broke off: {error}"))
-        })?;
+        let part = part
+            .map_err(|error| problem(Code::BadRequest, format!("the body broke off: {error}")))?;
         length += part.len();
         if length <= BODY_BYTES_MAX {
             kept.extend_from_slice(&part);
@@ -293,8 +297,7 @@ async fn body_tree(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
     let body = read_body(body).await?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = kind.unwrap_or_default();
-    let message_pack =
-        ["application/msgpack", "application/x-msgpack", "application/vnd.msgpack"];
+    let message_pack = ["application/msgpack", "application/x-msgpack", "application/vnd.msgpack"];
     let format = match message_pack.iter().any(|name| kind.starts_with(name)) {
         true => Format::MessagePack,
         false => Format::Json,
@@ -383,11 +386,11 @@ async fn check_many(
         let _place = place;
         // One moment for all of them.
         let context = Context::of(&engine, &shared.default_origin);
-        let answer = |question: Result<question::Check, Problem>| {
-            match question.and_then(|question| ask::check(&engine, &question, context)) {
-                Ok(check) => CheckOrProblem::Check(Box::new(check)),
-                Err(problem) => CheckOrProblem::Problem(problem),
-            }
+        let answer = |question: Result<question::Check, Problem>| match question
+            .and_then(|question| ask::check(&engine, &question, context))
+        {
+            Ok(check) => CheckOrProblem::Check(Box::new(check)),
+            Err(problem) => CheckOrProblem::Problem(problem),
         };
         Checks { results: questions.into_iter().map(answer).collect() }
     });

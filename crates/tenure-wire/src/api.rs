@@ -102,11 +102,7 @@ pub struct AsOf {
     /// When that position was recorded; null for position 0
     pub recorded_at: Option<String>,
     /// The version of the catalogue in force, null if there is none; absent over intervals
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "there_or_null"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "there_or_null")]
     #[schema(value_type = Option<String>)]
     pub catalog: Option<Option<String>>,
     /// What to pass as `min_position` to see at least this

@@ -239,15 +239,20 @@ mod tests {
         for (found, start) in [
             (grant(r#""role": "r", "until": null"#), "changes[0].until: invalid type: null"),
             (grant(r#""role": 5"#), "changes[0].role: invalid type: integer"),
-            (grant(r#""role": "r", "expect": "maybe""#), "changes[0].expect: unknown variant `maybe`"),
+            (
+                grant(r#""role": "r", "expect": "maybe""#),
+                "changes[0].expect: unknown variant `maybe`",
+            ),
             (grant(r#""role": "r", "untill": "x""#), "changes[0]: unknown field `untill`"),
             (grant(r#""role": "r", "role": "r""#), "it is no JSON: the key `role` stands twice"),
             (grant(r#""role": "r", "role_collection": "c""#), "changes[0]: it names either"),
-            (grant(r#""role": "a/b/c""#), "changes[0].role: `a/b/c`"[..16].as_ref()),
+            (grant(r#""role": "a/b/c""#), "changes[0].role: `"),
             (problem(r#"{"type": "conquer"}"#), "changes[0].type: unknown variant `conquer`"),
             (problem(r#"["delete_level", "subaccount:a"]"#), "changes[0] is not a map"),
             (
-                problem(r#"{"type": "publish_catalog", "catalog": {"version": "1", "roles": [{"role": 1}]}}"#),
+                problem(
+                    r#"{"type": "publish_catalog", "catalog": {"version": "1", "roles": [{"role": 1}]}}"#,
+                ),
                 "changes[0].catalog.roles[0].role: invalid type",
             ),
         ] {

@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use tenure_core::catalog::{
-    Catalog, CatalogDocument, OperationRow, RoleCollectionRow, RoleRow,
-};
+use tenure_core::catalog::{Catalog, CatalogDocument, OperationRow, RoleCollectionRow, RoleRow};
 use tenure_core::change::{self, Change, Entry, EntryId, RoleAttributes};
 use tenure_core::grantable::{GrantableText, RoleText, part_name, plain_name};
 use tenure_core::instant::Instant;
@@ -69,11 +67,12 @@ impl Names<'_> {
 /// Reads the text of a UUID: 32 hexadecimal digits with hyphens
 pub(crate) fn entry_id(path: &str, text: &str) -> Result<EntryId, EntryProblem> {
     let shown: String = text.chars().take(64).collect();
-    (text.len() == 36)
-        .then(|| Uuid::try_parse(text).ok())
-        .flatten()
-        .map(EntryId)
-        .ok_or_else(|| EntryProblem::new(path, format!("`{shown}` is not a UUID like 01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a")))
+    (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten().map(EntryId).ok_or_else(|| {
+        EntryProblem::new(
+            path,
+            format!("`{shown}` is not a UUID like 01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a"),
+        )
+    })
 }
 
 fn instant(path: &str, text: &str) -> Result<Instant, EntryProblem> {
@@ -328,10 +327,9 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
         v1::Change::PublishCatalog { catalog } => {
             Change::PublishCatalog { catalog: Arc::new(catalog.to_core()?) }
         }
-        v1::Change::Void { entry, note } => Change::Void {
-            entry: entry_id("entry", entry)?,
-            note: note.as_deref().map(Arc::from),
-        },
+        v1::Change::Void { entry, note } => {
+            Change::Void { entry: entry_id("entry", entry)?, note: note.as_deref().map(Arc::from) }
+        }
     })
 }
 
@@ -343,13 +341,8 @@ fn role_attributes(
     text.map(|text| RoleAttributes(text.into())).map_err(|e| EntryProblem::new("attributes", e))
 }
 
-type WrittenAttributes = (
-    Option<String>,
-    Option<v1::FeatureSet>,
-    Option<bool>,
-    Option<v1::Environment>,
-    Option<String>,
-);
+type WrittenAttributes =
+    (Option<String>, Option<v1::FeatureSet>, Option<bool>, Option<v1::Environment>, Option<String>);
 
 fn attributes_from_core(attributes: &Attributes) -> WrittenAttributes {
     (
@@ -480,10 +473,9 @@ fn change_from_core(change: &Change) -> v1::Change {
         Change::PublishCatalog { catalog } => {
             v1::Change::PublishCatalog { catalog: v1::Catalog::from_core(catalog) }
         }
-        Change::Void { entry, note } => v1::Change::Void {
-            entry: entry.to_string(),
-            note: note.as_deref().map(str::to_owned),
-        },
+        Change::Void { entry, note } => {
+            v1::Change::Void { entry: entry.to_string(), note: note.as_deref().map(str::to_owned) }
+        }
     }
 }
 
@@ -544,7 +536,8 @@ impl v1::Catalog {
                 title: row.title.as_deref().map(Arc::from),
                 at: kinds("at", &row.at).map_err(within("operations", n))?,
                 feature_sets: sets(&row.feature_sets),
-                requires: requirement("requires", &row.requires).map_err(within("operations", n))?,
+                requires: requirement("requires", &row.requires)
+                    .map_err(within("operations", n))?,
             })
         });
         let document = CatalogDocument {

@@ -112,9 +112,8 @@ pub(crate) fn message_pack(bytes: &[u8]) -> Result<Value, ShapeError> {
     let error = |problem: String| ShapeError(format!("it is no MessagePack: {problem}"));
     let mut deserializer = rmp_serde::Deserializer::new(bytes);
     deserializer.set_max_depth(DEPTH_MAX + 2);
-    let tree = Tree { depth: 0 }
-        .deserialize(&mut deserializer)
-        .map_err(|e| error(e.to_string()))?;
+    let tree =
+        Tree { depth: 0 }.deserialize(&mut deserializer).map_err(|e| error(e.to_string()))?;
     let rest = deserializer.into_inner();
     if rest.is_empty() { Ok(tree) } else { Err(error(format!("{} bytes follow it", rest.len()))) }
 }

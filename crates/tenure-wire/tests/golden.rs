@@ -3,7 +3,11 @@
 //! Each file under `schemas/golden/v1/` is an entry as MessagePack beside the same entry as JSON. Files are
 //! added, never changed: `TENURE_UPDATE=1 cargo test -p tenure-wire --test golden` writes those that are
 //! missing.
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its files fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot read its files fails"
+)]
 
 use std::fs;
 use std::path::PathBuf;
@@ -43,40 +47,82 @@ fn samples() -> Vec<(&'static str, Value)> {
     });
     let changes = [
         ("create_level", json!({"level": "global-account:acme"})),
-        ("create_level-full", json!({"level": LEVEL, "parent": "global-account:acme", "name": "née Zoë ✓",
-            "feature_set": "A", "environment": "neo", "region": "eu10"})),
-        ("create_level-directory", json!({"level": "directory:d", "parent": "global-account:acme",
-            "authorizations": false})),
+        (
+            "create_level-full",
+            json!({"level": LEVEL, "parent": "global-account:acme", "name": "née Zoë ✓",
+            "feature_set": "A", "environment": "neo", "region": "eu10"}),
+        ),
+        (
+            "create_level-directory",
+            json!({"level": "directory:d", "parent": "global-account:acme",
+            "authorizations": false}),
+        ),
         ("move_level", json!({"level": LEVEL, "parent": "directory:d"})),
-        ("set_level", json!({"level": LEVEL, "name": "", "feature_set": "B", "environment": "multi"})),
+        (
+            "set_level",
+            json!({"level": LEVEL, "name": "", "feature_set": "B", "environment": "multi"}),
+        ),
         ("delete_level", json!({"level": LEVEL})),
-        ("create_role", json!({"level": LEVEL, "role": "Helper", "application": "app", "template": "Helper"})),
-        ("create_role-full", json!({"level": LEVEL, "role": "Helper", "application": "app", "template": "T",
-            "scopes": ["a.read"], "attributes": {"country": ["DE", "FR"], "z": {"b": 1, "a": true}}})),
+        (
+            "create_role",
+            json!({"level": LEVEL, "role": "Helper", "application": "app", "template": "Helper"}),
+        ),
+        (
+            "create_role-full",
+            json!({"level": LEVEL, "role": "Helper", "application": "app", "template": "T",
+            "scopes": ["a.read"], "attributes": {"country": ["DE", "FR"], "z": {"b": 1, "a": true}}}),
+        ),
         ("delete_role", json!({"level": LEVEL, "role": "app/Helper"})),
-        ("create_role_collection", json!({"level": LEVEL, "role_collection": "On Call", "roles": []})),
-        ("create_role_collection-full", json!({"level": LEVEL, "role_collection": "On Call",
-            "roles": ["Viewer", "app/Helper"], "description": "who is called at night"})),
+        (
+            "create_role_collection",
+            json!({"level": LEVEL, "role_collection": "On Call", "roles": []}),
+        ),
+        (
+            "create_role_collection-full",
+            json!({"level": LEVEL, "role_collection": "On Call",
+            "roles": ["Viewer", "app/Helper"], "description": "who is called at night"}),
+        ),
         ("set_roles", json!({"level": LEVEL, "role_collection": "On Call", "roles": ["Viewer"]})),
         ("delete_role_collection", json!({"level": LEVEL, "role_collection": "On Call"})),
-        ("grant", json!({"level": LEVEL, "role_collection": "On Call", "to": "user:sap.default/a@b.example"})),
-        ("grant-full", json!({"level": LEVEL, "role": "app/Helper", "to": "attribute:corp/dept=IT",
-            "until": "2026-04-01T00:00:00.000001Z", "expect": "not_held"})),
-        ("grant-any", json!({"level": LEVEL, "role_collection": "On Call", "to": "everyone:corp",
-            "expect": "any"})),
+        (
+            "grant",
+            json!({"level": LEVEL, "role_collection": "On Call", "to": "user:sap.default/a@b.example"}),
+        ),
+        (
+            "grant-full",
+            json!({"level": LEVEL, "role": "app/Helper", "to": "attribute:corp/dept=IT",
+            "until": "2026-04-01T00:00:00.000001Z", "expect": "not_held"}),
+        ),
+        (
+            "grant-any",
+            json!({"level": LEVEL, "role_collection": "On Call", "to": "everyone:corp",
+            "expect": "any"}),
+        ),
         ("revoke", json!({"level": LEVEL, "role": "Helper", "from": "client:corp/CI!b7"})),
-        ("revoke-full", json!({"level": LEVEL, "role_collection": "On Call", "from": "group:corp/Admins",
-            "expect": "any"})),
-        ("revoke-held", json!({"level": LEVEL, "role_collection": "On Call", "from": "group:corp/Admins",
-            "expect": "held"})),
+        (
+            "revoke-full",
+            json!({"level": LEVEL, "role_collection": "On Call", "from": "group:corp/Admins",
+            "expect": "any"}),
+        ),
+        (
+            "revoke-held",
+            json!({"level": LEVEL, "role_collection": "On Call", "from": "group:corp/Admins",
+            "expect": "held"}),
+        ),
         ("add_member", json!({"set": "group:corp/Admins", "member": "user:corp/a@b.example"})),
         ("remove_member", json!({"set": "group:corp/Admins", "member": "user:corp/a@b.example"})),
-        ("remove_member-any", json!({"set": "group:corp/Admins", "member": "user:corp/a@b.example",
-            "expect": "any"})),
+        (
+            "remove_member-any",
+            json!({"set": "group:corp/Admins", "member": "user:corp/a@b.example",
+            "expect": "any"}),
+        ),
         ("remove_principal", json!({"principal": "user:corp/a@b.example"})),
         ("publish_catalog", json!({"catalog": catalog})),
         ("void", json!({"entry": "01930f0e-7c1e-7d2a-9b1a-000000000000"})),
-        ("void-note", json!({"entry": "01930f0e-7c1e-7d2a-9b1a-000000000000", "note": "a mistake"})),
+        (
+            "void-note",
+            json!({"entry": "01930f0e-7c1e-7d2a-9b1a-000000000000", "note": "a mistake"}),
+        ),
     ];
     changes
         .into_iter()
@@ -116,7 +162,10 @@ fn every_golden_entry_decodes_to_what_it_was_and_encodes_to_the_same_bytes() {
     names.sort();
     let mut expected: Vec<&str> = samples().iter().map(|(name, _)| *name).collect();
     expected.sort_unstable();
-    assert!(expected.iter().all(|name| names.iter().any(|n| n == name)), "a type has no golden file");
+    assert!(
+        expected.iter().all(|name| names.iter().any(|n| n == name)),
+        "a type has no golden file"
+    );
     for name in names {
         let bytes = fs::read(folder().join(format!("{name}.msgpack"))).unwrap();
         let text = fs::read(folder().join(format!("{name}.json"))).unwrap();

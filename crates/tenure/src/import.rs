@@ -157,7 +157,7 @@ fn report(summary: &Summary) -> String {
     }
     let reconciled = summary.drift.iter().filter(|drift| drift.reconciled).count();
     lines.push(format!(
-        "drift     {} of {} observations contradict the ledger, {reconciled} reconciled",
+        "drift     {} differences in {} observations, {reconciled} reconciled",
         summary.drift.len(),
         summary.observations
     ));

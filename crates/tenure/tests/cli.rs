@@ -420,6 +420,9 @@ fn submitting_takes_an_entry_a_list_or_lines() {
         let count = || tenure(&["export"]).stdout.lines().count();
         let before = count();
         for (text, named) in [
+            ("", "holds no entries"),
+            ("\n\n", "holds no entries"),
+            ("{\"entries\": []}", "entries"),
             ("[]", "entries"),
             ("{\"entries\": [], \"id\": 1}", "entries"),
             (&format!("{}\n{{\"actor\":", draft("k@l.example")) as &str, "line 2"),

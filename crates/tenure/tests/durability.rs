@@ -2,8 +2,6 @@
 //! disk gives back otherwise is said, never answered around
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
 )]
@@ -15,7 +13,7 @@ use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use common::{
@@ -224,6 +222,26 @@ fn killed_before_the_folder_has_its_name_it_starts_again() {
 }
 
 #[test]
+fn what_a_killed_start_has_left_is_cleared_away() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Start::on(data.path()).ready();
+    server.append(&landscape());
+    let log = server.log();
+    server.stop();
+    // Half a copy of the store, and a witness that was being written.
+    let half = data.path().join("journal.look");
+    fs::create_dir_all(half.join("blobs")).unwrap();
+    fs::write(half.join("db"), [7; 5_000]).unwrap();
+    fs::write(half.join("conf"), "segm").unwrap();
+    fs::write(data.path().join("tenure.json.new"), "{").unwrap();
+    let server = Start::on(data.path()).ready();
+    assert_eq!(server.log(), log);
+    assert!(!half.exists());
+    server.stop();
+    tenure_on(data.path(), &["verify"]).exits(0);
+}
+
+#[test]
 fn a_second_process_gets_a_sentence() {
     let data = tempfile::tempdir().unwrap();
     let server = Start::on(data.path()).ready();
@@ -279,27 +297,46 @@ struct Sample {
     log: String,
 }
 
-static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
-    let data = tempfile::tempdir().unwrap();
-    let crashed = tempfile::tempdir().unwrap();
-    let stopped = tempfile::tempdir().unwrap();
-    let mut server = Start::on(data.path()).ready();
-    server.append(&landscape());
-    for n in 0..300 {
-        // Single ones, and batches: blocks of all sizes.
-        let size = if n % 30 == 0 { 250 } else { 1 };
-        server.append(&Batch::of(n, size).entries);
+/// The sample, made once for all tests that run at the same time, and removed after the last
+fn sample() -> Arc<Sample> {
+    static SAMPLE: Mutex<Weak<Sample>> = Mutex::new(Weak::new());
+    let mut kept = SAMPLE.lock().unwrap();
+    if let Some(sample) = kept.upgrade() {
+        return sample;
     }
-    server.kill();
-    copy_folder(data.path(), crashed.path());
-    Start::on(data.path()).ready().stop();
-    Start::on(data.path()).ready().stop();
-    copy_folder(data.path(), stopped.path());
-    let ran = tenure_on(data.path(), &["export"]);
-    ran.exits(0);
-    assert!(ran.stdout.lines().count() > 2_500);
-    Sample { crashed, stopped, log: ran.stdout }
-});
+    let sample = Arc::new(Sample::new());
+    *kept = Arc::downgrade(&sample);
+    sample
+}
+
+impl Sample {
+    fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let crashed = tempfile::tempdir().unwrap();
+        let stopped = tempfile::tempdir().unwrap();
+        let mut server = Start::on(data.path()).ready();
+        server.append(&landscape());
+        for n in 0..300 {
+            // Single ones, and batches: blocks of all sizes.
+            let size = if n % 30 == 0 { 250 } else { 1 };
+            server.append(&Batch::of(n, size).entries);
+        }
+        server.kill();
+        copy_folder(data.path(), crashed.path());
+        Start::on(data.path()).ready().stop();
+        Start::on(data.path()).ready().stop();
+        copy_folder(data.path(), stopped.path());
+        let ran = tenure_on(data.path(), &["export"]);
+        ran.exits(0);
+        assert!(ran.stdout.lines().count() > 2_500);
+        Self { crashed, stopped, log: ran.stdout }
+    }
+
+    /// Both folders
+    fn folders(&self) -> [&Path; 2] {
+        [self.crashed.path(), self.stopped.path()]
+    }
+}
 
 /// What came of a look at a folder
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -315,7 +352,7 @@ fn look(data: &Path, what: &str) -> Look {
     let ran = tenure_on(data, &["export"]);
     if ran.code() == 0 {
         let lines = ran.stdout.lines().count();
-        assert!(ran.stdout == SAMPLE.log, "another log, of {lines} entries, in silence: {what}");
+        assert!(ran.stdout == sample().log, "another log, of {lines} entries, in silence: {what}");
         return Look::Same;
     }
     assert_eq!(ran.code(), 3, "{what}: {ran:#?}");
@@ -366,7 +403,6 @@ fn written(path: &Path) -> u64 {
 
 /// Damages a copy of a folder, each in its turn on two threads, and gives what was seen
 fn looks(folder: &Path, damages: Vec<(PathBuf, Damage)>) -> Vec<(PathBuf, Damage, Look)> {
-    LazyLock::force(&SAMPLE);
     let damages = Mutex::new(damages.into_iter());
     let seen = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -414,8 +450,9 @@ fn named(folder: &Path, beginning: &str) -> Option<String> {
 
 #[test]
 fn a_damaged_byte_is_never_answered_around() {
+    let sample = sample();
     let mut dice = Dice(0xda_3a_6e);
-    for folder in [SAMPLE.crashed.path(), SAMPLE.stopped.path()] {
+    for folder in sample.folders() {
         let mut damages = bits_of(folder, "journal/db", 30, &mut dice);
         damages.extend(bits_of(folder, "journal/conf", 8, &mut dice));
         damages.extend(bits_of(folder, "acknowledged", 24, &mut dice));
@@ -440,9 +477,10 @@ fn a_damaged_byte_is_never_answered_around() {
 
 #[test]
 fn damage_is_reported_with_its_position_and_file() {
+    let sample = sample();
     let mut dice = Dice(0xf1_1e);
     let mut silent = BTreeMap::new();
-    for folder in [SAMPLE.crashed.path(), SAMPLE.stopped.path()] {
+    for folder in sample.folders() {
         let damages = bits_of(folder, "journal/db", 8, &mut dice);
         for (file, damage, look) in looks(folder, damages) {
             let Look::Reported(words) = look else {
@@ -459,8 +497,9 @@ fn damage_is_reported_with_its_position_and_file() {
 
 #[test]
 fn a_look_at_a_damaged_folder_does_not_damage_it_more() {
+    let sample = sample();
     let mut dice = Dice(0x100c);
-    for folder in [SAMPLE.crashed.path(), SAMPLE.stopped.path()] {
+    for folder in sample.folders() {
         for (file, damage) in bits_of(folder, "journal/db", 2, &mut dice) {
             let copy = tempfile::tempdir().unwrap();
             copy_folder(folder, copy.path());
@@ -479,7 +518,8 @@ fn a_look_at_a_damaged_folder_does_not_damage_it_more() {
 
 #[test]
 fn whose_the_folder_is_cannot_change_by_a_damaged_byte() {
-    let folder = SAMPLE.crashed.path();
+    let sample = sample();
+    let folder = sample.crashed.path();
     let mut dice = Dice(0x1d);
     let mut renamed = Vec::new();
     for (file, damage) in bits_of(folder, "tenure.json", 100, &mut dice) {
@@ -501,7 +541,8 @@ fn whose_the_folder_is_cannot_change_by_a_damaged_byte() {
 
 #[test]
 fn a_file_that_is_cut_short_or_gone_is_noticed() {
-    for folder in [SAMPLE.crashed.path(), SAMPLE.stopped.path()] {
+    let sample = sample();
+    for folder in sample.folders() {
         let length = written(&folder.join("journal/db"));
         let mut damages: Vec<(PathBuf, Damage)> =
             [0, 1, 511, length / 4, length / 2, length - 4_096, length - 100, length - 1]
@@ -530,7 +571,8 @@ fn a_file_that_is_cut_short_or_gone_is_noticed() {
 
 #[test]
 fn a_store_put_back_from_yesterday_is_noticed() {
-    let yesterday = SAMPLE.stopped.path();
+    let sample = sample();
+    let yesterday = sample.stopped.path();
     let data = tempfile::tempdir().unwrap();
     copy_folder(yesterday, data.path());
     let server = Start::on(data.path()).ready();
@@ -553,15 +595,16 @@ fn a_store_put_back_from_yesterday_is_noticed() {
 
 #[test]
 fn damage_under_a_running_server_is_never_answered_around() {
+    let sample = sample();
     let data = tempfile::tempdir().unwrap();
-    copy_folder(SAMPLE.crashed.path(), data.path());
+    copy_folder(sample.crashed.path(), data.path());
     let mut server = Start::on(data.path()).ready();
     let path = data.path().join("journal/db");
     let length = written(&path);
     for n in 0..200 {
         Damage::Bit(length * n / 200, 3).to(&path);
     }
-    let log: Vec<Value> = SAMPLE.log.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let log: Vec<Value> = sample.log.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     for row in log.iter().step_by(37) {
         let position = row["position"].as_u64().unwrap();
         let answer = server.get(&format!("/v1/entries/{position}"));

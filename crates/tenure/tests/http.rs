@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
 )]
@@ -228,6 +227,9 @@ fn changes_are_streamed_from_any_position_and_live() {
     server.append(&[viewer("frank@acme.example")]);
     assert_eq!(live.next().id, (newest + 1).to_string());
     server.get(&format!("/v1/changes?after={}", newest + 2)).is_problem(409, "not_yet", &[]);
+    let url = format!("{}/v1/changes", server.url());
+    let wrong = server.agent().get(url).header("Last-Event-ID", "x").call().unwrap();
+    assert_eq!(wrong.status(), 400);
     // A stop ends the streams, and they do not hold it up.
     assert_eq!(ids(&again, 901).last().unwrap(), &(newest + 1).to_string());
     server.stop();
@@ -360,7 +362,10 @@ fn a_request_that_timed_out_is_no_longer_in_flight() {
     let data = tempfile::tempdir().unwrap();
     let server = Start::on(data.path()).arg("--request-timeout-ms", "100").ready();
     let mut slow = slow(&server);
-    assert!(said(&mut slow).starts_with("HTTP/1.1 503 "));
+    let text = said(&mut slow);
+    assert!(text.starts_with("HTTP/1.1 503 "), "{text}");
+    // Of an append it is not known: it is no more "not done" than "done".
+    assert!(text.contains("not known") && text.contains("same ids"), "{text}");
     let gone = common::poll_for(Duration::from_secs(5), || {
         (server.metric("tenure_requests_in_flight") == Some(0.0)).then_some(())
     });
@@ -394,6 +399,38 @@ fn what_is_no_http_is_turned_away() {
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     assert_eq!(server.position(), 15);
     server.stop();
+}
+
+#[test]
+fn a_head_that_does_not_come_is_not_waited_for() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /v1/levels HTTP/1.1\r\nHost: x\r\nX-Slow: ").unwrap();
+    let began = Instant::now();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(began.elapsed() >= Duration::from_secs(5), "it had hardly time");
+    server.stop();
+}
+
+#[test]
+fn idle_connections_do_not_hold_up_a_stop() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let connect = || TcpStream::connect(server.address()).unwrap();
+    let silent = connect();
+    let mut kept = connect();
+    kept.set_read_timeout(Some(PATIENCE)).unwrap();
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    assert!(said(&mut kept).contains("alive"));
+    let stream = Events::of(&server, "/v1/changes?after=15", None);
+    server.stop();
+    assert_eq!(stream.next_or_end(), None);
+    drop((silent, kept));
 }
 
 #[test]

@@ -233,13 +233,15 @@ impl View<'_> {
             own.into_iter().map(|holder| Match { holder, spans: vec![always()] }).collect();
         if principal.kind() == PrincipalKind::User {
             let memberships = own.into_iter().flat_map(|own| self.ledger.index.of_member(own));
-            matches.extend(memberships.map(|membership| Match {
-                holder: membership.set,
-                spans: self
-                    .membership_stretches(membership)
-                    .into_iter()
-                    .filter_map(|(from, until)| Span::new(from, until))
-                    .collect(),
+            matches.extend(memberships.map(|membership| {
+                Match {
+                    holder: membership.set,
+                    spans: self
+                        .membership_stretches(membership)
+                        .into_iter()
+                        .filter_map(|(from, until)| Span::new(from, until))
+                        .collect(),
+                }
             }));
             let everyone = Principal::everyone(principal.origin());
             let everyone = self.ledger.find_principal(&everyone);

@@ -98,16 +98,10 @@ impl View<'_> {
         let support = self.support(&self.matching(principal, t), &plan, t);
         let holds = |leaf: &usize| support.iter().any(|(supported, _)| supported == leaf);
         Ok(match evidence(&plan, &support) {
-            Some(evidence) => Check {
-                allowed: true,
-                because: self.holdings(principal, &evidence),
-                missing: None,
-            },
-            None => Check {
-                allowed: false,
-                because: Vec::new(),
-                missing: plan.missing(&holds),
-            },
+            Some(evidence) => {
+                Check { allowed: true, because: self.holdings(principal, &evidence), missing: None }
+            }
+            None => Check { allowed: false, because: Vec::new(), missing: plan.missing(&holds) },
         })
     }
 

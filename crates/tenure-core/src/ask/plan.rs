@@ -46,11 +46,7 @@ pub(super) enum Asked {
 }
 
 impl View<'_> {
-    pub(super) fn level(
-        &self,
-        level: &Level,
-        t: EffectiveAt,
-    ) -> Result<LevelRef, AskError> {
+    pub(super) fn level(&self, level: &Level, t: EffectiveAt) -> Result<LevelRef, AskError> {
         self.ledger
             .find_level(level)
             .filter(|found| self.landscape().level(*found, t).is_some())

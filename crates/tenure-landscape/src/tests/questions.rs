@@ -24,25 +24,17 @@ fn level(text: Option<&String>) -> Level {
 fn short(principal: &Principal) -> String {
     let text = principal.as_str();
     let name = text.split_once('/').map_or(text, |(_, name)| name);
-    name.strip_suffix("@acme.example")
-        .unwrap_or(name)
-        .to_owned()
+    name.strip_suffix("@acme.example").unwrap_or(name).to_owned()
 }
 
 fn shown(holding: &Holding) -> String {
     let granted = match &holding.granted {
         GrantedName::RoleCollection(name) | GrantedName::Role(name) => name,
     };
-    let via = holding
-        .via
-        .as_ref()
-        .map_or(String::new(), |via| format!(" via {}", short(via)));
+    let via = holding.via.as_ref().map_or(String::new(), |via| format!(" via {}", short(via)));
     let since: String = holding.since.to_string().chars().take(10).collect();
     let until = holding.until.map_or(String::new(), |until| {
-        format!(
-            "..{}",
-            until.to_string().chars().take(10).collect::<String>()
-        )
+        format!("..{}", until.to_string().chars().take(10).collect::<String>())
     });
     format!("{granted} {since}{until}{via}")
 }
@@ -50,12 +42,7 @@ fn shown(holding: &Holding) -> String {
 fn who_at(question: &question::Who) -> Who<Vec<Holding>> {
     let on = level(question.on.as_ref());
     view(question.known_at.as_ref())
-        .who(
-            &ability(question.can.as_ref()),
-            &on,
-            at(question.at.as_ref().unwrap()),
-            true,
-        )
+        .who(&ability(question.can.as_ref()), &on, at(question.at.as_ref().unwrap()), true)
         .unwrap()
 }
 
@@ -83,9 +70,7 @@ fn the_questions_are_six_and_short() {
 
 #[test]
 fn the_first_question_finds_seven_people_and_a_group() {
-    let Question::Who(who) = question(1) else {
-        panic!()
-    };
+    let Question::Who(who) = question(1) else { panic!() };
     assert_eq!(who.explain.as_deref(), Some("true"));
     assert_eq!(
         table(&who_at(&who)),
@@ -104,16 +89,10 @@ fn the_first_question_finds_seven_people_and_a_group() {
 
 #[test]
 fn the_second_question_finds_what_was_believed_before_the_correction() {
-    let (Question::Who(now), Question::Who(then)) = (question(1), question(2)) else {
-        panic!()
-    };
+    let (Question::Who(now), Question::Who(then)) = (question(1), question(2)) else { panic!() };
     let (now, then) = (table(&who_at(&now)), table(&who_at(&then)));
     let only = |these: &[String], those: &[String]| -> Vec<String> {
-        these
-            .iter()
-            .filter(|row| !those.contains(row))
-            .cloned()
-            .collect()
+        these.iter().filter(|row| !those.contains(row)).cloned().collect()
     };
     let terms = "Destination Administrator 2025-03-10..2025-09-30";
     assert_eq!(only(&then, &now), [format!("daniel.weber: {terms}")]);
@@ -122,13 +101,8 @@ fn the_second_question_finds_what_was_believed_before_the_correction() {
 
 #[test]
 fn the_third_question_finds_who_had_three_days() {
-    let Question::Who(who) = question(3) else {
-        panic!()
-    };
-    let ends = (
-        at(who.from.as_ref().unwrap()),
-        at(who.until.as_ref().unwrap()),
-    );
+    let Question::Who(who) = question(3) else { panic!() };
+    let ends = (at(who.from.as_ref().unwrap()), at(who.until.as_ref().unwrap()));
     let span = Span::new(ends.0, Some(ends.1)).unwrap();
     let during = |known_at: Option<&String>| -> Vec<String> {
         let answer = view(known_at)
@@ -166,24 +140,13 @@ fn the_third_question_finds_who_had_three_days() {
     );
     // Nobody knew of Jonas Brandt until he was reported.
     let before = during(Some(&"2025-12-09".to_owned()));
-    assert_eq!(
-        before,
-        found
-            .into_iter()
-            .filter(|row| *row != jonas)
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(before, found.into_iter().filter(|row| *row != jonas).collect::<Vec<_>>());
 }
 
 #[test]
 fn the_fourth_question_finds_a_power_that_nobody_gave() {
-    let Question::Timeline(timeline) = question(4) else {
-        panic!()
-    };
-    let ends = (
-        at(timeline.from.as_ref().unwrap()),
-        at(timeline.until.as_ref().unwrap()),
-    );
+    let Question::Timeline(timeline) = question(4) else { panic!() };
+    let ends = (at(timeline.from.as_ref().unwrap()), at(timeline.until.as_ref().unwrap()));
     let found = view(None)
         .timeline(
             &Principal::parse(timeline.principal.as_ref().unwrap()).unwrap(),
@@ -192,9 +155,7 @@ fn the_fourth_question_finds_a_power_that_nobody_gave() {
             Span::new(ends.0, Some(ends.1)).unwrap(),
         )
         .unwrap();
-    let [only] = found.as_slice() else {
-        panic!("{found:?}")
-    };
+    let [only] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!((only.from, only.until), (at("2026-02-03"), Some(ends.1)));
     let because: Vec<String> = only.because.iter().map(shown).collect();
     assert_eq!(because, ["Subaccount Viewer 2024-04-22"]);
@@ -202,21 +163,13 @@ fn the_fourth_question_finds_a_power_that_nobody_gave() {
 
 #[test]
 fn the_fifth_question_finds_what_a_mover_gained_and_lost() {
-    let Question::Diff(diff) = question(5) else {
-        panic!()
-    };
+    let Question::Diff(diff) = question(5) else { panic!() };
     let lukas = Principal::parse(diff.principal.as_ref().unwrap()).unwrap();
-    let (from, until) = (
-        at(diff.from.as_ref().unwrap()),
-        at(diff.until.as_ref().unwrap()),
-    );
+    let (from, until) = (at(diff.from.as_ref().unwrap()), at(diff.until.as_ref().unwrap()));
     let now = view(None);
     let found = now.diff(from, &now, until, None, Some(&lukas)).unwrap();
     let rows = |holdings: &[Holding]| -> Vec<String> {
-        holdings
-            .iter()
-            .map(|h| format!("{} {}", h.level, shown(h)))
-            .collect()
+        holdings.iter().map(|h| format!("{} {}", h.level, shown(h))).collect()
     };
     assert_eq!(
         rows(&found.gained),
@@ -235,25 +188,17 @@ fn the_fifth_question_finds_what_a_mover_gained_and_lost() {
             "subaccount:shipping-dev Destination Administrator 2024-11-04",
         ]
     );
-    let [(before, after)] = found.changed.as_slice() else {
-        panic!("{:?}", found.changed)
-    };
+    let [(before, after)] = found.changed.as_slice() else { panic!("{:?}", found.changed) };
     assert_eq!(shown(before), "Subaccount Viewer 2024-11-04");
     assert_eq!(shown(after), "Subaccount Viewer 2024-11-04..2025-07-01");
-    let entries: BTreeSet<_> = found
-        .gained
-        .iter()
-        .chain([after])
-        .map(|holding| holding.entry)
-        .collect();
+    let entries: BTreeSet<_> =
+        found.gained.iter().chain([after]).map(|holding| holding.entry).collect();
     assert_eq!(entries.len(), 1);
 }
 
 #[test]
 fn the_sixth_question_finds_keys_and_one_that_was_forgotten() {
-    let Question::Who(who) = question(6) else {
-        panic!()
-    };
+    let Question::Who(who) = question(6) else { panic!() };
     let found = view(None)
         .who_anywhere(
             &ability(who.can.as_ref()),

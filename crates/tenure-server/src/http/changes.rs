@@ -108,16 +108,17 @@ impl Cursor {
             if self.engine.ledger().outcome(position) != Some(OutcomeKind::Applied) {
                 continue;
             }
-            let row = self.engine.reader().row(position).map_err(|error| {
-                problem(Code::Internal, crate::engine::chain(&error))
-            });
-            let row =
-                row.and_then(|row| entry_row(&self.engine.ledger(), newest, position, &row));
+            let row = self
+                .engine
+                .reader()
+                .row(position)
+                .map_err(|error| problem(Code::Internal, crate::engine::chain(&error)));
+            let row = row.and_then(|row| entry_row(&self.engine.ledger(), newest, position, &row));
             let event = row.map_err(|problem| (problem, "problem")).and_then(|row| {
                 let event = Event::default().id(self.after.to_string()).event("applied");
-                event.json_data(&row).map_err(|error| {
-                    (problem(Code::Internal, error.to_string()), "problem")
-                })
+                event
+                    .json_data(&row)
+                    .map_err(|error| (problem(Code::Internal, error.to_string()), "problem"))
             });
             match event {
                 Ok(event) => self.ahead.push_back(event),

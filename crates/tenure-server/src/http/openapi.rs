@@ -96,36 +96,129 @@ macro_rules! path {
     };
 }
 
-path!(append, post, "/v1/entries", "log",
+path!(
+    append,
+    post,
+    "/v1/entries",
+    "log",
     "Append: durable in the log and applied here, each entry on its own",
-    [request_body(content((AppendBody = "application/json"), (AppendBody = "application/msgpack"))),], api::Appended);
-path!(history, get, "/v1/entries", "log", "Entries in log order, refused ones too",
-    [params(question::History),], api::Entries);
+    [request_body(content(
+        (AppendBody = "application/json"),
+        (AppendBody = "application/msgpack")
+    )),],
+    api::Appended
+);
+path!(
+    history,
+    get,
+    "/v1/entries",
+    "log",
+    "Entries in log order, refused ones too",
+    [params(question::History),],
+    api::Entries
+);
 path!(entry, get, "/v1/entries/{entry}", "log", "One entry, by id or position",
     [params(("entry" = String, Path, description = "A UUID or a position"),
         ("min_position" = Option<String>, Query, description = "Wait until this position is known here")),], api::EntryRow);
-path!(who, get, "/v1/who", "questions", "Who could X on a level, under one, or during a time",
-    [params(question::Who),], api::Who);
-path!(what, get, "/v1/what", "questions", "What a principal could do on a level",
-    [params(question::What),], api::What);
-path!(check, get, "/v1/check", "questions", "Whether a principal could, and why",
-    [params(question::Check),], api::Check);
-path!(check_many, post, "/v1/check", "questions", "Many checks at one moment",
-    [request_body = ManyChecks,], api::Checks);
-path!(timeline, get, "/v1/timeline", "questions", "When a principal could",
-    [params(question::Timeline),], api::Timeline);
-path!(where_could, get, "/v1/where", "questions", "On which levels a principal could",
-    [params(question::Where),], api::Where);
-path!(diff, get, "/v1/diff", "questions", "What changed between two coordinates",
-    [params(question::Diff),], api::Diff);
-path!(assignments, get, "/v1/assignments", "questions", "Counting holdings",
-    [params(question::Assignments),], api::Assignments);
-path!(levels, get, "/v1/levels", "questions", "Levels that exist",
-    [params(question::Levels),], api::Levels);
-path!(role_collections, get, "/v1/role-collections", "questions", "Role collections of a level",
-    [params(question::RoleCollections),], api::RoleCollections);
-path!(catalog, get, "/v1/catalog", "questions", "The catalogue in force",
-    [params(question::Catalog),], api::CatalogAnswer);
+path!(
+    who,
+    get,
+    "/v1/who",
+    "questions",
+    "Who could X on a level, under one, or during a time",
+    [params(question::Who),],
+    api::Who
+);
+path!(
+    what,
+    get,
+    "/v1/what",
+    "questions",
+    "What a principal could do on a level",
+    [params(question::What),],
+    api::What
+);
+path!(
+    check,
+    get,
+    "/v1/check",
+    "questions",
+    "Whether a principal could, and why",
+    [params(question::Check),],
+    api::Check
+);
+path!(
+    check_many,
+    post,
+    "/v1/check",
+    "questions",
+    "Many checks at one moment",
+    [request_body = ManyChecks,],
+    api::Checks
+);
+path!(
+    timeline,
+    get,
+    "/v1/timeline",
+    "questions",
+    "When a principal could",
+    [params(question::Timeline),],
+    api::Timeline
+);
+path!(
+    where_could,
+    get,
+    "/v1/where",
+    "questions",
+    "On which levels a principal could",
+    [params(question::Where),],
+    api::Where
+);
+path!(
+    diff,
+    get,
+    "/v1/diff",
+    "questions",
+    "What changed between two coordinates",
+    [params(question::Diff),],
+    api::Diff
+);
+path!(
+    assignments,
+    get,
+    "/v1/assignments",
+    "questions",
+    "Counting holdings",
+    [params(question::Assignments),],
+    api::Assignments
+);
+path!(
+    levels,
+    get,
+    "/v1/levels",
+    "questions",
+    "Levels that exist",
+    [params(question::Levels),],
+    api::Levels
+);
+path!(
+    role_collections,
+    get,
+    "/v1/role-collections",
+    "questions",
+    "Role collections of a level",
+    [params(question::RoleCollections),],
+    api::RoleCollections
+);
+path!(
+    catalog,
+    get,
+    "/v1/catalog",
+    "questions",
+    "The catalogue in force",
+    [params(question::Catalog),],
+    api::CatalogAnswer
+);
 
 #[utoipa::path(
     get, path = "/v1/changes", tag = "log",

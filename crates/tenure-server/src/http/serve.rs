@@ -22,8 +22,8 @@ use crate::config::Settings;
 use crate::engine::{Engine, Progress, StartError, Writer, chain};
 use crate::metrics::Metrics;
 
-/// How long the head of a request may take to come
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the head of a request may take to come, and a connection may be idle
+const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long requests that have begun may go on when the server is told to stop
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// Questions that compute at once

@@ -1,5 +1,11 @@
 //! A ledger to talk to: the program itself, in a process of its own
-#![allow(dead_code, reason = "each test crate uses a part of it")]
+#![expect(dead_code, reason = "each test crate uses a part of it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -538,9 +544,9 @@ impl Events {
                     Some(("event", name)) => event.name = name.to_owned(),
                     Some(("data", data)) => event.data.push_str(data),
                     _ if line.is_empty() && event != Event::default() => {
-                        if sender.send(std::mem::take(&mut event)).is_err() {
-                            return;
-                        }
+                        let sent = sender.send(std::mem::take(&mut event));
+                        // Nobody reads on.
+                        let Ok(()) = sent else { return };
                     }
                     _ => {}
                 }
@@ -552,7 +558,7 @@ impl Events {
     /// The next event
     #[track_caller]
     pub(crate) fn next(&self) -> Event {
-        self.events.recv_timeout(PATIENCE).expect("an event")
+        self.next_or_end().unwrap_or_else(|| panic!("the stream has ended"))
     }
 
     /// The next event, or that the stream has ended
