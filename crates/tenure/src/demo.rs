@@ -55,11 +55,8 @@ impl Demo {
         door.close();
         asked?;
         if self.serve {
-            let settings = Partial {
-                data: Some(folder),
-                listen: self.listen,
-                ..Partial::default()
-            };
+            let settings =
+                Partial { data: Some(folder), listen: self.listen, ..Partial::default() };
             return serve::serve(settings.settle()?);
         }
         Ok(ExitCode::SUCCESS)
@@ -93,9 +90,10 @@ fn build(folder: &Path) -> anyhow::Result<u64> {
 }
 
 fn message(dispatch: &Dispatch) -> anyhow::Result<Message> {
-    let encoded = dispatch.entries.iter().map(|entry| {
-        Ok(decode_entry(WireFormat::Json, &serde_json::to_vec(entry)?)?)
-    });
+    let encoded = dispatch
+        .entries
+        .iter()
+        .map(|entry| Ok(decode_entry(WireFormat::Json, &serde_json::to_vec(entry)?)?));
     Ok(Message {
         stamped_at: dispatch.recorded_at,
         entries: encoded.collect::<anyhow::Result<_>>()?,

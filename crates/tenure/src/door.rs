@@ -138,8 +138,9 @@ impl Door {
                     let entry = parameters.remove("entry").unwrap_or_default();
                     url.extend(form_urlencoded::byte_serialize(entry.as_bytes()));
                 }
-                let query: String =
-                    form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+                let query: String = form_urlencoded::Serializer::new(String::new())
+                    .extend_pairs(parameters)
+                    .finish();
                 if !query.is_empty() {
                     url = format!("{url}?{query}");
                 }
@@ -171,7 +172,8 @@ impl Door {
                 let alone = drafts.len() == 1;
                 let decode = |(n, draft)| {
                     codec::decode_draft(draft, default_origin, Uuid::now_v7).map_err(|error| {
-                        let place = |error: codec::Malformed| error.within(&format!("entries[{n}]"));
+                        let place =
+                            |error: codec::Malformed| error.within(&format!("entries[{n}]"));
                         Wrong(if alone { error } else { place(error) }.to_string())
                     })
                 };

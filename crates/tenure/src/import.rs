@@ -174,7 +174,14 @@ fn report(summary: &Summary) -> String {
 
 fn drift(list: &[Drift]) -> Rows {
     let mut rows = Rows::new(&[
-        "line", "at", "level", "principal", "missing here", "unexpected here", "reconciled", "because",
+        "line",
+        "at",
+        "level",
+        "principal",
+        "missing here",
+        "unexpected here",
+        "reconciled",
+        "because",
     ]);
     for drift in list {
         rows.push([

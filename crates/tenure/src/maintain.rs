@@ -66,7 +66,8 @@ impl Export {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        let json =
+            cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
         io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     })
 }
@@ -95,7 +96,9 @@ impl Rebuild {
     pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
         let (entries, _, seconds) = fold(door, "rebuilding")?;
         say(&format!("rebuilt from {entries} entries ({seconds:.1} s)"))?;
-        complain("the folded view lives in memory: every start builds it, so nothing was discarded");
+        complain(
+            "the folded view lives in memory: every start builds it, so nothing was discarded",
+        );
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -392,7 +392,11 @@ impl From<Catalog> for Question {
 }
 
 /// Asks, and shows the whole answer
-pub(crate) fn ask(door: &DoorArgs, output: &Output, question: Question) -> anyhow::Result<ExitCode> {
+pub(crate) fn ask(
+    door: &DoorArgs,
+    output: &Output,
+    question: Question,
+) -> anyhow::Result<ExitCode> {
     let door = door.reading()?;
     let answer = whole(&door, question.clone());
     door.close();

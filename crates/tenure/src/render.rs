@@ -52,7 +52,8 @@ fn footer(answer: &Value) -> Option<String> {
     let coordinates = |as_of: &AsOf| {
         let at = as_of.at.as_ref().map(|at| format!("as of {at}, "));
         let recorded = as_of.recorded_at.as_ref().map(|at| format!(" (recorded {at})"));
-        let catalog = as_of.catalog.clone().flatten().map(|version| format!(", catalogue {version}"));
+        let catalog =
+            as_of.catalog.clone().flatten().map(|version| format!(", catalogue {version}"));
         format!(
             "{}as known at #{}{}{}",
             at.unwrap_or_default(),
@@ -112,9 +113,7 @@ fn who(answer: &api::Who) -> Rows {
 }
 
 fn subject_rows(subject: &Subject, explained: bool) -> Vec<Vec<String>> {
-    let because = |holdings: &[Holding]| {
-        holdings.iter().map(reason).collect::<Vec<_>>().join("\n")
-    };
+    let because = |holdings: &[Holding]| holdings.iter().map(reason).collect::<Vec<_>>().join("\n");
     if let Some(intervals) = &subject.intervals {
         let row = |interval: &Interval| {
             vec![
@@ -297,9 +296,8 @@ pub(crate) fn entries(list: &[EntryRow]) -> Rows {
         Rows::new(&["#", "recorded", "effective", "actor", "changes", "outcome", "reason"]);
     for row in list {
         let entry = row.entry.as_ref();
-        let changes = entry.map(|entry| {
-            entry.changes.iter().map(change).collect::<Vec<_>>().join("\n")
-        });
+        let changes =
+            entry.map(|entry| entry.changes.iter().map(change).collect::<Vec<_>>().join("\n"));
         rows.push([
             row.result.position.to_string(),
             row.result.recorded_at.clone(),

@@ -133,8 +133,7 @@ pub(crate) fn log_to_stderr(server: bool) {
     let default = if server { "info" } else { "error" };
     let filter = std::env::var("TENURE_LOG_LEVEL").unwrap_or_else(|_| default.to_owned());
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(default));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     if std::env::var("TENURE_LOG_FORMAT").is_ok_and(|format| format == "json") {
         builder.json().init();
