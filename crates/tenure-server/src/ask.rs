@@ -513,17 +513,29 @@ impl Asker<'_> {
     }
 
     fn row(&self, position: Position) -> Result<Row, Problem> {
-        self.engine.reader().row(position).map_err(|error| {
-            let chain = crate::engine::chain(&error);
-            tracing::error!(error = chain, "a row cannot be read");
-            problem(Code::Internal, chain)
-        })
+        row(self.engine, position)
     }
 
     /// A row as it is answered
     fn entry_row(&self, position: Position, row: &Row) -> Result<api::EntryRow, Problem> {
         entry_row(&self.engine.ledger(), self.context.newest, position, row)
     }
+}
+
+/// The row at a position that may be seen
+///
+/// # Errors
+/// A row that cannot be read. After a write that failed sled does not read reliably either: then a new
+/// start is what helps, and nothing is called damaged.
+pub(crate) fn row(engine: &Engine, position: Position) -> Result<Row, Problem> {
+    engine.reader().row(position).map_err(|error| {
+        let chain = crate::engine::chain(&error);
+        tracing::error!(error = chain, "a row cannot be read");
+        match engine.failure() {
+            Some(why) => problem(Code::NotReady, why),
+            None => problem(Code::Internal, chain),
+        }
+    })
 }
 
 /// A row of the log as it is answered

@@ -348,6 +348,7 @@ fn write_all(shared: &Shared, mut journal: Journal, mut queue: Queue) {
             // The fold is ahead of the disk now, and what is on the disk is not known: only a new start
             // tells. What may be seen stays where it was.
             tracing::error!(error = chain(&error), "a write failed: start the server again");
+            shared.failed.store(true, Ordering::Release);
             for (waiter, _) in answers {
                 let _gone = waiter.send(Err(AppendError::Indeterminate));
             }

@@ -18,7 +18,7 @@ use tenure_wire::api::Problem;
 use tenure_wire::question;
 
 use super::{App, Failure, Shared};
-use crate::ask::entry_row;
+use crate::ask::{entry_row, row};
 use crate::engine::Engine;
 use crate::problem::{Code, of_parameters, problem};
 
@@ -108,11 +108,7 @@ impl Cursor {
             if self.engine.ledger().outcome(position) != Some(OutcomeKind::Applied) {
                 continue;
             }
-            let row = self
-                .engine
-                .reader()
-                .row(position)
-                .map_err(|error| problem(Code::Internal, crate::engine::chain(&error)));
+            let row = row(&self.engine, position);
             let row = row.and_then(|row| entry_row(&self.engine.ledger(), newest, position, &row));
             let event = row.map_err(|problem| (problem, "problem")).and_then(|row| {
                 let event = Event::default().id(self.after.to_string()).event("applied");
