@@ -30,6 +30,9 @@ pub(crate) enum Fact {
     Void(Position),
 }
 
+/// Candidates that the sentence of an ambiguous role names
+const CANDIDATES_SHOWN_MAX: usize = 8;
+
 type Refused = (RefusalCode, String);
 
 fn refused<T>(code: RefusalCode, message: String) -> Result<T, Refused> {
@@ -374,6 +377,11 @@ impl Ledger {
                 let mut texts: Vec<String> =
                     several.iter().map(|role| format!("`{}`", role.text(&self.symbols))).collect();
                 texts.sort();
+                let more = texts.len().saturating_sub(CANDIDATES_SHOWN_MAX);
+                texts.truncate(CANDIDATES_SHOWN_MAX);
+                if more > 0 {
+                    texts.push(format!("{more} others"));
+                }
                 refused(
                     RefusalCode::AmbiguousRole,
                     format!("the role `{text}` may be {}: write one of them", texts.join(" or ")),

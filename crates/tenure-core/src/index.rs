@@ -124,6 +124,11 @@ impl Index {
         })
     }
 
+    /// Whether anything was ever held at a level
+    pub(crate) fn any_at(&self, level: LevelRef) -> bool {
+        self.at_level.contains_key(&level)
+    }
+
     /// What a principal ever held
     pub(crate) fn of_principal(
         &self,

@@ -392,10 +392,19 @@ impl Landscape {
 
     /// What names mean at a level at a moment; `None` if it does not exist
     pub(crate) fn here(&self, level: LevelRef, t: EffectiveAt) -> Option<Here<'_>> {
+        self.here_under(level, t, self.feature_set(level, t))
+    }
+
+    /// The same, for a feature set in force that is known
+    pub(crate) fn here_under(
+        &self,
+        level: LevelRef,
+        t: EffectiveAt,
+        feature_set: FeatureSet,
+    ) -> Option<Here<'_>> {
         let track = self.levels.get(&level)?;
         let state = track.states.at(t)?.as_deref()?;
         let definitions = self.catalog(t).map(|published| &published.definitions);
-        let feature_set = self.feature_set(level, t);
         Some(Here {
             table: definitions.map(|d| d.table(level.kind, feature_set)),
             definitions,

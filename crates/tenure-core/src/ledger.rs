@@ -82,8 +82,9 @@ impl Ledger {
     /// Total: whatever is wrong with the entry is its outcome.
     ///
     /// # Cost
-    /// O(changes × log of what they touch) for what is recorded when it takes effect. A late change of
-    /// structure costs O(changes of structure that take effect after it) more.
+    /// O(changes × log of what they touch) for what is recorded when it takes effect. Each
+    /// late change of structure costs O(changes of structure that take effect after it) more, and a change of
+    /// a holding with `expect` O(changes of that holding).
     pub fn apply(&mut self, recorded: &Recorded) -> Outcome {
         let position = self.next_position();
         let id = match &recorded.submission {

@@ -3,6 +3,8 @@
 //! A [`View`] pins what was known. It answers from single facts: does this holding run, is this user a
 //! member, what does this name mean. The questions of [`crate::ask`] are made of these.
 
+use std::cell::RefCell;
+
 use crate::answer::{GrantedName, Holding};
 use crate::grantable::Grantable;
 use crate::holding::{Ends, HoldingHistory, HoldingKey, Piece, Run, counts};
@@ -10,11 +12,12 @@ use crate::instant::EffectiveAt;
 use crate::known::KnownAt;
 use crate::landscape::{Here, Landscape};
 use crate::ledger::{LandscapeAt, Ledger};
+use crate::level::FeatureSet;
 use crate::membership::{MembershipHistory, Stretch};
 use crate::order::Bound;
 use crate::outcome::Position;
 use crate::principal::{Principal, PrincipalKind};
-use crate::symbol::PrincipalRef;
+use crate::symbol::{LevelRef, Map, PrincipalRef};
 
 /// The ledger as known at one position
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct View<'a> {
     pub(crate) ledger: &'a Ledger,
     landscape: LandscapeAt<'a>,
     known_at: KnownAt,
+    /// Feature sets that were looked for, so that a deep landscape is climbed once
+    feature_sets: RefCell<Map<(LevelRef, EffectiveAt), FeatureSet>>,
 }
 
 /// A holding that counts, as evidence that is not yet resolved to text
@@ -33,7 +38,7 @@ pub(crate) struct Evidence {
 
 impl<'a> View<'a> {
     pub(crate) fn new(ledger: &'a Ledger, landscape: LandscapeAt<'a>, known_at: KnownAt) -> Self {
-        Self { ledger, landscape, known_at }
+        Self { ledger, landscape, known_at, feature_sets: RefCell::default() }
     }
 
     /// The position that it pins
@@ -49,6 +54,27 @@ impl<'a> View<'a> {
     pub fn catalog(&self, at: EffectiveAt) -> Option<(&str, Position)> {
         let published = self.landscape.catalog(at)?;
         Some((&published.definitions.version, published.position))
+    }
+
+    /// What names mean at a level at a moment; `None` if it does not exist
+    pub(crate) fn here(&self, level: LevelRef, t: EffectiveAt) -> Option<Here<'_>> {
+        self.landscape.here_under(level, t, self.feature_set(level, t))
+    }
+
+    fn feature_set(&self, level: LevelRef, t: EffectiveAt) -> FeatureSet {
+        let mut known = self.feature_sets.borrow_mut();
+        let mut climbed = Vec::new();
+        let mut found = None;
+        for (level, state) in self.landscape.upwards(level, t) {
+            found = known.get(&(level, t)).copied().or(state.attributes.feature_set);
+            climbed.push(level);
+            if found.is_some() {
+                break;
+            }
+        }
+        let found = found.unwrap_or_default();
+        known.extend(climbed.into_iter().map(|level| ((level, t), found)));
+        found
     }
 
     fn ends(&self, history: &HoldingHistory) -> Ends<'_, impl Fn(Position) -> bool + '_> {

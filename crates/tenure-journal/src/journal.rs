@@ -49,7 +49,7 @@ pub enum Error {
     },
     /// What is read is not what was written
     #[error(
-        "the journal is damaged from position {position} on, in `{}`: {problem}; nothing was changed: put \
+        "the journal is damaged from position {position} on, in `{}`: {problem}; put \
          back a copy of the data folder, and keep this one for study",
         path.display()
     )]
@@ -132,7 +132,17 @@ impl Journal {
                 tail
             }
             None => {
-                let Directory { blocks, tail } = read_directory(&store, acknowledged)?;
+                let read = read_directory(&store, acknowledged);
+                let Directory { blocks, tail } = read.map_err(|error| match error {
+                    Error::Damaged { position, path, problem } => {
+                        let problem = format!(
+                            "{problem} (there was no room to read a copy first, so the store may have been \
+                             cut there)"
+                        );
+                        Error::Damaged { position, path, problem }
+                    }
+                    other => other,
+                })?;
                 *store.blocks_mut() = blocks;
                 tail
             }

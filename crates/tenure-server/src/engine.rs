@@ -24,6 +24,10 @@ use crate::metrics::Metrics;
 /// Entries that are taken from the log at once
 const BATCH_ENTRIES_MAX: usize = 8_192;
 
+/// What is said once a write has failed
+const WRITE_FAILED: &str = "an earlier write failed, so what is on the disk is not known: start the server \
+     again, which reads what is there";
+
 /// Why an engine did not start
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -174,10 +178,7 @@ impl Engine {
 
     /// Why nothing can be appended, if so
     pub fn failure(&self) -> Option<&'static str> {
-        self.shared.failed.load(Ordering::Acquire).then_some(
-            "an earlier write failed, so what is on the disk is not known: start the server again, \
-             which reads what is there",
-        )
+        self.shared.failed.load(Ordering::Acquire).then_some(WRITE_FAILED)
     }
 
     /// Appends entries and waits until they are on the disk and may be seen
@@ -351,6 +352,12 @@ fn write_all(shared: &Shared, mut journal: Journal, mut queue: Queue) {
             shared.failed.store(true, Ordering::Release);
             for (waiter, _) in answers {
                 let _gone = waiter.send(Err(AppendError::Indeterminate));
+            }
+            // The folder stays held for as long as sled has it open.
+            while let Some(messages) = queue.next(BATCH_ENTRIES_MAX) {
+                for waiter in messages.into_iter().filter_map(|message| message.waiter) {
+                    let _gone = waiter.send(Err(AppendError::NotDone(WRITE_FAILED.into())));
+                }
             }
             return;
         }

@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) places: Semaphore,
     /// Questions that compute at once: one whose client has gone computes to its end
     pub(crate) computing: Arc<Semaphore>,
+    /// Clients that follow the changes at once
+    pub(crate) streams: Arc<Semaphore>,
     pub(crate) request_timeout: Duration,
     /// Set when the server shuts down, so that streams end
     pub(crate) closing: watch::Sender<bool>,
@@ -182,9 +184,9 @@ impl Shared {
 }
 
 /// Waits until what is asked for is known here, or says how far behind this replica is
-async fn reach(engine: &Engine, question: &Question) -> Result<(), Problem> {
+async fn reach(engine: &Engine, question: &Question, patience: Duration) -> Result<(), Problem> {
     let position = ask::min_position(engine, question)?;
-    if position <= engine.shown().0 || engine.reach(position, PATIENCE).await {
+    if position <= engine.shown().0 || engine.reach(position, patience).await {
         return Ok(());
     }
     let newest = engine.shown().0;
@@ -208,7 +210,7 @@ async fn answer(
 ) -> Result<ask::Answer, Problem> {
     let question = question?;
     let engine = shared.engine()?.clone();
-    reach(&engine, &question).await?;
+    reach(&engine, &question, PATIENCE).await?;
     let name = question.name();
     let began = Instant::now();
     let shared_there = Arc::clone(shared);
@@ -350,7 +352,12 @@ async fn append(
     }
     let tree = body_tree(&headers, body).await?;
     let engine = shared.engine()?;
-    let entries = decode_entries(tree, &shared.default_origin)?;
+    let default_origin = shared.default_origin.clone();
+    // Decoding computes; the threads that serve sockets do not.
+    let decoded = tokio::task::spawn_blocking(move || decode_entries(tree, &default_origin)).await;
+    let entries = decoded.map_err(|_| {
+        problem(Code::Internal, "a rule that should always hold did not: please report it")
+    })??;
     let ids: Vec<String> = entries.iter().map(|entry| entry.entry().id().to_string()).collect();
     let receipts = engine.append(entries).await.map_err(|error| match error {
         AppendError::NotDone(_) | AppendError::Indeterminate => {
@@ -374,10 +381,14 @@ async fn check_many(
     let checks = only_list(body_tree(&headers, body).await?, "checks", CHECKS_MAX)?;
     let engine = shared.engine()?.clone();
     let mut questions = Vec::with_capacity(checks.len());
+    let began = Instant::now();
     for check in &checks {
-        let question = check_of(check);
-        if let Ok(question) = &question {
-            reach(&engine, &Question::Check(question.clone())).await?;
+        let mut question = check_of(check);
+        if let Ok(asked) = &question {
+            // All of them together wait no longer than one would.
+            let patience = PATIENCE.saturating_sub(began.elapsed());
+            let reached = reach(&engine, &Question::Check(asked.clone()), patience).await;
+            question = reached.and(question);
         }
         questions.push(question);
     }

@@ -188,6 +188,35 @@ fn typed<T: serde::de::DeserializeOwned>(tree: &Value) -> Result<T, Malformed> {
     })
 }
 
+/// Every field that some change has, besides its type
+const FIELDS: [&str; 25] = [
+    "level",
+    "parent",
+    "name",
+    "feature_set",
+    "authorizations",
+    "environment",
+    "region",
+    "role",
+    "application",
+    "template",
+    "scopes",
+    "attributes",
+    "role_collection",
+    "roles",
+    "description",
+    "to",
+    "from",
+    "until",
+    "expect",
+    "set",
+    "member",
+    "principal",
+    "catalog",
+    "entry",
+    "note",
+];
+
 /// The field of a change that cannot be read, and what is wrong with it
 ///
 /// A change's type is looked at first, which loses the place of what is wrong in it. So it is found by
@@ -203,12 +232,14 @@ fn culprit(tree: &Value, path: &str, problem: &str) -> Option<(String, String)> 
     if of_kind.is_err_and(|error| error.to_string().contains("variant `")) {
         return None;
     }
-    let field = change.as_object()?.keys().filter(|field| *field != "type").find(|field| {
-        let mut without = change.clone();
-        let removed = without.as_object_mut().and_then(|map| map.remove(*field));
-        let read: Result<v1::Change, _> = serde_json::from_value(without);
-        removed.is_some() && read.map_or_else(|error| error.to_string() != problem, |_| true)
-    })?;
+    // Only fields that a change may have: a stranger's many others are not tried.
+    let field =
+        FIELDS.iter().copied().filter(|field| change.get(field).is_some()).find(|field| {
+            let mut without = change.clone();
+            let removed = without.as_object_mut().and_then(|map| map.remove(*field));
+            let read: Result<v1::Change, _> = serde_json::from_value(without);
+            removed.is_some() && read.map_or_else(|error| error.to_string() != problem, |_| true)
+        })?;
     if field == "catalog" {
         let catalog: Result<v1::Catalog, _> = serde_path_to_error::deserialize(change.get(field)?);
         let error = catalog.err()?;

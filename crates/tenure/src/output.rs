@@ -55,7 +55,12 @@ impl Rows {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(self.head.iter().map(|name| name.to_uppercase()));
-        table.add_rows(&self.rows);
+        // What a name holds must not steer the terminal that it is read on.
+        let shown = |cell: &String| -> String {
+            let steers = |c: char| c.is_control() && c != '\n';
+            cell.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+        };
+        table.add_rows(self.rows.iter().map(|row| row.iter().map(shown)));
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }
 

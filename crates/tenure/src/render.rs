@@ -226,8 +226,15 @@ fn diff(answer: &api::Diff) -> Rows {
 }
 
 fn levels(answer: &api::Levels) -> Rows {
-    let mut rows =
-        Rows::new(&["level", "parent", "name", "feature set", "authorizations", "region"]);
+    let mut rows = Rows::new(&[
+        "level",
+        "parent",
+        "name",
+        "feature set",
+        "authorizations",
+        "environment",
+        "region",
+    ]);
     for level in &answer.levels {
         rows.push([
             level.level.clone(),
@@ -235,6 +242,7 @@ fn levels(answer: &api::Levels) -> Rows {
             level.name.clone().unwrap_or_default(),
             level.feature_set.map(|set| format!("{set:?}")).unwrap_or_default(),
             level.authorizations.map(|yes| yes.to_string()).unwrap_or_default(),
+            level.environment.map(|e| format!("{e:?}").to_lowercase()).unwrap_or_default(),
             level.region.clone().unwrap_or_default(),
         ]);
     }

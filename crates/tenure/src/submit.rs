@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use tenure_core::instant::Instant;
 use tenure_wire::api::Appended;
+use tenure_wire::codec;
 
 use crate::door::{DoorArgs, Wrong};
 use crate::output::{Format, Output, Rows, say};
@@ -168,12 +169,17 @@ impl Submit {
     }
 }
 
+fn read(text: &str) -> Result<Value, codec::Malformed> {
+    codec::tree(codec::Format::Json, text.as_bytes())
+}
+
 /// One document, or one entry a line
 fn entries(text: &str) -> anyhow::Result<Vec<Value>> {
     if text.trim().is_empty() {
         bail!("it is empty");
     }
-    match serde_json::from_str::<Value>(text) {
+    // Strictly, as a server reads it: a key that stands twice is refused.
+    match read(text) {
         Ok(Value::Object(mut map)) if map.contains_key("entries") => match map.remove("entries") {
             Some(Value::Array(entries)) if map.is_empty() && !entries.is_empty() => Ok(entries),
             _ => bail!("`entries` is a list with at least one entry, and nothing stands beside it"),
@@ -184,8 +190,7 @@ fn entries(text: &str) -> anyhow::Result<Vec<Value>> {
             let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
             let mut entries = Vec::new();
             for (n, line) in lines {
-                let entry = serde_json::from_str(line);
-                match entry {
+                match read(line) {
                     Ok(entry) => entries.push(entry),
                     Err(_) if entries.is_empty() => return Err(whole.into()),
                     Err(error) => bail!("line {}: {error}", n + 1),

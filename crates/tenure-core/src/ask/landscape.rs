@@ -122,7 +122,7 @@ impl View<'_> {
     ) -> Result<Vec<RoleCollectionThen>, AskError> {
         let level = self.level(on, t)?;
         let symbols = &self.ledger.symbols;
-        let here = self.landscape().here(level, t);
+        let here = self.here(level, t);
         let mut found: Vec<RoleCollectionThen> = here
             .into_iter()
             .flat_map(|here| here.role_collections().into_iter().map(move |name| (here, name)))
@@ -184,7 +184,7 @@ impl View<'_> {
         holdings
             .filter(|history| wanted(&history.key))
             .filter_map(|history| {
-                let here = self.landscape().here(history.key.level, t)?;
+                let here = self.here(history.key.level, t)?;
                 self.counting(history, &here, t)
             })
             .collect()

@@ -145,7 +145,7 @@ impl View<'_> {
         t: EffectiveAt,
     ) -> Result<What, AskError> {
         let level = self.level(on, t)?;
-        let Some(here) = self.landscape().here(level, t) else {
+        let Some(here) = self.here(level, t) else {
             return Err(AskError::UnknownLevel(on.clone()));
         };
         let symbols = &self.ledger.symbols;

@@ -97,8 +97,7 @@ impl View<'_> {
 
     /// What must be held for it on a level that exists; `None` where an operation is not defined
     pub(super) fn plan(&self, asked: Asked, level: LevelRef, t: EffectiveAt) -> Option<Plan<'_>> {
-        let landscape = self.landscape();
-        let here = landscape.here(level, t)?;
+        let here = self.here(level, t)?;
         match asked {
             Asked::Operation(id) => Some(self.plan_requirement(here.operation(id?)?, level, t)),
             Asked::Held(held) => {
@@ -149,7 +148,9 @@ impl View<'_> {
             let levels = landscape
                 .reach(level, leaf, t)
                 .into_iter()
-                .filter_map(|level| Some((level, landscape.here(level, t)?)))
+                // Where nothing was ever held nothing can be found.
+                .filter(|level| self.ledger.index.any_at(*level))
+                .filter_map(|level| Some((level, self.here(level, t)?)))
                 .collect();
             leaves.push(LeafPlan { leaf: leaf.clone(), levels });
             leaves.len() - 1

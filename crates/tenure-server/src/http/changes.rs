@@ -16,6 +16,7 @@ use futures::Stream;
 use tenure_core::outcome::{OutcomeKind, Position};
 use tenure_wire::api::Problem;
 use tenure_wire::question;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{App, Failure, Shared};
 use crate::ask::{entry_row, row};
@@ -24,6 +25,8 @@ use crate::problem::{Code, of_parameters, problem};
 
 /// Rows that are read ahead for one client
 const READ_AHEAD: usize = 256;
+/// Bytes of events that are read ahead for one client; one event may have more
+const READ_AHEAD_BYTES: usize = 64 * 1_024;
 
 /// Where a stream is
 struct Cursor {
@@ -33,6 +36,8 @@ struct Cursor {
     after: u64,
     ahead: VecDeque<Event>,
     ended: bool,
+    /// One of so many streams at once
+    _place: OwnedSemaphorePermit,
 }
 
 pub(super) async fn changes(
@@ -47,7 +52,13 @@ pub(super) async fn changes(
         let detail = format!("position {after} does not exist yet: the newest is {newest}");
         return Err(problem(Code::NotYet, detail).into());
     }
-    let cursor = Cursor { engine, shared, after, ahead: VecDeque::new(), ended: false };
+    let _place = Arc::clone(&shared.streams).try_acquire_owned().map_err(|_| {
+        problem(
+            Code::Overloaded,
+            "as many clients follow the changes as are served: ask again later",
+        )
+    })?;
+    let cursor = Cursor { engine, shared, after, ahead: VecDeque::new(), ended: false, _place };
     let alive = KeepAlive::new().interval(Duration::from_secs(15)).text("alive");
     Ok(Sse::new(events(cursor)).keep_alive(alive).into_response())
 }
@@ -102,7 +113,8 @@ impl Cursor {
 
     fn read_ahead(&mut self) {
         let newest = self.engine.shown();
-        while self.ahead.len() < READ_AHEAD && self.after < newest.0 {
+        let mut bytes = 0;
+        while self.ahead.len() < READ_AHEAD && bytes < READ_AHEAD_BYTES && self.after < newest.0 {
             self.after += 1;
             let Some(position) = Position::new(self.after) else { continue };
             if self.engine.ledger().outcome(position) != Some(OutcomeKind::Applied) {
@@ -110,18 +122,20 @@ impl Cursor {
             }
             let row = row(&self.engine, position);
             let row = row.and_then(|row| entry_row(&self.engine.ledger(), newest, position, &row));
-            let event = row.map_err(|problem| (problem, "problem")).and_then(|row| {
-                let event = Event::default().id(self.after.to_string()).event("applied");
-                event
-                    .json_data(&row)
-                    .map_err(|error| (problem(Code::Internal, error.to_string()), "problem"))
+            let text = row.and_then(|row| {
+                serde_json::to_string(&row)
+                    .map_err(|error| problem(Code::Internal, error.to_string()))
             });
-            match event {
-                Ok(event) => self.ahead.push_back(event),
-                Err((problem, name)) => {
+            match text {
+                Ok(text) => {
+                    bytes += text.len();
+                    let event = Event::default().id(self.after.to_string()).event("applied");
+                    self.ahead.push_back(event.data(text));
+                }
+                Err(problem) => {
                     // What cannot be read is never passed over: the stream says so, and ends.
                     let text = serde_json::to_string(&problem).unwrap_or_default();
-                    self.ahead.push_back(Event::default().event(name).data(text));
+                    self.ahead.push_back(Event::default().event("problem").data(text));
                     self.ended = true;
                     return;
                 }

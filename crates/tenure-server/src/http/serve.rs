@@ -26,6 +26,8 @@ use crate::metrics::Metrics;
 const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long requests that have begun may go on when the server is told to stop
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// Clients that follow the changes at once
+const STREAMS_MAX: usize = 256;
 /// Questions that compute at once
 const COMPUTING_MAX: usize = 64;
 /// Connections for each request that is served at once
@@ -80,6 +82,7 @@ impl Server {
             default_origin: settings.default_origin.clone(),
             places: Semaphore::new(settings.requests_max),
             computing: Arc::new(Semaphore::new(settings.requests_max.min(COMPUTING_MAX))),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             request_timeout: settings.request_timeout,
             closing: watch::Sender::new(false),
         });
