@@ -162,6 +162,8 @@ impl<'a> View<'a> {
     /// Evidence with its names, as seen from the principal asked about
     pub(crate) fn holding(&self, asked: &Principal, evidence: &Evidence) -> Holding {
         let holder = self.ledger.principal_of(evidence.key.principal);
+        #[expect(clippy::expect_used, reason = "evidence without its entry's id would be none")]
+        let id = self.ledger.entry_id(evidence.run.entry).expect("an applied entry was decoded");
         Holding {
             principal: asked.clone(),
             level: self.ledger.level_of(evidence.key.level).clone(),
@@ -170,11 +172,7 @@ impl<'a> View<'a> {
             since: evidence.run.since,
             until: evidence.run.until,
             entry: evidence.run.entry,
-            // An applied entry has an id.
-            id: self
-                .ledger
-                .entry_id(evidence.run.entry)
-                .unwrap_or(crate::change::EntryId(uuid::Uuid::nil())),
+            id,
         }
     }
 

@@ -423,10 +423,14 @@ impl Asker<'_> {
         drop(ledger);
         let row = position.map(|position| self.row(position)).transpose()?;
         let entry = row.map(|row| decoded(&row)).transpose()?.flatten();
-        let catalog = entry.and_then(|entry| match entry.changes.into_iter().next() {
-            Some(v1::Change::PublishCatalog { catalog }) => Some(catalog),
-            _ => None,
-        });
+        let catalog = match entry.map(|entry| entry.changes.into_iter().next()) {
+            None => None,
+            Some(Some(v1::Change::PublishCatalog { catalog })) => Some(catalog),
+            Some(_) => {
+                let detail = "the entry of the catalogue in force publishes none";
+                return Err(problem(Code::Internal, detail));
+            }
+        };
         Ok(api::CatalogAnswer { as_of, catalog })
     }
 
