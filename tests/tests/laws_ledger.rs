@@ -6,14 +6,14 @@ use proptest::sample::Index;
 use proptest::test_runner::TestCaseResult;
 
 use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
+use tenure_core::ledger::{Ledger, LedgerInMemory};
 use tenure_core::outcome::{Outcome, Recorded, RefusalCode};
 use tenure_tests::harness::{check, same};
 use tenure_tests::question::{self, Answer, Draft, Question};
 use tenure_tests::scenario::{Scenario, arrivals, mixed};
 
-fn fold(log: &[Recorded]) -> (Ledger, Vec<Outcome>) {
-    let mut ledger = Ledger::new();
+fn fold(log: &[Recorded]) -> (LedgerInMemory, Vec<Outcome>) {
+    let mut ledger = LedgerInMemory::new();
     let outcomes = log.iter().map(|recorded| ledger.apply(recorded)).collect();
     (ledger, outcomes)
 }

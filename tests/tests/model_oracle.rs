@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
 use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
+use tenure_core::ledger::{Ledger, LedgerInMemory};
 use tenure_core::mentions::Mention;
 use tenure_core::outcome::Position;
 use tenure_tests::harness::{check, same};
@@ -12,8 +12,8 @@ use tenure_tests::oracle::{Oracle, Verdict};
 use tenure_tests::scenario::{Scenario, mixed};
 use tenure_tests::{question, world};
 
-fn fold(scenario: &Scenario) -> Result<(Ledger, Oracle), TestCaseError> {
-    let (mut ledger, mut oracle) = (Ledger::new(), Oracle::new());
+fn fold(scenario: &Scenario) -> Result<(LedgerInMemory, Oracle), TestCaseError> {
+    let (mut ledger, mut oracle) = (LedgerInMemory::new(), Oracle::new());
     for (number, recorded) in (1..).zip(&scenario.log) {
         let outcome = ledger.apply(recorded);
         let expected = oracle.apply(recorded);
@@ -58,7 +58,7 @@ fn history(scenario: &Scenario, ledger: &Ledger, oracle: &Oracle) -> TestCaseRes
     let actor = Mention::Actor(world::principal("user:corp/actor@x"));
     let names = world::ROLE_COLLECTIONS.iter().map(|name| Mention::RoleCollection((*name).into()));
     for mention in levels.chain(principals).chain(names).chain([actor]) {
-        let found = ledger.mentions(&mention).to_vec();
+        let found = ledger.mentions(&mention, KnownAt(0)).collect::<Vec<_>>();
         same(format_args!("{mention:?}"), &found, &oracle.mentions(&mention))?;
     }
     for recorded in &scenario.log {

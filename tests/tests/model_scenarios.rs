@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 
 use tenure_core::answer::AskError;
-use tenure_core::ledger::Ledger;
+use tenure_core::ledger::LedgerInMemory;
 use tenure_core::outcome::{Outcome, OutcomeKind, RefusalCode, Submission};
 use tenure_tests::harness::samples;
 use tenure_tests::question::{self, Answer};
@@ -23,7 +23,7 @@ fn scenarios_bring_about_every_outcome_of_every_change() {
     let mut types: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut duplicates = [0, 0];
     for scenario in samples(&mixed(1..60), 600) {
-        let mut ledger = Ledger::new();
+        let mut ledger = LedgerInMemory::new();
         let outcomes: Vec<Outcome> = scenario.log.iter().map(|r| ledger.apply(r)).collect();
         for outcome in &outcomes {
             match outcome {
@@ -60,7 +60,7 @@ fn questions_have_telling_answers() {
     let mut telling: BTreeMap<&str, usize> = BTreeMap::new();
     let mut note = |what, is: bool| *telling.entry(what).or_default() += usize::from(is);
     for (scenario, drafts) in samples(&(mixed(1..60), vec(question::drafts(), 1..25)), 1_500) {
-        let mut ledger = Ledger::new();
+        let mut ledger = LedgerInMemory::new();
         for recorded in &scenario.log {
             ledger.apply(recorded);
         }
@@ -115,7 +115,7 @@ fn questions_have_telling_answers() {
 fn arrivals_are_applied() {
     let (mut applied, mut all) = (0, 0);
     for [in_order, _] in samples(&arrivals(2..16), 100) {
-        let mut ledger = Ledger::new();
+        let mut ledger = LedgerInMemory::new();
         let outcomes = in_order.log.iter().map(|recorded| ledger.apply(recorded).kind());
         let outcomes: Vec<OutcomeKind> = outcomes.skip(in_order.beginning).collect();
         all += outcomes.len();

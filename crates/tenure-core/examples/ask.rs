@@ -12,7 +12,7 @@ use tenure_core::change::{Change, Entry, EntryId, RevokeExpects};
 use tenure_core::grantable::GrantableText;
 use tenure_core::instant::{EffectiveAt, Instant, RecordedAt};
 use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
+use tenure_core::ledger::{Ledger, LedgerInMemory};
 use tenure_core::level::{Attributes, Level};
 use tenure_core::outcome::{Fingerprint, Outcome, Recorded, Submission};
 use tenure_core::principal::Principal;
@@ -26,7 +26,7 @@ fn main() -> Result<(), Failure> {
     let account = Level::parse("global-account:acme")?;
     let actor = Principal::parse("user:sap.default/admin@acme.example")?;
     let name: Arc<str> = "On Call".into();
-    let mut ledger = Ledger::new();
+    let mut ledger = LedgerInMemory::new();
     let mut apply = |change: Change| -> Result<(), Failure> {
         let n = ledger.next_position().get();
         let entry =

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::grantable::{NameError, RoleKey, RoleText, part_name, plain_name};
+use crate::grantable::{Grantable, NameError, RoleKey, RoleText, part_name, plain_name};
 use crate::level::{FeatureSet, LevelKind};
 use crate::requirement::{Held, HeldRow, Leaf, LeafRow, REQUIREMENT_DEPTH_MAX, Requirement};
 use crate::symbol::{Map, Symbol, Symbols};
@@ -350,6 +350,65 @@ pub(crate) struct Table {
     pub(crate) roles: Map<RoleKey, PredefinedRole>,
     pub(crate) role_collections: Map<Symbol, Arc<[RoleKey]>>,
     pub(crate) operations: Map<Symbol, Arc<Requirement<Leaf>>>,
+    givers: Givers,
+}
+
+/// What gives a role or a scope, were nothing custom
+// INVARIANT (givers): what `roles` and `role_collections` of its table say, the other way round; each list
+// is sorted and names nothing twice.
+#[derive(Debug, Default)]
+struct Givers {
+    of_role: Map<Symbol, Vec<Grantable>>,
+    of_scope: Map<Symbol, Vec<Grantable>>,
+    with_scope: Map<Symbol, Vec<RoleKey>>,
+}
+
+impl Table {
+    /// What gives a role of that name, the role itself included
+    pub(crate) fn of_role(&self, name: Symbol) -> impl Iterator<Item = Grantable> {
+        self.givers.of_role.get(&name).into_iter().flatten().copied()
+    }
+
+    /// The role collections that list a role of that name
+    pub(crate) fn listing(&self, name: Symbol) -> impl Iterator<Item = Grantable> {
+        self.of_role(name).filter(|giver| matches!(giver, Grantable::RoleCollection(_)))
+    }
+
+    /// What gives a role with that scope, the role itself included
+    pub(crate) fn of_scope(&self, scope: Symbol) -> impl Iterator<Item = Grantable> {
+        self.givers.of_scope.get(&scope).into_iter().flatten().copied()
+    }
+
+    /// The roles with that scope
+    pub(crate) fn with_scope(&self, scope: Symbol) -> impl Iterator<Item = RoleKey> {
+        self.givers.with_scope.get(&scope).into_iter().flatten().copied()
+    }
+
+    fn turn_round(&mut self) {
+        let listed = self.role_collections.iter().flat_map(|(name, roles)| {
+            roles.iter().map(move |role| (*role, Grantable::RoleCollection(*name)))
+        });
+        let single = self.roles.keys().map(|role| (*role, Grantable::Role(*role)));
+        let mut givers = Givers::default();
+        for (role, giver) in listed.chain(single) {
+            givers.of_role.entry(role.name).or_default().push(giver);
+            for scope in self.roles.get(&role).into_iter().flat_map(|role| role.scopes.iter()) {
+                givers.of_scope.entry(*scope).or_default().push(giver);
+                givers.with_scope.entry(*scope).or_default().push(role);
+            }
+        }
+        for lists in [&mut givers.of_role, &mut givers.of_scope] {
+            for list in lists.values_mut() {
+                list.sort_unstable();
+                list.dedup();
+            }
+        }
+        for list in givers.with_scope.values_mut() {
+            list.sort_unstable();
+            list.dedup();
+        }
+        self.givers = givers;
+    }
 }
 
 /// A catalogue with its names interned, ready to be asked
@@ -437,6 +496,7 @@ impl Definitions {
                 table.operations.insert(name, Arc::clone(&requires));
             }
         }
+        tables.values_mut().for_each(Table::turn_round);
         Self {
             version: Arc::clone(catalog.version()),
             custom_in_directories: document

@@ -216,6 +216,17 @@ impl Change {
         }
     }
 
+    /// Whether it may end holdings or memberships of others than it names one by one
+    pub(crate) fn ends_others(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteLevel { .. }
+                | Self::DeleteRole { .. }
+                | Self::DeleteRoleCollection { .. }
+                | Self::RemovePrincipal { .. }
+        )
+    }
+
     /// The level it is about
     pub fn level(&self) -> Option<&Level> {
         match self {

@@ -9,23 +9,25 @@ use std::sync::Arc;
 use crate::catalog::Definitions;
 use crate::change::{Change, GrantExpects, RevokeExpects};
 use crate::grantable::{Grantable, GrantableText, RoleKey, RoleText};
-use crate::holding::{HoldingChange, HoldingKey};
+use crate::holding::HoldingKey;
+use crate::index;
 use crate::instant::{EffectiveAt, Instant};
 use crate::known::KnownAt;
-use crate::landscape::{CustomRole, Here, Published, Structural};
-use crate::ledger::{Ledger, named_in};
+use crate::land::Here;
+use crate::landscape::{CustomRole, LevelState, Published, Structural};
+use crate::ledger::{Ledger, Trust, named_in};
 use crate::level::{Attributes, Level, LevelKind};
-use crate::membership::MembershipChange;
 use crate::order::OrderKey;
 use crate::outcome::{Position, RefusalCode};
 use crate::symbol::{LevelRef, PrincipalRef};
+use crate::timeline::{Edge, Of};
 
 /// What a change becomes, its names resolved
 #[derive(Clone, Debug)]
 pub(crate) enum Fact {
     Structural(Arc<Structural>),
-    Holding(HoldingKey, HoldingChange),
-    Membership(PrincipalRef, PrincipalRef, MembershipChange),
+    /// A holding or a membership starts or stops
+    Change(index::Change),
     Removal(PrincipalRef),
     Void(Position),
 }
@@ -46,8 +48,10 @@ impl Ledger {
         key: OrderKey,
         change: &Change,
         earlier: &[Change],
+        trust: Trust,
     ) -> Result<Fact, Refused> {
         let t = key.effective_at;
+        let decides = trust == Trust::Decide;
         match change {
             Change::CreateLevel { level, parent, attributes } => {
                 self.check_create_level(t, level, parent.as_ref(), attributes)
@@ -111,28 +115,29 @@ impl Ledger {
             }
             Change::Grant { level, grantable, to, until, expect } => {
                 let to = self.principal_ref(to);
-                self.check_grant(key, level, grantable, to, *until, *expect)
+                self.check_grant(key, level, grantable, to, *until, expect.filter(|_| decides))
             }
             Change::Revoke { level, grantable, from, expect } => {
                 let from = self.principal_ref(from);
-                self.check_revoke(key, level, grantable, from, *expect)
+                self.check_revoke(key, level, grantable, from, *expect, decides)
             }
             Change::AddMember { set, member } => {
                 let (set, member) = (self.principal_ref(set), self.principal_ref(member));
-                Ok(Fact::Membership(set, member, MembershipChange::Add))
+                Ok(self.membership(key, set, member, Edge::Start { until: None, custom: false }))
             }
             Change::RemoveMember { set, member, expect } => {
                 let refs = (self.principal_ref(set), self.principal_ref(member));
-                if *expect != Some(RevokeExpects::Any) && !self.is_member(key, refs.0, refs.1) {
+                let expects = decides && *expect != Some(RevokeExpects::Any);
+                if expects && !self.is_member(key, refs.0, refs.1) {
                     let message = format!("`{member}` is no member of `{set}` at {t}");
                     return refused(RefusalCode::NotHeld, message);
                 }
-                Ok(Fact::Membership(refs.0, refs.1, MembershipChange::Remove))
+                Ok(self.membership(key, refs.0, refs.1, Edge::Stop))
             }
             Change::RemovePrincipal { principal } => {
                 let principal_ref = self.principal_ref(principal);
                 let before = KnownAt(key.position.get() - 1);
-                if !self.knows(principal_ref, before) && !named_in(earlier, principal) {
+                if decides && !self.knows(principal_ref, before) && !named_in(earlier, principal) {
                     let message = format!("no entry that counts names `{principal}`");
                     return refused(RefusalCode::UnknownPrincipal, message);
                 }
@@ -148,7 +153,31 @@ impl Ledger {
     }
 
     fn here(&self, t: EffectiveAt, level: LevelRef) -> Option<Here<'_>> {
-        self.newest.here(level, t)
+        self.structure.newest.at(t).here(level)
+    }
+
+    fn membership(
+        &mut self,
+        key: OrderKey,
+        set: PrincipalRef,
+        member: PrincipalRef,
+        edge: Edge,
+    ) -> Fact {
+        let timeline = self.index.members_timeline(set);
+        Fact::Change(index::Change { timeline, principal: member, key, edge })
+    }
+
+    fn holding(&mut self, key: OrderKey, holding: HoldingKey, edge: Edge) -> Fact {
+        let HoldingKey { principal, grantable, level } = holding;
+        let custom = matches!(edge, Edge::Start { custom: true, .. });
+        let land = self.structure.newest.at(key.effective_at);
+        let floor = || land.last_end(level, custom.then_some(grantable));
+        let timeline = self.index.holding_timeline(level, grantable, custom, floor);
+        Fact::Change(index::Change { timeline, principal, key, edge })
+    }
+
+    fn level_then(&self, t: EffectiveAt, level: LevelRef) -> Option<&LevelState> {
+        self.structure.newest.at(t).level(level)
     }
 
     fn is_custom(&self, t: EffectiveAt, level: LevelRef, what: Grantable) -> Option<bool> {
@@ -157,7 +186,7 @@ impl Ledger {
 
     fn existing(&mut self, t: EffectiveAt, level: &Level) -> Result<LevelRef, Refused> {
         let found = self.level_ref(level);
-        if self.newest.level(found, t).is_some() {
+        if self.level_then(t, found).is_some() {
             return Ok(found);
         }
         refused(RefusalCode::UnknownLevel, format!("the level `{level}` does not exist at {t}"))
@@ -172,7 +201,7 @@ impl Ledger {
     ) -> Result<Fact, Refused> {
         let parent_ref = parent.map(|parent| self.existing(t, parent)).transpose()?;
         let level_ref = self.level_ref(level);
-        if self.newest.level(level_ref, t).is_some() {
+        if self.level_then(t, level_ref).is_some() {
             let message = format!("the level `{level}` exists at {t}");
             return refused(RefusalCode::LevelExists, message);
         }
@@ -195,7 +224,7 @@ impl Ledger {
         if !level.kind().fits_in(Some(parent.kind())) {
             return refused(RefusalCode::BadParent, bad_parent(level, Some(parent)));
         }
-        if self.newest.upwards(parent_ref, t).any(|(above, _)| above == level_ref) {
+        if self.structure.newest.at(t).upwards(parent_ref).any(|(above, _)| above == level_ref) {
             let message = format!("`{level}` would lie in itself: `{parent}` is it or lies in it");
             return refused(RefusalCode::BadParent, message);
         }
@@ -305,7 +334,7 @@ impl Ledger {
                 format!("`{}` holds the {grantable} at {level} at {t}", self.principal_of(to)),
             );
         }
-        Ok(Fact::Holding(holding, HoldingChange::Grant { until, custom }))
+        Ok(self.holding(key, holding, Edge::Start { until, custom }))
     }
 
     fn check_revoke(
@@ -315,6 +344,7 @@ impl Ledger {
         grantable: &GrantableText,
         from: PrincipalRef,
         expect: Option<RevokeExpects>,
+        decides: bool,
     ) -> Result<Fact, Refused> {
         let t = key.effective_at;
         let level_ref = self.existing(t, level)?;
@@ -333,16 +363,16 @@ impl Ledger {
         };
         let Some(taken) = taken else { return not_held(self) };
         let holding = HoldingKey { principal: from, grantable: taken, level: level_ref };
-        if expect != Some(RevokeExpects::Any) && !self.is_held(key, &holding) {
+        if decides && expect != Some(RevokeExpects::Any) && !self.is_held(key, &holding) {
             return not_held(self);
         }
-        Ok(Fact::Holding(holding, HoldingChange::Revoke))
+        Ok(self.holding(key, holding, Edge::Stop))
     }
 
     fn check_void(&self, key: OrderKey, entry: crate::change::EntryId) -> Result<Fact, Refused> {
         let unknown =
             |why: &str| refused(RefusalCode::UnknownEntry, format!("the entry {entry} {why}"));
-        let Some((target, _)) = self.owner_of(entry) else {
+        let Some(target) = self.owner(entry) else {
             return unknown("is not in the log");
         };
         if self.outcome(target) != Some(crate::outcome::OutcomeKind::Applied) {
@@ -431,9 +461,13 @@ impl Ledger {
         let held: Vec<RoleKey> = self
             .index
             .of_principal(from)
-            .filter(|history| history.key.level == level)
-            .filter_map(|history| match history.key.grantable {
-                Grantable::Role(role) if role.name == name => Some((role, history.key)),
+            .filter_map(|timeline| match self.index.timeline(timeline).of {
+                Of::Holding { level: at, grantable: Grantable::Role(role) }
+                    if at == level && role.name == name =>
+                {
+                    let grantable = Grantable::Role(role);
+                    Some((role, HoldingKey { principal: from, grantable, level }))
+                }
                 _ => None,
             })
             .filter(|(_, holding)| self.is_held(key, holding))
@@ -452,39 +486,17 @@ impl Ledger {
     }
 
     fn is_held(&self, key: OrderKey, holding: &HoldingKey) -> bool {
+        let HoldingKey { principal, grantable, level } = *holding;
+        let timeline = self.index.find_holding_timeline(level, grantable);
         let view = self.view(KnownAt::from(key.position));
-        view.running(holding, key.effective_at).is_some()
+        timeline
+            .is_some_and(|timeline| view.running(timeline, principal, key.effective_at).is_some())
     }
 
     fn is_member(&self, key: OrderKey, set: PrincipalRef, member: PrincipalRef) -> bool {
+        let timeline = self.index.members(set);
         let view = self.view(KnownAt::from(key.position));
-        view.is_member(set, member, key.effective_at)
-    }
-
-    pub(crate) fn take_in(&mut self, key: OrderKey, fact: &Fact) {
-        match fact {
-            Fact::Structural(change) => self.newest.insert(key, Arc::clone(change)),
-            Fact::Holding(holding, change) => {
-                self.index.add_holding_change(*holding, key, *change);
-            }
-            Fact::Membership(set, member, change) => {
-                self.index.add_membership_change(*set, *member, key, *change);
-            }
-            Fact::Removal(principal) => self.index.add_removal(*principal, key),
-            Fact::Void(_) => {}
-        }
-    }
-
-    pub(crate) fn take_back(&mut self, key: OrderKey, fact: &Fact) {
-        match fact {
-            Fact::Structural(_) => self.newest.remove(key),
-            Fact::Holding(holding, _) => self.index.remove_holding_change(*holding, key),
-            Fact::Membership(set, member, _) => {
-                self.index.remove_membership_change(*set, *member, key);
-            }
-            Fact::Removal(principal) => self.index.remove_removal(*principal, key),
-            Fact::Void(_) => {}
-        }
+        timeline.is_some_and(|timeline| view.is_member(timeline, member, key.effective_at))
     }
 }
 

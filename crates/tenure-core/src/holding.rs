@@ -5,12 +5,15 @@
 //! collection is deleted, and when its level or an ancestor is deleted. What ended does not come back
 //! by itself. Each holding is folded alone, against the landscape.
 
+use std::borrow::Cow;
+
 use crate::grantable::Grantable;
 use crate::instant::EffectiveAt;
-use crate::landscape::{Here, LevelTrack};
-use crate::order::{Bound, OrderKey, Track};
+use crate::landscape::LevelTrack;
+use crate::order::{Bound, Cut, OrderKey, Track};
 use crate::outcome::Position;
 use crate::symbol::{LevelRef, PrincipalRef};
+use crate::timeline::Edge;
 
 /// Who holds what where
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -20,22 +23,11 @@ pub(crate) struct HoldingKey {
     pub(crate) level: LevelRef,
 }
 
-/// A change of one holding
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum HoldingChange {
-    Grant {
-        until: Option<EffectiveAt>,
-        /// Whether its name meant a custom one when the grant was decided
-        custom: bool,
-    },
-    Revoke,
-}
-
 /// All changes of one holding, voided ones too
 #[derive(Debug)]
-pub(crate) struct HoldingHistory {
+pub(crate) struct HoldingHistory<'a> {
     pub(crate) key: HoldingKey,
-    pub(crate) changes: Track<HoldingChange>,
+    pub(crate) changes: Cow<'a, Track<Edge>>,
 }
 
 /// A holding that runs, with its terms
@@ -63,6 +55,8 @@ pub(crate) struct Piece {
 pub(crate) struct Ends<'a, C> {
     /// The level as known then
     pub(crate) level: Option<&'a LevelTrack>,
+    /// What comes after it in `level` was not known then
+    pub(crate) clamp: Cut,
     /// Removals of the principal
     pub(crate) removals: Option<&'a Track<()>>,
     /// Whether an entry counts, as known then
@@ -80,6 +74,7 @@ impl<C: Fn(Position) -> bool> Ends<'_, C> {
     ) -> Option<OrderKey> {
         let deleted =
             self.level.and_then(|level| level.states.first_between(after, bound, Option::is_none));
+        let deleted = deleted.filter(|key| *key <= self.clamp.0);
         let removed =
             self.removals.and_then(|removals| first_counted(removals, after, bound, &self.counts));
         let undefined = self.level.filter(|_| custom).and_then(|level| match grantable {
@@ -90,6 +85,7 @@ impl<C: Fn(Position) -> bool> Ends<'_, C> {
                 level.role_collections.get(&name)?.first_between(after, bound, Option::is_none)
             }
         });
+        let undefined = undefined.filter(|key| *key <= self.clamp.0);
         [deleted, removed, undefined].into_iter().flatten().min()
     }
 }
@@ -111,7 +107,7 @@ pub(crate) fn first_counted<T>(
     }
 }
 
-impl HoldingHistory {
+impl HoldingHistory<'_> {
     /// The terms under which it runs at a moment
     pub(crate) fn running<C: Fn(Position) -> bool>(
         &self,
@@ -162,11 +158,11 @@ impl HoldingHistory {
                 }
             }
             match *change {
-                HoldingChange::Grant { until, custom } => {
+                Edge::Start { until, custom } => {
                     let since = running.map_or(key.effective_at, |(run, _)| run.since);
                     running = Some((Run { since, until, entry: key.position, custom }, *key));
                 }
-                HoldingChange::Revoke => running = None,
+                Edge::Stop => running = None,
             }
         }
         if let Some((run, started)) = running {
@@ -186,10 +182,4 @@ fn end<C: Fn(Position) -> bool>(
     let expired = run.until.filter(|until| bound.reaches(*until));
     let ended = ends.first(grantable, run.custom, started, bound).map(|key| key.effective_at);
     expired.into_iter().chain(ended).min()
-}
-
-/// Whether a running holding counts: its level exists, what was granted exists there and is still what
-/// its name meant when it was granted, and a directory manages authorizations
-pub(crate) fn counts(run: &Run, grantable: Grantable, here: &Here<'_>) -> bool {
-    here.is_custom(grantable) == Some(run.custom) && here.manages_authorizations()
 }

@@ -1,167 +1,402 @@
 //! Who holds what where, and who is a member of what?
 //!
-//! The one room that a faster index replaces: everything that asks goes through the methods of
-//! [`Index`]. Today every holding and membership keeps its own changes, in order of effect, and is
-//! folded when it is asked for. So the cost of a question grows with the changes of the holdings that
-//! it touches, not with the log.
+//! Everything that asks goes through the methods of [`Index`]. It keeps a timeline per level and what is
+//! given there, one per set for its members, and a mirror of them per principal. Timelines tell who; why is
+//! told by folding the few changes of one holding.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
 
 use crate::grantable::Grantable;
-use crate::holding::{HoldingChange, HoldingHistory, HoldingKey};
-use crate::membership::{MembershipChange, MembershipHistory};
+use crate::instant::EffectiveAt;
+use crate::mirror::Mirror;
 use crate::order::{OrderKey, Track};
-use crate::symbol::{LevelRef, Map, PrincipalRef, index};
+use crate::outcome::Position;
+use crate::places::Places;
+use crate::symbol::{LevelRef, PrincipalRef, SharedMap, Symbol, index};
+use crate::timeline::{Edge, Of, POSITION_END, Timeline, TimelineId, What};
 
-/// A holding, numbered
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct HoldingRef(u32);
-
-// INVARIANT (index): every number in a map below is that of an element of the list it is for.
-#[derive(Debug, Default)]
+// INVARIANT (index): every number in a map below is that of an element of `timelines`. A principal's mirror
+// has every change of its own in `timelines`, and a mark where it is kept apart.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    holdings: Vec<HoldingHistory>,
-    by_key: Map<HoldingKey, HoldingRef>,
-    at_level: Map<LevelRef, Map<Grantable, Vec<HoldingRef>>>,
-    of_principal: Map<PrincipalRef, Vec<HoldingRef>>,
-    memberships: Vec<MembershipHistory>,
-    by_pair: Map<(PrincipalRef, PrincipalRef), u32>,
-    of_set: Map<PrincipalRef, Vec<u32>>,
-    of_member: Map<PrincipalRef, Vec<u32>>,
-    removals: Map<PrincipalRef, Track<()>>,
+    timelines: imbl::Vector<Arc<Timeline>>,
+    /// By the number of the level
+    at_level: imbl::Vector<Arc<Vec<(Grantable, TimelineId)>>>,
+    of_role_collection: SharedMap<Symbol, imbl::Vector<TimelineId>>,
+    of_set: SharedMap<u32, TimelineId>,
+    /// What a principal holds, by its number
+    holdings: imbl::Vector<Mirror>,
+    /// What a user is a member of, by its number
+    memberships: SharedMap<u32, Mirror>,
+    removals: SharedMap<PrincipalRef, Arc<Track<()>>>,
+    /// The principals that an applied entry removed
+    removed_at: SharedMap<Position, Arc<Vec<PrincipalRef>>>,
+}
+
+/// A change of a principal in a timeline
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change {
+    pub(crate) timeline: TimelineId,
+    pub(crate) principal: PrincipalRef,
+    pub(crate) key: OrderKey,
+    pub(crate) edge: Edge,
+}
+
+/// What was done to the index, to be taken back should the entry be refused, the last first
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Done {
+    /// An event of a principal's own, and its reflection
+    Event(TimelineId, PrincipalRef, OrderKey),
+    /// A reset, or a stop by removal
+    Mark(TimelineId),
+    Apart(TimelineId, PrincipalRef, OrderKey),
+    Removal(PrincipalRef, OrderKey),
 }
 
 impl Index {
-    pub(crate) fn add_holding_change(
+    /// The timeline of what is given at a level, made now if there is none
+    ///
+    /// `floor` is the last deletion that would end a holding of it.
+    pub(crate) fn holding_timeline(
         &mut self,
-        key: HoldingKey,
-        order: OrderKey,
-        change: HoldingChange,
-    ) {
-        let number = match self.by_key.get(&key) {
-            Some(number) => *number,
-            None => {
-                let number = HoldingRef(index(self.holdings.len()));
-                self.holdings.push(HoldingHistory { key, changes: Track::default() });
-                self.by_key.insert(key, number);
-                let level = self.at_level.entry(key.level).or_default();
-                level.entry(key.grantable).or_default().push(number);
-                self.of_principal.entry(key.principal).or_default().push(number);
-                number
+        level: LevelRef,
+        grantable: Grantable,
+        custom: bool,
+        floor: impl FnOnce() -> u64,
+    ) -> TimelineId {
+        if let Some(found) = self.find_holding_timeline(level, grantable) {
+            return found;
+        }
+        let floor = u32::try_from(floor()).unwrap_or(u32::MAX);
+        let id = self.add(Timeline::new(Of::Holding { level, grantable }, custom, floor));
+        while self.at_level.len() <= level.number as usize {
+            self.at_level.push_back(Arc::default());
+        }
+        if let Some(list) = self.at_level.get_mut(level.number as usize) {
+            let list = Arc::make_mut(list);
+            let place = list.partition_point(|(other, _)| *other < grantable);
+            list.insert(place, (grantable, id));
+        }
+        if let Grantable::RoleCollection(name) = grantable {
+            self.of_role_collection.entry(name).or_default().push_back(id);
+        }
+        id
+    }
+
+    /// The timeline of the members of a set, made now if there is none
+    pub(crate) fn members_timeline(&mut self, set: PrincipalRef) -> TimelineId {
+        if let Some(found) = self.of_set.get(&set.number) {
+            return *found;
+        }
+        let id = self.add(Timeline::new(Of::Members { set }, false, 0));
+        self.of_set.insert(set.number, id);
+        id
+    }
+
+    fn add(&mut self, timeline: Timeline) -> TimelineId {
+        let id = TimelineId(index(self.timelines.len()));
+        self.timelines.push_back(Arc::new(timeline));
+        id
+    }
+
+    pub(crate) fn find_holding_timeline(
+        &self,
+        level: LevelRef,
+        grantable: Grantable,
+    ) -> Option<TimelineId> {
+        let list = self.at_level.get(level.number as usize)?;
+        let place = list.binary_search_by_key(&grantable, |(other, _)| *other).ok()?;
+        list.get(place).map(|(_, id)| *id)
+    }
+
+    pub(crate) fn timeline(&self, id: TimelineId) -> &Timeline {
+        #[expect(clippy::indexing_slicing, reason = "by INVARIANT (index)")]
+        &self.timelines[id.0 as usize]
+    }
+
+    fn timeline_mut(&mut self, id: TimelineId) -> &mut Timeline {
+        #[expect(clippy::indexing_slicing, reason = "by INVARIANT (index)")]
+        Arc::make_mut(&mut self.timelines[id.0 as usize])
+    }
+
+    fn mirror(&self, timeline: TimelineId, principal: u32) -> Option<&Mirror> {
+        match self.timeline(timeline).of {
+            Of::Holding { .. } => self.holdings.get(principal as usize),
+            Of::Members { .. } => self.memberships.get(&principal),
+        }
+    }
+
+    fn mirror_mut(&mut self, timeline: TimelineId, principal: u32) -> &mut Mirror {
+        match self.timeline(timeline).of {
+            Of::Members { .. } => self.memberships.entry(principal).or_default(),
+            Of::Holding { .. } => {
+                while self.holdings.len() <= principal as usize {
+                    self.holdings.push_back(Mirror::Empty);
+                }
+                #[expect(clippy::indexing_slicing, reason = "it was made to be long enough")]
+                &mut self.holdings[principal as usize]
             }
-        };
-        if let Some(history) = self.holdings.get_mut(number.0 as usize) {
-            history.changes.insert(order, change);
         }
     }
 
-    pub(crate) fn remove_holding_change(&mut self, key: HoldingKey, order: OrderKey) {
-        let number = self.by_key.get(&key).map(|number| number.0 as usize);
-        if let Some(history) = number.and_then(|number| self.holdings.get_mut(number)) {
-            history.changes.remove(order);
-        }
-    }
-
-    pub(crate) fn add_membership_change(
+    /// Takes a change in
+    ///
+    /// `regular` says that it is recorded when it takes effect, in an entry that neither deletes nor removes.
+    /// Gives whether the timeline tells of it as an event.
+    pub(crate) fn take_in(
         &mut self,
-        set: PrincipalRef,
-        member: PrincipalRef,
-        order: OrderKey,
-        change: MembershipChange,
-    ) {
-        let number = match self.by_pair.get(&(set, member)) {
-            Some(number) => *number,
-            None => {
-                let number = index(self.memberships.len());
-                self.memberships.push(MembershipHistory { set, member, changes: Track::default() });
-                self.by_pair.insert((set, member), number);
-                self.of_set.entry(set).or_default().push(number);
-                self.of_member.entry(member).or_default().push(number);
-                number
+        places: &Places,
+        change: Change,
+        regular: bool,
+        done: &mut Vec<Done>,
+    ) -> bool {
+        let Change { timeline: id, principal, key, edge } = change;
+        let number = principal.number;
+        let custom = matches!(edge, Edge::Start { custom: true, .. });
+        let position = u32::try_from(key.position.get()).ok();
+        let position = position.filter(|position| u64::from(*position) < POSITION_END);
+        if let Some(position) = position.filter(|_| regular)
+            && self.timeline(id).takes(number, edge)
+        {
+            let stops = edge == Edge::Stop;
+            let last = self.mirror(id, number).and_then(|mirror| mirror.changes(id).last());
+            // Two changes of one holding in one entry have an order that positions do not tell.
+            if last.is_none_or(|(last, _)| last < position) {
+                let what = if stops { What::Stop(number) } else { What::Start(number) };
+                self.timeline_mut(id).push(position, what, custom);
+                self.mirror_mut(id, number).push(id, position, stops);
+                done.push(Done::Event(id, principal, OrderKey { index: 0, ..key }));
+                return true;
             }
-        };
-        if let Some(history) = self.memberships.get_mut(number as usize) {
-            history.changes.insert(order, change);
+        }
+        self.set_apart(places, id, number);
+        self.timeline_mut(id).insert_apart(number, key, edge);
+        done.push(Done::Apart(id, principal, key));
+        false
+    }
+
+    /// Takes back what was done
+    pub(crate) fn take_back(&mut self, done: Done) {
+        match done {
+            Done::Event(id, principal, key) => {
+                self.timeline_mut(id).pop();
+                self.mirror_mut(id, principal.number).pop(id);
+                // A later change of its entry may have set the principal apart, with this one.
+                self.timeline_mut(id).remove_apart(principal.number, key);
+            }
+            Done::Mark(id) => self.timeline_mut(id).pop(),
+            Done::Apart(id, principal, key) => {
+                self.timeline_mut(id).remove_apart(principal.number, key);
+            }
+            Done::Removal(principal, key) => {
+                if let Some(removals) = self.removals.get_mut(&principal) {
+                    Arc::make_mut(removals).remove(key);
+                }
+            }
         }
     }
 
-    pub(crate) fn remove_membership_change(
+    /// Keeps all principals of a timeline apart, whatever comes
+    fn set_all_apart(&mut self, places: &Places, id: TimelineId) {
+        for number in self.timeline(id).met(u64::MAX) {
+            self.set_apart(places, id, number);
+        }
+        self.timeline_mut(id).set_all_apart();
+    }
+
+    /// Keeps a principal apart in a timeline from here on
+    fn set_apart(&mut self, places: &Places, id: TimelineId, number: u32) {
+        if self.timeline(id).is_apart(number) {
+            return;
+        }
+        let changes = self.events_of(places, id, number);
+        self.timeline_mut(id).set_apart(number, changes);
+        self.mirror_mut(id, number).mark_apart(id);
+    }
+
+    /// The changes of a principal that its mirror tells of
+    fn events_of(&self, places: &Places, id: TimelineId, number: u32) -> Track<Edge> {
+        let custom = self.timeline(id).custom();
+        let mut changes = Track::default();
+        for (position, stops) in self.mirror(id, number).into_iter().flat_map(|m| m.changes(id)) {
+            let Some(position) = Position::new(u64::from(position)) else { continue };
+            let micros = places.recorded_at(position).map_or(i64::MAX, |at| at.micros());
+            let effective_at = EffectiveAt::saturating_from_micros(micros);
+            let edge = if stops { Edge::Stop } else { Edge::Start { until: None, custom } };
+            // Such an entry neither deletes nor removes, so the index within it tells nothing.
+            changes.push(OrderKey { effective_at, position, index: 0 }, edge);
+        }
+        changes
+    }
+
+    /// All changes of a principal in a timeline, in order of effect, voided ones too
+    pub(crate) fn changes(
+        &self,
+        places: &Places,
+        id: TimelineId,
+        number: u32,
+    ) -> Cow<'_, Track<Edge>> {
+        match self.timeline(id).changes_apart(number) {
+            Some(changes) => Cow::Borrowed(changes),
+            None => Cow::Owned(self.events_of(places, id, number)),
+        }
+    }
+
+    /// Notes that all holdings of something, or all members of a set, end at a position
+    pub(crate) fn reset(&mut self, id: TimelineId, position: Position, done: &mut Vec<Done>) {
+        if let Some(position) = event_position(position) {
+            self.timeline_mut(id).push(position, What::Reset, false);
+            done.push(Done::Mark(id));
+        }
+    }
+
+    /// Takes in that a principal is removed
+    pub(crate) fn remove_principal(
         &mut self,
-        set: PrincipalRef,
-        member: PrincipalRef,
-        order: OrderKey,
+        places: &Places,
+        principal: PrincipalRef,
+        key: OrderKey,
+        regular: bool,
+        done: &mut Vec<Done>,
     ) {
-        let number = self.by_pair.get(&(set, member)).map(|number| *number as usize);
-        if let Some(history) = number.and_then(|number| self.memberships.get_mut(number)) {
-            history.changes.remove(order);
+        Arc::make_mut(self.removals.entry(principal).or_default()).insert(key, ());
+        done.push(Done::Removal(principal, key));
+        let number = principal.number;
+        let position = event_position(key.position).filter(|_| regular);
+        let Some(position) = position else {
+            self.keep_all_apart(places, principal);
+            return;
+        };
+        for id in self.all_timelines_of(principal) {
+            if !self.timeline(id).is_apart(number) {
+                self.timeline_mut(id).push(position, What::Removed(number), false);
+                done.push(Done::Mark(id));
+            }
+        }
+        if let Some(id) = self.of_set.get(&number).copied() {
+            self.reset(id, key.position, done);
         }
     }
 
-    pub(crate) fn add_removal(&mut self, principal: PrincipalRef, order: OrderKey) {
-        self.removals.entry(principal).or_default().insert(order, ());
-    }
-
-    pub(crate) fn remove_removal(&mut self, principal: PrincipalRef, order: OrderKey) {
-        if let Some(removals) = self.removals.get_mut(&principal) {
-            removals.remove(order);
+    /// Keeps a principal apart wherever it holds something or is a member, and so its members
+    fn keep_all_apart(&mut self, places: &Places, principal: PrincipalRef) {
+        for id in self.all_timelines_of(principal) {
+            self.set_apart(places, id, principal.number);
+        }
+        if let Some(id) = self.of_set.get(&principal.number).copied() {
+            self.set_all_apart(places, id);
         }
     }
 
-    pub(crate) fn holding(&self, key: &HoldingKey) -> Option<&HoldingHistory> {
-        self.holdings.get(self.by_key.get(key)?.0 as usize)
+    fn all_timelines_of(&self, principal: PrincipalRef) -> Vec<TimelineId> {
+        let memberships = self.memberships.get(&principal.number).into_iter();
+        self.of_principal(principal).chain(memberships.flat_map(Mirror::timelines)).collect()
     }
 
-    /// All that was ever held, in no meaningful order
-    pub(crate) fn holdings(&self) -> impl Iterator<Item = &HoldingHistory> {
-        self.holdings.iter()
+    /// Notes which principals an applied entry removed
+    pub(crate) fn note_removal(&mut self, position: Position, principal: PrincipalRef) {
+        Arc::make_mut(self.removed_at.entry(position).or_default()).push(principal);
     }
 
-    /// What was ever held at a level, with its holdings
+    /// Takes in that an entry ceases to count, or counts again: whatever it changed is kept apart
+    pub(crate) fn flip(&mut self, places: &Places, position: Position) {
+        if let Some(event) = event_position(position) {
+            for id in places.timelines(position) {
+                for number in self.timeline(id).changed_at(event) {
+                    self.set_apart(places, id, number);
+                }
+            }
+        }
+        let removed = self.removed_at.get(&position).cloned();
+        for principal in removed.iter().flat_map(|removed| removed.iter()) {
+            self.keep_all_apart(places, *principal);
+        }
+    }
+
+    /// What was ever held at a level
     pub(crate) fn at_level(
         &self,
         level: LevelRef,
-    ) -> impl Iterator<Item = (Grantable, impl Iterator<Item = &HoldingHistory>)> {
-        self.at_level.get(&level).into_iter().flatten().map(|(grantable, numbers)| {
-            (*grantable, numbers.iter().filter_map(|n| self.holdings.get(n.0 as usize)))
-        })
+    ) -> impl Iterator<Item = (Grantable, TimelineId)> {
+        self.at_level.get(level.number as usize).into_iter().flat_map(|list| list.iter().copied())
     }
 
     /// Whether anything was ever held at a level
     pub(crate) fn any_at(&self, level: LevelRef) -> bool {
-        self.at_level.contains_key(&level)
+        self.at_level.get(level.number as usize).is_some_and(|list| !list.is_empty())
     }
 
-    /// What a principal ever held
-    pub(crate) fn of_principal(
-        &self,
-        principal: PrincipalRef,
-    ) -> impl Iterator<Item = &HoldingHistory> {
-        let numbers = self.of_principal.get(&principal).into_iter().flatten();
-        numbers.filter_map(|number| self.holdings.get(number.0 as usize))
+    /// The timelines of a role collection of that name, at any level
+    pub(crate) fn of_role_collection(&self, name: Symbol) -> impl Iterator<Item = TimelineId> {
+        self.of_role_collection.get(&name).into_iter().flatten().copied()
     }
 
-    pub(crate) fn membership(
-        &self,
-        set: PrincipalRef,
-        member: PrincipalRef,
-    ) -> Option<&MembershipHistory> {
-        self.memberships.get(*self.by_pair.get(&(set, member))? as usize)
+    /// Everything that was ever held, and every set that had members
+    pub(crate) fn timelines(&self) -> impl Iterator<Item = (TimelineId, &Timeline)> {
+        self.timelines.iter().enumerate().map(|(n, timeline)| (TimelineId(index(n)), &**timeline))
     }
 
-    /// The memberships that a set ever had
-    pub(crate) fn of_set(&self, set: PrincipalRef) -> impl Iterator<Item = &MembershipHistory> {
-        let numbers = self.of_set.get(&set).into_iter().flatten();
-        numbers.filter_map(|number| self.memberships.get(*number as usize))
+    /// The timelines of what a principal ever held
+    pub(crate) fn of_principal(&self, principal: PrincipalRef) -> impl Iterator<Item = TimelineId> {
+        let mirror = self.holdings.get(principal.number as usize);
+        mirror.into_iter().flat_map(Mirror::timelines)
     }
 
-    /// The memberships that a user ever had
+    /// Whether a principal ever held something or was ever a member
+    pub(crate) fn is_in(&self, timeline: TimelineId, principal: PrincipalRef) -> bool {
+        self.mirror(timeline, principal.number).is_some_and(|mirror| mirror.is_in(timeline))
+    }
+
+    /// The sets that a user was ever a member of, with their timelines
     pub(crate) fn of_member(
         &self,
         member: PrincipalRef,
-    ) -> impl Iterator<Item = &MembershipHistory> {
-        let numbers = self.of_member.get(&member).into_iter().flatten();
-        numbers.filter_map(|number| self.memberships.get(*number as usize))
+    ) -> impl Iterator<Item = (PrincipalRef, TimelineId)> {
+        let mirror = self.memberships.get(&member.number).into_iter();
+        mirror.flat_map(Mirror::timelines).filter_map(|id| match self.timeline(id).of {
+            Of::Members { set } => Some((set, id)),
+            Of::Holding { .. } => None,
+        })
+    }
+
+    /// The timeline of a set's members, if it ever had one
+    pub(crate) fn members(&self, set: PrincipalRef) -> Option<TimelineId> {
+        self.of_set.get(&set.number).copied()
+    }
+
+    /// Everybody who ever was in a timeline
+    pub(crate) fn ever_in(&self, id: TimelineId) -> RoaringBitmap {
+        let timeline = self.timeline(id);
+        let mut met = timeline.met(u64::MAX);
+        met.extend(timeline.all_apart().map(|(number, _)| number));
+        met
     }
 
     pub(crate) fn removals(&self, principal: PrincipalRef) -> Option<&Track<()>> {
-        self.removals.get(&principal)
+        self.removals.get(&principal).map(Arc::as_ref)
     }
+
+    /// The positions after one at which timelines tell of changes at a level
+    pub(crate) fn positions_at_level(&self, level: LevelRef, after: u64) -> Vec<u32> {
+        let after = u32::try_from(after).unwrap_or(u32::MAX);
+        let timelines = self.at_level(level).map(|(_, id)| self.timeline(id));
+        timelines.flat_map(|timeline| timeline.positions(after)).collect()
+    }
+
+    /// The positions after one at which timelines tell of changes that name a principal
+    pub(crate) fn positions_of_principal(&self, principal: PrincipalRef, after: u64) -> Vec<u32> {
+        let after = u32::try_from(after).unwrap_or(u32::MAX);
+        let held = self.holdings.get(principal.number as usize).into_iter();
+        let memberships = self.memberships.get(&principal.number).into_iter();
+        let own = held.chain(memberships).flat_map(Mirror::positions);
+        let members = self.members(principal).map(|id| self.timeline(id).positions(after));
+        own.filter(|position| *position > after).chain(members.into_iter().flatten()).collect()
+    }
+}
+
+fn event_position(position: Position) -> Option<u32> {
+    u32::try_from(position.get()).ok().filter(|position| u64::from(*position) < POSITION_END)
 }

@@ -4,7 +4,7 @@
 //! for every position at or after its own, and leaves them for every earlier one. Voids can be voided.
 
 use crate::outcome::Position;
-use crate::symbol::Map;
+use crate::symbol::SharedMap;
 
 /// What was known once the first so many positions had been folded; 0 is nothing yet
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -24,14 +24,14 @@ impl From<Position> for KnownAt {
 }
 
 /// The voids, and which entries they void from which position on
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Voids {
     /// The voids of an entry, in log order
-    of: Map<Position, Vec<Position>>,
+    of: SharedMap<Position, Vec<Position>>,
     /// The entry that a void is of
-    target: Map<Position, Position>,
+    target: SharedMap<Position, Position>,
     /// The positions at which an entry ceased to count and counted again, in turn
-    flips: Map<Position, Vec<Position>>,
+    flips: SharedMap<Position, Vec<Position>>,
 }
 
 impl Voids {

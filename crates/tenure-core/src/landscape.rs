@@ -6,18 +6,20 @@
 //!
 //! Every change is total: creating what exists does nothing, changing or deleting what does not exist
 //! does nothing, and a change whose level or parent is missing at its moment, or which would not fit,
-//! does nothing.
+//! does nothing. What was there at a moment is read in [`crate::land`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::catalog::{Definitions, Table};
-use crate::grantable::{Grantable, RoleKey};
+use imbl::OrdSet;
+
+use crate::catalog::Definitions;
+use crate::grantable::RoleKey;
 use crate::instant::EffectiveAt;
-use crate::level::{Attributes, FeatureSet, LevelKind};
-use crate::order::{OrderKey, Track};
-use crate::requirement::{Direction, Held, Leaf, Requirement};
-use crate::symbol::{LevelRef, Map, Symbol};
+use crate::land::Land;
+use crate::level::Attributes;
+use crate::order::{Cut, OrderKey, Track};
+use crate::symbol::{LevelRef, SharedMap, Symbol};
 
 /// A change of structure or definitions, its names resolved
 #[derive(Clone, Debug)]
@@ -60,12 +62,19 @@ pub(crate) struct LevelState {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LevelTrack {
     pub(crate) states: Track<Option<Arc<LevelState>>>,
-    pub(crate) roles: Map<RoleKey, Track<Option<Arc<CustomRole>>>>,
-    pub(crate) role_collections: Map<Symbol, Track<Option<Arc<[RoleKey]>>>>,
+    pub(crate) roles: SharedMap<RoleKey, Track<Option<Arc<CustomRole>>>>,
+    pub(crate) role_collections: SharedMap<Symbol, Track<Option<Arc<[RoleKey]>>>>,
+    /// The role collections that ever listed a role of that name; may hold more
+    pub(crate) listing: SharedMap<Symbol, OrdSet<Symbol>>,
+    /// After the last step
+    children: OrdSet<LevelRef>,
+    /// Whatever was a child at any time; may hold more
+    pub(crate) ever_children: OrdSet<LevelRef>,
 }
 
+/// What a step did something to
 #[derive(Clone, Copy, Debug)]
-enum Touched {
+pub(crate) enum Touched {
     Level(LevelRef),
     Role(LevelRef, RoleKey),
     RoleCollection(LevelRef, Symbol),
@@ -76,21 +85,19 @@ enum Touched {
 struct Step {
     key: OrderKey,
     change: Arc<Structural>,
-    touched: Vec<Touched>,
+    touched: Arc<[Touched]>,
 }
 
 /// The levels and definitions over valid time, as known at one position
 // INVARIANT (landscape): `steps` is sorted by key, and the tracks are what applying them in that order
 // to nothing gives; each step's `touched` are the tracks that it pushed a record to.
+///
+/// A clone shares all that neither of the two changes afterwards.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Landscape {
-    steps: Vec<Step>,
-    levels: Map<LevelRef, LevelTrack>,
-    catalogs: Track<Arc<Published>>,
-    /// After the last step
-    children: Map<LevelRef, BTreeSet<LevelRef>>,
-    /// Whatever was a child at any time; may hold more
-    ever_children: Map<LevelRef, BTreeSet<LevelRef>>,
+    steps: imbl::Vector<Step>,
+    pub(crate) levels: SharedMap<LevelRef, Arc<LevelTrack>>,
+    pub(crate) catalogs: Track<Arc<Published>>,
 }
 
 impl Landscape {
@@ -141,22 +148,20 @@ impl Landscape {
     }
 
     fn undo(&mut self) -> Option<(OrderKey, Arc<Structural>)> {
-        let step = self.steps.pop()?;
+        let step = self.steps.pop_back()?;
         for touched in step.touched.iter().rev() {
             match *touched {
                 Touched::Level(level) => {
-                    let track = self.levels.entry(level).or_default();
+                    let track = self.level_mut(level);
                     let gone = track.states.pop().flatten();
                     let back = track.states.last().cloned().flatten();
                     self.hang(level, gone.and_then(|s| s.parent), back.and_then(|s| s.parent));
                 }
                 Touched::Role(level, role) => {
-                    let track = self.levels.entry(level).or_default();
-                    track.roles.entry(role).or_default().pop();
+                    self.level_mut(level).roles.entry(role).or_default().pop();
                 }
                 Touched::RoleCollection(level, name) => {
-                    let track = self.levels.entry(level).or_default();
-                    track.role_collections.entry(name).or_default().pop();
+                    self.level_mut(level).role_collections.entry(name).or_default().pop();
                 }
                 Touched::Catalog => {
                     self.catalogs.pop();
@@ -171,13 +176,25 @@ impl Landscape {
         if from == to {
             return;
         }
-        if let Some(children) = from.and_then(|parent| self.children.get_mut(&parent)) {
-            children.remove(&level);
+        if let Some(parent) = from {
+            self.level_mut(parent).children.remove(&level);
         }
         if let Some(parent) = to {
-            self.children.entry(parent).or_default().insert(level);
-            self.ever_children.entry(parent).or_default().insert(level);
+            let parent = self.level_mut(parent);
+            parent.children.insert(level);
+            parent.ever_children.insert(level);
         }
+    }
+
+    fn level_mut(&mut self, level: LevelRef) -> &mut LevelTrack {
+        Arc::make_mut(self.levels.entry(level).or_default())
+    }
+
+    /// What the step with that key did something to
+    pub(crate) fn touched(&self, key: OrderKey) -> Arc<[Touched]> {
+        let found = self.steps.binary_search_by_key(&key, |step| step.key).ok();
+        let step = found.and_then(|place| self.steps.get(place));
+        step.map_or_else(|| Arc::from([]), |step| Arc::clone(&step.touched))
     }
 
     fn apply(&mut self, key: OrderKey, change: Arc<Structural>) {
@@ -212,8 +229,7 @@ impl Landscape {
             }
             Structural::CreateRole { level, role, custom } => {
                 if self.newest(*level).is_some() {
-                    let track =
-                        self.levels.entry(*level).or_default().roles.entry(*role).or_default();
+                    let track = self.level_mut(*level).roles.entry(*role).or_default();
                     if track.last().is_none_or(Option::is_none) {
                         track.push(key, Some(Arc::clone(custom)));
                         touched.push(Touched::Role(*level, *role));
@@ -221,7 +237,7 @@ impl Landscape {
                 }
             }
             Structural::DeleteRole { level, role } => {
-                let track = self.levels.entry(*level).or_default().roles.entry(*role).or_default();
+                let track = self.level_mut(*level).roles.entry(*role).or_default();
                 if track.last().is_some_and(Option::is_some) {
                     track.push(key, None);
                     touched.push(Touched::Role(*level, *role));
@@ -247,7 +263,7 @@ impl Landscape {
                 touched.push(Touched::Catalog);
             }
         }
-        self.steps.push(Step { key, change, touched });
+        self.steps.push_back(Step { key, change, touched: touched.into() });
     }
 
     fn newest(&self, level: LevelRef) -> Option<&Arc<LevelState>> {
@@ -287,7 +303,7 @@ impl Landscape {
     ) {
         let before = self.newest(level).and_then(|state| state.parent);
         let after = state.as_ref().and_then(|state| state.parent);
-        self.levels.entry(level).or_default().states.push(key, state.map(Arc::new));
+        self.level_mut(level).states.push(key, state.map(Arc::new));
         self.hang(level, before, after);
         touched.push(Touched::Level(level));
     }
@@ -300,7 +316,10 @@ impl Landscape {
         roles: Option<Arc<[RoleKey]>>,
         touched: &mut Vec<Touched>,
     ) {
-        let track = self.levels.entry(level).or_default();
+        let track = self.level_mut(level);
+        for role in roles.iter().flat_map(|roles| roles.iter()) {
+            track.listing.entry(role.name).or_default().insert(name);
+        }
         track.role_collections.entry(name).or_default().push(key, roles);
         touched.push(Touched::RoleCollection(level, name));
     }
@@ -310,18 +329,18 @@ impl Landscape {
         let mut doomed = vec![level];
         let mut next = 0;
         while let Some(one) = doomed.get(next).copied() {
-            doomed.extend(self.children.get(&one).into_iter().flatten());
+            doomed.extend(self.levels.get(&one).into_iter().flat_map(|track| &track.children));
             next += 1;
         }
         for level in doomed {
-            let track = self.levels.entry(level).or_default();
-            for (role, records) in &mut track.roles {
+            let track = self.level_mut(level);
+            for (role, records) in track.roles.iter_mut() {
                 if records.last().is_some_and(Option::is_some) {
                     records.push(key, None);
                     touched.push(Touched::Role(level, *role));
                 }
             }
-            for (name, records) in &mut track.role_collections {
+            for (name, records) in track.role_collections.iter_mut() {
                 if records.last().is_some_and(Option::is_some) {
                     records.push(key, None);
                     touched.push(Touched::RoleCollection(level, *name));
@@ -332,113 +351,25 @@ impl Landscape {
     }
 }
 
-// What was there at a moment.
 impl Landscape {
     pub(crate) fn track(&self, level: LevelRef) -> Option<&LevelTrack> {
-        self.levels.get(&level)
+        self.levels.get(&level).map(Arc::as_ref)
     }
 
-    pub(crate) fn level(&self, level: LevelRef, t: EffectiveAt) -> Option<&LevelState> {
-        self.levels.get(&level)?.states.at(t)?.as_deref()
-    }
-
-    /// Every level that exists at that moment
-    pub(crate) fn levels(&self, t: EffectiveAt) -> impl Iterator<Item = (LevelRef, &LevelState)> {
-        self.levels
-            .iter()
-            .filter_map(move |(level, track)| Some((*level, track.states.at(t)?.as_deref()?)))
-    }
-
-    /// The level and its ancestors, from itself up; nothing if it does not exist
-    pub(crate) fn upwards(
-        &self,
-        level: LevelRef,
-        t: EffectiveAt,
-    ) -> impl Iterator<Item = (LevelRef, &LevelState)> {
-        let mut up = Some(level);
-        std::iter::from_fn(move || {
-            let level = up?;
-            let state = self.level(level, t)?;
-            up = state.parent;
-            Some((level, state))
-        })
-    }
-
-    /// The level and all below it, parents before children; nothing if it does not exist
-    pub(crate) fn subtree(&self, level: LevelRef, t: EffectiveAt) -> Vec<LevelRef> {
-        if self.level(level, t).is_none() {
-            return Vec::new();
-        }
-        let mut found = vec![level];
-        let mut next = 0;
-        while let Some(one) = found.get(next).copied() {
-            found.extend(self.ever_children.get(&one).into_iter().flatten().filter(|child| {
-                self.level(**child, t).is_some_and(|state| state.parent == Some(one))
-            }));
-            next += 1;
-        }
-        found
-    }
-
-    pub(crate) fn catalog(&self, t: EffectiveAt) -> Option<&Arc<Published>> {
-        self.catalogs.at(t)
-    }
-
-    pub(crate) fn feature_set(&self, level: LevelRef, t: EffectiveAt) -> FeatureSet {
-        self.upwards(level, t)
-            .find_map(|(_, state)| state.attributes.feature_set)
-            .unwrap_or_default()
-    }
-
-    /// What names mean at a level at a moment; `None` if it does not exist
-    pub(crate) fn here(&self, level: LevelRef, t: EffectiveAt) -> Option<Here<'_>> {
-        self.here_under(level, t, self.feature_set(level, t))
-    }
-
-    /// The same, for a feature set in force that is known
-    pub(crate) fn here_under(
-        &self,
-        level: LevelRef,
-        t: EffectiveAt,
-        feature_set: FeatureSet,
-    ) -> Option<Here<'_>> {
-        let track = self.levels.get(&level)?;
-        let state = track.states.at(t)?.as_deref()?;
-        let definitions = self.catalog(t).map(|published| &published.definitions);
-        Some(Here {
-            table: definitions.map(|d| d.table(level.kind, feature_set)),
-            definitions,
-            track,
-            state,
-            kind: level.kind,
-            t,
-        })
-    }
-
-    /// The levels where a leaf looks, seen from a target
-    pub(crate) fn reach(&self, target: LevelRef, leaf: &Leaf, t: EffectiveAt) -> Vec<LevelRef> {
-        let kinds = leaf.kinds;
-        match leaf.direction {
-            Direction::At => self
-                .upwards(target, t)
-                .map(|(level, _)| level)
-                .filter(|level| kinds.contains(level.kind))
-                .collect(),
-            Direction::Below => self
-                .subtree(target, t)
-                .into_iter()
-                .filter(|level| *level != target && kinds.contains(level.kind))
-                .collect(),
-        }
+    /// What was there up to a cut
+    pub(crate) fn at(&self, cut: impl Into<Cut>) -> Land<'_> {
+        Land { landscape: self, cut: cut.into() }
     }
 
     /// The moments after `from` and before `until` at which anything may change that a question about
-    /// a level depends on: itself, whatever was ever above or below it, and the catalogue
+    /// a level depends on: itself, whatever was ever above or below it, and the catalogue. What comes after
+    /// the clamp does not count
     pub(crate) fn moments_around(
         &self,
         level: LevelRef,
         from: EffectiveAt,
         until: Option<EffectiveAt>,
+        clamp: Cut,
     ) -> BTreeSet<EffectiveAt> {
         let mut around = BTreeSet::from([level]);
         let mut queue = vec![level];
@@ -450,14 +381,15 @@ impl Landscape {
         queue.push(level);
         let mut below = BTreeSet::new();
         while let Some(one) = queue.pop() {
-            let children = self.ever_children.get(&one).into_iter().flatten().copied();
+            let track = self.levels.get(&one).into_iter();
+            let children = track.flat_map(|track| &track.ever_children).copied();
             queue.extend(children.filter(|child| below.insert(*child)));
         }
         around.extend(below);
         let mut moments = BTreeSet::new();
         let mut note = |key: &OrderKey| {
             let t = key.effective_at;
-            if t > from && until.is_none_or(|until| t < until) {
+            if t > from && *key <= clamp.0 && until.is_none_or(|until| t < until) {
                 moments.insert(t);
             }
         };
@@ -468,177 +400,5 @@ impl Landscape {
             track.role_collections.values().flat_map(Track::iter).for_each(|(key, _)| note(key));
         }
         moments
-    }
-}
-
-/// What names mean at one level that exists, at one moment
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Here<'a> {
-    definitions: Option<&'a Definitions>,
-    table: Option<&'a Table>,
-    track: &'a LevelTrack,
-    state: &'a LevelState,
-    kind: LevelKind,
-    t: EffectiveAt,
-}
-
-/// A role that exists
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RoleHere<'a> {
-    pub(crate) predefined: bool,
-    /// Whether it may be granted as a single role
-    pub(crate) grantable: bool,
-    scopes: ScopesHere<'a>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum ScopesHere<'a> {
-    /// By their real names
-    Real(&'a [Symbol]),
-    /// As a custom role wrote them
-    Written(&'a [Symbol]),
-    /// Those of the catalogue's roles of that application and template
-    Template(Symbol, Symbol),
-}
-
-/// A role collection that exists
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RoleCollectionHere<'a> {
-    pub(crate) predefined: bool,
-    pub(crate) roles: &'a Arc<[RoleKey]>,
-}
-
-impl<'a> Here<'a> {
-    /// A directory holds role collections only while it manages authorizations
-    pub(crate) fn manages_authorizations(&self) -> bool {
-        self.kind != LevelKind::Directory || self.state.attributes.authorizations == Some(true)
-    }
-
-    pub(crate) fn takes_custom_role_collections(&self) -> bool {
-        match self.kind {
-            LevelKind::GlobalAccount | LevelKind::Subaccount => true,
-            LevelKind::Directory => self.definitions.is_some_and(|d| d.custom_in_directories),
-            _ => false,
-        }
-    }
-
-    /// What an operation requires, if it can be done here
-    pub(crate) fn operation(&self, operation: Symbol) -> Option<&'a Arc<Requirement<Leaf>>> {
-        self.table?.operations.get(&operation)
-    }
-
-    pub(crate) fn operations(
-        &self,
-    ) -> impl Iterator<Item = (Symbol, &'a Arc<Requirement<Leaf>>)> + use<'a> {
-        let table = self.table;
-        table.into_iter().flat_map(|table| table.operations.iter()).map(|(id, expr)| (*id, expr))
-    }
-
-    /// The real name of a scope, by the catalogue in force
-    pub(crate) fn real_scope(&self, scope: Symbol) -> Symbol {
-        self.definitions.map_or(scope, |definitions| definitions.real_scope(scope))
-    }
-
-    /// A custom role hides a predefined one of the same application and name
-    pub(crate) fn role(&self, role: RoleKey) -> Option<RoleHere<'a>> {
-        let custom = self.track.roles.get(&role).and_then(|track| track.at(self.t)?.as_deref());
-        if let Some(custom) = custom {
-            let scopes = match &custom.scopes {
-                Some(scopes) => ScopesHere::Written(scopes),
-                None => ScopesHere::Template(role.application, custom.template),
-            };
-            return Some(RoleHere { predefined: false, grantable: false, scopes });
-        }
-        let predefined = self.table?.roles.get(&role)?;
-        Some(RoleHere {
-            predefined: true,
-            grantable: predefined.grantable,
-            scopes: ScopesHere::Real(&predefined.scopes),
-        })
-    }
-
-    /// The roles that exist here, in no order
-    pub(crate) fn roles(&self) -> impl Iterator<Item = RoleKey> + use<'a> {
-        let t = self.t;
-        let is_custom =
-            move |track: &Track<Option<Arc<CustomRole>>>| track.at(t).is_some_and(Option::is_some);
-        let track = self.track;
-        let custom = track.roles.iter().filter(move |(_, track)| is_custom(track));
-        let predefined = self.table.into_iter().flat_map(|table| table.roles.keys());
-        custom.map(|(role, _)| *role).chain(
-            predefined.filter(move |role| !track.roles.get(role).is_some_and(is_custom)).copied(),
-        )
-    }
-
-    /// A custom role collection hides a predefined one of its name
-    pub(crate) fn role_collection(&self, name: Symbol) -> Option<RoleCollectionHere<'a>> {
-        let custom =
-            self.track.role_collections.get(&name).and_then(|track| track.at(self.t)?.as_ref());
-        if let Some(roles) = custom {
-            return Some(RoleCollectionHere { predefined: false, roles });
-        }
-        let roles = self.table?.role_collections.get(&name)?;
-        Some(RoleCollectionHere { predefined: true, roles })
-    }
-
-    /// The role collections that exist here, in no order
-    pub(crate) fn role_collections(&self) -> BTreeSet<Symbol> {
-        let ever = self.track.role_collections.keys();
-        let predefined = self.table.into_iter().flat_map(|table| table.role_collections.keys());
-        ever.chain(predefined).copied().filter(|n| self.role_collection(*n).is_some()).collect()
-    }
-
-    /// Whether the name means a custom one here; `None` if it means nothing
-    pub(crate) fn is_custom(&self, grantable: Grantable) -> Option<bool> {
-        match grantable {
-            Grantable::Role(role) => self.role(role).map(|role| !role.predefined),
-            Grantable::RoleCollection(name) => self.role_collection(name).map(|c| !c.predefined),
-        }
-    }
-
-    /// The roles that something gives here: a role listed and not existing gives nothing
-    pub(crate) fn roles_given(
-        &self,
-        grantable: Grantable,
-    ) -> impl Iterator<Item = (RoleKey, RoleHere<'a>)> + use<'a> {
-        let (single, listed) = match grantable {
-            Grantable::Role(role) => (Some(role), None),
-            Grantable::RoleCollection(name) => (None, self.role_collection(name)),
-        };
-        let here = *self;
-        single
-            .into_iter()
-            .chain(listed.into_iter().flat_map(|collection| collection.roles.iter().copied()))
-            .filter_map(move |role| Some((role, here.role(role)?)))
-    }
-
-    /// The scopes of a role, by their real names
-    pub(crate) fn scopes_of(&self, role: RoleHere<'a>) -> Vec<Symbol> {
-        match role.scopes {
-            ScopesHere::Real(scopes) => scopes.to_vec(),
-            ScopesHere::Written(scopes) => scopes.iter().map(|s| self.real_scope(*s)).collect(),
-            ScopesHere::Template(application, template) => self
-                .table
-                .into_iter()
-                .flat_map(|table| table.roles.iter())
-                .filter(|(key, role)| {
-                    key.application == application && role.template == Some(template)
-                })
-                .flat_map(|(_, role)| role.scopes.iter().copied())
-                .collect(),
-        }
-    }
-
-    /// Whether a counting holding of that gives what a leaf asks for
-    pub(crate) fn gives(&self, grantable: Grantable, held: Held) -> bool {
-        match held {
-            Held::RoleCollection(name) => grantable == Grantable::RoleCollection(name),
-            Held::Role { application, name } => self.roles_given(grantable).any(|(role, _)| {
-                role.name == name && application.is_none_or(|a| a == role.application)
-            }),
-            Held::Scope(scope) => {
-                self.roles_given(grantable).any(|(_, role)| self.scopes_of(role).contains(&scope))
-            }
-        }
     }
 }

@@ -3,30 +3,23 @@
 //! From an addition to a removal, or until the user or the set is removed. Adding a member again
 //! changes nothing.
 
+use std::borrow::Cow;
+
 use crate::instant::EffectiveAt;
 use crate::order::{Bound, Track};
 use crate::outcome::Position;
-use crate::symbol::PrincipalRef;
-
-/// A change of one membership
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum MembershipChange {
-    Add,
-    Remove,
-}
+use crate::timeline::Edge;
 
 /// All changes of one membership, voided ones too
 #[derive(Debug)]
-pub(crate) struct MembershipHistory {
-    pub(crate) set: PrincipalRef,
-    pub(crate) member: PrincipalRef,
-    pub(crate) changes: Track<MembershipChange>,
+pub(crate) struct MembershipHistory<'a> {
+    pub(crate) changes: Cow<'a, Track<Edge>>,
 }
 
 /// A stretch of time; no end is for ever
 pub(crate) type Stretch = (EffectiveAt, Option<EffectiveAt>);
 
-impl MembershipHistory {
+impl MembershipHistory<'_> {
     /// The stretches of membership up to a moment, or all of them
     pub(crate) fn stretches<C: Fn(Position) -> bool>(
         &self,
@@ -58,10 +51,10 @@ impl MembershipHistory {
             match change {
                 // The start stays; what ends it is looked for after the newest addition only, since
                 // before it there was nothing that did.
-                MembershipChange::Add => {
+                Edge::Start { .. } => {
                     since = Some((since.map_or(key.effective_at, |(from, _)| from), *key));
                 }
-                MembershipChange::Remove => {
+                Edge::Stop => {
                     if let Some((from, _)) = since.take() {
                         stretches.push((from, Some(key.effective_at)));
                     }

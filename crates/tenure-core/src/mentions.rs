@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
+use crate::known::KnownAt;
 use crate::ledger::Ledger;
 use crate::level::Level;
 use crate::outcome::Position;
+use crate::positions::Positions;
 use crate::principal::Principal;
-use crate::symbol::{LevelRef, Map, PrincipalRef, Symbol};
+use crate::symbol::{LevelRef, PrincipalRef, SharedMap, Symbol};
 
 /// What an entry may name
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,53 +34,79 @@ pub(crate) enum Mentioned {
     RoleCollection(Symbol),
 }
 
-/// The positions at which each thing is named, in log order
-#[derive(Debug, Default)]
+/// The positions at which each thing is named
+///
+/// Of levels and principals only those that no timeline tells of.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Mentions {
-    positions: Map<Mentioned, Vec<Position>>,
+    positions: SharedMap<Mentioned, Arc<Positions>>,
 }
 
 impl Mentions {
-    pub(crate) fn actor(principal: PrincipalRef) -> Mentioned {
-        Mentioned::Actor(principal)
-    }
-
-    pub(crate) fn principal(principal: PrincipalRef) -> Mentioned {
-        Mentioned::Principal(principal)
-    }
-
-    pub(crate) fn level(level: LevelRef) -> Mentioned {
-        Mentioned::Level(level)
-    }
-
-    pub(crate) fn role_collection(name: Symbol) -> Mentioned {
-        Mentioned::RoleCollection(name)
-    }
-
     pub(crate) fn add(&mut self, mentioned: Mentioned, position: Position) {
-        let positions = self.positions.entry(mentioned).or_default();
-        if positions.last() != Some(&position) {
-            positions.push(position);
+        Arc::make_mut(self.positions.entry(mentioned).or_default()).push(position);
+    }
+
+    fn after(&self, mentioned: Mentioned, after: u64) -> impl Iterator<Item = Position> {
+        self.positions.get(&mentioned).into_iter().flat_map(move |list| list.after(after))
+    }
+}
+
+impl Ledger {
+    /// The positions after one of the entries that mention something, in log order
+    ///
+    /// Refused entries and duplicates are among them, malformed ones are not.
+    ///
+    /// # Cost
+    /// Of a level or a principal O(changes of it after the position), else O(answer).
+    pub fn mentions(
+        &self,
+        mention: &Mention,
+        after: KnownAt,
+    ) -> Box<dyn Iterator<Item = Position> + '_> {
+        let after = after.0;
+        match mention {
+            Mention::Actor(principal) => {
+                let found = self.find_principal(principal).map(Mentioned::Actor);
+                Box::new(found.into_iter().flat_map(move |one| self.mentions.after(one, after)))
+            }
+            Mention::RoleCollection(name) => {
+                let found = self.symbols.get(name).map(Mentioned::RoleCollection);
+                Box::new(found.into_iter().flat_map(move |one| self.mentions.after(one, after)))
+            }
+            Mention::Principal(principal) => match self.find_principal(principal) {
+                Some(found) => Box::new(self.mentions_of_principal(found, after)),
+                None => Box::new(std::iter::empty()),
+            },
+            Mention::Level(level) => match self.find_level(level) {
+                Some(found) => {
+                    let told = self.index.positions_at_level(found, after);
+                    let others = self.mentions.after(Mentioned::Level(found), after);
+                    Box::new(merged(told, others))
+                }
+                None => Box::new(std::iter::empty()),
+            },
         }
     }
 
-    pub(crate) fn of_principal(&self, principal: PrincipalRef) -> &[Position] {
-        self.of(Mentioned::Principal(principal))
+    pub(crate) fn mentions_of_principal(
+        &self,
+        principal: PrincipalRef,
+        after: u64,
+    ) -> impl Iterator<Item = Position> {
+        let told = self.index.positions_of_principal(principal, after);
+        merged(told, self.mentions.after(Mentioned::Principal(principal), after))
     }
+}
 
-    fn of(&self, mentioned: Mentioned) -> &[Position] {
-        self.positions.get(&mentioned).map_or(&[], Vec::as_slice)
-    }
-
-    pub(crate) fn positions<'a>(&'a self, ledger: &Ledger, mention: &Mention) -> &'a [Position] {
-        let mentioned = match mention {
-            Mention::Principal(p) => ledger.find_principal(p).map(Mentioned::Principal),
-            Mention::Actor(p) => ledger.find_principal(p).map(Mentioned::Actor),
-            Mention::Level(level) => ledger.find_level(level).map(Mentioned::Level),
-            Mention::RoleCollection(name) => {
-                ledger.symbols.get(name).map(Mentioned::RoleCollection)
-            }
-        };
-        mentioned.map_or(&[], |mentioned| self.of(mentioned))
-    }
+/// What timelines tell of and what they do not, in order, each once
+fn merged(
+    told: Vec<u32>,
+    others: impl Iterator<Item = Position>,
+) -> impl Iterator<Item = Position> {
+    let told = told.into_iter().filter_map(|position| Position::new(u64::from(position)));
+    let mut all: Vec<Position> = told.chain(others).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter()
 }

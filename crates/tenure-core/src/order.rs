@@ -14,6 +14,30 @@ pub(crate) struct OrderKey {
     pub(crate) index: u16,
 }
 
+/// Up to where changes count: a change, and all before it
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Cut(pub(crate) OrderKey);
+
+impl Cut {
+    /// To the end of that moment
+    pub(crate) fn through(t: EffectiveAt) -> Self {
+        Self(OrderKey { effective_at: t, position: Position::LAST, index: u16::MAX })
+    }
+
+    /// To the end of time
+    pub(crate) const OPEN: Self = Self(OrderKey {
+        effective_at: EffectiveAt::LAST,
+        position: Position::LAST,
+        index: u16::MAX,
+    });
+}
+
+impl From<EffectiveAt> for Cut {
+    fn from(t: EffectiveAt) -> Self {
+        Self::through(t)
+    }
+}
+
 /// What one thing was, from each change on
 // INVARIANT (track): `records` is sorted by its keys; no two are equal.
 #[derive(Clone, Debug)]
@@ -28,10 +52,17 @@ impl<T> Default for Track<T> {
 }
 
 impl<T> Track<T> {
-    /// What it was at that moment, after all that took effect up to and including it
-    pub(crate) fn at(&self, t: EffectiveAt) -> Option<&T> {
-        let after = self.records.partition_point(|(key, _)| key.effective_at <= t);
+    /// What it was up to a cut
+    pub(crate) fn at(&self, cut: Cut) -> Option<&T> {
+        let after = self.records.partition_point(|(key, _)| *key <= cut.0);
         self.records.get(after.checked_sub(1)?).map(|(_, value)| value)
+    }
+
+    /// The last record up to a cut that `meets`
+    pub(crate) fn last_where(&self, cut: Cut, meets: impl Fn(&T) -> bool) -> Option<OrderKey> {
+        let after = self.records.partition_point(|(key, _)| *key <= cut.0);
+        let found = self.records.iter().take(after).rev().find(|(_, value)| meets(value));
+        found.map(|(key, _)| *key)
     }
 
     pub(crate) fn last(&self) -> Option<&T> {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::num::NonZeroU64;
 
-use crate::change::{Entry, EntryId};
+use crate::change::Entry;
 use crate::instant::RecordedAt;
 
 /// An entry's place in the log: 1, 2, 3, … without gaps
@@ -16,6 +16,8 @@ pub struct Position(NonZeroU64);
 impl Position {
     /// The place of the first entry
     pub const FIRST: Self = Self(NonZeroU64::MIN);
+    /// A place after all that there will be
+    pub(crate) const LAST: Self = Self(NonZeroU64::MAX);
 
     /// The place with that number; there is none with the number 0
     pub fn new(number: u64) -> Option<Self> {
@@ -45,6 +47,11 @@ impl fmt::Display for Position {
 /// SHA-256, so two contents with one digest are not to be found.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// That of no content
+    pub const NONE: Self = Self([0; 32]);
+}
 
 /// What one place of the log holds
 #[derive(Clone, Debug)]
@@ -237,12 +244,4 @@ impl Outcome {
             Self::Duplicate(_) => OutcomeKind::Duplicate,
         }
     }
-}
-
-/// What the ledger remembers of a place, besides the facts
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) id: Option<EntryId>,
-    pub(crate) recorded_at: RecordedAt,
-    pub(crate) outcome: OutcomeKind,
 }

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use roaring::{MultiOps, RoaringBitmap};
+
 use crate::level::{KindSet, LevelKind};
 use crate::symbol::Symbol;
 
@@ -55,6 +57,25 @@ impl<L> Requirement<L> {
                 1 + parts.iter().map(Self::depth).max().unwrap_or(0)
             }
             Self::Leaf(_) => 1,
+        }
+    }
+
+    /// Who satisfies it, given who has each leaf
+    pub(crate) fn satisfied(&self, who: &impl Fn(&L) -> RoaringBitmap) -> RoaringBitmap {
+        match self {
+            Self::AnyOf(parts) => parts.iter().map(|part| part.satisfied(who)).union(),
+            Self::AllOf(parts) => {
+                let mut parts = parts.iter();
+                let mut found = parts.next().map(|part| part.satisfied(who)).unwrap_or_default();
+                for part in parts {
+                    if found.is_empty() {
+                        break;
+                    }
+                    found &= part.satisfied(who);
+                }
+                found
+            }
+            Self::Leaf(leaf) => who(leaf),
         }
     }
 

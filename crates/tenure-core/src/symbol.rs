@@ -2,10 +2,16 @@
 //!
 //! Every name that the fold meets is interned as a [`Symbol`] and resolved to text last, so keys are
 //! small and comparisons cheap. Symbols are never forgotten: their number is bounded by the log.
+//!
+//! What is kept here, as all that a ledger keeps, is shared between a ledger and its clones until one of
+//! them changes it: a clone is a snapshot that costs next to nothing.
 
+use std::cmp::Ordering;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use imbl::shared_ptr::DefaultSharedPtr;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::level::LevelKind;
 use crate::principal::PrincipalKind;
@@ -18,10 +24,10 @@ pub(crate) struct Symbol(u32);
 
 /// The names met so far
 // INVARIANT (symbols): `texts[s]` is the text whose symbol is `s`, and `symbols` its inverse.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Symbols {
-    texts: Vec<Arc<str>>,
-    symbols: std::collections::HashMap<Arc<str>, Symbol>,
+    texts: imbl::Vector<Arc<str>>,
+    symbols: imbl::HashMap<Arc<str>, Symbol>,
 }
 
 impl Symbols {
@@ -32,7 +38,7 @@ impl Symbols {
         }
         let symbol = Symbol(index(self.texts.len()));
         let text: Arc<str> = text.into();
-        self.texts.push(Arc::clone(&text));
+        self.texts.push_back(Arc::clone(&text));
         self.symbols.insert(text, symbol);
         symbol
     }
@@ -69,43 +75,85 @@ pub(crate) struct PrincipalRef {
 }
 
 /// Things of one type, numbered in the order in which they were met
-// INVARIANT (registry): `items[n]` is the item whose number is `n`, and `numbers` its inverse.
-#[derive(Debug)]
+// INVARIANT (registry): `items[n]` is the item whose number is `n`, and `numbers` its inverse. `ranks` are
+// the places of the first so many items among themselves, in their order.
+#[derive(Clone, Debug)]
 pub(crate) struct Registry<T> {
-    items: Vec<T>,
-    numbers: std::collections::HashMap<T, u32>,
+    items: imbl::Vector<T>,
+    numbers: imbl::HashMap<T, u32>,
+    ranks: Arc<[u32]>,
 }
 
-impl<T> Default for Registry<T> {
+/// Items that are not ranked yet, about, before the first ranking
+const UNRANKED_MAX: usize = 256;
+
+impl<T: Clone> Default for Registry<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), numbers: std::collections::HashMap::new() }
+        Self {
+            items: imbl::Vector::new(),
+            numbers: imbl::HashMap::default(),
+            ranks: Arc::default(),
+        }
     }
 }
 
-impl<T: Clone + Eq + std::hash::Hash> Registry<T> {
+impl<T: Clone + Ord + Hash> Registry<T> {
     /// The number of an item, given now if it was never met
+    ///
+    /// # Cost
+    /// O(log items); O(items × log items) when their number has doubled since they were ranked.
     pub(crate) fn number(&mut self, item: &T) -> u32 {
         if let Some(number) = self.numbers.get(item) {
             return *number;
         }
         let number = index(self.items.len());
-        self.items.push(item.clone());
+        self.items.push_back(item.clone());
         self.numbers.insert(item.clone(), number);
+        if self.items.len() > 2 * self.ranks.len() + UNRANKED_MAX {
+            self.rank();
+        }
         number
+    }
+
+    fn rank(&mut self) {
+        let mut order: Vec<(&T, u32)> = self.items.iter().zip(0..).collect();
+        order.sort_unstable();
+        let mut ranks = vec![0; order.len()];
+        for (rank, (_, number)) in (0..).zip(order) {
+            if let Some(place) = ranks.get_mut(number as usize) {
+                *place = rank;
+            }
+        }
+        self.ranks = ranks.into();
     }
 
     pub(crate) fn get(&self, item: &T) -> Option<u32> {
         self.numbers.get(item).copied()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     pub(crate) fn item(&self, number: u32) -> &T {
         #[expect(clippy::indexing_slicing, reason = "by INVARIANT (registry)")]
         &self.items[number as usize]
+    }
+
+    /// How the items of two numbers are ordered
+    pub(crate) fn compare(&self, one: u32, other: u32) -> Ordering {
+        match (self.ranks.get(one as usize), self.ranks.get(other as usize)) {
+            (Some(one), Some(other)) => one.cmp(other),
+            _ => self.item(one).cmp(self.item(other)),
+        }
     }
 }
 
 /// What is small and keyed by interned numbers
 pub(crate) type Map<K, V> = FxHashMap<K, V>;
+
+/// The same, for what a ledger keeps: shared with its clones
+pub(crate) type SharedMap<K, V> = imbl::GenericHashMap<K, V, FxBuildHasher, DefaultSharedPtr>;
 
 #[cfg(test)]
 mod tests {
@@ -128,5 +176,11 @@ mod tests {
         assert_eq!(registry.number(&"x"), x);
         assert_eq!(registry.item(y), &"y");
         assert_eq!(registry.get(&"z"), None);
+        for n in 0..2_000_u32 {
+            registry.number(&&*Box::leak(format!("{}", n * 7_919 % 2_000).into_boxed_str()));
+        }
+        for (a, b) in (0..2_002).zip(1..2_002) {
+            assert_eq!(registry.compare(a, b), registry.item(a).cmp(registry.item(b)), "{a} {b}");
+        }
     }
 }

@@ -1,32 +1,37 @@
 //! What was so, as known at one position?
 //!
 //! A [`View`] pins what was known. It answers from single facts: does this holding run, is this user a
-//! member, what does this name mean. The questions of [`crate::ask`] are made of these.
+//! member, what does this name mean. The questions of [`crate::ask`] are made of these; what they ask of
+//! one moment goes through a [`Moment`](crate::moment::Moment).
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::sync::Arc;
 
 use crate::answer::{GrantedName, Holding};
 use crate::grantable::Grantable;
-use crate::holding::{Ends, HoldingHistory, HoldingKey, Piece, Run, counts};
+use crate::holding::{Ends, HoldingHistory, HoldingKey, Piece, Run};
 use crate::instant::EffectiveAt;
 use crate::known::KnownAt;
-use crate::landscape::{Here, Landscape};
-use crate::ledger::{LandscapeAt, Ledger};
-use crate::level::FeatureSet;
+use crate::land::Land;
+use crate::landscape::Landscape;
+use crate::ledger::Ledger;
 use crate::membership::{MembershipHistory, Stretch};
-use crate::order::Bound;
+use crate::order::{Bound, Cut};
 use crate::outcome::Position;
-use crate::principal::{Principal, PrincipalKind};
-use crate::symbol::{LevelRef, Map, PrincipalRef};
+use crate::principal::Principal;
+use crate::structure::Known;
+use crate::symbol::PrincipalRef;
+use crate::timeline::{Of, TimelineId};
 
 /// The ledger as known at one position
 #[derive(Debug)]
 pub struct View<'a> {
     pub(crate) ledger: &'a Ledger,
-    landscape: LandscapeAt<'a>,
+    known: Known<'a>,
+    /// Where `known` does not tell
+    folded: OnceCell<Arc<Landscape>>,
     known_at: KnownAt,
-    /// Feature sets that were looked for, so that a deep landscape is climbed once
-    feature_sets: RefCell<Map<(LevelRef, EffectiveAt), FeatureSet>>,
 }
 
 /// A holding that counts, as evidence that is not yet resolved to text
@@ -37,8 +42,13 @@ pub(crate) struct Evidence {
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(ledger: &'a Ledger, landscape: LandscapeAt<'a>, known_at: KnownAt) -> Self {
-        Self { ledger, landscape, known_at, feature_sets: RefCell::default() }
+    pub(crate) fn new(ledger: &'a Ledger, known_at: KnownAt) -> Self {
+        let next = Position::new(known_at.0.saturating_add(1));
+        let next_recorded = next
+            .and_then(|next| ledger.recorded_at(next))
+            .map(|at| EffectiveAt::saturating_from_micros(at.micros()));
+        let known = ledger.structure.known(known_at, next_recorded);
+        Self { ledger, known, folded: OnceCell::new(), known_at }
     }
 
     /// The position that it pins
@@ -46,108 +56,126 @@ impl<'a> View<'a> {
         self.known_at
     }
 
-    pub(crate) fn landscape(&self) -> &Landscape {
-        &self.landscape
+    /// The landscape that tells of all moments before one, and up to which change
+    fn landscape_until(&self, end: EffectiveAt) -> (&Landscape, Cut) {
+        if self.known.until.is_some_and(|until| until <= end) {
+            let fold =
+                || self.ledger.structure.folded(self.known_at, |position| self.counts(position));
+            return (self.folded.get_or_init(fold), Cut::OPEN);
+        }
+        (self.known.landscape, self.known.clamp)
+    }
+
+    /// What was there at a moment
+    pub(crate) fn land(&self, t: EffectiveAt) -> Land<'_> {
+        let (landscape, clamp) = self.landscape_until(t);
+        landscape.at(Cut::through(t).min(clamp))
+    }
+
+    /// The landscape that tells of all moments up to an end, and up to which change; no end is for ever
+    pub(crate) fn landscape(&self, end: Option<EffectiveAt>) -> (&Landscape, Cut) {
+        self.landscape_until(end.unwrap_or(EffectiveAt::LAST))
+    }
+
+    /// How many entries were recorded by a moment and known
+    pub(crate) fn prefix(&self, t: EffectiveAt) -> u64 {
+        self.ledger.known_at(t.instant()).0.min(self.known_at.0)
     }
 
     /// The version of the catalogue in force, and the position of the entry that published it
     pub fn catalog(&self, at: EffectiveAt) -> Option<(&str, Position)> {
-        let published = self.landscape.catalog(at)?;
+        let published = self.land(at).catalog()?;
         Some((&published.definitions.version, published.position))
     }
 
-    /// What names mean at a level at a moment; `None` if it does not exist
-    pub(crate) fn here(&self, level: LevelRef, t: EffectiveAt) -> Option<Here<'_>> {
-        self.landscape.here_under(level, t, self.feature_set(level, t))
+    fn counts(&self, position: Position) -> bool {
+        self.ledger.counts(position, self.known_at)
     }
 
-    fn feature_set(&self, level: LevelRef, t: EffectiveAt) -> FeatureSet {
-        let mut known = self.feature_sets.borrow_mut();
-        let mut climbed = Vec::new();
-        let mut found = None;
-        for (level, state) in self.landscape.upwards(level, t) {
-            found = known.get(&(level, t)).copied().or(state.attributes.feature_set);
-            climbed.push(level);
-            if found.is_some() {
-                break;
-            }
-        }
-        let found = found.unwrap_or_default();
-        known.extend(climbed.into_iter().map(|level| ((level, t), found)));
-        found
-    }
-
-    fn ends(&self, history: &HoldingHistory) -> Ends<'_, impl Fn(Position) -> bool + '_> {
-        Ends {
-            level: self.landscape.track(history.key.level),
-            removals: self.ledger.index.removals(history.key.principal),
-            counts: |position| self.ledger.counts(position, self.known_at),
-        }
-    }
-
-    pub(crate) fn running(&self, key: &HoldingKey, t: EffectiveAt) -> Option<Run> {
-        let history = self.ledger.index.holding(key)?;
-        history.running(t, &self.ends(history))
-    }
-
-    /// The evidence that a holding gives at a level that exists
-    pub(crate) fn counting(
+    /// All changes of what a principal holds by a timeline; `None` for a timeline of members
+    pub(crate) fn history(
         &self,
-        history: &HoldingHistory,
-        here: &Here<'_>,
+        timeline: TimelineId,
+        principal: PrincipalRef,
+    ) -> Option<HoldingHistory<'_>> {
+        let Of::Holding { level, grantable } = self.ledger.index.timeline(timeline).of else {
+            return None;
+        };
+        let ledger = self.ledger;
+        let changes = ledger.index.changes(&ledger.places, timeline, principal.number);
+        Some(HoldingHistory { key: HoldingKey { principal, grantable, level }, changes })
+    }
+
+    fn ends<'v>(
+        &'v self,
+        key: &HoldingKey,
+        (landscape, clamp): (&'v Landscape, Cut),
+    ) -> Ends<'v, impl Fn(Position) -> bool + 'v> {
+        Ends {
+            level: landscape.track(key.level),
+            clamp,
+            removals: self.ledger.index.removals(key.principal),
+            counts: |position| self.counts(position),
+        }
+    }
+
+    /// Under which terms a principal holds what a timeline is of
+    pub(crate) fn running(
+        &self,
+        timeline: TimelineId,
+        principal: PrincipalRef,
         t: EffectiveAt,
     ) -> Option<Evidence> {
-        let run = history.running(t, &self.ends(history))?;
-        counts(&run, history.key.grantable, here).then_some(Evidence { key: history.key, run })
+        let history = self.history(timeline, principal)?;
+        let run = history.running(t, &self.ends(&history.key, self.landscape_until(t)))?;
+        Some(Evidence { key: history.key, run })
     }
 
-    pub(crate) fn pieces(&self, history: &HoldingHistory) -> Vec<Piece> {
-        history.pieces(&self.ends(history))
+    pub(crate) fn pieces(
+        &self,
+        history: &HoldingHistory<'_>,
+        end: Option<EffectiveAt>,
+    ) -> Vec<Piece> {
+        history.pieces(&self.ends(&history.key, self.landscape(end)))
     }
 
+    fn membership(
+        &self,
+        timeline: TimelineId,
+        member: PrincipalRef,
+    ) -> (MembershipHistory<'_>, [Option<&crate::order::Track<()>>; 2]) {
+        let index = &self.ledger.index;
+        let changes: Cow<'_, _> = index.changes(&self.ledger.places, timeline, member.number);
+        let of_set = match index.timeline(timeline).of {
+            Of::Members { set } => index.removals(set),
+            Of::Holding { .. } => None,
+        };
+        (MembershipHistory { changes }, [of_set, index.removals(member)])
+    }
+
+    /// Whether a user is a member of the set that a timeline is of
     pub(crate) fn is_member(
         &self,
-        set: PrincipalRef,
+        timeline: TimelineId,
         member: PrincipalRef,
         t: EffectiveAt,
     ) -> bool {
-        let membership = self.ledger.index.membership(set, member);
-        membership.is_some_and(|membership| self.membership_holds(membership, t))
+        let (membership, removals) = self.membership(timeline, member);
+        membership.holds(t, removals, &|position| self.counts(position))
     }
 
-    pub(crate) fn membership_holds(&self, membership: &MembershipHistory, t: EffectiveAt) -> bool {
-        let index = &self.ledger.index;
-        let removals = [index.removals(membership.set), index.removals(membership.member)];
-        membership.holds(t, removals, &|position| self.ledger.counts(position, self.known_at))
-    }
-
-    pub(crate) fn membership_stretches(&self, membership: &MembershipHistory) -> Vec<Stretch> {
-        let index = &self.ledger.index;
-        let removals = [index.removals(membership.set), index.removals(membership.member)];
-        let counts = |position| self.ledger.counts(position, self.known_at);
-        membership.stretches(Bound::Open, removals, &counts)
+    pub(crate) fn membership_stretches(
+        &self,
+        timeline: TimelineId,
+        member: PrincipalRef,
+    ) -> Vec<Stretch> {
+        let (membership, removals) = self.membership(timeline, member);
+        membership.stretches(Bound::Open, removals, &|position| self.counts(position))
     }
 
     /// Whether a counted entry names the principal in a change, at any time
     pub(crate) fn knows(&self, principal: PrincipalRef) -> bool {
         self.ledger.knows(principal, self.known_at)
-    }
-
-    /// The principals whose holdings a principal has, itself first: its sets, and everybody of its
-    /// origin
-    pub(crate) fn matching(&self, principal: &Principal, t: EffectiveAt) -> Vec<PrincipalRef> {
-        let own = self.ledger.find_principal(principal);
-        let mut found: Vec<PrincipalRef> = own.into_iter().collect();
-        if principal.kind() == PrincipalKind::User {
-            let memberships = own.into_iter().flat_map(|own| self.ledger.index.of_member(own));
-            found.extend(
-                memberships
-                    .filter(|membership| self.membership_holds(membership, t))
-                    .map(|membership| membership.set),
-            );
-            found.extend(self.ledger.find_principal(&Principal::everyone(principal.origin())));
-        }
-        found
     }
 
     pub(crate) fn granted_name(&self, grantable: Grantable) -> GrantedName {

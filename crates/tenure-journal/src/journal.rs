@@ -72,6 +72,15 @@ pub enum Error {
     /// An earlier write failed, so what is on the disk is not known
     #[error("an earlier write failed: start again, which reads what is there")]
     Failed,
+    /// A row that was read cannot be made sense of
+    #[error("the entry at position {position} cannot be read")]
+    Unreadable {
+        /// Its position
+        position: Position,
+        /// Why
+        #[source]
+        source: RowError,
+    },
     /// A row cannot be encoded; nothing was written
     #[error("a row cannot be encoded")]
     Row(#[source] RowError),

@@ -5,11 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use tenure_core::change::Entry;
 use tenure_core::instant::RecordedAt;
 use tenure_core::outcome::{
     Original, Outcome, Position, Recorded, Refusal, RefusalCode, Submission,
 };
-use tenure_wire::codec::Encoded;
+use tenure_wire::codec::{self, Encoded};
 
 /// What was submitted, as bytes
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,7 +51,7 @@ pub enum RowError {
     Content(&'static str),
     /// The entry in it cannot be read
     #[error("the entry of the row cannot be read")]
-    Entry(#[source] tenure_wire::codec::Malformed),
+    Entry(#[source] codec::Malformed),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,6 +85,21 @@ impl Row {
             }
         };
         Ok(Recorded { recorded_at: self.recorded_at, submission })
+    }
+
+    /// The entry in it; `None` for what could not be decoded
+    ///
+    /// # Errors
+    /// As [`Row::recorded`].
+    /// # Cost
+    /// Less than [`Row::recorded`]: nothing is hashed.
+    pub fn entry(&self) -> Result<Option<Entry>, RowError> {
+        match &self.payload {
+            Payload::Entry(bytes) => {
+                codec::entry_from_canonical(bytes).map(Some).map_err(RowError::Entry)
+            }
+            Payload::Malformed { .. } => Ok(None),
+        }
     }
 
     /// Appends its encoding

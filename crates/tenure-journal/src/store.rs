@@ -92,6 +92,27 @@ impl Store {
         place.and_then(|place| rows.get(place).cloned()).ok_or_else(missing)
     }
 
+    /// The rows of a block from a position on; `None` after the last one
+    fn rows_from(&self, position: Position) -> Result<Option<Vec<Row>>, Error> {
+        // Meanwhile no block is gathered into another.
+        let blocks = self.blocks();
+        if newest(&blocks).is_none_or(|newest| position > newest) {
+            return Ok(None);
+        }
+        let found = blocks.range(..=position.get()).next_back();
+        let (first, _) = found.ok_or_else(|| self.damaged(position.get(), &BlockError::Shape))?;
+        let block = self.block(*first)?;
+        drop(blocks);
+        let first = block.first.get();
+        let mut rows = block.rows().map_err(|problem| self.damaged(first, &problem))?;
+        let passed = usize::try_from(position.get() - first).unwrap_or(usize::MAX);
+        rows.drain(..passed.min(rows.len()));
+        if rows.is_empty() {
+            return Err(self.damaged(position.get(), &BlockError::Shape));
+        }
+        Ok(Some(rows))
+    }
+
     fn rows(&self, first: u64) -> Result<Arc<Vec<Row>>, Error> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, rows)) = cache.iter().find(|(kept, _)| *kept == first) {
@@ -173,6 +194,27 @@ impl Reader {
             let row = self.row(position);
             next = row.is_ok().then(|| position.next());
             Some(row.map(|row| (position, row)))
+        })
+    }
+
+    /// The rows from a position on, in order, many at once, with the position of the first of them
+    ///
+    /// Nothing follows the first error.
+    /// # Cost
+    /// Decodes every block once and keeps none.
+    pub fn blocks_from(
+        &self,
+        from: Position,
+    ) -> impl Iterator<Item = Result<(Position, Vec<Row>), Error>> + '_ {
+        let mut next = Some(from);
+        std::iter::from_fn(move || {
+            let position = next?;
+            let rows = self.store.rows_from(position).transpose()?;
+            next = rows
+                .as_ref()
+                .ok()
+                .and_then(|rows| Position::new(position.get() + rows.len() as u64));
+            Some(rows.map(|rows| (position, rows)))
         })
     }
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use tenure_core::instant::{EffectiveAt, Instant};
 use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
+use tenure_core::ledger::LedgerInMemory;
 use tenure_core::level::LevelKind;
 use tenure_core::outcome::{Outcome, Recorded, RefusalCode};
 use tenure_core::view::View;
@@ -24,8 +24,8 @@ use crate::{company, demo};
 type Row = (v1::Entry, Intended, Outcome);
 
 /// Everything folded
-static FOLDED: LazyLock<(Ledger, Vec<Row>)> = LazyLock::new(|| {
-    let mut ledger = Ledger::new();
+static FOLDED: LazyLock<(LedgerInMemory, Vec<Row>)> = LazyLock::new(|| {
+    let mut ledger = LedgerInMemory::new();
     let mut rows = Vec::new();
     for message in company::history("demo").unwrap() {
         for (entry, intended) in message.entries {

@@ -475,26 +475,21 @@ impl Asker<'_> {
     ) -> (Vec<Position>, bool) {
         let ledger = self.engine.ledger();
         let newest = self.context.newest;
-        let mut lists: Vec<&[Position]> = mentions.iter().map(|m| ledger.mentions(m)).collect();
-        lists.sort_by_key(|list| list.len());
         let wanted = |position: &Position| {
             outcome.is_none_or(|outcome| ledger.outcome(*position) == Some(outcome))
         };
-        let mut found: Vec<Position> = match lists.split_first() {
-            None => (after.saturating_add(1)..=newest.0)
-                .filter_map(Position::new)
-                .filter(wanted)
-                .take(limit + 1)
-                .collect(),
-            Some((shortest, others)) => shortest
-                .iter()
-                .copied()
-                .filter(|position| position.get() > after && newest.reaches(*position))
-                .filter(|position| others.iter().all(|list| list.binary_search(position).is_ok()))
-                .filter(wanted)
-                .take(limit + 1)
-                .collect(),
-        };
+        let all = mentions
+            .is_empty()
+            .then(|| (after.saturating_add(1)..=newest.0).filter_map(Position::new));
+        let lists = mentions.iter().map(|mention| ledger.mentions(mention, KnownAt(after)));
+        let mut found: Vec<Position> = all
+            .into_iter()
+            .flatten()
+            .chain(in_all(lists.collect()))
+            .take_while(|position| newest.reaches(*position))
+            .filter(wanted)
+            .take(limit + 1)
+            .collect();
         let more = found.len() > limit;
         found.truncate(limit);
         (found, more)
@@ -524,6 +519,30 @@ impl Asker<'_> {
     fn entry_row(&self, position: Position, row: &Row) -> Result<api::EntryRow, Problem> {
         entry_row(&self.engine.ledger(), self.context.newest, position, row)
     }
+}
+
+/// What stands in each of several ascending lists, in order
+fn in_all<'a>(
+    lists: Vec<Box<dyn Iterator<Item = Position> + 'a>>,
+) -> impl Iterator<Item = Position> + 'a {
+    let mut lists: Vec<_> = lists.into_iter().map(Iterator::peekable).collect();
+    std::iter::from_fn(move || {
+        loop {
+            let heads: Option<Vec<Position>> =
+                lists.iter_mut().map(|list| list.peek().copied()).collect();
+            let heads = heads?;
+            let (least, most) = (heads.iter().min().copied()?, heads.iter().max().copied()?);
+            if least == most {
+                for list in &mut lists {
+                    list.next();
+                }
+                return Some(least);
+            }
+            for list in &mut lists {
+                while list.next_if(|position| *position < most).is_some() {}
+            }
+        }
+    })
 }
 
 /// The row at a position that may be seen

@@ -1,18 +1,20 @@
 //! How does an entry become a fact that can be asked about?
 //!
 //! One thread takes messages from the log, lets the fold decide, writes the rows to the journal, and
-//! then shows them: nothing is seen or acknowledged before it is on the disk. Questions pin the position
-//! that is shown, so the fold may run ahead of the disk unseen.
+//! then shows a snapshot: nothing is seen or acknowledged before it is on the disk. Who asks takes the
+//! snapshot that is shown; neither waits for the other.
+
+mod replay;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{RwLock, RwLockReadGuard};
+use arc_swap::ArcSwap;
 use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
-use tenure_core::outcome::{Position, Recorded};
-use tenure_journal::{Journal, Payload, Reader, Row};
+use tenure_core::ledger::{Ledger, Snapshot};
+use tenure_core::outcome::{Fingerprint, Position, Recorded};
+use tenure_journal::{Journal, Payload, Reader, Row, RowError};
 use tenure_log::embedded::{self, Appender, Queue};
 use tenure_log::{Append, AppendError, Log, Message, Receipt};
 use tenure_wire::catalogs;
@@ -20,6 +22,8 @@ use tenure_wire::codec::Encoded;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
+
+pub use replay::{rebuild, verify};
 
 /// Entries that are taken from the log at once
 const BATCH_ENTRIES_MAX: usize = 8_192;
@@ -55,7 +59,7 @@ pub enum StartError {
         position: Position,
         /// Why
         #[source]
-        source: tenure_journal::RowError,
+        source: RowError,
     },
     /// A built-in catalogue is wrong
     #[error("a built-in catalogue is wrong")]
@@ -76,7 +80,8 @@ pub enum Genesis {
 #[derive(Debug)]
 struct Shared {
     name: String,
-    ledger: RwLock<Ledger>,
+    /// What may be seen
+    snapshot: ArcSwap<Snapshot>,
     reader: Reader,
     /// The newest position that may be seen
     shown: watch::Sender<u64>,
@@ -119,9 +124,8 @@ pub struct Progress {
 }
 
 impl Engine {
-    /// Folds the journal again, appends the built-in catalogues where they are missing, and starts
-    ///
-    /// Every outcome is decided again and compared with what the journal says.
+    /// Rebuilds the ledger from the journal, appends the built-in catalogues where they are missing, and
+    /// starts
     ///
     /// # Errors
     /// A journal that cannot be read, or says otherwise than the fold.
@@ -134,7 +138,7 @@ impl Engine {
         mut progress: impl FnMut(Progress),
     ) -> Result<(Self, Writer), StartError> {
         let reader = journal.reader();
-        let mut ledger = replay(&reader, &mut progress)?;
+        let mut ledger = rebuild(&reader, &mut progress)?;
         if genesis == Genesis::BuiltIn {
             publish_missing(&mut journal, &mut ledger)?;
         }
@@ -142,7 +146,7 @@ impl Engine {
         metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
         let shared = Arc::new(Shared {
             name: journal.ledger().to_owned(),
-            ledger: RwLock::new(ledger),
+            snapshot: ArcSwap::from_pointee(ledger.snapshot()),
             reader,
             shown: watch::Sender::new(newest),
             failed: AtomicBool::new(false),
@@ -150,7 +154,7 @@ impl Engine {
         });
         let (appender, queue) = embedded::open();
         let for_thread = Arc::clone(&shared);
-        let thread = std::thread::spawn(move || write_all(&for_thread, journal, queue));
+        let thread = std::thread::spawn(move || write_all(&for_thread, ledger, journal, queue));
         Ok((Self { shared, appender }, Writer { thread }))
     }
 
@@ -203,9 +207,9 @@ impl Engine {
         futures::executor::block_on(self.append(entries))
     }
 
-    /// The fold, which may be ahead of what may be seen
-    pub(crate) fn ledger(&self) -> RwLockReadGuard<'_, Ledger> {
-        self.shared.ledger.read()
+    /// The ledger at the newest position that may be seen, or a newer one
+    pub(crate) fn ledger(&self) -> Arc<Snapshot> {
+        self.shared.snapshot.load_full()
     }
 
     /// What the journal holds
@@ -216,53 +220,6 @@ impl Engine {
     /// Counters of what happens
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.shared.metrics
-    }
-}
-
-/// Folds all that a journal holds, and compares every outcome
-///
-/// # Errors
-/// The first place that cannot be read, or that the fold decides otherwise.
-pub fn replay(reader: &Reader, progress: &mut impl FnMut(Progress)) -> Result<Ledger, StartError> {
-    let of = reader.newest().map_or(0, Position::get);
-    let mut ledger = Ledger::new();
-    for row in reader.rows_from(Position::FIRST) {
-        let (position, row) = row.map_err(StartError::Journal)?;
-        let recorded = row.recorded().map_err(|source| StartError::Row { position, source })?;
-        let now = ledger.apply(&recorded);
-        // The sentence of a refusal may be put better one day; what it decides may not.
-        if !same_decision(&now, &row.outcome) {
-            let (before, now) = (described(&row.outcome), described(&now));
-            return Err(StartError::OtherOutcome { position, before, now });
-        }
-        if position.get() % 4_096 == 0 || position.get() == of {
-            progress(Progress { done: position.get(), of });
-        }
-    }
-    Ok(ledger)
-}
-
-fn same_decision(
-    one: &tenure_core::outcome::Outcome,
-    other: &tenure_core::outcome::Outcome,
-) -> bool {
-    use tenure_core::outcome::Outcome;
-    match (one, other) {
-        (Outcome::Applied, Outcome::Applied) => true,
-        (Outcome::Refused(one), Outcome::Refused(other)) => {
-            one.code == other.code && one.change == other.change
-        }
-        (Outcome::Duplicate(one), Outcome::Duplicate(other)) => one.position == other.position,
-        _ => false,
-    }
-}
-
-fn described(outcome: &tenure_core::outcome::Outcome) -> String {
-    use tenure_core::outcome::Outcome;
-    match outcome {
-        Outcome::Applied => "applied".to_owned(),
-        Outcome::Refused(refusal) => format!("refused as {}", refusal.code.as_str()),
-        Outcome::Duplicate(original) => format!("a duplicate of {}", original.position),
     }
 }
 
@@ -288,15 +245,23 @@ pub fn record(
     ledger: &mut Ledger,
     messages: Vec<Message>,
 ) -> Result<(), tenure_journal::Error> {
-    let (rows, _) = decide(ledger, messages);
+    let (rows, _) = decide(ledger, &journal.reader(), messages)?;
     journal.commit(&rows)
 }
 
 type Answers = Vec<(tenure_log::Waiter, Vec<Receipt>)>;
 
 /// Lets the fold decide, in the order of the log
-fn decide(ledger: &mut Ledger, messages: Vec<Message>) -> (Vec<Row>, Answers) {
-    let mut rows = Vec::new();
+///
+/// # Errors
+/// An earlier entry with the same id that cannot be read; the ledger is ahead of the journal then.
+fn decide(
+    ledger: &mut Ledger,
+    reader: &Reader,
+    messages: Vec<Message>,
+) -> Result<(Vec<Row>, Answers), tenure_journal::Error> {
+    let first = ledger.next_position();
+    let mut rows: Vec<Row> = Vec::new();
     let mut answers = Answers::new();
     for message in messages {
         // Clocks step back; what the log recorded does not.
@@ -308,7 +273,15 @@ fn decide(ledger: &mut Ledger, messages: Vec<Message>) -> (Vec<Row>, Answers) {
             let position = ledger.next_position();
             let payload = Payload::Entry(entry.bytes().to_vec());
             let submission = entry.into_submission();
-            let outcome = ledger.apply(&Recorded { recorded_at, submission });
+            let content_of = |owner: Position| match owner.get().checked_sub(first.get()) {
+                None => content(&reader.row(owner)?, owner),
+                // It is not written yet.
+                Some(ahead) => {
+                    let row = usize::try_from(ahead).ok().and_then(|ahead| rows.get(ahead));
+                    row.map_or(Ok(Fingerprint::NONE), |row| content(row, owner))
+                }
+            };
+            let outcome = ledger.apply_with(&Recorded { recorded_at, submission }, content_of)?;
             rows.push(Row { recorded_at, outcome: outcome.clone(), payload });
             receipts.push(Receipt { position, recorded_at, outcome });
         }
@@ -316,7 +289,18 @@ fn decide(ledger: &mut Ledger, messages: Vec<Message>) -> (Vec<Row>, Answers) {
             answers.push((waiter, receipts));
         }
     }
-    (rows, answers)
+    Ok((rows, answers))
+}
+
+/// The fingerprint of an entry that the journal holds
+fn content(row: &Row, position: Position) -> Result<Fingerprint, tenure_journal::Error> {
+    let unreadable = |source| tenure_journal::Error::Unreadable { position, source };
+    match &row.payload {
+        Payload::Entry(bytes) => Encoded::from_canonical(bytes)
+            .map(|encoded| encoded.fingerprint())
+            .map_err(|error| unreadable(RowError::Entry(error))),
+        Payload::Malformed { .. } => Ok(Fingerprint::NONE),
+    }
 }
 
 /// Sets the failure when the thread ends otherwise than by the end of the log
@@ -333,7 +317,7 @@ impl Drop for FailureGuard<'_> {
     }
 }
 
-fn write_all(shared: &Shared, mut journal: Journal, mut queue: Queue) {
+fn write_all(shared: &Shared, mut ledger: Ledger, mut journal: Journal, mut queue: Queue) {
     let mut guard = FailureGuard { failed: &shared.failed, armed: true };
     while let Some(messages) = queue.next(BATCH_ENTRIES_MAX) {
         if let Err(error) = journal.writable() {
@@ -343,9 +327,13 @@ fn write_all(shared: &Shared, mut journal: Journal, mut queue: Queue) {
             }
             continue;
         }
-        let (rows, answers) = decide(&mut shared.ledger.write(), messages);
         let began = Instant::now();
-        if let Err(error) = journal.commit(&rows) {
+        let decided = decide(&mut ledger, &shared.reader, messages);
+        let (written, rows, answers) = match decided {
+            Ok((rows, answers)) => (journal.commit(&rows), rows, answers),
+            Err(error) => (Err(error), Vec::new(), Answers::new()),
+        };
+        if let Err(error) = written {
             // The fold is ahead of the disk now, and what is on the disk is not known: only a new start
             // tells. What may be seen stays where it was.
             tracing::error!(error = chain(&error), "a write failed: start the server again");
@@ -365,6 +353,7 @@ fn write_all(shared: &Shared, mut journal: Journal, mut queue: Queue) {
         shared.metrics.count(&rows);
         let newest = journal.newest().map_or(0, Position::get);
         shared.metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
+        shared.snapshot.store(Arc::new(ledger.snapshot()));
         shared.shown.send_replace(newest);
         for (waiter, receipts) in answers {
             // Who no longer waits has no answer to get.

@@ -116,6 +116,15 @@ impl Encoded {
     }
 }
 
+/// Reads canonical bytes that were written here, without their fingerprint
+///
+/// # Errors
+/// Bytes that are not the encoding of an entry.
+pub fn entry_from_canonical(bytes: &[u8]) -> Result<Entry, Malformed> {
+    let written: v1::Entry = rmp_serde::from_slice(bytes).map_err(Malformed::new)?;
+    written.to_core(Names::Full).map_err(Malformed::new)
+}
+
 /// The content of an entry: all but its id
 #[derive(Serialize)]
 struct Content<'a> {

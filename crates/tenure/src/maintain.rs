@@ -9,8 +9,8 @@ use anyhow::Context;
 use clap::Args;
 use tenure_core::known::KnownAt;
 use tenure_core::outcome::Position;
-use tenure_journal::Journal;
-use tenure_server::engine::replay;
+use tenure_journal::{Journal, Reader};
+use tenure_server::engine::{Progress, StartError, rebuild, verify};
 use tenure_wire::question::{self, Question};
 
 use crate::door::{Door, DoorArgs};
@@ -78,7 +78,9 @@ pub(crate) struct Verify {}
 
 impl Verify {
     pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
-        let (entries, ledger, seconds) = fold(door, "verifying")?;
+        let (ledger, seconds) =
+            read(door, "verifying", |reader, progress| verify(reader, &mut |now| progress(now)))?;
+        let entries = ledger.newest_position().map_or(0, Position::get);
         let levels = ledger.view(KnownAt(entries)).levels(tenure_server::ask::now()).len();
         say(&format!(
             "sound: {entries} entries, every checksum fits and every outcome is the one recorded; \
@@ -94,7 +96,9 @@ pub(crate) struct Rebuild {}
 
 impl Rebuild {
     pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
-        let (entries, _, seconds) = fold(door, "rebuilding")?;
+        let (ledger, seconds) =
+            read(door, "rebuilding", |reader, progress| rebuild(reader, &mut |now| progress(now)))?;
+        let entries = ledger.newest_position().map_or(0, Position::get);
         say(&format!("rebuilt from {entries} entries ({seconds:.1} s)"))?;
         complain(
             "the folded view lives in memory: every start builds it, so nothing was discarded",
@@ -103,19 +107,19 @@ impl Rebuild {
     }
 }
 
-fn fold(
+/// Reads the journal of a data folder, with a bar and the seconds that it took
+fn read<T>(
     door: &DoorArgs,
     what: &'static str,
-) -> anyhow::Result<(u64, tenure_core::ledger::Ledger, f64)> {
+    how: impl FnOnce(&Reader, &mut dyn FnMut(Progress)) -> Result<T, StartError>,
+) -> anyhow::Result<(T, f64)> {
     let journal = Journal::open(door.folder()?, None)?;
     let began = Instant::now();
     let bar = bar(what);
-    let folded = replay(&journal.reader(), &mut |progress| {
+    let read = how(&journal.reader(), &mut |progress| {
         bar.set_length(progress.of);
         bar.set_position(progress.done);
     });
     bar.finish_and_clear();
-    let ledger = folded?;
-    let entries = ledger.newest_position().map_or(0, Position::get);
-    Ok((entries, ledger, began.elapsed().as_secs_f64()))
+    Ok((read?, began.elapsed().as_secs_f64()))
 }

@@ -5,26 +5,31 @@
 
 use std::collections::BTreeSet;
 
+use roaring::{MultiOps, RoaringBitmap};
+
 use crate::ability::Ability;
-use crate::answer::{AskError, Holding, Interval, Subject, Who};
-use crate::grantable::Grantable;
-use crate::holding::{Piece, counts};
+use crate::answer::{AskError, Holding, Interval, Who};
+use crate::holding::Piece;
 use crate::instant::EffectiveAt;
+use crate::known::KnownAt;
 use crate::level::Level;
 use crate::mentions::Mention;
+use crate::moment::Moment;
+use crate::order::Cut;
 use crate::outcome::{OutcomeKind, Position};
 use crate::principal::{Principal, PrincipalKind};
-use crate::symbol::{LevelRef, PrincipalRef};
+use crate::symbol::PrincipalRef;
+use crate::timeline::TimelineId;
 use crate::view::{Evidence, View};
 
 use super::Span;
-use super::moment::{evidence, sorted};
+use super::moment::evidence;
 use super::plan::{Plan, unknown_operation};
 
 /// A stretch of time in which what must be held does not change
-struct Segment<'v> {
+struct Segment {
     span: Span,
-    plan: Plan<'v>,
+    plan: Plan,
 }
 
 /// A stretch of time in which a holding supports a leaf
@@ -36,8 +41,7 @@ struct Supported {
 
 /// A holding that a principal has, itself or through a set
 struct Had<'m> {
-    grantable: Grantable,
-    level: LevelRef,
+    timeline: TimelineId,
     /// When it has what the holder has
     spans: &'m [Span],
     pieces: Vec<(Piece, Evidence)>,
@@ -78,12 +82,14 @@ impl View<'_> {
         span: Span,
     ) -> Result<Who<Vec<Interval>>, AskError> {
         let segments = self.segments(ability, on, span)?;
-        let found = self.candidates(&segments).into_iter().filter_map(|candidate| {
-            let principal = self.ledger.principal_of(candidate).clone();
-            let detail = self.intervals(&principal, &segments);
-            (!detail.is_empty()).then_some((candidate, Subject { principal, detail }))
+        let mut found = self.by_name(self.candidates(&segments).iter().collect(), |number| {
+            let principal = self.ledger.principal_of(self.ledger.numbered(number));
+            self.intervals(principal, &segments)
         });
-        Ok(sorted(found))
+        for list in [&mut found.subjects, &mut found.sets] {
+            list.retain(|subject| !subject.detail.is_empty());
+        }
+        Ok(found)
     }
 
     /// What is wrong with a question over a stretch of time without a moment in it: the level first, then
@@ -91,12 +97,12 @@ impl View<'_> {
     ///
     /// Where there is no moment, no level exists: unknown is one that no applied entry ever named.
     pub fn empty_interval(&self, ability: &Ability, on: &Level) -> AskError {
-        let mentions = self.ledger.mentions(&Mention::Level(on.clone()));
-        let applied = |position: &Position| {
-            self.known_at().reaches(*position)
-                && self.ledger.outcome(*position) == Some(OutcomeKind::Applied)
+        let mut mentions = self.ledger.mentions(&Mention::Level(on.clone()), KnownAt(0));
+        let applied = |position: Position| {
+            self.known_at().reaches(position)
+                && self.ledger.outcome(position) == Some(OutcomeKind::Applied)
         };
-        if !mentions.iter().any(applied) {
+        if !mentions.any(applied) {
             return AskError::UnknownLevel(on.clone());
         }
         self.asked(ability).err().unwrap_or(AskError::EmptyInterval)
@@ -107,26 +113,26 @@ impl View<'_> {
         ability: &Ability,
         on: &Level,
         span: Span,
-    ) -> Result<Vec<Segment<'_>>, AskError> {
+    ) -> Result<Vec<Segment>, AskError> {
         let unknown_level = || AskError::UnknownLevel(on.clone());
         let level = self.ledger.find_level(on).ok_or_else(unknown_level)?;
-        let landscape = self.landscape();
+        let (landscape, clamp) = self.landscape(span.until());
         let mut moments = vec![span.from()];
-        moments.extend(landscape.moments_around(level, span.from(), span.until()));
+        moments.extend(landscape.moments_around(level, span.from(), span.until(), clamp));
         let existing: Vec<(EffectiveAt, Option<EffectiveAt>)> = moments
             .iter()
             .enumerate()
             .map(|(n, from)| (*from, moments.get(n + 1).copied().or(span.until())))
-            .filter(|(from, _)| landscape.level(level, *from).is_some())
+            .filter(|(from, _)| landscape.at(Cut::through(*from).min(clamp)).level(level).is_some())
             .collect();
         if existing.is_empty() {
             return Err(unknown_level());
         }
         let asked = self.asked(ability)?;
-        let segments: Vec<Segment<'_>> = existing
+        let segments: Vec<Segment> = existing
             .into_iter()
             .filter_map(|(from, until)| {
-                let plan = self.plan(asked, level, from)?;
+                let plan = Moment::new(self, from).plan(asked, level)?;
                 Some(Segment { span: Span::new(from, until)?, plan })
             })
             .collect();
@@ -135,51 +141,43 @@ impl View<'_> {
 
     /// The known principals that may have an interval: whoever ever held something that is asked for
     /// where it is asked for, and whoever was ever a member
-    fn candidates(&self, segments: &[Segment<'_>]) -> BTreeSet<PrincipalRef> {
-        let levels: BTreeSet<LevelRef> = segments
+    fn candidates(&self, segments: &[Segment]) -> RoaringBitmap {
+        let ledger = self.ledger;
+        let timelines: BTreeSet<TimelineId> = segments
             .iter()
             .flat_map(|segment| &segment.plan.leaves)
-            .flat_map(|leaf| leaf.levels.iter().map(|(level, _)| *level))
+            .flat_map(|leaf| leaf.given.iter().map(|given| given.timeline))
             .collect();
-        let holders: BTreeSet<PrincipalRef> = levels
-            .into_iter()
-            .flat_map(|level| self.ledger.index.at_level(level))
-            .flat_map(|(_, holdings)| holdings.map(|history| history.key.principal))
-            .collect();
+        let holders: RoaringBitmap =
+            timelines.into_iter().map(|timeline| ledger.index.ever_in(timeline)).union();
         let mut candidates = holders.clone();
-        for set in holders.into_iter().filter(|holder| holder.kind.is_set()) {
+        for set in holders.iter().map(|number| ledger.numbered(number)) {
             if set.kind == PrincipalKind::Everyone {
-                let origin = self.ledger.principal_of(set).origin();
-                candidates.extend(self.ledger.users_of_origin(origin));
-            } else {
-                let memberships = self.ledger.index.of_set(set);
-                candidates.extend(memberships.map(|membership| membership.member));
+                let origin = ledger.principal_of(set).origin();
+                candidates.extend(ledger.users_of_origin(origin).map(|user| user.number));
+            } else if let Some(members) = ledger.index.members(set) {
+                candidates |= ledger.index.ever_in(members);
             }
         }
-        candidates.retain(|candidate| self.knows(*candidate));
-        candidates
+        candidates.iter().filter(|number| self.knows(ledger.numbered(*number))).collect()
     }
 
-    fn intervals(&self, principal: &Principal, segments: &[Segment<'_>]) -> Vec<Interval> {
+    fn intervals(&self, principal: &Principal, segments: &[Segment]) -> Vec<Interval> {
         let matches = self.matches(principal);
+        let end = segments.last().and_then(|segment| segment.span.until());
         let had: Vec<Had<'_>> = matches
             .iter()
             .flat_map(|one| {
-                self.ledger.index.of_principal(one.holder).map(move |history| (one, history))
+                let timelines = self.ledger.index.of_principal(one.holder);
+                timelines.map(move |timeline| (one, timeline))
             })
-            .filter(|(_, history)| {
-                let level = history.key.level;
-                segments.iter().any(|segment| segment.looks_at(level))
-            })
-            .map(|(one, history)| {
+            .filter(|(_, timeline)| segments.iter().any(|segment| segment.looks_at(*timeline)))
+            .filter_map(|(one, timeline)| {
+                let history = self.history(timeline, one.holder)?;
                 let key = history.key;
                 let evidence = |piece: Piece| (piece, Evidence { key, run: piece.run });
-                Had {
-                    grantable: key.grantable,
-                    level: key.level,
-                    spans: &one.spans,
-                    pieces: self.pieces(history).into_iter().map(evidence).collect(),
-                }
+                let pieces = self.pieces(&history, end).into_iter().map(evidence).collect();
+                Some(Had { timeline, spans: &one.spans, pieces })
             })
             .collect();
         let mut intervals: Vec<(Span, BTreeSet<Evidence>)> = Vec::new();
@@ -187,15 +185,11 @@ impl View<'_> {
             let mut supported = Vec::new();
             for (leaf, plan) in segment.plan.leaves.iter().enumerate() {
                 for one in &had {
-                    let found = plan.levels.iter().find(|(level, _)| *level == one.level);
-                    let Some((_, here)) = found else { continue };
-                    if !here.gives(one.grantable, plan.leaf.held) {
-                        continue;
-                    }
+                    let Some(given) = plan.given_by(one.timeline) else { continue };
                     for (piece, evidence) in &one.pieces {
                         let Some(span) = Span::new(piece.from, piece.until)
                             .and_then(|span| span.within(segment.span))
-                            .filter(|_| counts(&piece.run, one.grantable, here))
+                            .filter(|_| piece.run.custom == given.custom)
                         else {
                             continue;
                         };
@@ -232,17 +226,19 @@ impl View<'_> {
         let mut matches: Vec<Match> =
             own.into_iter().map(|holder| Match { holder, spans: vec![always()] }).collect();
         if principal.kind() == PrincipalKind::User {
-            let memberships = own.into_iter().flat_map(|own| self.ledger.index.of_member(own));
-            matches.extend(memberships.map(|membership| {
-                Match {
-                    holder: membership.set,
-                    spans: self
-                        .membership_stretches(membership)
-                        .into_iter()
-                        .filter_map(|(from, until)| Span::new(from, until))
-                        .collect(),
-                }
-            }));
+            if let Some(own) = own {
+                let sets = self.ledger.index.of_member(own);
+                matches.extend(sets.map(|(set, timeline)| {
+                    Match {
+                        holder: set,
+                        spans: self
+                            .membership_stretches(timeline, own)
+                            .into_iter()
+                            .filter_map(|(from, until)| Span::new(from, until))
+                            .collect(),
+                    }
+                }));
+            }
             let everyone = Principal::everyone(principal.origin());
             let everyone = self.ledger.find_principal(&everyone);
             matches.extend(everyone.map(|holder| Match { holder, spans: vec![always()] }));
@@ -251,15 +247,15 @@ impl View<'_> {
     }
 }
 
-impl Segment<'_> {
-    fn looks_at(&self, level: LevelRef) -> bool {
-        self.plan.leaves.iter().any(|leaf| leaf.levels.iter().any(|(one, _)| *one == level))
+impl Segment {
+    fn looks_at(&self, timeline: TimelineId) -> bool {
+        self.plan.leaves.iter().any(|leaf| leaf.given_by(timeline).is_some())
     }
 }
 
 /// Adds the stretches of a segment in which its plan is satisfied, joining what is adjacent
 fn sweep(
-    segment: &Segment<'_>,
+    segment: &Segment,
     supported: &[Supported],
     intervals: &mut Vec<(Span, BTreeSet<Evidence>)>,
 ) {

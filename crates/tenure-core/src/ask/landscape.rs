@@ -1,16 +1,18 @@
 //! What is there, and who holds it: levels, role collections, assignments, and what changed between
 //! two coordinates
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::answer::{AskError, Diff, Holding, LevelThen, RoleCollectionThen};
 use crate::grantable::Grantable;
-use crate::holding::{HoldingHistory, HoldingKey};
+use crate::holding::HoldingKey;
 use crate::instant::EffectiveAt;
 use crate::level::Level;
+use crate::moment::Moment;
 use crate::principal::Principal;
-use crate::symbol::LevelRef;
+use crate::symbol::{LevelRef, Symbol};
+use crate::timeline::{Of, TimelineId};
 use crate::view::{Evidence, View};
 
 /// Which holdings are asked for; absent means all
@@ -34,7 +36,8 @@ impl View<'_> {
         filter: &AssignmentFilter,
         t: EffectiveAt,
     ) -> Result<Vec<Holding>, AskError> {
-        let on = filter.on.as_ref().map(|on| self.level(on, t)).transpose()?;
+        let now = Moment::new(self, t);
+        let on = filter.on.as_ref().map(|on| now.level(on)).transpose()?;
         let name = match &filter.role_collection {
             None => None,
             Some(name) => match self.ledger.symbols.get(name) {
@@ -42,14 +45,13 @@ impl View<'_> {
                 found => found,
             },
         };
-        let wanted = |key: &HoldingKey| {
-            on.is_none_or(|on| key.level == on)
-                && name.is_none_or(|name| key.grantable == Grantable::RoleCollection(name))
+        let wanted = |level: LevelRef, grantable: Grantable| {
+            on.is_none_or(|on| level == on)
+                && name.is_none_or(|name| grantable == Grantable::RoleCollection(name))
         };
-        let mut found: Vec<Holding> = Vec::new();
-        for evidence in self.evidence(filter.principal.as_ref(), on, t, wanted) {
-            found.push(self.own_holding(&evidence));
-        }
+        let evidence = now.evidence(filter.principal.as_ref(), on, name, wanted);
+        let mut found: Vec<Holding> =
+            evidence.iter().map(|evidence| self.own_holding(evidence)).collect();
         found.sort();
         Ok(found)
     }
@@ -68,14 +70,15 @@ impl View<'_> {
         under: Option<&Level>,
         principal: Option<&Principal>,
     ) -> Result<Diff, AskError> {
+        let (then, now) = (Moment::new(self, t), Moment::new(other, other_t));
         if let Some(under) = under
-            && self.level(under, t).is_err()
-            && other.level(under, other_t).is_err()
+            && then.level(under).is_err()
+            && now.level(under).is_err()
         {
             return Err(AskError::UnknownLevel(under.clone()));
         }
-        let before = self.held_under(under, principal, t);
-        let after = other.held_under(under, principal, other_t);
+        let before = then.held_under(under, principal);
+        let after = now.held_under(under, principal);
         let mut diff = Diff::default();
         for (key, then) in &before {
             let old = || self.own_holding(then);
@@ -99,8 +102,8 @@ impl View<'_> {
     pub fn levels(&self, t: EffectiveAt) -> Vec<LevelThen> {
         let text = |level: LevelRef| self.ledger.level_of(level).clone();
         let mut levels: Vec<LevelThen> = self
-            .landscape()
-            .levels(t)
+            .land(t)
+            .levels()
             .map(|(level, state)| LevelThen {
                 level: text(level),
                 parent: state.parent.map(text),
@@ -120,9 +123,10 @@ impl View<'_> {
         on: &Level,
         t: EffectiveAt,
     ) -> Result<Vec<RoleCollectionThen>, AskError> {
-        let level = self.level(on, t)?;
+        let now = Moment::new(self, t);
+        let level = now.level(on)?;
         let symbols = &self.ledger.symbols;
-        let here = self.here(level, t);
+        let here = now.here(level);
         let mut found: Vec<RoleCollectionThen> = here
             .into_iter()
             .flat_map(|here| here.role_collections().into_iter().map(move |name| (here, name)))
@@ -145,20 +149,22 @@ impl View<'_> {
     fn own_holding(&self, evidence: &Evidence) -> Holding {
         self.holding(&self.ledger.principal_of(evidence.key.principal).clone(), evidence)
     }
+}
 
+impl Moment<'_> {
     fn held_under(
         &self,
         under: Option<&Level>,
         principal: Option<&Principal>,
-        t: EffectiveAt,
     ) -> BTreeMap<HoldingKey, Evidence> {
-        let subtree: Option<std::collections::BTreeSet<LevelRef>> = under.map(|under| {
-            let root = self.ledger.find_level(under);
-            root.into_iter().flat_map(|root| self.landscape().subtree(root, t)).collect()
+        let subtree: Option<BTreeSet<LevelRef>> = under.map(|under| {
+            let root = self.view.ledger.find_level(under);
+            root.into_iter().flat_map(|root| self.land.subtree(root)).collect()
         });
-        let wanted =
-            |key: &HoldingKey| subtree.as_ref().is_none_or(|levels| levels.contains(&key.level));
-        let found = self.evidence(principal, None, t, wanted);
+        let wanted = |level: LevelRef, _: Grantable| {
+            subtree.as_ref().is_none_or(|levels| levels.contains(&level))
+        };
+        let found = self.evidence(principal, None, None, wanted);
         found.into_iter().map(|evidence| (evidence.key, evidence)).collect()
     }
 
@@ -167,27 +173,36 @@ impl View<'_> {
         &self,
         principal: Option<&Principal>,
         on: Option<LevelRef>,
-        t: EffectiveAt,
-        wanted: impl Fn(&HoldingKey) -> bool,
+        role_collection: Option<Symbol>,
+        wanted: impl Fn(LevelRef, Grantable) -> bool,
     ) -> Vec<Evidence> {
-        let index = &self.ledger.index;
-        let holdings: Box<dyn Iterator<Item = &HoldingHistory>> = match (principal, on) {
-            (Some(principal), _) => {
-                let found = self.ledger.find_principal(principal);
-                Box::new(found.into_iter().flat_map(|found| index.of_principal(found)))
+        let ledger = self.view.ledger;
+        let index = &ledger.index;
+        let principal = principal.map(|principal| ledger.find_principal(principal));
+        let timelines: Box<dyn Iterator<Item = TimelineId>> = match (principal, on, role_collection)
+        {
+            (Some(principal), ..) => {
+                Box::new(principal.into_iter().flat_map(|one| index.of_principal(one)))
             }
-            (None, Some(level)) => {
-                Box::new(index.at_level(level).flat_map(|(_, holdings)| holdings))
-            }
-            (None, None) => Box::new(index.holdings()),
+            (None, Some(level), _) => Box::new(index.at_level(level).map(|(_, timeline)| timeline)),
+            (None, None, Some(name)) => Box::new(index.of_role_collection(name)),
+            (None, None, None) => Box::new(index.timelines().map(|(timeline, _)| timeline)),
         };
-        holdings
-            .filter(|history| wanted(&history.key))
-            .filter_map(|history| {
-                let here = self.here(history.key.level, t)?;
-                self.counting(history, &here, t)
-            })
-            .collect()
+        let mut found = Vec::new();
+        for timeline in timelines {
+            let Of::Holding { level, grantable } = index.timeline(timeline).of else { continue };
+            let here = if wanted(level, grantable) { self.here(level) } else { None };
+            let Some(given) = here.and_then(|here| self.given(&here, timeline)) else { continue };
+            match principal.flatten() {
+                Some(principal) => found.extend(self.counting(given, principal)),
+                None => {
+                    let holders = self.holders(given);
+                    let holders = holders.iter().map(|number| ledger.numbered(number));
+                    found.extend(holders.filter_map(|holder| self.counting(given, holder)));
+                }
+            }
+        }
+        found
     }
 }
 

@@ -1,13 +1,16 @@
 //! Who could, what could one do, and could one: at one moment
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use roaring::RoaringBitmap;
 
 use crate::ability::Ability;
 use crate::answer::{Anywhere, AskError, Check, Holding, Subject, What, Who};
 use crate::grantable::Grantable;
 use crate::instant::EffectiveAt;
 use crate::level::Level;
-use crate::principal::{Principal, PrincipalKind};
+use crate::moment::{Given, Moment};
+use crate::principal::Principal;
 use crate::symbol::{LevelRef, Map, PrincipalRef};
 use crate::view::{Evidence, View};
 
@@ -15,6 +18,9 @@ use super::plan::{Plan, unknown_operation};
 
 /// What supports each leaf of a plan: the number of the leaf, and a holding
 type Support = Vec<(usize, Evidence)>;
+
+/// Where a leaf is given at so few places they are looked up one by one; else what the principal ever held
+const FEW: usize = 16;
 
 impl View<'_> {
     /// Everybody who could, with the holdings that make it true where they are asked for
@@ -30,15 +36,16 @@ impl View<'_> {
         t: EffectiveAt,
         explain: bool,
     ) -> Result<Who<Vec<Holding>>, AskError> {
-        let level = self.level(on, t)?;
+        let now = Moment::new(self, t);
+        let level = now.level(on)?;
         let asked = self.asked(ability)?;
-        let plan = self.plan(asked, level, t).ok_or_else(|| unknown_operation(ability))?;
-        let found = self.who_by(&plan, t).into_iter().map(|(principal, evidence)| {
-            let name = self.ledger.principal_of(principal).clone();
-            let detail = if explain { self.holdings(&name, &evidence) } else { Vec::new() };
-            (principal, Subject { principal: name, detail })
-        });
-        Ok(sorted(found))
+        let plan = now.plan(asked, level).ok_or_else(|| unknown_operation(ability))?;
+        let found = now.who_by(&plan).iter().collect();
+        Ok(self.by_name(found, |number| {
+            let principal = self.ledger.numbered(number);
+            let name = self.ledger.principal_of(principal);
+            if explain { self.holdings(name, &now.why(&plan, name)) } else { Vec::new() }
+        }))
     }
 
     /// Everybody who could on some level of a subtree, with the levels
@@ -52,31 +59,41 @@ impl View<'_> {
         t: EffectiveAt,
         explain: bool,
     ) -> Result<Who<Anywhere>, AskError> {
-        let root = self.level(under, t)?;
+        let now = Moment::new(self, t);
+        let root = now.level(under)?;
         let asked = self.asked(ability)?;
-        let mut any = false;
-        let mut found: Map<PrincipalRef, (Vec<LevelRef>, Vec<Evidence>)> = Map::default();
-        for level in self.landscape().subtree(root, t) {
-            let Some(plan) = self.plan(asked, level, t) else { continue };
-            any = true;
-            for (principal, evidence) in self.who_by(&plan, t) {
-                let (levels, because) = found.entry(principal).or_default();
-                levels.push(level);
-                if explain {
-                    because.extend(evidence);
-                }
-            }
+        let mut levels = now.land.subtree(root);
+        levels.sort_unstable_by(|a, b| self.ledger.levels.compare(a.number, b.number));
+        let mut plans = Vec::new();
+        let mut pairs: Vec<(u32, u32)> = Vec::new();
+        for level in levels {
+            let Some(plan) = now.plan(asked, level) else { continue };
+            let place = crate::symbol::index(plans.len());
+            pairs.extend(now.who_by(&plan).iter().map(|number| (number, place)));
+            plans.push((level, plan));
         }
-        if !any {
+        if plans.is_empty() {
             return Err(unknown_operation(ability));
         }
-        let found = found.into_iter().map(|(principal, (levels, evidence))| {
-            let name = self.ledger.principal_of(principal).clone();
-            let because = self.holdings(&name, &evidence);
-            let detail = Anywhere { levels: self.level_texts(levels), because };
-            (principal, Subject { principal: name, detail })
-        });
-        Ok(sorted(found))
+        // Levels are met in order, so a stable sort leaves those of each principal in order.
+        pairs.sort_by_key(|(number, _)| *number);
+        let mut of: Map<u32, &[(u32, u32)]> = Map::default();
+        for own in pairs.chunk_by(|(one, _), (other, _)| one == other) {
+            of.extend(own.first().map(|(number, _)| (*number, own)));
+        }
+        Ok(self.by_name(of.keys().copied().collect(), |number| {
+            let own = of.get(&number).copied().unwrap_or_default();
+            let own = own.iter().filter_map(|(_, place)| plans.get(*place as usize));
+            let because = if explain {
+                let name = self.ledger.principal_of(self.ledger.numbered(number));
+                let why = own.clone().flat_map(|(_, plan)| now.why(plan, name));
+                self.holdings(name, &why.collect::<Vec<_>>())
+            } else {
+                Vec::new()
+            };
+            let levels = own.map(|(level, _)| self.ledger.level_of(*level).clone()).collect();
+            Anywhere { levels, because }
+        }))
     }
 
     /// Whether a principal could, and why
@@ -92,10 +109,11 @@ impl View<'_> {
         on: &Level,
         t: EffectiveAt,
     ) -> Result<Check, AskError> {
-        let level = self.level(on, t)?;
+        let now = Moment::new(self, t);
+        let level = now.level(on)?;
         let asked = self.asked(ability)?;
-        let plan = self.plan(asked, level, t).ok_or_else(|| unknown_operation(ability))?;
-        let support = self.support(&self.matching(principal, t), &plan, t);
+        let plan = now.plan(asked, level).ok_or_else(|| unknown_operation(ability))?;
+        let support = now.support(&now.matching(principal), &plan);
         let holds = |leaf: &usize| support.iter().any(|(supported, _)| supported == leaf);
         Ok(match evidence(&plan, &support) {
             Some(evidence) => {
@@ -116,15 +134,16 @@ impl View<'_> {
         under: &Level,
         t: EffectiveAt,
     ) -> Result<Vec<Level>, AskError> {
-        let root = self.level(under, t)?;
+        let now = Moment::new(self, t);
+        let root = now.level(under)?;
         let asked = self.asked(ability)?;
-        let matching = self.matching(principal, t);
+        let matching = now.matching(principal);
         let mut any = false;
         let mut levels = Vec::new();
-        for level in self.landscape().subtree(root, t) {
-            let Some(plan) = self.plan(asked, level, t) else { continue };
+        for level in now.land.subtree(root) {
+            let Some(plan) = now.plan(asked, level) else { continue };
             any = true;
-            if evidence(&plan, &self.support(&matching, &plan, t)).is_some() {
+            if evidence(&plan, &now.support(&matching, &plan)).is_some() {
                 levels.push(level);
             }
         }
@@ -144,19 +163,20 @@ impl View<'_> {
         on: &Level,
         t: EffectiveAt,
     ) -> Result<What, AskError> {
-        let level = self.level(on, t)?;
-        let Some(here) = self.here(level, t) else {
+        let now = Moment::new(self, t);
+        let level = now.level(on)?;
+        let Some(here) = now.here(level) else {
             return Err(AskError::UnknownLevel(on.clone()));
         };
         let symbols = &self.ledger.symbols;
-        let matching = self.matching(principal, t);
-        let held: BTreeSet<Grantable> = matching
-            .iter()
-            .flat_map(|holder| self.ledger.index.of_principal(*holder))
-            .filter(|history| history.key.level == level)
-            .filter_map(|history| self.counting(history, &here, t))
-            .map(|evidence| evidence.key.grantable)
-            .collect();
+        let matching = now.matching(principal);
+        let mut held: BTreeSet<Grantable> = BTreeSet::new();
+        for (grantable, timeline) in self.ledger.index.at_level(level) {
+            let Some(given) = now.given(&here, timeline) else { continue };
+            if matching.iter().any(|holder| now.counting(given, *holder).is_some()) {
+                held.insert(grantable);
+            }
+        }
         let mut roles = BTreeSet::new();
         let mut scopes = BTreeSet::new();
         for (role, role_here) in held.iter().flat_map(|grantable| here.roles_given(*grantable)) {
@@ -174,8 +194,8 @@ impl View<'_> {
         let operations: BTreeSet<_> = here
             .operations()
             .filter(|(_, requirement)| {
-                let plan = self.plan_requirement(requirement, level, t);
-                evidence(&plan, &self.support(&matching, &plan, t)).is_some()
+                let plan = now.plan_requirement(requirement, level);
+                evidence(&plan, &now.support(&matching, &plan)).is_some()
             })
             .map(|(id, _)| symbols.text(id).clone())
             .collect();
@@ -187,90 +207,82 @@ impl View<'_> {
         })
     }
 
-    /// Every known principal that satisfies a plan, with its evidence
-    fn who_by(&self, plan: &Plan<'_>, t: EffectiveAt) -> Vec<(PrincipalRef, Vec<Evidence>)> {
-        let mut direct: Map<PrincipalRef, Support> = Map::default();
-        for (n, leaf) in plan.leaves.iter().enumerate() {
-            for (level, here) in &leaf.levels {
-                for (grantable, holdings) in self.ledger.index.at_level(*level) {
-                    if !here.gives(grantable, leaf.leaf.held) {
-                        continue;
-                    }
-                    for evidence in holdings.filter_map(|h| self.counting(h, here, t)) {
-                        direct.entry(evidence.key.principal).or_default().push((n, evidence));
-                    }
-                }
-            }
-        }
-        // What a set holds, each of its members has as well.
-        let mut support = direct.clone();
-        for (holder, held) in direct.iter().filter(|(holder, _)| holder.kind.is_set()) {
-            for member in self.members(*holder, t) {
-                support.entry(member).or_default().extend_from_slice(held);
-            }
-        }
-        support
-            .into_iter()
-            .filter(|(principal, _)| self.knows(*principal))
-            .filter_map(|(principal, support)| Some((principal, evidence(plan, &support)?)))
-            .collect()
-    }
-
-    /// The known members of a set at a moment
-    fn members(&self, set: PrincipalRef, t: EffectiveAt) -> Vec<PrincipalRef> {
-        if set.kind == PrincipalKind::Everyone {
-            let origin = self.ledger.principal_of(set).origin();
-            let users = self.ledger.users_of_origin(origin).iter().copied();
-            return users.filter(|user| self.knows(*user)).collect();
-        }
-        self.ledger
-            .index
-            .of_set(set)
-            .filter(|membership| self.membership_holds(membership, t))
-            .map(|membership| membership.member)
-            .collect()
-    }
-
-    /// What the holdings of these principals give to each leaf of a plan
-    fn support(&self, matching: &[PrincipalRef], plan: &Plan<'_>, t: EffectiveAt) -> Support {
-        let mut support = Support::new();
-        for history in matching.iter().flat_map(|holder| self.ledger.index.of_principal(*holder)) {
-            let key = history.key;
-            for (n, leaf) in plan.leaves.iter().enumerate() {
-                let found = leaf.levels.iter().find(|(level, _)| *level == key.level);
-                let Some((_, here)) = found else { continue };
-                if here.gives(key.grantable, leaf.leaf.held)
-                    && let Some(evidence) = self.counting(history, here, t)
-                {
-                    support.push((n, evidence));
-                }
-            }
-        }
-        support
-    }
-
     pub(super) fn level_texts(&self, levels: Vec<LevelRef>) -> Vec<Level> {
         let mut texts: Vec<Level> =
             levels.into_iter().map(|level| self.ledger.level_of(level).clone()).collect();
         texts.sort();
         texts
     }
+
+    /// The principals with these numbers, users and clients apart from sets, each in order of its name
+    pub(super) fn by_name<T>(&self, mut numbers: Vec<u32>, detail: impl Fn(u32) -> T) -> Who<T> {
+        numbers.sort_unstable_by(|a, b| self.ledger.principals.compare(*a, *b));
+        let mut who = Who { subjects: Vec::with_capacity(numbers.len()), sets: Vec::new() };
+        for number in numbers {
+            let principal = self.ledger.principals.item(number).clone();
+            let list = if principal.kind().is_set() { &mut who.sets } else { &mut who.subjects };
+            list.push(Subject { principal, detail: detail(number) });
+        }
+        who
+    }
+}
+
+impl Moment<'_> {
+    /// Every known principal that satisfies a plan; sets by their own holdings alone
+    ///
+    /// Users that no entry names are matched by the set of everybody, and not known.
+    fn who_by(&self, plan: &Plan) -> RoaringBitmap {
+        let of_leaf = |leaf: &usize| {
+            let given = plan.leaves.get(*leaf).map_or(&[][..], |leaf| &leaf.given);
+            let mut all = RoaringBitmap::new();
+            for given in given {
+                all |= self.holders(*given);
+            }
+            // What a set holds, each of its members has as well.
+            let mut members = RoaringBitmap::new();
+            for number in &all {
+                let holder = self.view.ledger.numbered(number);
+                if holder.kind.is_set() {
+                    members |= self.members(holder);
+                }
+            }
+            all | members
+        };
+        plan.expression.satisfied(&of_leaf)
+    }
+
+    /// Every holding of a satisfied leaf in a true branch
+    fn why(&self, plan: &Plan, principal: &Principal) -> Vec<Evidence> {
+        // Sets match themselves alone.
+        evidence(plan, &self.support(&self.matching(principal), plan)).unwrap_or_default()
+    }
+
+    /// What the holdings of these principals give to each leaf of a plan
+    fn support(&self, matching: &[PrincipalRef], plan: &Plan) -> Support {
+        let index = &self.view.ledger.index;
+        let mut support = Support::new();
+        for holder in matching {
+            for (n, leaf) in plan.leaves.iter().enumerate() {
+                let found = |given: &Given| Some((n, self.counting(*given, *holder)?));
+                if leaf.given.len() <= FEW {
+                    let own =
+                        leaf.given.iter().filter(|given| index.is_in(given.timeline, *holder));
+                    support.extend(own.filter_map(found));
+                    continue;
+                }
+                for timeline in index.of_principal(*holder) {
+                    support.extend(leaf.given_by(timeline).and_then(found));
+                }
+            }
+        }
+        support
+    }
 }
 
 /// Every holding of a satisfied leaf in a true branch, or `None` when the plan is not satisfied
-pub(super) fn evidence(plan: &Plan<'_>, support: &[(usize, Evidence)]) -> Option<Vec<Evidence>> {
+pub(super) fn evidence(plan: &Plan, support: &[(usize, Evidence)]) -> Option<Vec<Evidence>> {
     let holds = |leaf: &usize| support.iter().any(|(supported, _)| supported == leaf);
     let leaves: BTreeSet<usize> = plan.expression.support(&holds)?.into_iter().copied().collect();
     let found = support.iter().filter(|(leaf, _)| leaves.contains(leaf));
     Some(found.map(|(_, evidence)| *evidence).collect())
-}
-
-pub(super) fn sorted<T>(found: impl Iterator<Item = (PrincipalRef, Subject<T>)>) -> Who<T> {
-    let mut subjects = BTreeMap::new();
-    let mut sets = BTreeMap::new();
-    for (principal, subject) in found {
-        let list = if principal.kind.is_set() { &mut sets } else { &mut subjects };
-        list.insert(subject.principal.clone(), subject);
-    }
-    Who { subjects: subjects.into_values().collect(), sets: sets.into_values().collect() }
 }

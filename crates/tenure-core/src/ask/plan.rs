@@ -6,34 +6,43 @@ use crate::ability::Ability;
 use crate::answer::AskError;
 use crate::catalog::Defined;
 use crate::grantable::{RoleKey, RoleText};
-use crate::instant::EffectiveAt;
-use crate::landscape::Here;
-use crate::level::{KindSet, Level};
+use crate::level::Level;
+use crate::moment::{Given, Moment};
 use crate::requirement::{Direction, Held, HeldRow, Leaf, LeafRow, Requirement};
 use crate::symbol::LevelRef;
+use crate::timeline::TimelineId;
 use crate::view::View;
 
-/// One leaf, with the levels where it looks
+/// One leaf, with all that gives it where it looks
+// INVARIANT (leaf plan): `given` is sorted.
 #[derive(Debug)]
-pub(super) struct LeafPlan<'v> {
-    pub(super) leaf: Leaf,
-    pub(super) levels: Vec<(LevelRef, Here<'v>)>,
+pub(super) struct LeafPlan {
+    pub(super) row: Arc<LeafRow>,
+    pub(super) given: Vec<Given>,
+}
+
+impl LeafPlan {
+    /// What a timeline gives to it, if it does
+    pub(super) fn given_by(&self, timeline: TimelineId) -> Option<&Given> {
+        let place = self.given.binary_search_by_key(&timeline, |given| given.timeline).ok()?;
+        self.given.get(place)
+    }
 }
 
 /// What must be held for an ability on a level, at one moment
 // INVARIANT (plan): every number in `expression` is that of an element of `leaves`.
 #[derive(Debug)]
-pub(super) struct Plan<'v> {
+pub(super) struct Plan {
     pub(super) expression: Requirement<usize>,
-    pub(super) leaves: Vec<LeafPlan<'v>>,
+    pub(super) leaves: Vec<LeafPlan>,
 }
 
-impl<'v> Plan<'v> {
+impl Plan {
     /// The unsatisfied parts, as they are written
     pub(super) fn missing(&self, holds: &impl Fn(&usize) -> bool) -> Option<Requirement<LeafRow>> {
         let missing = self.expression.missing(holds)?;
         #[expect(clippy::indexing_slicing, reason = "by INVARIANT (plan)")]
-        Some(missing.map(&mut |leaf| (*self.leaves[*leaf].leaf.row).clone()))
+        Some(missing.map(&mut |leaf| (*self.leaves[*leaf].row).clone()))
     }
 }
 
@@ -46,13 +55,6 @@ pub(super) enum Asked {
 }
 
 impl View<'_> {
-    pub(super) fn level(&self, level: &Level, t: EffectiveAt) -> Result<LevelRef, AskError> {
-        self.ledger
-            .find_level(level)
-            .filter(|found| self.landscape().level(*found, t).is_some())
-            .ok_or_else(|| AskError::UnknownLevel(level.clone()))
-    }
-
     /// Resolves what is asked about, or says that nothing known ever defined it
     pub(super) fn asked(&self, ability: &Ability) -> Result<Asked, AskError> {
         let symbols = &self.ledger.symbols;
@@ -95,36 +97,6 @@ impl View<'_> {
         }
     }
 
-    /// What must be held for it on a level that exists; `None` where an operation is not defined
-    pub(super) fn plan(&self, asked: Asked, level: LevelRef, t: EffectiveAt) -> Option<Plan<'_>> {
-        let here = self.here(level, t)?;
-        match asked {
-            Asked::Operation(id) => Some(self.plan_requirement(here.operation(id?)?, level, t)),
-            Asked::Held(held) => {
-                let held = match held {
-                    Held::Scope(scope) => Held::Scope(here.real_scope(scope)),
-                    other => other,
-                };
-                let row = LeafRow {
-                    held: self.held_row(held),
-                    direction: Direction::At,
-                    kinds: vec![level.kind],
-                };
-                let leaf = Leaf {
-                    held,
-                    direction: Direction::At,
-                    kinds: KindSet::from_iter([level.kind]),
-                    row: Arc::new(row),
-                };
-                Some(Plan {
-                    expression: Requirement::Leaf(0),
-                    // Holding exactly that at the level itself: an ancestor of its kind is none.
-                    leaves: vec![LeafPlan { leaf, levels: vec![(level, here)] }],
-                })
-            }
-        }
-    }
-
     fn held_row(&self, held: Held) -> HeldRow {
         let text = |symbol| Arc::clone(self.ledger.symbols.text(symbol));
         match held {
@@ -135,27 +107,68 @@ impl View<'_> {
             Held::RoleCollection(name) => HeldRow::RoleCollection(text(name)),
         }
     }
+}
+
+impl Moment<'_> {
+    pub(super) fn level(&self, level: &Level) -> Result<LevelRef, AskError> {
+        let found = self.view.ledger.find_level(level);
+        found
+            .filter(|found| self.land.level(*found).is_some())
+            .ok_or_else(|| AskError::UnknownLevel(level.clone()))
+    }
+
+    /// What must be held for it on a level that exists; `None` where an operation is not defined
+    pub(super) fn plan(&self, asked: Asked, level: LevelRef) -> Option<Plan> {
+        let here = self.here(level)?;
+        match asked {
+            Asked::Operation(id) => Some(self.plan_requirement(here.operation(id?)?, level)),
+            Asked::Held(held) => {
+                let held = match held {
+                    Held::Scope(scope) => Held::Scope(here.real_scope(scope)),
+                    other => other,
+                };
+                let row = LeafRow {
+                    held: self.view.held_row(held),
+                    direction: Direction::At,
+                    kinds: vec![level.kind],
+                };
+                // Holding exactly that at the level itself: an ancestor of its kind is none.
+                let given = self.given_for(held, [level]);
+                let leaves = vec![LeafPlan { row: Arc::new(row), given }];
+                Some(Plan { expression: Requirement::Leaf(0), leaves })
+            }
+        }
+    }
 
     pub(super) fn plan_requirement(
         &self,
         requirement: &Requirement<Leaf>,
         level: LevelRef,
-        t: EffectiveAt,
-    ) -> Plan<'_> {
-        let landscape = self.landscape();
+    ) -> Plan {
         let mut leaves = Vec::new();
         let expression = requirement.map(&mut |leaf| {
-            let levels = landscape
-                .reach(level, leaf, t)
-                .into_iter()
-                // Where nothing was ever held nothing can be found.
-                .filter(|level| self.ledger.index.any_at(*level))
-                .filter_map(|level| Some((level, self.here(level, t)?)))
-                .collect();
-            leaves.push(LeafPlan { leaf: leaf.clone(), levels });
+            let given = self.given_for(leaf.held, self.land.reach(level, leaf));
+            leaves.push(LeafPlan { row: Arc::clone(&leaf.row), given });
             leaves.len() - 1
         });
         Plan { expression, leaves }
+    }
+
+    /// All that gives what is asked for at these levels
+    fn given_for(&self, held: Held, levels: impl IntoIterator<Item = LevelRef>) -> Vec<Given> {
+        let index = &self.view.ledger.index;
+        let mut given = Vec::new();
+        // Where nothing was ever held nothing can be found.
+        for level in levels.into_iter().filter(|level| index.any_at(*level)) {
+            let Some(here) = self.here(level) else { continue };
+            let timelines = here
+                .givers(held)
+                .into_iter()
+                .filter_map(|giver| index.find_holding_timeline(level, giver));
+            given.extend(timelines.filter_map(|timeline| self.given(&here, timeline)));
+        }
+        given.sort_unstable();
+        given
     }
 }
 

@@ -5,7 +5,7 @@
 use tenure_core::AssignmentFilter;
 use tenure_core::instant::{EffectiveAt, Instant, RecordedAt};
 use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
+use tenure_core::ledger::LedgerInMemory;
 use tenure_core::level::Level;
 use tenure_core::mentions::Mention;
 use tenure_core::outcome::{OutcomeKind, Position, Recorded};
@@ -27,7 +27,7 @@ const RECORDED_MICROS: i64 = 1_893_456_000_000_000;
 /// A fold, and the entries that it took in
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    ledger: Ledger,
+    ledger: LedgerInMemory,
     entries: Vec<(v1::Entry, EntryResult)>,
     /// Entries of each call
     pub(crate) calls: Vec<usize>,
@@ -200,10 +200,7 @@ impl Target for Memory {
                 let level = level(q.level.as_ref())?.ok_or_else(|| bad("`level` is missing"))?;
                 let mut positions: Vec<Position> = self
                     .ledger
-                    .mentions(&Mention::Level(level))
-                    .iter()
-                    .copied()
-                    .filter(|position| position.get() > after)
+                    .mentions(&Mention::Level(level), KnownAt(after))
                     .filter(|position| self.ledger.outcome(*position) == Some(OutcomeKind::Applied))
                     .collect();
                 let limit: Option<usize> =
