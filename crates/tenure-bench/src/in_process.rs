@@ -264,10 +264,7 @@ fn history(
     newest: KnownAt,
 ) -> Result<usize, AskFailure> {
     let positions: Vec<Position> = match mention {
-        Some(mention) => {
-            let named = ledger.mentions(mention).iter().copied();
-            named.filter(|position| position.get() > after).take(limit).collect()
-        }
+        Some(mention) => ledger.mentions(mention, KnownAt(after)).take(limit).collect(),
         None => (after + 1..=newest.0).filter_map(Position::new).take(limit).collect(),
     };
     let Some(journal) = journal else { return Ok(positions.len()) };

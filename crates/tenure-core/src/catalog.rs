@@ -417,7 +417,8 @@ pub(crate) struct Definitions {
     pub(crate) version: Arc<str>,
     pub(crate) custom_in_directories: bool,
     aliases: Map<Symbol, Symbol>,
-    tables: HashMap<Place, Table>,
+    /// By kind and feature set
+    tables: [[Table; 2]; LevelKind::ALL.len()],
     /// All that it defines, for "was it ever defined"
     pub(crate) defined: Vec<Defined>,
 }
@@ -447,7 +448,7 @@ impl Definitions {
             .flat_map(|(alias, real)| [Defined::Scope(*alias), Defined::Scope(*real)])
             .collect();
         let real = |scope: Symbol| aliases.get(&scope).copied().unwrap_or(scope);
-        let mut tables: HashMap<Place, Table> = HashMap::new();
+        let mut tables: [[Table; 2]; LevelKind::ALL.len()] = Default::default();
         for row in &document.roles {
             let key = RoleKey {
                 application: symbols.intern(&row.application),
@@ -463,14 +464,16 @@ impl Definitions {
                 grantable: row.grantable.unwrap_or(false),
             };
             for place in places(&row.at, row.feature_sets.as_ref()) {
-                tables.entry(place).or_default().roles.insert(key, role.clone());
+                if let Some(table) = table_mut(&mut tables, place) {
+                    table.roles.insert(key, role.clone());
+                }
             }
         }
         for row in &document.role_collections {
             let name = symbols.intern(&row.role_collection);
             defined.insert(Defined::RoleCollection(name));
             for place in places(&row.at, row.feature_sets.as_ref()) {
-                let table = tables.entry(place).or_default();
+                let Some(table) = table_mut(&mut tables, place) else { continue };
                 // By INVARIANT (catalogue) each text finds exactly one role here.
                 let roles = row.roles.iter().filter_map(|text| {
                     let text = RoleText::parse(text).ok()?;
@@ -492,11 +495,12 @@ impl Definitions {
             let requires =
                 Arc::new(row.requires.map(&mut |leaf| compiled(leaf, symbols, &aliases)));
             for place in places(&row.at, row.feature_sets.as_ref()) {
-                let table = tables.entry(place).or_default();
-                table.operations.insert(name, Arc::clone(&requires));
+                if let Some(table) = table_mut(&mut tables, place) {
+                    table.operations.insert(name, Arc::clone(&requires));
+                }
             }
         }
-        tables.values_mut().for_each(Table::turn_round);
+        tables.iter_mut().flatten().for_each(Table::turn_round);
         Self {
             version: Arc::clone(catalog.version()),
             custom_in_directories: document
@@ -510,13 +514,17 @@ impl Definitions {
     }
 
     pub(crate) fn table(&self, kind: LevelKind, set: FeatureSet) -> &Table {
-        self.tables.get(&(kind, set)).unwrap_or(&NOTHING)
+        self.tables.get(kind as usize).and_then(|sets| sets.get(set as usize)).unwrap_or(&NOTHING)
     }
 
     /// The real name of a scope
     pub(crate) fn real_scope(&self, scope: Symbol) -> Symbol {
         self.aliases.get(&scope).copied().unwrap_or(scope)
     }
+}
+
+fn table_mut(tables: &mut [[Table; 2]], (kind, set): Place) -> Option<&mut Table> {
+    tables.get_mut(kind as usize)?.get_mut(set as usize)
 }
 
 fn compiled(row: &LeafRow, symbols: &mut Symbols, aliases: &Map<Symbol, Symbol>) -> Leaf {

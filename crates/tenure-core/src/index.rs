@@ -14,6 +14,7 @@ use crate::instant::EffectiveAt;
 use crate::mirror::Mirror;
 use crate::order::{OrderKey, Track};
 use crate::outcome::Position;
+use crate::pages::Pages;
 use crate::places::Places;
 use crate::symbol::{LevelRef, PrincipalRef, SharedMap, Symbol, index};
 use crate::timeline::{Edge, Of, POSITION_END, Timeline, TimelineId, What};
@@ -22,15 +23,15 @@ use crate::timeline::{Edge, Of, POSITION_END, Timeline, TimelineId, What};
 // has every change of its own in `timelines`, and a mark where it is kept apart.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    timelines: imbl::Vector<Arc<Timeline>>,
+    timelines: Pages<Arc<Timeline>>,
     /// By the number of the level
-    at_level: imbl::Vector<Arc<Vec<(Grantable, TimelineId)>>>,
+    at_level: Pages<Arc<Vec<(Grantable, TimelineId)>>>,
     of_role_collection: SharedMap<Symbol, imbl::Vector<TimelineId>>,
     of_set: SharedMap<u32, TimelineId>,
     /// What a principal holds, by its number
-    holdings: imbl::Vector<Mirror>,
+    holdings: Pages<Mirror>,
     /// What a user is a member of, by its number
-    memberships: SharedMap<u32, Mirror>,
+    memberships: Pages<Mirror>,
     removals: SharedMap<PrincipalRef, Arc<Track<()>>>,
     /// The principals that an applied entry removed
     removed_at: SharedMap<Position, Arc<Vec<PrincipalRef>>>,
@@ -72,10 +73,7 @@ impl Index {
         }
         let floor = u32::try_from(floor()).unwrap_or(u32::MAX);
         let id = self.add(Timeline::new(Of::Holding { level, grantable }, custom, floor));
-        while self.at_level.len() <= level.number as usize {
-            self.at_level.push_back(Arc::default());
-        }
-        if let Some(list) = self.at_level.get_mut(level.number as usize) {
+        if let Some(list) = self.at_level.entry(level.number as usize) {
             let list = Arc::make_mut(list);
             let place = list.partition_point(|(other, _)| *other < grantable);
             list.insert(place, (grantable, id));
@@ -98,7 +96,7 @@ impl Index {
 
     fn add(&mut self, timeline: Timeline) -> TimelineId {
         let id = TimelineId(index(self.timelines.len()));
-        self.timelines.push_back(Arc::new(timeline));
+        self.timelines.push(Arc::new(timeline));
         id
     }
 
@@ -113,33 +111,30 @@ impl Index {
     }
 
     pub(crate) fn timeline(&self, id: TimelineId) -> &Timeline {
-        #[expect(clippy::indexing_slicing, reason = "by INVARIANT (index)")]
-        &self.timelines[id.0 as usize]
+        #[expect(clippy::expect_used, reason = "by INVARIANT (index)")]
+        self.timelines.get(id.0 as usize).expect("a timeline is there before its number is")
     }
 
     fn timeline_mut(&mut self, id: TimelineId) -> &mut Timeline {
-        #[expect(clippy::indexing_slicing, reason = "by INVARIANT (index)")]
-        Arc::make_mut(&mut self.timelines[id.0 as usize])
+        #[expect(clippy::expect_used, reason = "by INVARIANT (index)")]
+        let timeline = self.timelines.get_mut(id.0 as usize).expect("as for reading");
+        Arc::make_mut(timeline)
     }
 
     fn mirror(&self, timeline: TimelineId, principal: u32) -> Option<&Mirror> {
         match self.timeline(timeline).of {
             Of::Holding { .. } => self.holdings.get(principal as usize),
-            Of::Members { .. } => self.memberships.get(&principal),
+            Of::Members { .. } => self.memberships.get(principal as usize),
         }
     }
 
     fn mirror_mut(&mut self, timeline: TimelineId, principal: u32) -> &mut Mirror {
-        match self.timeline(timeline).of {
-            Of::Members { .. } => self.memberships.entry(principal).or_default(),
-            Of::Holding { .. } => {
-                while self.holdings.len() <= principal as usize {
-                    self.holdings.push_back(Mirror::Empty);
-                }
-                #[expect(clippy::indexing_slicing, reason = "it was made to be long enough")]
-                &mut self.holdings[principal as usize]
-            }
-        }
+        let mirrors = match self.timeline(timeline).of {
+            Of::Members { .. } => &mut self.memberships,
+            Of::Holding { .. } => &mut self.holdings,
+        };
+        #[expect(clippy::expect_used, reason = "it is made where it is missing")]
+        mirrors.entry(principal as usize).expect("it was made")
     }
 
     /// Takes a change in
@@ -292,7 +287,7 @@ impl Index {
     }
 
     fn all_timelines_of(&self, principal: PrincipalRef) -> Vec<TimelineId> {
-        let memberships = self.memberships.get(&principal.number).into_iter();
+        let memberships = self.memberships.get(principal.number as usize).into_iter();
         self.of_principal(principal).chain(memberships.flat_map(Mirror::timelines)).collect()
     }
 
@@ -345,9 +340,12 @@ impl Index {
         mirror.into_iter().flat_map(Mirror::timelines)
     }
 
-    /// Whether a principal ever held something or was ever a member
-    pub(crate) fn is_in(&self, timeline: TimelineId, principal: PrincipalRef) -> bool {
-        self.mirror(timeline, principal.number).is_some_and(|mirror| mirror.is_in(timeline))
+    /// Whether a principal may hold what a timeline is of, or be a member, once so many entries were known;
+    /// where not, no fold will find it
+    pub(crate) fn may_run(&self, id: TimelineId, principal: PrincipalRef, prefix: u64) -> bool {
+        let started = |mirror: &Mirror| mirror.started(id, prefix);
+        self.timeline(id).is_apart(principal.number)
+            || self.mirror(id, principal.number).is_some_and(started)
     }
 
     /// The sets that a user was ever a member of, with their timelines
@@ -355,7 +353,7 @@ impl Index {
         &self,
         member: PrincipalRef,
     ) -> impl Iterator<Item = (PrincipalRef, TimelineId)> {
-        let mirror = self.memberships.get(&member.number).into_iter();
+        let mirror = self.memberships.get(member.number as usize).into_iter();
         mirror.flat_map(Mirror::timelines).filter_map(|id| match self.timeline(id).of {
             Of::Members { set } => Some((set, id)),
             Of::Holding { .. } => None,
@@ -379,6 +377,27 @@ impl Index {
         self.removals.get(&principal).map(Arc::as_ref)
     }
 
+    pub(crate) fn sizes(&self) -> String {
+        let (mut ev, mut runs, mut bm, mut tails, mut tailcap, mut apart, mut apartn) =
+            (0, 0, 0, 0, 0, 0, 0);
+        for t in self.timelines.iter() {
+            let x = t.sizes();
+            ev += x.0;
+            runs += x.1;
+            bm += x.2;
+            tails += x.3;
+            tailcap += x.4;
+            apart += x.5;
+            apartn += x.6;
+        }
+        let m: usize = self.holdings.iter().map(|m| m.positions().count()).sum();
+        format!(
+            "timelines {} closed events {ev} runs {runs} bitmap bytes {bm} tail events {tails} cap {tailcap} apart {apart} changes {apartn}; mirrors {} reflections {m}",
+            self.timelines.len(),
+            self.holdings.len()
+        )
+    }
+
     /// The positions after one at which timelines tell of changes at a level
     pub(crate) fn positions_at_level(&self, level: LevelRef, after: u64) -> Vec<u32> {
         let after = u32::try_from(after).unwrap_or(u32::MAX);
@@ -390,7 +409,7 @@ impl Index {
     pub(crate) fn positions_of_principal(&self, principal: PrincipalRef, after: u64) -> Vec<u32> {
         let after = u32::try_from(after).unwrap_or(u32::MAX);
         let held = self.holdings.get(principal.number as usize).into_iter();
-        let memberships = self.memberships.get(&principal.number).into_iter();
+        let memberships = self.memberships.get(principal.number as usize).into_iter();
         let own = held.chain(memberships).flat_map(Mirror::positions);
         let members = self.members(principal).map(|id| self.timeline(id).positions(after));
         own.filter(|position| *position > after).chain(members.into_iter().flatten()).collect()

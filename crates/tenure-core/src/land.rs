@@ -23,16 +23,15 @@ pub(crate) struct Land<'a> {
 
 impl<'a> Land<'a> {
     pub(crate) fn level(&self, level: LevelRef) -> Option<&'a LevelState> {
-        self.landscape.levels.get(&level)?.states.at(self.cut)?.as_deref()
+        self.landscape.track(level)?.states.at(self.cut)?.as_deref()
     }
 
     /// Every level that exists
     pub(crate) fn levels(&self) -> impl Iterator<Item = (LevelRef, &'a LevelState)> + use<'a> {
         let cut = self.cut;
         self.landscape
-            .levels
-            .iter()
-            .filter_map(move |(level, track)| Some((*level, track.states.at(cut)?.as_deref()?)))
+            .tracks()
+            .filter_map(move |(level, track)| Some((level, track.states.at(cut)?.as_deref()?)))
     }
 
     /// The level and its ancestors, from itself up; nothing if it does not exist
@@ -58,7 +57,7 @@ impl<'a> Land<'a> {
         let mut found = vec![level];
         let mut next = 0;
         while let Some(one) = found.get(next).copied() {
-            let track = self.landscape.levels.get(&one).into_iter();
+            let track = self.landscape.track(one).into_iter();
             found.extend(track.flat_map(|track| &track.ever_children).filter(|child| {
                 self.level(**child).is_some_and(|state| state.parent == Some(one))
             }));
@@ -82,7 +81,7 @@ impl<'a> Land<'a> {
 
     /// The same, for a feature set in force that is known
     pub(crate) fn here_under(&self, level: LevelRef, feature_set: FeatureSet) -> Option<Here<'a>> {
-        let track = self.landscape.levels.get(&level)?;
+        let track = self.landscape.track(level)?;
         let state = track.states.at(self.cut)?.as_deref()?;
         let definitions = self.catalog().map(|published| &published.definitions);
         Some(Here {

@@ -19,6 +19,7 @@ use crate::instant::EffectiveAt;
 use crate::land::Land;
 use crate::level::Attributes;
 use crate::order::{Cut, OrderKey, Track};
+use crate::pages::Pages;
 use crate::symbol::{LevelRef, SharedMap, Symbol};
 
 /// A change of structure or definitions, its names resolved
@@ -61,6 +62,8 @@ pub(crate) struct LevelState {
 /// All that ever was of one level; a record `None` is a deletion
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LevelTrack {
+    /// Whose it is; `None` where nothing ever was
+    of: Option<LevelRef>,
     pub(crate) states: Track<Option<Arc<LevelState>>>,
     pub(crate) roles: SharedMap<RoleKey, Track<Option<Arc<CustomRole>>>>,
     pub(crate) role_collections: SharedMap<Symbol, Track<Option<Arc<[RoleKey]>>>>,
@@ -96,7 +99,8 @@ struct Step {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Landscape {
     steps: imbl::Vector<Step>,
-    pub(crate) levels: SharedMap<LevelRef, Arc<LevelTrack>>,
+    /// By the number of the level
+    levels: Pages<Arc<LevelTrack>>,
     pub(crate) catalogs: Track<Arc<Published>>,
 }
 
@@ -187,7 +191,11 @@ impl Landscape {
     }
 
     fn level_mut(&mut self, level: LevelRef) -> &mut LevelTrack {
-        Arc::make_mut(self.levels.entry(level).or_default())
+        #[expect(clippy::expect_used, reason = "it is made where it is missing")]
+        let track = self.levels.entry(level.number as usize).expect("it was made");
+        let track = Arc::make_mut(track);
+        track.of = Some(level);
+        track
     }
 
     /// What the step with that key did something to
@@ -267,7 +275,7 @@ impl Landscape {
     }
 
     fn newest(&self, level: LevelRef) -> Option<&Arc<LevelState>> {
-        self.levels.get(&level)?.states.last()?.as_ref()
+        self.track(level)?.states.last()?.as_ref()
     }
 
     fn fits_newest(&self, level: LevelRef, parent: Option<LevelRef>) -> bool {
@@ -288,8 +296,7 @@ impl Landscape {
     }
 
     fn has_custom_newest(&self, level: LevelRef, name: Symbol) -> bool {
-        self.levels
-            .get(&level)
+        self.track(level)
             .and_then(|track| track.role_collections.get(&name)?.last()?.as_ref())
             .is_some()
     }
@@ -329,7 +336,7 @@ impl Landscape {
         let mut doomed = vec![level];
         let mut next = 0;
         while let Some(one) = doomed.get(next).copied() {
-            doomed.extend(self.levels.get(&one).into_iter().flat_map(|track| &track.children));
+            doomed.extend(self.track(one).into_iter().flat_map(|track| &track.children));
             next += 1;
         }
         for level in doomed {
@@ -353,7 +360,13 @@ impl Landscape {
 
 impl Landscape {
     pub(crate) fn track(&self, level: LevelRef) -> Option<&LevelTrack> {
-        self.levels.get(&level).map(Arc::as_ref)
+        let track = self.levels.get(level.number as usize)?;
+        track.of.is_some().then_some(track)
+    }
+
+    /// All levels that ever were, in no meaningful order
+    pub(crate) fn tracks(&self) -> impl Iterator<Item = (LevelRef, &LevelTrack)> {
+        self.levels.iter().filter_map(|track| Some((track.of?, &**track)))
     }
 
     /// What was there up to a cut
@@ -374,14 +387,14 @@ impl Landscape {
         let mut around = BTreeSet::from([level]);
         let mut queue = vec![level];
         while let Some(one) = queue.pop() {
-            let states = self.levels.get(&one).into_iter().flat_map(|track| track.states.iter());
+            let states = self.track(one).into_iter().flat_map(|track| track.states.iter());
             let parents = states.filter_map(|(_, state)| state.as_ref()?.parent);
             queue.extend(parents.filter(|parent| around.insert(*parent)));
         }
         queue.push(level);
         let mut below = BTreeSet::new();
         while let Some(one) = queue.pop() {
-            let track = self.levels.get(&one).into_iter();
+            let track = self.track(one).into_iter();
             let children = track.flat_map(|track| &track.ever_children).copied();
             queue.extend(children.filter(|child| below.insert(*child)));
         }
@@ -394,7 +407,7 @@ impl Landscape {
             }
         };
         self.catalogs.iter().for_each(|(key, _)| note(key));
-        for track in around.iter().filter_map(|level| self.levels.get(level)) {
+        for track in around.iter().filter_map(|level| self.track(*level)) {
             track.states.iter().for_each(|(key, _)| note(key));
             track.roles.values().flat_map(Track::iter).for_each(|(key, _)| note(key));
             track.role_collections.values().flat_map(Track::iter).for_each(|(key, _)| note(key));

@@ -10,6 +10,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use imbl::Vector;
+use roaring::RoaringBitmap;
 
 use crate::catalog::Defined;
 use crate::change::{Change, Entry, EntryId};
@@ -57,6 +58,10 @@ pub struct Ledger {
     named: Vector<Option<Position>>,
     defined: SharedMap<Defined, Vector<Position>>,
     users_of_origin: SharedMap<Symbol, Vector<PrincipalRef>>,
+    /// The numbers of the principals that are sets
+    pub(crate) sets: Arc<RoaringBitmap>,
+    /// The sets of everybody, by origin
+    everyone: SharedMap<Symbol, PrincipalRef>,
 }
 
 /// A ledger as it was when the snapshot was taken
@@ -182,6 +187,8 @@ impl Ledger {
                 named: self.named.clone(),
                 defined: self.defined.clone(),
                 users_of_origin: self.users_of_origin.clone(),
+                sets: Arc::clone(&self.sets),
+                everyone: self.everyone.clone(),
             },
         }
     }
@@ -282,6 +289,11 @@ impl Ledger {
                 self.refusals.insert(position, Arc::new(refusal.clone()));
             }
         }
+    }
+
+    #[doc(hidden)]
+    pub fn sizes(&self) -> String {
+        self.index.sizes()
     }
 
     /// The position that the next entry gets
@@ -395,11 +407,32 @@ impl Ledger {
         let met = self.principals.len();
         let number = self.principals.number(principal);
         let found = PrincipalRef { number, kind: principal.kind() };
-        if self.principals.len() > met && principal.kind() == PrincipalKind::User {
-            let origin = self.symbols.intern(principal.origin());
-            self.users_of_origin.entry(origin).or_default().push_back(found);
+        if self.principals.len() > met {
+            self.note_kind(found, principal);
         }
         found
+    }
+
+    fn note_kind(&mut self, met: PrincipalRef, principal: &Principal) {
+        if met.kind.is_set() {
+            Arc::make_mut(&mut self.sets).insert(met.number);
+        }
+        if matches!(met.kind, PrincipalKind::User | PrincipalKind::Everyone) {
+            let origin = self.symbols.intern(principal.origin());
+            if met.kind == PrincipalKind::User {
+                self.users_of_origin.entry(origin).or_default().push_back(met);
+            } else {
+                self.everyone.insert(origin, met);
+            }
+        }
+    }
+
+    /// The set of everybody of an origin, if an entry ever named it
+    pub(crate) fn find_everyone(&self, origin: &str) -> Option<PrincipalRef> {
+        if self.everyone.is_empty() {
+            return None;
+        }
+        self.everyone.get(&self.symbols.get(origin)?).copied()
     }
 
     pub(crate) fn find_principal(&self, principal: &Principal) -> Option<PrincipalRef> {

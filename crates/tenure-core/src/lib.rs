@@ -27,6 +27,7 @@ mod moment;
 mod order;
 pub mod outcome;
 mod owners;
+mod pages;
 mod places;
 mod positions;
 pub mod principal;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use imbl::OrdSet;
 
-use crate::timeline::TimelineId;
+use crate::timeline::{POSITION_END, TimelineId};
 
 /// Changes that are kept in one list; more are kept in a tree
 const SMALL_MAX: usize = 512;
@@ -104,8 +104,25 @@ impl Mirror {
             .map(|one| (one.place >> 1, one.place & 1 == 1))
     }
 
+    /// Whether its last change in a timeline up to a position is a start, were it not kept apart there
+    pub(crate) fn started(&self, timeline: TimelineId, prefix: u64) -> bool {
+        let prefix = u32::try_from(prefix).ok().filter(|prefix| u64::from(*prefix) < POSITION_END);
+        let place = prefix.map_or(APART - 1, |prefix| prefix << 1 | 1);
+        let end = Reflection { timeline, place };
+        let last = match self {
+            Self::Empty => None,
+            Self::Small(list) => {
+                let after = list.partition_point(|one| *one <= end);
+                after.checked_sub(1).and_then(|last| list.get(last)).copied()
+            }
+            Self::Large(tree) => tree.get_prev(&end).copied(),
+        };
+        last.is_some_and(|last| last.timeline == timeline && last.place & 1 == 0)
+    }
+
     /// Whether it ever was in a timeline
-    pub(crate) fn is_in(&self, timeline: TimelineId) -> bool {
+    #[cfg(test)]
+    fn is_in(&self, timeline: TimelineId) -> bool {
         self.reflections(timeline).next().is_some()
     }
 
@@ -163,6 +180,11 @@ mod tests {
             let own = expected.iter().filter(|(t, ..)| *t == timeline);
             let own: Vec<_> = own.map(|(_, position, stops)| (*position, *stops)).collect();
             assert_eq!(changes, own, "{timeline}");
+            for prefix in [0, 41, 1_000, 2_999, u64::MAX] {
+                let last = own.iter().rev().find(|(at, _)| u64::from(*at) <= prefix);
+                let expected = last.is_some_and(|(_, stops)| !stops);
+                assert_eq!(mirror.started(TimelineId(timeline), prefix), expected, "{timeline}");
+            }
         }
         let timelines: Vec<_> = mirror.timelines().map(|timeline| timeline.0).collect();
         assert_eq!(timelines, (0..97).chain([1_000]).collect::<Vec<_>>());

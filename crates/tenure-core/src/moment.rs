@@ -4,10 +4,13 @@
 //! they and the landscape agree on the last deletion; where not (a deletion was late, scheduled or
 //! voided), everybody who was ever there is folded alone.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use roaring::RoaringBitmap;
 
+use crate::grantable::Grantable;
+use crate::holding::{HoldingHistory, HoldingKey};
 use crate::instant::EffectiveAt;
 use crate::land::{Here, Land};
 use crate::level::FeatureSet;
@@ -65,16 +68,21 @@ impl<'v> Moment<'v> {
 
     /// The evidence that a principal's holding gives, if it counts
     pub(crate) fn counting(&self, given: Given, principal: PrincipalRef) -> Option<Evidence> {
+        if !self.view.ledger.index.may_run(given.timeline, principal, self.prefix) {
+            return None;
+        }
         let evidence = self.view.running(given.timeline, principal, self.t)?;
         (evidence.run.custom == given.custom).then_some(evidence)
     }
 
     /// What is given there, if holdings of it count: its level exists, its name means something, and a
     /// directory manages authorizations
-    pub(crate) fn given(&self, here: &Here<'_>, timeline: TimelineId) -> Option<Given> {
-        let Of::Holding { grantable, .. } = self.view.ledger.index.timeline(timeline).of else {
-            return None;
-        };
+    pub(crate) fn given(
+        &self,
+        here: &Here<'_>,
+        grantable: Grantable,
+        timeline: TimelineId,
+    ) -> Option<Given> {
         let custom = here.is_custom(grantable).filter(|_| here.manages_authorizations())?;
         Some(Given { timeline, custom })
     }
@@ -99,8 +107,12 @@ impl<'v> Moment<'v> {
         } else {
             timeline.met(self.prefix).iter().filter(counts).collect()
         };
-        for (number, _) in timeline.all_apart() {
-            if counts(&number) {
+        for (number, changes) in timeline.all_apart() {
+            let principal = self.view.ledger.numbered(number);
+            let key = HoldingKey { principal, grantable, level };
+            let history = HoldingHistory { key, changes: Cow::Borrowed(changes) };
+            let run = self.view.run(&history, self.t);
+            if run.is_some_and(|run| run.custom == given.custom) {
                 held.insert(number);
             } else {
                 held.remove(number);
@@ -139,11 +151,14 @@ impl<'v> Moment<'v> {
             if let Some(own) = own {
                 let sets = ledger.index.of_member(own);
                 found.extend(
-                    sets.filter(|(_, timeline)| self.view.is_member(*timeline, own, self.t))
-                        .map(|(set, _)| set),
+                    sets.filter(|(_, timeline)| {
+                        ledger.index.may_run(*timeline, own, self.prefix)
+                            && self.view.is_member(*timeline, own, self.t)
+                    })
+                    .map(|(set, _)| set),
                 );
             }
-            found.extend(ledger.find_principal(&Principal::everyone(principal.origin())));
+            found.extend(ledger.find_everyone(principal.origin()));
         }
         found
     }

@@ -101,6 +101,10 @@ impl<T> Track<T> {
     /// Takes a record in at its place
     pub(crate) fn insert(&mut self, key: OrderKey, value: T) {
         let place = self.records.partition_point(|(other, _)| *other < key);
+        // Most have a record or two: they grow by little.
+        if self.records.len() == self.records.capacity() {
+            self.records.reserve_exact(self.records.len() / 2 + 1);
+        }
         self.records.insert(place, (key, value));
     }
 

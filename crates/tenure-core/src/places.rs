@@ -15,7 +15,7 @@ use crate::timeline::TimelineId;
 
 /// What became of an entry, and which timelines have changes of it, in one number
 ///
-/// A timeline's number; or, with the highest bit set, the place of a list of several; or one of these.
+/// A timeline's number; or, with the highest bit set, where a list of several begins; or one of these.
 type Trace = u32;
 const LISTED: Trace = 1 << 31;
 const MALFORMED: Trace = u32::MAX;
@@ -32,7 +32,8 @@ pub(crate) struct Places {
     ids: imbl::Vector<EntryId>,
     times: Times,
     traces: imbl::Vector<Trace>,
-    lists: imbl::Vector<Arc<[TimelineId]>>,
+    /// Lists of timelines one after another, each led by its length
+    lists: imbl::Vector<u32>,
 }
 
 fn at(position: Position) -> Option<usize> {
@@ -63,8 +64,10 @@ impl Places {
             (_, OutcomeKind::Applied, []) => APPLIED,
             (_, OutcomeKind::Applied, [one]) if one.0 < LISTED => one.0,
             (_, OutcomeKind::Applied, several) => {
-                self.lists.push_back(several.into());
-                LISTED | crate::symbol::index(self.lists.len() - 1)
+                let begins = crate::symbol::index(self.lists.len());
+                self.lists.push_back(crate::symbol::index(several.len()));
+                self.lists.extend(several.iter().map(|timeline| timeline.0));
+                LISTED | begins
             }
         };
         self.ids.push_back(id.unwrap_or(EntryId(Uuid::nil())));
@@ -95,8 +98,10 @@ impl Places {
             None | Some(MALFORMED | REFUSED | DUPLICATE | APPLIED) => Vec::new(),
             Some(trace) if trace & LISTED == 0 => vec![TimelineId(trace)],
             Some(trace) => {
-                let list = self.lists.get((trace & !LISTED) as usize);
-                list.map_or_else(Vec::new, |list| list.to_vec())
+                let begins = (trace & !LISTED) as usize;
+                let length = self.lists.get(begins).map_or(0, |length| *length as usize);
+                let list = (begins + 1..=begins + length).filter_map(|n| self.lists.get(n));
+                list.map(|number| TimelineId(*number)).collect()
             }
         }
     }

@@ -14,6 +14,7 @@ use imbl::shared_ptr::DefaultSharedPtr;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::level::LevelKind;
+use crate::pages::Pages;
 use crate::principal::PrincipalKind;
 
 /// A name, interned in [`Symbols`]
@@ -79,21 +80,17 @@ pub(crate) struct PrincipalRef {
 // the places of the first so many items among themselves, in their order.
 #[derive(Clone, Debug)]
 pub(crate) struct Registry<T> {
-    items: imbl::Vector<T>,
+    items: Pages<T>,
     numbers: imbl::HashMap<T, u32>,
     ranks: Arc<[u32]>,
 }
 
-/// Items that are not ranked yet, about, before the first ranking
+/// Items that are not ranked yet, besides an eighth of the ranked ones, before they are
 const UNRANKED_MAX: usize = 256;
 
 impl<T: Clone> Default for Registry<T> {
     fn default() -> Self {
-        Self {
-            items: imbl::Vector::new(),
-            numbers: imbl::HashMap::default(),
-            ranks: Arc::default(),
-        }
+        Self { items: Pages::default(), numbers: imbl::HashMap::default(), ranks: Arc::default() }
     }
 }
 
@@ -101,15 +98,15 @@ impl<T: Clone + Ord + Hash> Registry<T> {
     /// The number of an item, given now if it was never met
     ///
     /// # Cost
-    /// O(log items); O(items × log items) when their number has doubled since they were ranked.
+    /// O(log items); O(items × log items) when an eighth has come since they were ranked.
     pub(crate) fn number(&mut self, item: &T) -> u32 {
         if let Some(number) = self.numbers.get(item) {
             return *number;
         }
         let number = index(self.items.len());
-        self.items.push_back(item.clone());
+        self.items.push(item.clone());
         self.numbers.insert(item.clone(), number);
-        if self.items.len() > 2 * self.ranks.len() + UNRANKED_MAX {
+        if self.items.len() > self.ranks.len() / 8 * 9 + UNRANKED_MAX {
             self.rank();
         }
         number
@@ -136,8 +133,8 @@ impl<T: Clone + Ord + Hash> Registry<T> {
     }
 
     pub(crate) fn item(&self, number: u32) -> &T {
-        #[expect(clippy::indexing_slicing, reason = "by INVARIANT (registry)")]
-        &self.items[number as usize]
+        #[expect(clippy::expect_used, reason = "by INVARIANT (registry)")]
+        self.items.get(number as usize).expect("a number is given with its item")
     }
 
     /// How the items of two numbers are ordered

@@ -291,17 +291,34 @@ impl Timeline {
         met
     }
 
+    pub(crate) fn sizes(&self) -> (usize, usize, usize, usize, usize, usize, usize) {
+        let ev = self.runs.iter().map(|r| r.events.len()).sum();
+        let bm = self.runs.iter().map(|r| r.held.serialized_size()).sum();
+        (
+            ev,
+            self.runs.len(),
+            bm,
+            self.tail.len(),
+            self.tail.capacity(),
+            self.apart.len(),
+            self.apart.values().map(|t| t.iter().count()).sum(),
+        )
+    }
+
     /// Notes that everybody is kept apart from here on
     pub(crate) fn set_all_apart(&mut self) {
         self.whole_apart = true;
     }
 
     pub(crate) fn is_apart(&self, number: u32) -> bool {
-        self.apart.contains_key(&number)
+        !self.apart.is_empty() && self.apart.contains_key(&number)
     }
 
     /// The changes of a principal that is kept apart
     pub(crate) fn changes_apart(&self, number: u32) -> Option<&Arc<Track<Edge>>> {
+        if self.apart.is_empty() {
+            return None;
+        }
         self.apart.get(&number)
     }
 

@@ -127,8 +127,13 @@ impl<'a> View<'a> {
         t: EffectiveAt,
     ) -> Option<Evidence> {
         let history = self.history(timeline, principal)?;
-        let run = history.running(t, &self.ends(&history.key, self.landscape_until(t)))?;
+        let run = self.run(&history, t)?;
         Some(Evidence { key: history.key, run })
+    }
+
+    /// Under which terms a holding runs
+    pub(crate) fn run(&self, history: &HoldingHistory<'_>, t: EffectiveAt) -> Option<Run> {
+        history.running(t, &self.ends(&history.key, self.landscape_until(t)))
     }
 
     pub(crate) fn pieces(

@@ -129,13 +129,18 @@ impl View<'_> {
             return Err(unknown_level());
         }
         let asked = self.asked(ability)?;
-        let segments: Vec<Segment> = existing
-            .into_iter()
-            .filter_map(|(from, until)| {
-                let plan = Moment::new(self, from).plan(asked, level)?;
-                Some(Segment { span: Span::new(from, until)?, plan })
-            })
-            .collect();
+        let mut segments: Vec<Segment> = Vec::new();
+        for (from, until) in existing {
+            let Some(plan) = Moment::new(self, from).plan(asked, level) else { continue };
+            let Some(span) = Span::new(from, until) else { continue };
+            match segments.last_mut() {
+                // Most changes around a level change nothing of what must be held.
+                Some(last) if last.span.until == Some(from) && last.plan == plan => {
+                    last.span.until = until;
+                }
+                _ => segments.push(Segment { span, plan }),
+            }
+        }
         if segments.is_empty() { Err(unknown_operation(ability)) } else { Ok(segments) }
     }
 
@@ -143,13 +148,8 @@ impl View<'_> {
     /// where it is asked for, and whoever was ever a member
     fn candidates(&self, segments: &[Segment]) -> RoaringBitmap {
         let ledger = self.ledger;
-        let timelines: BTreeSet<TimelineId> = segments
-            .iter()
-            .flat_map(|segment| &segment.plan.leaves)
-            .flat_map(|leaf| leaf.given.iter().map(|given| given.timeline))
-            .collect();
         let holders: RoaringBitmap =
-            timelines.into_iter().map(|timeline| ledger.index.ever_in(timeline)).union();
+            looked_at(segments).into_iter().map(|timeline| ledger.index.ever_in(timeline)).union();
         let mut candidates = holders.clone();
         for set in holders.iter().map(|number| ledger.numbered(number)) {
             if set.kind == PrincipalKind::Everyone {
@@ -164,6 +164,7 @@ impl View<'_> {
 
     fn intervals(&self, principal: &Principal, segments: &[Segment]) -> Vec<Interval> {
         let matches = self.matches(principal);
+        let looked_at = looked_at(segments);
         let end = segments.last().and_then(|segment| segment.span.until());
         let had: Vec<Had<'_>> = matches
             .iter()
@@ -171,7 +172,7 @@ impl View<'_> {
                 let timelines = self.ledger.index.of_principal(one.holder);
                 timelines.map(move |timeline| (one, timeline))
             })
-            .filter(|(_, timeline)| segments.iter().any(|segment| segment.looks_at(*timeline)))
+            .filter(|(_, timeline)| looked_at.contains(timeline))
             .filter_map(|(one, timeline)| {
                 let history = self.history(timeline, one.holder)?;
                 let key = history.key;
@@ -239,18 +240,20 @@ impl View<'_> {
                     }
                 }));
             }
-            let everyone = Principal::everyone(principal.origin());
-            let everyone = self.ledger.find_principal(&everyone);
+            let everyone = self.ledger.find_everyone(principal.origin());
             matches.extend(everyone.map(|holder| Match { holder, spans: vec![always()] }));
         }
         matches
     }
 }
 
-impl Segment {
-    fn looks_at(&self, timeline: TimelineId) -> bool {
-        self.plan.leaves.iter().any(|leaf| leaf.given_by(timeline).is_some())
-    }
+/// The timelines that some segment looks at
+fn looked_at(segments: &[Segment]) -> BTreeSet<TimelineId> {
+    segments
+        .iter()
+        .flat_map(|segment| &segment.plan.leaves)
+        .flat_map(|leaf| leaf.given.iter().map(|given| given.timeline))
+        .collect()
 }
 
 /// Adds the stretches of a segment in which its plan is satisfied, joining what is adjacent

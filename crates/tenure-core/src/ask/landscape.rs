@@ -192,7 +192,9 @@ impl Moment<'_> {
         for timeline in timelines {
             let Of::Holding { level, grantable } = index.timeline(timeline).of else { continue };
             let here = if wanted(level, grantable) { self.here(level) } else { None };
-            let Some(given) = here.and_then(|here| self.given(&here, timeline)) else { continue };
+            let Some(given) = here.and_then(|here| self.given(&here, grantable, timeline)) else {
+                continue;
+            };
             match principal.flatten() {
                 Some(principal) => found.extend(self.counting(given, principal)),
                 None => {

@@ -172,7 +172,7 @@ impl View<'_> {
         let matching = now.matching(principal);
         let mut held: BTreeSet<Grantable> = BTreeSet::new();
         for (grantable, timeline) in self.ledger.index.at_level(level) {
-            let Some(given) = now.given(&here, timeline) else { continue };
+            let Some(given) = now.given(&here, grantable, timeline) else { continue };
             if matching.iter().any(|holder| now.counting(given, *holder).is_some()) {
                 held.insert(grantable);
             }
@@ -240,11 +240,8 @@ impl Moment<'_> {
             }
             // What a set holds, each of its members has as well.
             let mut members = RoaringBitmap::new();
-            for number in &all {
-                let holder = self.view.ledger.numbered(number);
-                if holder.kind.is_set() {
-                    members |= self.members(holder);
-                }
+            for number in &all & &*self.view.ledger.sets {
+                members |= self.members(self.view.ledger.numbered(number));
             }
             all | members
         };
@@ -265,9 +262,7 @@ impl Moment<'_> {
             for (n, leaf) in plan.leaves.iter().enumerate() {
                 let found = |given: &Given| Some((n, self.counting(*given, *holder)?));
                 if leaf.given.len() <= FEW {
-                    let own =
-                        leaf.given.iter().filter(|given| index.is_in(given.timeline, *holder));
-                    support.extend(own.filter_map(found));
+                    support.extend(leaf.given.iter().filter_map(found));
                     continue;
                 }
                 for timeline in index.of_principal(*holder) {

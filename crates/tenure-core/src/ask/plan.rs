@@ -15,7 +15,7 @@ use crate::view::View;
 
 /// One leaf, with all that gives it where it looks
 // INVARIANT (leaf plan): `given` is sorted.
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub(super) struct LeafPlan {
     pub(super) row: Arc<LeafRow>,
     pub(super) given: Vec<Given>,
@@ -31,7 +31,7 @@ impl LeafPlan {
 
 /// What must be held for an ability on a level, at one moment
 // INVARIANT (plan): every number in `expression` is that of an element of `leaves`.
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub(super) struct Plan {
     pub(super) expression: Requirement<usize>,
     pub(super) leaves: Vec<LeafPlan>,
@@ -164,8 +164,8 @@ impl Moment<'_> {
             let timelines = here
                 .givers(held)
                 .into_iter()
-                .filter_map(|giver| index.find_holding_timeline(level, giver));
-            given.extend(timelines.filter_map(|timeline| self.given(&here, timeline)));
+                .filter_map(|giver| Some((giver, index.find_holding_timeline(level, giver)?)));
+            given.extend(timelines.filter_map(|(giver, id)| self.given(&here, giver, id)));
         }
         given.sort_unstable();
         given
