@@ -291,6 +291,54 @@ impl Index {
         self.of_principal(principal).chain(memberships.flat_map(Mirror::timelines)).collect()
     }
 
+    /// Takes a timeline in as it was written, with the mirrors of it; whether it is one, of principals whose
+    /// numbers are below that
+    pub(crate) fn load(&mut self, timeline: Timeline, principals: u32) -> bool {
+        let place = TimelineId(index(self.timelines.len()));
+        let (of, custom) = (timeline.of, timeline.custom());
+        let id = match of {
+            Of::Holding { level, grantable } => {
+                self.holding_timeline(level, grantable, custom, || 0)
+            }
+            Of::Members { set } => self.members_timeline(set),
+        };
+        if id != place {
+            return false;
+        }
+        for (position, what) in timeline.events() {
+            let (number, stops) = match what {
+                What::Start(number) => (number, false),
+                What::Stop(number) => (number, true),
+                What::Removed(_) | What::Reset => continue,
+            };
+            if number >= principals || u64::from(position) >= POSITION_END {
+                return false;
+            }
+            self.mirror_mut(id, number).push(id, position, stops);
+        }
+        for (number, _) in timeline.all_apart() {
+            self.mirror_mut(id, number).mark_apart(id);
+        }
+        *self.timeline_mut(id) = timeline;
+        true
+    }
+
+    pub(crate) fn load_removals(&mut self, principal: PrincipalRef, removals: Track<()>) {
+        self.removals.insert(principal, Arc::new(removals));
+    }
+
+    pub(crate) fn all_removals(&self) -> &SharedMap<PrincipalRef, Arc<Track<()>>> {
+        &self.removals
+    }
+
+    pub(crate) fn all_removed_at(&self) -> &SharedMap<Position, Arc<Vec<PrincipalRef>>> {
+        &self.removed_at
+    }
+
+    pub(crate) fn timelines_len(&self) -> usize {
+        self.timelines.len()
+    }
+
     /// Notes which principals an applied entry removed
     pub(crate) fn note_removal(&mut self, position: Position, principal: PrincipalRef) {
         Arc::make_mut(self.removed_at.entry(position).or_default()).push(principal);

@@ -45,6 +45,13 @@ impl Voids {
             .is_some_and(|flips| flips.partition_point(|flip| known_at.reaches(*flip)) % 2 == 1)
     }
 
+    /// Every void with the entry that it is of, in log order
+    pub(crate) fn all(&self) -> Vec<(Position, Position)> {
+        let mut all: Vec<_> = self.target.iter().map(|(void, of)| (*void, *of)).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// The void that voids an entry, as known then; the earliest, where there are several
     pub(crate) fn voided_by(&self, position: Position, known_at: KnownAt) -> Option<Position> {
         self.of

@@ -621,12 +621,7 @@ impl Ledger {
         }
         match fact {
             Fact::Structural(change) => {
-                for what in definitions_of(&change) {
-                    let positions = self.defined.entry(what).or_default();
-                    if positions.last() != Some(&key.position) {
-                        positions.push_back(key.position);
-                    }
-                }
+                self.note_defined(&change, key.position);
                 self.structure.settle(key, change, timing.scheduled());
             }
             Fact::Void(target) => {
@@ -648,6 +643,15 @@ impl Ledger {
         }
     }
 
+    fn note_defined(&mut self, change: &Structural, position: Position) {
+        for what in definitions_of(change) {
+            let positions = self.defined.entry(what).or_default();
+            if positions.last() != Some(&position) {
+                positions.push_back(position);
+            }
+        }
+    }
+
     fn note_named(&mut self, principal: PrincipalRef, position: Position) {
         let number = principal.number as usize;
         while self.named.len() <= number {
@@ -655,6 +659,70 @@ impl Ledger {
         }
         if self.named.get(number).is_some_and(Option::is_none) {
             self.named.set(number, Some(position));
+        }
+    }
+}
+
+// What an index checkpoint is made of and read into.
+impl Ledger {
+    pub(crate) fn refusals(&self) -> &SharedMap<Position, Arc<Refusal>> {
+        &self.refusals
+    }
+
+    pub(crate) fn named(&self) -> &Vector<Option<Position>> {
+        &self.named
+    }
+
+    pub(crate) fn load_principal(&mut self, principal: &Principal) {
+        let number = self.principals.number_unranked(principal);
+        self.note_kind(PrincipalRef { number, kind: principal.kind() }, principal);
+    }
+
+    pub(crate) fn load_refusal(&mut self, position: Position, refusal: Refusal) {
+        self.refusals.insert(position, Arc::new(refusal));
+    }
+
+    pub(crate) fn load_named(&mut self, position: Option<Position>) {
+        self.named.push_back(position);
+    }
+
+    /// Folds the changes of structure and the voids, in log order
+    pub(crate) fn load_structure(
+        &mut self,
+        changes: Vec<(OrderKey, Arc<Structural>)>,
+        voids: &[(Position, Position)],
+    ) {
+        let mut voids = voids.iter().copied().peekable();
+        let mut take_voids = |ledger: &mut Self, before: Option<Position>| {
+            while let Some((void, target)) =
+                voids.next_if(|(void, _)| before.is_none_or(|before| *void < before))
+            {
+                for (position, voided) in ledger.voids.add(void, target) {
+                    ledger.structure.flip(position, voided, void);
+                }
+            }
+        };
+        for (key, change) in changes {
+            take_voids(self, Some(key.position));
+            let recorded = self.recorded_at(key.position).map_or(0, RecordedAt::micros);
+            let effective = key.effective_at.micros();
+            self.structure.insert(key, &change, effective < recorded);
+            self.note_defined(&change, key.position);
+            self.structure.settle(key, change, effective > recorded);
+        }
+        take_voids(self, None);
+    }
+
+    /// Lets each id be owned by the first entry with it
+    pub(crate) fn own_all(&mut self) {
+        for position in (1..=self.places.len()).filter_map(Position::new) {
+            if self.places.outcome(position) == Some(OutcomeKind::Duplicate) {
+                continue;
+            }
+            if let Some(id) = self.places.id(position) {
+                let places = &self.places;
+                self.owners.insert(id, position, |at| places.id(at));
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod ask;
 pub mod catalog;
 pub mod change;
+pub mod checkpoint;
 mod fold;
 pub mod grantable;
 mod holding;

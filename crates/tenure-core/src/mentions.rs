@@ -47,6 +47,10 @@ impl Mentions {
         Arc::make_mut(self.positions.entry(mentioned).or_default()).push(position);
     }
 
+    pub(crate) fn all(&self) -> &SharedMap<Mentioned, Arc<Positions>> {
+        &self.positions
+    }
+
     fn after(&self, mentioned: Mentioned, after: u64) -> impl Iterator<Item = Position> {
         self.positions.get(&mentioned).into_iter().flat_map(move |list| list.after(after))
     }

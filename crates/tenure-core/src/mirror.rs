@@ -65,7 +65,10 @@ impl Mirror {
             Self::Empty => *self = Self::Small(Arc::new(vec![reflection])),
             Self::Small(list) if list.len() < SMALL_MAX => {
                 let list = Arc::make_mut(list);
-                if let Err(place) = list.binary_search(&reflection) {
+                if list.last().is_none_or(|last| *last < reflection) && list.len() < list.capacity()
+                {
+                    list.push(reflection);
+                } else if let Err(place) = list.binary_search(&reflection) {
                     // There are very many of these lists: they grow by little.
                     if list.len() == list.capacity() {
                         list.reserve_exact(list.len() / 4 + 1);

@@ -16,7 +16,7 @@ use crate::timeline::TimelineId;
 /// What became of an entry, and which timelines have changes of it, in one number
 ///
 /// A timeline's number; or, with the highest bit set, where a list of several begins; or one of these.
-type Trace = u32;
+pub(crate) type Trace = u32;
 const LISTED: Trace = 1 << 31;
 const MALFORMED: Trace = u32::MAX;
 const REFUSED: Trace = u32::MAX - 1;
@@ -72,6 +72,28 @@ impl Places {
         };
         self.ids.push_back(id.unwrap_or(EntryId(Uuid::nil())));
         self.traces.push_back(trace);
+    }
+
+    /// The id, the time and the trace of each place, in order
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (EntryId, RecordedAt, Trace)> {
+        let times = (0..self.ids.len()).filter_map(|place| self.times.get(place));
+        let traces = self.ids.iter().zip(&self.traces);
+        traces.zip(times).map(|((id, trace), time)| (*id, time, *trace))
+    }
+
+    pub(crate) fn lists(&self) -> &imbl::Vector<u32> {
+        &self.lists
+    }
+
+    /// Takes a place in as it was written
+    pub(crate) fn load(&mut self, id: EntryId, recorded_at: RecordedAt, trace: Trace) {
+        self.ids.push_back(id);
+        self.times.push(recorded_at);
+        self.traces.push_back(trace);
+    }
+
+    pub(crate) fn load_list(&mut self, number: u32) {
+        self.lists.push_back(number);
     }
 
     fn trace(&self, position: Position) -> Option<Trace> {

@@ -87,6 +87,11 @@ impl Structure {
         self.note_version(key.position);
     }
 
+    /// Every applied change, in log order
+    pub(crate) fn changes(&self) -> &Vector<(OrderKey, Arc<Structural>)> {
+        &self.changes
+    }
+
     /// Takes the changes of an entry out of the newest landscape, or back in, because of what is recorded at
     /// a position
     pub(crate) fn flip(&mut self, entry: Position, voided: bool, because_of: Position) {

@@ -23,6 +23,12 @@ use crate::principal::PrincipalKind;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Symbol(u32);
 
+impl Symbol {
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// The names met so far
 // INVARIANT (symbols): `texts[s]` is the text whose symbol is `s`, and `symbols` its inverse.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +53,19 @@ impl Symbols {
     /// The symbol of a text, if it was ever met
     pub(crate) fn get(&self, text: &str) -> Option<Symbol> {
         self.symbols.get(text).copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(|text| &**text)
+    }
+
+    /// The symbol with that number, if there is one
+    pub(crate) fn numbered(&self, number: u32) -> Option<Symbol> {
+        ((number as usize) < self.texts.len()).then_some(Symbol(number))
     }
 
     /// The text of a symbol
@@ -100,19 +119,29 @@ impl<T: Clone + Ord + Hash> Registry<T> {
     /// # Cost
     /// O(log items); O(items × log items) when an eighth has come since they were ranked.
     pub(crate) fn number(&mut self, item: &T) -> u32 {
-        if let Some(number) = self.numbers.get(item) {
-            return *number;
-        }
-        let number = index(self.items.len());
-        self.items.push(item.clone());
-        self.numbers.insert(item.clone(), number);
+        let number = self.number_unranked(item);
         if self.items.len() > self.ranks.len() / 8 * 9 + UNRANKED_MAX {
             self.rank();
         }
         number
     }
 
-    fn rank(&mut self) {
+    /// The same, without ranking: whoever gives many numbers ranks once
+    pub(crate) fn number_unranked(&mut self, item: &T) -> u32 {
+        if let Some(number) = self.numbers.get(item) {
+            return *number;
+        }
+        let number = index(self.items.len());
+        self.items.push(item.clone());
+        self.numbers.insert(item.clone(), number);
+        number
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.items.iter()
+    }
+
+    pub(crate) fn rank(&mut self) {
         let mut order: Vec<(&T, u32)> = self.items.iter().zip(0..).collect();
         order.sort_unstable();
         let mut ranks = vec![0; order.len()];

@@ -251,6 +251,26 @@ impl Timeline {
         closed.chain(&self.tail).map(|event| (event.position, event.what()))
     }
 
+    /// Whether it is of something custom, whether everybody is kept apart, and its floor
+    pub(crate) fn terms(&self) -> (bool, bool, u32) {
+        (self.custom, self.whole_apart, self.floor)
+    }
+
+    pub(crate) fn events_len(&self) -> usize {
+        self.runs.iter().map(|run| run.events.len()).sum::<usize>() + self.tail.len()
+    }
+
+    /// All events, packed
+    pub(crate) fn packed(&self) -> impl Iterator<Item = (u32, u32)> {
+        let closed = self.runs.iter().flat_map(|run| run.events.iter());
+        closed.chain(&self.tail).map(|event| (event.position, event.what))
+    }
+
+    /// Takes in an event as it was packed
+    pub(crate) fn push_packed(&mut self, position: u32, what: u32, custom: bool) {
+        self.push(position, Event { position, what }.what(), custom);
+    }
+
     /// The positions of its own changes after a position, in order; one may stand there twice
     pub(crate) fn positions(&self, after: u32) -> impl Iterator<Item = u32> {
         let ends = |run: &Arc<Run>| run.events.last().map_or(0, |last| last.position);
