@@ -157,9 +157,9 @@ impl Index {
             && self.timeline(id).takes(number, edge)
         {
             let stops = edge == Edge::Stop;
-            let last = self.mirror(id, number).and_then(|mirror| mirror.changes(id).last());
+            let last = self.mirror(id, number).map_or(0, |mirror| mirror.last_position(id));
             // Two changes of one holding in one entry have an order that positions do not tell.
-            if last.is_none_or(|(last, _)| last < position) {
+            if last < position {
                 let what = if stops { What::Stop(number) } else { What::Start(number) };
                 self.timeline_mut(id).push(position, what, custom);
                 self.mirror_mut(id, number).push(id, position, stops);
@@ -394,6 +394,11 @@ impl Index {
         let started = |mirror: &Mirror| mirror.started(id, prefix);
         self.timeline(id).is_apart(principal.number)
             || self.mirror(id, principal.number).is_some_and(started)
+    }
+
+    /// Whether a principal ever held what a timeline is of, or ever was a member
+    pub(crate) fn is_in(&self, timeline: TimelineId, principal: PrincipalRef) -> bool {
+        self.mirror(timeline, principal.number).is_some_and(|mirror| mirror.is_in(timeline))
     }
 
     /// The sets that a user was ever a member of, with their timelines

@@ -715,14 +715,10 @@ impl Ledger {
 
     /// Lets each id be owned by the first entry with it
     pub(crate) fn own_all(&mut self) {
-        for position in (1..=self.places.len()).filter_map(Position::new) {
-            if self.places.outcome(position) == Some(OutcomeKind::Duplicate) {
-                continue;
-            }
-            if let Some(id) = self.places.id(position) {
-                let places = &self.places;
-                self.owners.insert(id, position, |at| places.id(at));
-            }
+        let places = &self.places;
+        self.owners.reserve(usize::try_from(places.len()).unwrap_or(0));
+        for (position, id) in places.owning() {
+            self.owners.insert(id, position, |at| places.id(at));
         }
     }
 }

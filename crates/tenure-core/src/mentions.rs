@@ -9,9 +9,10 @@ use crate::known::KnownAt;
 use crate::ledger::Ledger;
 use crate::level::Level;
 use crate::outcome::Position;
+use crate::pages::Pages;
 use crate::positions::Positions;
 use crate::principal::Principal;
-use crate::symbol::{LevelRef, PrincipalRef, SharedMap, Symbol};
+use crate::symbol::{LevelRef, PrincipalRef, Symbol};
 
 /// What an entry may name
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,20 +40,46 @@ pub(crate) enum Mentioned {
 /// Of levels and principals only those that no timeline tells of.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mentions {
-    positions: SharedMap<Mentioned, Arc<Positions>>,
+    principals: Lists,
+    actors: Lists,
+    levels: Lists,
+    role_collections: Lists,
 }
+
+/// By the number of what is named
+type Lists = Pages<Option<Arc<Positions>>>;
 
 impl Mentions {
     pub(crate) fn add(&mut self, mentioned: Mentioned, position: Position) {
-        Arc::make_mut(self.positions.entry(mentioned).or_default()).push(position);
+        let (lists, number) = match mentioned {
+            Mentioned::Principal(principal) => (&mut self.principals, principal.number),
+            Mentioned::Actor(principal) => (&mut self.actors, principal.number),
+            Mentioned::Level(level) => (&mut self.levels, level.number),
+            Mentioned::RoleCollection(name) => (&mut self.role_collections, name.number()),
+        };
+        if let Some(list) = lists.entry(number as usize) {
+            Arc::make_mut(list.get_or_insert_default()).push(position);
+        }
     }
 
-    pub(crate) fn all(&self) -> &SharedMap<Mentioned, Arc<Positions>> {
-        &self.positions
+    /// Every list: which of the four, the number of what is named, and where
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u8, usize, &Positions)> + Clone {
+        let kinds = [&self.principals, &self.actors, &self.levels, &self.role_collections];
+        (0..).zip(kinds).flat_map(|(kind, lists)| {
+            let named = lists.iter().enumerate();
+            named.filter_map(move |(number, list)| Some((kind, number, list.as_deref()?)))
+        })
     }
 
     fn after(&self, mentioned: Mentioned, after: u64) -> impl Iterator<Item = Position> {
-        self.positions.get(&mentioned).into_iter().flat_map(move |list| list.after(after))
+        let (lists, number) = match mentioned {
+            Mentioned::Principal(principal) => (&self.principals, principal.number),
+            Mentioned::Actor(principal) => (&self.actors, principal.number),
+            Mentioned::Level(level) => (&self.levels, level.number),
+            Mentioned::RoleCollection(name) => (&self.role_collections, name.number()),
+        };
+        let list = lists.get(number as usize).and_then(Option::as_ref);
+        list.into_iter().flat_map(move |list| list.after(after))
     }
 }
 

@@ -39,6 +39,24 @@ fn all_of(timeline: TimelineId) -> RangeInclusive<Reflection> {
 }
 
 impl Mirror {
+    /// The position of its last change in a timeline, 0 if there is none
+    pub(crate) fn last_position(&self, timeline: TimelineId) -> u32 {
+        let end = Reflection { timeline, place: APART - 1 };
+        let last = self.last_until(end).filter(|last| last.timeline == timeline);
+        last.map_or(0, |last| last.place >> 1)
+    }
+
+    fn last_until(&self, end: Reflection) -> Option<Reflection> {
+        match self {
+            Self::Empty => None,
+            Self::Small(list) => {
+                let after = list.partition_point(|one| *one <= end);
+                after.checked_sub(1).and_then(|last| list.get(last)).copied()
+            }
+            Self::Large(tree) => tree.get_prev(&end).copied(),
+        }
+    }
+
     /// Notes a change at the end of those in a timeline
     pub(crate) fn push(&mut self, timeline: TimelineId, position: u32, stops: bool) {
         self.insert(Reflection { timeline, place: position << 1 | u32::from(stops) });
@@ -112,20 +130,11 @@ impl Mirror {
         let prefix = u32::try_from(prefix).ok().filter(|prefix| u64::from(*prefix) < POSITION_END);
         let place = prefix.map_or(APART - 1, |prefix| prefix << 1 | 1);
         let end = Reflection { timeline, place };
-        let last = match self {
-            Self::Empty => None,
-            Self::Small(list) => {
-                let after = list.partition_point(|one| *one <= end);
-                after.checked_sub(1).and_then(|last| list.get(last)).copied()
-            }
-            Self::Large(tree) => tree.get_prev(&end).copied(),
-        };
-        last.is_some_and(|last| last.timeline == timeline && last.place & 1 == 0)
+        self.last_until(end).is_some_and(|last| last.timeline == timeline && last.place & 1 == 0)
     }
 
     /// Whether it ever was in a timeline
-    #[cfg(test)]
-    fn is_in(&self, timeline: TimelineId) -> bool {
+    pub(crate) fn is_in(&self, timeline: TimelineId) -> bool {
         self.reflections(timeline).next().is_some()
     }
 

@@ -62,6 +62,14 @@ impl Owners {
         }
     }
 
+    /// Makes room for so many ids at once
+    pub(crate) fn reserve(&self, ids: usize) {
+        for part in self.parts.iter() {
+            // The parts are not filled evenly.
+            part.write().reserve(ids / PARTS + ids / PARTS / 16, |_| 0);
+        }
+    }
+
     /// Notes that a position owns its id; whoever owns it already goes on owning it
     pub(crate) fn insert(
         &self,

@@ -81,6 +81,14 @@ impl Places {
         traces.zip(times).map(|((id, trace), time)| (*id, time, *trace))
     }
 
+    /// The places whose entries may own their id, in order
+    pub(crate) fn owning(&self) -> impl Iterator<Item = (Position, EntryId)> {
+        let decoded = |trace: &Trace| !matches!(*trace, MALFORMED | DUPLICATE);
+        let all = (1..).zip(self.ids.iter().zip(&self.traces));
+        all.filter(move |(_, (_, trace))| decoded(trace))
+            .filter_map(|(number, (id, _))| Some((Position::new(number)?, *id)))
+    }
+
     pub(crate) fn lists(&self) -> &imbl::Vector<u32> {
         &self.lists
     }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use roaring::{MultiOps, RoaringBitmap};
+use roaring::RoaringBitmap;
 
 use crate::level::{KindSet, LevelKind};
 use crate::symbol::Symbol;
@@ -63,7 +63,11 @@ impl<L> Requirement<L> {
     /// Who satisfies it, given who has each leaf
     pub(crate) fn satisfied(&self, who: &impl Fn(&L) -> RoaringBitmap) -> RoaringBitmap {
         match self {
-            Self::AnyOf(parts) => parts.iter().map(|part| part.satisfied(who)).union(),
+            Self::AnyOf(parts) => {
+                let mut parts = parts.iter().map(|part| part.satisfied(who));
+                let first = parts.next().unwrap_or_default();
+                parts.fold(first, |found, part| found | part)
+            }
             Self::AllOf(parts) => {
                 let mut parts = parts.iter();
                 let mut found = parts.next().map(|part| part.satisfied(who)).unwrap_or_default();

@@ -12,7 +12,6 @@
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
 use roaring::RoaringBitmap;
 
 use crate::grantable::Grantable;
@@ -124,7 +123,12 @@ pub(crate) struct Timeline {
     runs: imbl::Vector<Arc<Run>>,
     tail: Vec<Event>,
     tail_held: Arc<RoaringBitmap>,
-    apart: OrdMap<u32, Arc<Track<Edge>>>,
+    /// Who is held after the tail, unless something was taken back since
+    now_held: Option<Arc<RoaringBitmap>>,
+    /// Events that the tail has before it is closed
+    tail_max: usize,
+    /// By the number of the principal
+    apart: Vec<(u32, Arc<Track<Edge>>)>,
 }
 
 impl Timeline {
@@ -138,7 +142,9 @@ impl Timeline {
             runs: imbl::Vector::new(),
             tail: Vec::new(),
             tail_held: Arc::default(),
-            apart: OrdMap::new(),
+            now_held: Some(Arc::default()),
+            tail_max: RUN_EVENTS_MIN,
+            apart: Vec::new(),
         }
     }
 
@@ -153,7 +159,7 @@ impl Timeline {
             Edge::Start { custom, .. } => custom == self.custom || self.is_empty(),
             Edge::Stop => true,
         };
-        fits && !self.whole_apart && number < NUMBER_END && !self.apart.contains_key(&number)
+        fits && !self.whole_apart && number < NUMBER_END && !self.is_apart(number)
     }
 
     fn is_empty(&self) -> bool {
@@ -170,27 +176,35 @@ impl Timeline {
         if what == What::Reset {
             self.resets.push(position);
         }
-        let full = RUN_EVENTS_MIN as u64 + self.tail_held.len() / HELD_PER_EVENT;
         // A position is in one run alone, so whatever an entry did can be taken back from the tail.
-        if self.tail.len() as u64 >= full
+        if self.tail.len() >= self.tail_max
             && self.tail.last().is_some_and(|last| last.position < position)
         {
             self.close_run();
         }
-        self.tail.push(Event::new(position, what));
+        let event = Event::new(position, what);
+        self.tail.push(event);
+        if let Some(now) = &mut self.now_held {
+            play(Arc::make_mut(now), &[event], position);
+        }
     }
 
     fn close_run(&mut self) {
-        let mut held = (*self.tail_held).clone();
-        play(&mut held, &self.tail, u32::MAX);
-        held.optimize();
+        let held = self.now_held.take().unwrap_or_else(|| {
+            let mut held = (*self.tail_held).clone();
+            play(&mut held, &self.tail, u32::MAX);
+            Arc::new(held)
+        });
+        self.tail_max = RUN_EVENTS_MIN + usize::try_from(held.len() / HELD_PER_EVENT).unwrap_or(0);
+        self.now_held = Some(Arc::clone(&held));
         let events = std::mem::take(&mut self.tail).into_boxed_slice();
-        let held_before = std::mem::replace(&mut self.tail_held, Arc::new(held));
+        let held_before = std::mem::replace(&mut self.tail_held, held);
         self.runs.push_back(Arc::new(Run { held: held_before, events }));
     }
 
     /// Takes the last event back
     pub(crate) fn pop(&mut self) {
+        self.now_held = None;
         if let Some(last) = self.tail.pop()
             && last.what() == What::Reset
         {
@@ -204,6 +218,12 @@ impl Timeline {
     /// O(log runs + bitmap + events of one run).
     pub(crate) fn held(&self, prefix: u64) -> RoaringBitmap {
         let prefix = u32::try_from(prefix).unwrap_or(u32::MAX);
+        if let Some(now) = &self.now_held
+            && self.tail.last().is_none_or(|last| last.position <= prefix)
+            && (!self.tail.is_empty() || self.runs.is_empty())
+        {
+            return (**now).clone();
+        }
         let (held, events) = self.run_of(prefix);
         let mut held = held.clone();
         play(&mut held, events, prefix);
@@ -305,7 +325,7 @@ impl Timeline {
                 What::Removed(_) | What::Reset => None,
             })
             .collect();
-        for number in self.apart.keys() {
+        for (number, _) in &self.apart {
             met.remove(*number);
         }
         met
@@ -321,7 +341,7 @@ impl Timeline {
             self.tail.len(),
             self.tail.capacity(),
             self.apart.len(),
-            self.apart.values().map(|t| t.iter().count()).sum(),
+            self.apart.iter().map(|t| t.1.iter().count()).sum(),
         )
     }
 
@@ -331,15 +351,22 @@ impl Timeline {
     }
 
     pub(crate) fn is_apart(&self, number: u32) -> bool {
-        !self.apart.is_empty() && self.apart.contains_key(&number)
+        self.place_apart(number).is_ok()
+    }
+
+    fn place_apart(&self, number: u32) -> Result<usize, usize> {
+        self.apart.binary_search_by_key(&number, |(other, _)| *other)
+    }
+
+    fn apart_mut(&mut self, number: u32) -> Option<&mut Track<Edge>> {
+        let place = self.place_apart(number).ok()?;
+        self.apart.get_mut(place).map(|(_, changes)| Arc::make_mut(changes))
     }
 
     /// The changes of a principal that is kept apart
     pub(crate) fn changes_apart(&self, number: u32) -> Option<&Arc<Track<Edge>>> {
-        if self.apart.is_empty() {
-            return None;
-        }
-        self.apart.get(&number)
+        let place = self.place_apart(number).ok()?;
+        self.apart.get(place).map(|(_, changes)| changes)
     }
 
     /// The principals kept apart, with their changes
@@ -349,18 +376,26 @@ impl Timeline {
 
     /// Keeps a principal apart from here on, with all its changes
     pub(crate) fn set_apart(&mut self, number: u32, changes: Track<Edge>) {
-        self.apart.insert(number, Arc::new(changes));
+        match self.place_apart(number) {
+            Ok(_) => {}
+            Err(place) => {
+                if self.apart.len() == self.apart.capacity() {
+                    self.apart.reserve_exact(self.apart.len() / 4 + 1);
+                }
+                self.apart.insert(place, (number, Arc::new(changes)));
+            }
+        }
     }
 
     pub(crate) fn insert_apart(&mut self, number: u32, key: OrderKey, edge: Edge) {
-        if let Some(changes) = self.apart.get_mut(&number) {
-            Arc::make_mut(changes).insert(key, edge);
+        if let Some(changes) = self.apart_mut(number) {
+            changes.insert(key, edge);
         }
     }
 
     pub(crate) fn remove_apart(&mut self, number: u32, key: OrderKey) {
-        if let Some(changes) = self.apart.get_mut(&number) {
-            Arc::make_mut(changes).remove(key);
+        if let Some(changes) = self.apart_mut(number) {
+            changes.remove(key);
         }
     }
 }

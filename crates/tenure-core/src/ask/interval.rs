@@ -68,7 +68,8 @@ impl View<'_> {
         span: Span,
     ) -> Result<Vec<Interval>, AskError> {
         let segments = self.segments(ability, on, span)?;
-        Ok(self.intervals(principal, &segments))
+        let looked_at = looked_at(&segments);
+        Ok(self.intervals(principal, &segments, &looked_at, &self.holders(&looked_at)))
     }
 
     /// Everybody whose timeline is not empty, with the intervals
@@ -82,9 +83,11 @@ impl View<'_> {
         span: Span,
     ) -> Result<Who<Vec<Interval>>, AskError> {
         let segments = self.segments(ability, on, span)?;
-        let mut found = self.by_name(self.candidates(&segments).iter().collect(), |number| {
+        let looked_at = looked_at(&segments);
+        let holders = self.holders(&looked_at);
+        let mut found = self.by_name(self.candidates(&holders).iter().collect(), |number| {
             let principal = self.ledger.principal_of(self.ledger.numbered(number));
-            self.intervals(principal, &segments)
+            self.intervals(principal, &segments, &looked_at, &holders)
         });
         for list in [&mut found.subjects, &mut found.sets] {
             list.retain(|subject| !subject.detail.is_empty());
@@ -144,12 +147,15 @@ impl View<'_> {
         if segments.is_empty() { Err(unknown_operation(ability)) } else { Ok(segments) }
     }
 
+    /// Whoever ever held something that is looked at
+    fn holders(&self, looked_at: &BTreeSet<TimelineId>) -> RoaringBitmap {
+        looked_at.iter().map(|timeline| self.ledger.index.ever_in(*timeline)).union()
+    }
+
     /// The known principals that may have an interval: whoever ever held something that is asked for
     /// where it is asked for, and whoever was ever a member
-    fn candidates(&self, segments: &[Segment]) -> RoaringBitmap {
+    fn candidates(&self, holders: &RoaringBitmap) -> RoaringBitmap {
         let ledger = self.ledger;
-        let holders: RoaringBitmap =
-            looked_at(segments).into_iter().map(|timeline| ledger.index.ever_in(timeline)).union();
         let mut candidates = holders.clone();
         for set in holders.iter().map(|number| ledger.numbered(number)) {
             if set.kind == PrincipalKind::Everyone {
@@ -162,17 +168,23 @@ impl View<'_> {
         candidates.iter().filter(|number| self.knows(ledger.numbered(*number))).collect()
     }
 
-    fn intervals(&self, principal: &Principal, segments: &[Segment]) -> Vec<Interval> {
-        let matches = self.matches(principal);
-        let looked_at = looked_at(segments);
+    /// The intervals of one principal; `holders` ever held something that is looked at
+    fn intervals(
+        &self,
+        principal: &Principal,
+        segments: &[Segment],
+        looked_at: &BTreeSet<TimelineId>,
+        holders: &RoaringBitmap,
+    ) -> Vec<Interval> {
+        let matches = self.matches(principal, holders);
         let end = segments.last().and_then(|segment| segment.span.until());
         let had: Vec<Had<'_>> = matches
             .iter()
             .flat_map(|one| {
-                let timelines = self.ledger.index.of_principal(one.holder);
-                timelines.map(move |timeline| (one, timeline))
+                let index = &self.ledger.index;
+                let own = looked_at.iter().filter(|timeline| index.is_in(**timeline, one.holder));
+                own.map(move |timeline| (one, *timeline))
             })
-            .filter(|(_, timeline)| looked_at.contains(timeline))
             .filter_map(|(one, timeline)| {
                 let history = self.history(timeline, one.holder)?;
                 let key = history.key;
@@ -221,7 +233,7 @@ impl View<'_> {
 
     /// The principals whose holdings a principal has at some time, with the stretches in which it has
     /// them
-    fn matches(&self, principal: &Principal) -> Vec<Match> {
+    fn matches(&self, principal: &Principal, holders: &RoaringBitmap) -> Vec<Match> {
         let always = || Span { from: EffectiveAt::FIRST, until: None };
         let own = self.ledger.find_principal(principal);
         let mut matches: Vec<Match> =
@@ -229,6 +241,7 @@ impl View<'_> {
         if principal.kind() == PrincipalKind::User {
             if let Some(own) = own {
                 let sets = self.ledger.index.of_member(own);
+                let sets = sets.filter(|(set, _)| holders.contains(set.number));
                 matches.extend(sets.map(|(set, timeline)| {
                     Match {
                         holder: set,

@@ -234,16 +234,14 @@ impl Moment<'_> {
     fn who_by(&self, plan: &Plan) -> RoaringBitmap {
         let of_leaf = |leaf: &usize| {
             let given = plan.leaves.get(*leaf).map_or(&[][..], |leaf| &leaf.given);
-            let mut all = RoaringBitmap::new();
-            for given in given {
-                all |= self.holders(*given);
-            }
+            let mut holders = given.iter().map(|given| self.holders(*given));
+            let first = holders.next().unwrap_or_default();
+            let mut all = holders.fold(first, |all, more| all | more);
             // What a set holds, each of its members has as well.
-            let mut members = RoaringBitmap::new();
             for number in &all & &*self.view.ledger.sets {
-                members |= self.members(self.view.ledger.numbered(number));
+                all |= self.members(self.view.ledger.numbered(number));
             }
-            all | members
+            all
         };
         plan.expression.satisfied(&of_leaf)
     }

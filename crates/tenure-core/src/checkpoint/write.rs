@@ -7,7 +7,6 @@ use crate::grantable::{Grantable, RoleKey};
 use crate::landscape::Structural;
 use crate::ledger::Ledger;
 use crate::level::{Attributes, Environment, FeatureSet};
-use crate::mentions::Mentioned;
 use crate::order::OrderKey;
 use crate::outcome::{Refusal, RefusalCode};
 use crate::places::Trace;
@@ -271,18 +270,9 @@ fn rest(ledger: &Ledger) -> impl Iterator<Item = Vec<u8>> + '_ {
         .chain(removals.iter().map(removed))
         .chain(count(removed_at.len()))
         .chain(removed_at.iter().map(at))
-        .chain(count(mentions.len()))
-        .chain(mentions.iter().map(|(mentioned, positions)| {
-            let record = match mentioned {
-                Mentioned::Principal(principal) => {
-                    Record::default().number(0).number(u64::from(principal.number))
-                }
-                Mentioned::Actor(principal) => {
-                    Record::default().number(1).number(u64::from(principal.number))
-                }
-                Mentioned::Level(level) => Record::default().number(2).level(*level),
-                Mentioned::RoleCollection(name) => Record::default().number(3).symbol(*name),
-            };
+        .chain(count(mentions.clone().count()))
+        .chain(mentions.map(|(kind, number, positions)| {
+            let record = Record::default().number(u64::from(kind)).number(number as u64);
             let mut record = record.number(positions.after(0).count() as u64);
             let mut before = 0;
             for position in positions.after(0) {
