@@ -125,7 +125,9 @@ impl ConnectSettings {
             let url = url.trim();
             url.parse::<ServerAddr>()
                 .ok()
-                .filter(|server| matches!(server.scheme(), "nats" | "tls") && !server.host().is_empty())
+                .filter(|server| {
+                    matches!(server.scheme(), "nats" | "tls") && !server.host().is_empty()
+                })
                 .ok_or_else(|| ConnectError::Url { url: shown(url) })
         };
         self.urls.split(',').map(parse).collect()
