@@ -144,7 +144,13 @@ impl Reader {
         Self { store }
     }
 
-    /// The newest position that is on the disk, if there is one
+    /// What stands beside the blocks under a key
+    pub(crate) fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let value = self.store.db.get(key).map_err(|source| self.store.failure(1, source))?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    /// The newest position, if there is one
     pub fn newest(&self) -> Option<Position> {
         newest(&self.store.blocks())
     }
