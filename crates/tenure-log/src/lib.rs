@@ -12,6 +12,7 @@ use tenure_wire::codec::Encoded;
 use tokio::sync::oneshot;
 
 pub mod embedded;
+pub mod nats;
 
 /// Entries that travelled together; they share the time that the log gave them
 #[derive(Debug)]
