@@ -19,6 +19,9 @@ use tempfile::TempDir;
 /// How long anything may take that should happen; a busy machine is slow
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The variable that says where a configuration of its own stores
+const STORE_VARIABLE: &str = "NATS_STORE";
+
 /// Which nats-server
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Version {
@@ -84,11 +87,14 @@ impl Start {
         Self { version, config: path, variables: Vec::new(), folder, port: None }
     }
 
-    /// One that reads a file as it is; only where it listens and stores is said otherwise
+    /// One that reads a file as it is; only where it listens is said otherwise, and that file has to take
+    /// where it stores from `NATS_STORE`
     pub fn of_file(version: Version, config: &Path) -> Self {
         let folder = TempDir::new().unwrap();
         let config = config.to_owned();
-        Self { version, config, variables: Vec::new(), folder, port: None }
+        let store = folder.path().join("store").into_os_string();
+        let variables = vec![(OsString::from(STORE_VARIABLE), store)];
+        Self { version, config, variables, folder, port: None }
     }
 
     /// Sets a variable that the configuration refers to
@@ -153,7 +159,9 @@ impl Server {
         let mut command = Command::new(self.start.version.program());
         command.arg("--jetstream").arg("--config").arg(&self.start.config);
         command.args(["--addr", "127.0.0.1", "--port", &port]);
-        command.arg("--store_dir").arg(folder.join("store"));
+        if !self.start.variables.iter().any(|(name, _)| name == STORE_VARIABLE) {
+            command.arg("--store_dir").arg(folder.join("store"));
+        }
         command.arg("--ports_file_dir").arg(&ports);
         command.envs(self.start.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
