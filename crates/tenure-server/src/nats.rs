@@ -8,6 +8,8 @@
 
 mod asyncapi;
 mod service;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +24,7 @@ use serde_json::Value;
 use tenure_wire::api::Problem;
 use tenure_wire::codec::{self, Format};
 use tenure_wire::question::Question;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -50,6 +52,9 @@ const WAITING_MAX: usize = 1_024;
 const READINESS_INTERVAL: Duration = Duration::from_millis(200);
 /// How long requests that have begun may go on when the server is told to stop
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How subjects begin that are no inboxes
+const RESERVED: [&str; 2] = ["$", "tenure."];
 
 /// The subject of a question
 fn ask_subject(ledger: &str, question: &str) -> String {
@@ -88,7 +93,7 @@ pub(crate) async fn serve(client: Client, shared: Arc<Shared>) -> Result<(), Sub
         }
         tokio::select! {
             _ = ready.tick() => {}
-            _ = closing.wait_for(|closing| *closing) => return Ok(()),
+            () = closed(&mut closing) => return Ok(()),
         }
     };
     let service = Service::new(&ledger);
@@ -104,7 +109,7 @@ pub(crate) async fn serve(client: Client, shared: Arc<Shared>) -> Result<(), Sub
     let mut answering = JoinSet::new();
     loop {
         tokio::select! {
-            _ = closing.wait_for(|closing| *closing) => break,
+            () = closed(&mut closing) => break,
             _ = ready.tick() => asked.follow(&door, &ledger).await?,
             Some(message) = asked.next() => door.take(message, &mut answering),
             Some(message) = verbs.next() => door.tell(&message),
@@ -131,6 +136,11 @@ pub(crate) async fn serve(client: Client, shared: Arc<Shared>) -> Result<(), Sub
         Err(_) => tracing::warn!("some questions over NATS did not end in time"),
     }
     Ok(())
+}
+
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // Whoever would say it is gone: that says it as well.
+    drop(closing.wait_for(|closing| *closing).await);
 }
 
 fn noted(ended: Result<(), tokio::task::JoinError>) {
@@ -189,6 +199,10 @@ impl Asked {
     }
 }
 
+fn is_inbox(reply: &str) -> bool {
+    !RESERVED.iter().any(|start| reply.starts_with(start))
+}
+
 /// An answer in its bytes, or why there is none
 type Reply = Result<Vec<u8>, Problem>;
 
@@ -203,7 +217,14 @@ struct Request {
 
 impl Request {
     /// `None` if nobody waits for a reply
+    ///
+    /// A subject of a ledger or of the server is no inbox: who may only ask does not make this replica
+    /// publish there what he may not.
     fn of(message: Message) -> Option<Self> {
+        if !is_inbox(message.reply.as_ref()?) {
+            tracing::debug!(reply = ?message.reply, "a request has no inbox for its reply");
+            return None;
+        }
         let kind = message.headers.as_ref().and_then(content_type).unwrap_or_default();
         Some(Self {
             reply: message.reply?,
@@ -232,9 +253,8 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
 }
 
 fn encode(format: Format, answer: &impl Serialize) -> Reply {
-    let wrong = |error: String| {
-        problem(Code::Internal, format!("the answer cannot be written: {error}"))
-    };
+    let wrong =
+        |error: String| problem(Code::Internal, format!("the answer cannot be written: {error}"));
     match format {
         Format::Json => serde_json::to_vec(answer).map_err(|error| wrong(error.to_string())),
         Format::MessagePack => {
@@ -265,7 +285,7 @@ impl Door {
     }
 
     fn tell(&self, message: &Message) {
-        let Some(reply) = message.reply.clone() else { return };
+        let Some(reply) = message.reply.clone().filter(|reply| is_inbox(reply)) else { return };
         if let Some(body) = self.service.tell(&message.subject) {
             let _lost = self.client.publish(reply, body.into()).now_or_never();
         }
@@ -302,7 +322,9 @@ impl Door {
         match self.shared.places.available_permits() {
             0 => problem(
                 Code::Overloaded,
-                format!("more requests came at once than are served within {seconds} s: ask again later"),
+                format!(
+                    "more requests came at once than are served within {seconds} s: ask again later"
+                ),
             ),
             _ => problem(
                 Code::Timeout,
@@ -334,7 +356,10 @@ impl Door {
             return encode(request.format, &door::check_many(&self.shared, tree).await?);
         }
         let Value::Object(parameters) = tree else {
-            return Err(problem(Code::BadRequest, "a request is a map of the question's parameters"));
+            return Err(problem(
+                Code::BadRequest,
+                "a request is a map of the question's parameters",
+            ));
         };
         let question = door::question_of(name, &parameters)?;
         // Who waits for an entry keeps nobody from asking.

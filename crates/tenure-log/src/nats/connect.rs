@@ -125,7 +125,9 @@ impl ConnectSettings {
             let url = url.trim();
             url.parse::<ServerAddr>()
                 .ok()
-                .filter(|server| matches!(server.scheme(), "nats" | "tls") && !server.host().is_empty())
+                .filter(|server| {
+                    matches!(server.scheme(), "nats" | "tls") && !server.host().is_empty()
+                })
                 .ok_or_else(|| ConnectError::Url { url: shown(url) })
         };
         self.urls.split(',').map(parse).collect()
@@ -161,6 +163,18 @@ impl ConnectSettings {
     pub async fn connect(
         &self,
         name: &str,
+    ) -> Result<(Client, watch::Receiver<Connection>), ConnectError> {
+        self.connect_with(name, |options| options).await
+    }
+
+    /// As [`Self::connect`], with options that are of this connection alone
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_with(
+        &self,
+        name: &str,
+        own: impl FnOnce(ConnectOptions) -> ConnectOptions,
     ) -> Result<(Client, watch::Receiver<Connection>), ConnectError> {
         self.check()?;
         let file = |path: &PathBuf| {
@@ -204,7 +218,7 @@ impl ConnectSettings {
         if let (Some(user), Some(password)) = (&self.user, &self.password) {
             options = options.user_and_password(user.clone(), password.clone());
         }
-        let connected = options.connect(self.servers()?).await;
+        let connected = own(options).connect(self.servers()?).await;
         let client = connected
             .map_err(|source| ConnectError::Connect { urls: self.shown_urls(), source })?;
         Ok((client, told))
