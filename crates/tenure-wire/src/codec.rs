@@ -95,6 +95,16 @@ impl Encoded {
         Ok(Self { entry, bytes: bytes.to_vec(), fingerprint })
     }
 
+    /// Reads bytes that a stranger wrote, if they are just the canonical encoding of an entry
+    ///
+    /// The quick way of [`decode_entry`] for what our own programs wrote: whatever else the bytes are,
+    /// it is `None`, and nothing follows from that.
+    pub fn if_canonical(bytes: &[u8]) -> Option<Self> {
+        let written: v1::Entry = rmp_serde::from_slice(bytes).ok()?;
+        let encoded = Self::new(written.to_core(Names::Full).ok()?).ok()?;
+        (encoded.bytes == bytes).then_some(encoded)
+    }
+
     /// The entry
     pub fn entry(&self) -> &Entry {
         &self.entry

@@ -7,6 +7,7 @@ mod demo;
 mod door;
 mod import;
 mod maintain;
+mod nats;
 mod output;
 mod questions;
 mod render;

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, Semaphore, watch};
 
 use super::{Shared, router};
-use crate::config::Settings;
+use crate::config::{LogSettings, Settings};
 use crate::engine::{Engine, Progress, StartError, Writer, chain};
 use crate::metrics::Metrics;
 
@@ -48,6 +48,9 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// The log cannot be used
+    #[error("the log cannot be used: {0}")]
+    Log(String),
     /// The journal cannot be opened
     #[error("the journal cannot be opened")]
     Journal(#[source] tenure_journal::Error),
@@ -73,6 +76,9 @@ impl Server {
     /// A folder that cannot be used, or an address that cannot be listened at.
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
         let listen_error = |source| ServeError::Listen { address: settings.listen, source };
+        if let LogSettings::Nats(_) = &settings.log {
+            return Err(ServeError::Log("this version does not follow a stream yet".into()));
+        }
         // The folder first: who holds the ledger already is the likelier reason to stop.
         let journal = Journal::open(&settings.data, settings.ledger.as_deref())
             .map_err(ServeError::Journal)?;
