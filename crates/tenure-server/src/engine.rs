@@ -169,6 +169,12 @@ impl Engine {
         self.shared.shown.subscribe()
     }
 
+    /// How many watch
+    #[cfg(test)]
+    pub(crate) fn watch_count(&self) -> usize {
+        self.shared.shown.receiver_count()
+    }
+
     /// Waits until a position may be seen; whether it came in time
     pub async fn reach(&self, position: u64, patience: Duration) -> bool {
         let mut shown = self.watch();

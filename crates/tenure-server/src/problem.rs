@@ -74,6 +74,8 @@ codes! {
     Behind "behind" 409 "This replica is behind",
     /// A body over the limit
     TooLarge "too_large" 413 "The body is too large",
+    /// An answer that does not fit a message of NATS
+    AnswerTooLarge "answer_too_large" 413 "The answer is too large for a message",
     /// More entries or checks than are taken at once
     TooMany "too_many" 413 "Too many at once",
     /// Something failed here

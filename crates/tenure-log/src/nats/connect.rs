@@ -164,6 +164,18 @@ impl ConnectSettings {
         &self,
         name: &str,
     ) -> Result<(Client, watch::Receiver<Connection>), ConnectError> {
+        self.connect_with(name, |options| options).await
+    }
+
+    /// As [`Self::connect`], with options that are of this connection alone
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_with(
+        &self,
+        name: &str,
+        own: impl FnOnce(ConnectOptions) -> ConnectOptions,
+    ) -> Result<(Client, watch::Receiver<Connection>), ConnectError> {
         self.check()?;
         let file = |path: &PathBuf| {
             let path = path.clone();
@@ -206,7 +218,7 @@ impl ConnectSettings {
         if let (Some(user), Some(password)) = (&self.user, &self.password) {
             options = options.user_and_password(user.clone(), password.clone());
         }
-        let connected = options.connect(self.servers()?).await;
+        let connected = own(options).connect(self.servers()?).await;
         let client = connected
             .map_err(|source| ConnectError::Connect { urls: self.shown_urls(), source })?;
         Ok((client, told))

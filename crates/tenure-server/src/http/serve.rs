@@ -28,6 +28,8 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// Clients that follow the changes at once
 const STREAMS_MAX: usize = 256;
+/// Of so many places, one may be taken by a question that waits for an entry
+const WAITING_SHARE: usize = 4;
 /// Questions that compute at once
 const COMPUTING_MAX: usize = 64;
 /// Connections for each request that is served at once
@@ -88,6 +90,7 @@ impl Server {
             default_origin: settings.default_origin.clone(),
             places: Semaphore::new(settings.requests_max),
             computing: Arc::new(Semaphore::new(settings.requests_max.min(COMPUTING_MAX))),
+            waiting: Semaphore::new(settings.requests_max.div_ceil(WAITING_SHARE)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             request_timeout: settings.request_timeout,
             closing: watch::Sender::new(false),
