@@ -13,7 +13,7 @@ use crate::block::{Block, BlockError};
 use crate::folder::{Folder, FolderError, Witness};
 use crate::origin::anchor_value;
 use crate::row::{Row, RowError};
-use crate::store::{BLOCK, Blocks, Reader, Store, block_key, failure, newest};
+use crate::store::{BLOCK, Blocks, Reader, Store, block_key, failure, newest, note_key};
 
 /// Where a copy of the store is read before sled may repair the store itself
 const LOOK_FOLDER: &str = "journal.look";
@@ -81,6 +81,13 @@ pub enum Error {
     Row(#[source] RowError),
 }
 
+impl Error {
+    /// Whether what is read is not what was written: a log elsewhere can give it again
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+}
+
 /// The journal of one ledger, in a data folder that this process holds
 ///
 /// # Guarantees
@@ -99,6 +106,8 @@ pub struct Journal {
     failed: bool,
     /// Something was committed and not flushed
     unflushed: bool,
+    /// What is written with the next rows
+    notes: Vec<(Vec<u8>, Vec<u8>)>,
     /// Last, so that the lock is given back when sled is closed
     folder: Folder,
 }
@@ -161,6 +170,7 @@ impl Journal {
             newest_recorded_at: None,
             failed: false,
             unflushed: false,
+            notes: Vec::new(),
             folder,
         };
         if let Some(position) = journal.newest() {
@@ -192,6 +202,11 @@ impl Journal {
     /// When the newest row was recorded, if there is one
     pub fn newest_recorded_at(&self) -> Option<RecordedAt> {
         self.newest_recorded_at
+    }
+
+    /// Keeps a value under a key, in the same batch as the next rows; see [`Reader::note`]
+    pub fn note(&mut self, key: &[u8], value: Vec<u8>) {
+        self.notes.push((note_key(key), value));
     }
 
     /// Notes that the row at a position ends that message of the stream: its rows came in another one first,
@@ -276,6 +291,9 @@ impl Journal {
         let mut batch = sled::Batch::default();
         for block in &blocks {
             batch.insert(&block_key(block.first.get()), block.encode());
+        }
+        for (key, value) in std::mem::take(&mut self.notes) {
+            batch.insert(key, value);
         }
         self.write(batch, next.get() - 1, flush)?;
         for block in &blocks {

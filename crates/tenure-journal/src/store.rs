@@ -133,6 +133,11 @@ pub(crate) fn block_key(first: u64) -> [u8; 9] {
     key
 }
 
+/// Keys of what is noted beside the blocks
+pub(crate) fn note_key(key: &[u8]) -> Vec<u8> {
+    [b"n", key].concat()
+}
+
 /// Reads the journal while it is written
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -142,6 +147,14 @@ pub struct Reader {
 impl Reader {
     pub(crate) fn new(store: Arc<Store>) -> Self {
         Self { store }
+    }
+
+    /// What was noted under a key with some rows; see [`crate::Journal::note`]
+    ///
+    /// # Errors
+    /// sled cannot read.
+    pub fn note(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.meta(&note_key(key))
     }
 
     /// What stands beside the blocks under a key

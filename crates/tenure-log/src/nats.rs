@@ -28,7 +28,7 @@ pub mod stream;
 pub mod subject;
 
 pub use append::Appender;
-pub use follow::{Fed, Feed};
+pub use follow::{Fed, Feed, LogHandle, Next};
 pub use standing::{Standing, Status};
 
 /// How a ledger's log in NATS is reached, and made where there is none

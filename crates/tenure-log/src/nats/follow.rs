@@ -107,6 +107,16 @@ impl Feed {
         Next::Some(taken)
     }
 
+    /// Whether nobody needs the log any more
+    pub fn stopped(&self) -> bool {
+        *self.shared.stopped.borrow()
+    }
+
+    /// What the log tells of itself, for as long as anybody asks
+    pub fn handle(&self) -> LogHandle {
+        LogHandle(Arc::clone(&self.shared))
+    }
+
     /// Says that all up to this message is applied and may be seen
     pub fn applied(&self, sequence: u64) {
         self.shared.status.set_applied(sequence);
@@ -115,6 +125,33 @@ impl Feed {
     /// What the log tells of itself
     pub fn status(&self) -> &Status {
         &self.shared.status
+    }
+}
+
+/// What a log in NATS tells of itself; it does not keep the log from stopping
+#[derive(Clone, Debug)]
+pub struct LogHandle(Arc<Shared>);
+
+impl LogHandle {
+    /// Where it stands
+    pub fn status(&self) -> &Status {
+        &self.0.status
+    }
+
+    /// The connection
+    pub fn client(&self) -> async_nats::Client {
+        self.0.client.clone()
+    }
+
+    /// The URL's server is connected
+    pub fn connected(&self) -> bool {
+        self.0.connection.borrow().connected
+    }
+
+    /// Is there when nobody needs the log any more
+    pub async fn stopped(&self) {
+        let mut stopped = self.0.stopped.subscribe();
+        let _closed = stopped.wait_for(|stopped| *stopped).await;
     }
 }
 

@@ -117,6 +117,8 @@ impl Standing {
 pub struct ServerFacts {
     /// Its version
     pub version: String,
+    /// What it acknowledges may not be on its disk for two minutes
+    pub syncs_late: bool,
     /// What an operator should know
     pub warnings: Vec<String>,
 }

@@ -180,7 +180,8 @@ pub fn verify(info: &Info, ledger: &str) -> Result<(), Unfit> {
 pub(crate) fn facts(client: &Client, info: &Info, replicas: usize) -> ServerFacts {
     let version = client.server_info().version;
     let mut warnings = Vec::new();
-    if !client.is_server_compatible(2, 10, 0) {
+    let syncs_late = !client.is_server_compatible(2, 10, 0);
+    if syncs_late {
         warnings.push(format!(
             "the NATS server has version {version}: before 2.10 an acknowledged entry may not be on the \
              broker's disk for two minutes"
@@ -192,7 +193,7 @@ pub(crate) fn facts(client: &Client, info: &Info, replicas: usize) -> ServerFact
             info.config.num_replicas
         ));
     }
-    ServerFacts { version, warnings }
+    ServerFacts { version, syncs_late, warnings }
 }
 
 /// The message at a place of a stream, if it is there
