@@ -93,9 +93,8 @@ pub enum Content {
 /// # Cost
 /// O(bytes). At most [`ENTRIES_MAX`] items.
 pub fn decode(head: Head<'_>, data: &[u8]) -> Content {
-    let malformed = |message: String| {
-        Content::Items(vec![Item::Malformed { raw: data.to_vec(), message }])
-    };
+    let malformed =
+        |message: String| Content::Items(vec![Item::Malformed { raw: data.to_vec(), message }]);
     let version = head.kind.and_then(|kind| kind.strip_prefix(CE_TYPE_START));
     let version = version.filter(|v| v.len() <= 9 && !v.starts_with('0'));
     match version.and_then(|version| version.parse::<u64>().ok()) {
@@ -227,7 +226,9 @@ fn message_pack_parts(data: &[u8]) -> Result<Vec<&[u8]>, String> {
             // One key: is it `entries`, with a list?
             let mut key = [0; 8];
             match rmp::decode::read_str(&mut inner, &mut key) {
-                Ok("entries") if inner.first().is_some_and(|b| is_list(rmp::Marker::from_u8(*b))) => {
+                Ok("entries")
+                    if inner.first().is_some_and(|b| is_list(rmp::Marker::from_u8(*b))) =>
+                {
                     Some(inner)
                 }
                 _ => None,
@@ -243,8 +244,7 @@ fn message_pack_parts(data: &[u8]) -> Result<Vec<&[u8]>, String> {
     let mut parts = Vec::with_capacity(count.min(rest.len()));
     for _ in 0..count {
         let before = rest;
-        let _skipped: IgnoredAny =
-            rmp_serde::decode::from_read(&mut rest).map_err(|_| broken())?;
+        let _skipped: IgnoredAny = rmp_serde::decode::from_read(&mut rest).map_err(|_| broken())?;
         let length = before.len() - rest.len();
         parts.push(before.get(..length).unwrap_or_default());
     }
@@ -359,7 +359,9 @@ mod tests {
             assert!(data.len() <= count * one.bytes().len() + ENCODE_BYTES_MAX);
             let read = items("application/msgpack", &data);
             assert_eq!(shape(&read), "e".repeat(count));
-            assert!(read.iter().all(|item| matches!(item, Item::Entry(e) if e.bytes() == one.bytes())));
+            assert!(
+                read.iter().all(|item| matches!(item, Item::Entry(e) if e.bytes() == one.bytes()))
+            );
         }
         let data = encode(vec![one.bytes(); 4_097].into_iter());
         assert_eq!(shape(&items("application/msgpack", &data)), "m");

@@ -14,6 +14,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tenure_journal::Journal;
+use tenure_log::nats::connect::ConnectError;
 use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, Semaphore, watch};
 
@@ -21,6 +22,7 @@ use super::{Shared, router};
 use crate::config::{LogSettings, Settings};
 use crate::engine::{Engine, Progress, StartError, Writer, chain};
 use crate::metrics::Metrics;
+use crate::nats;
 
 /// How long the head of a request may take to come, and a connection may be idle
 const HEAD_PATIENCE: Duration = Duration::from_secs(60);
@@ -57,6 +59,9 @@ pub enum ServeError {
     /// The journal cannot be folded
     #[error("the ledger cannot start")]
     Start(#[source] StartError),
+    /// Questions cannot come over NATS
+    #[error("questions over NATS cannot be answered")]
+    Questions(#[source] ConnectError),
 }
 
 /// A server that listens
@@ -119,6 +124,8 @@ impl Server {
     ) -> Result<(), ServeError> {
         let Self { listener, shared, journal, settings, address: _ } = self;
         let closing = shared.closing.subscribe();
+        let questions = nats::spawn(&settings.log, journal.ledger(), &shared).await;
+        let questions = questions.map_err(ServeError::Questions)?;
         let connections = Arc::new(Semaphore::new(
             settings.requests_max.saturating_mul(CONNECTIONS_PER_REQUEST).min(100_000),
         ));
@@ -143,6 +150,11 @@ impl Server {
         shared.closing.send_replace(true);
         if accepting.await.is_err() {
             tracing::error!("the listener ended in a panic");
+        }
+        if let Some(questions) = questions
+            && questions.await.is_err()
+        {
+            tracing::error!("the door for questions over NATS ended in a panic");
         }
         let writer = outcome?;
         // The last engine closes the log, and its end closes the journal.
