@@ -27,7 +27,7 @@ pub mod standing;
 pub mod stream;
 pub mod subject;
 
-pub use append::Appender;
+pub use append::{Appender, WeakAppender};
 pub use follow::{Fed, Feed, LogHandle, Next};
 pub use standing::{Standing, Status};
 

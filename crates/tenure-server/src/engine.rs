@@ -345,7 +345,12 @@ fn decide(ledger: &mut Ledger, messages: Vec<Message>) -> (Vec<Row>, Answers) {
             let position = ledger.next_position();
             let (payload, submission) = taken(item);
             let outcome = ledger.apply(&Recorded { recorded_at, submission });
-            rows.push(Row { recorded_at, outcome: outcome.clone(), payload, origin: origin.take() });
+            rows.push(Row {
+                recorded_at,
+                outcome: outcome.clone(),
+                payload,
+                origin: origin.take(),
+            });
             receipts.push(Receipt { position, recorded_at, outcome });
         }
         if let Some(waiter) = message.waiter {

@@ -112,7 +112,11 @@ impl Default for Metrics {
         );
         for (name, help, gauge) in [
             ("log_connected", "1 while a NATS server is connected", &metrics.log_connected),
-            ("log_sequence", "The stream's last message that is applied here", &metrics.log_sequence),
+            (
+                "log_sequence",
+                "The stream's last message that is applied here",
+                &metrics.log_sequence,
+            ),
             ("log_behind", "Messages of the stream not yet applied here", &metrics.log_behind),
             (
                 "log_late_sync",
@@ -120,8 +124,16 @@ impl Default for Metrics {
                  two minutes",
                 &metrics.log_late_sync,
             ),
-            ("replicas_agreeing", "Other replicas with the same digest", &metrics.replicas_agreeing),
-            ("replicas_differing", "Other replicas with another digest", &metrics.replicas_differing),
+            (
+                "replicas_agreeing",
+                "Other replicas with the same digest",
+                &metrics.replicas_agreeing,
+            ),
+            (
+                "replicas_differing",
+                "Other replicas with another digest",
+                &metrics.replicas_differing,
+            ),
         ] {
             registry.register(name, help, gauge.clone());
         }

@@ -21,13 +21,15 @@ use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subject, SubscribeE
 use futures::{FutureExt, StreamExt};
 use serde::Serialize;
 use serde_json::Value;
+use tenure_log::nats::connect::ConnectError;
 use tenure_wire::api::Problem;
 use tenure_wire::codec::{self, Format};
 use tenure_wire::question::Question;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
+use crate::config::LogSettings;
 use crate::door::{self, BODY_BYTES_MAX};
 use crate::engine::chain;
 use crate::http::Shared;
@@ -61,10 +63,29 @@ fn ask_subject(ledger: &str, question: &str) -> String {
     format!("tenure.{ledger}.ask.{question}")
 }
 
-/// A connection that questions may come by: what waits in it is bounded
+/// Serves questions beside the HTTP door, if the log is in NATS
 ///
-/// One of its own: a stranger's burst of questions does not stand before the log's messages.
-pub fn bounded(options: ConnectOptions) -> ConnectOptions {
+/// # Errors
+/// Settings that no connection can be made of.
+pub(crate) async fn spawn(
+    log: &LogSettings,
+    ledger: &str,
+    shared: &Arc<Shared>,
+) -> Result<Option<JoinHandle<()>>, ConnectError> {
+    let LogSettings::Nats(settings) = log else { return Ok(None) };
+    // A connection of its own: a burst of questions does not stand before the log's messages.
+    let name = format!("tenure {ledger} questions");
+    let (client, _) = settings.connect.connect_with(&name, bounded).await?;
+    let shared = Arc::clone(shared);
+    Ok(Some(tokio::spawn(async move {
+        if let Err(error) = serve(client, shared).await {
+            tracing::error!(error = chain(&error), "questions over NATS are not answered");
+        }
+    })))
+}
+
+/// Bounds what waits in a connection that questions come by
+fn bounded(options: ConnectOptions) -> ConnectOptions {
     options.subscription_capacity(INBOX_MAX).client_capacity(OUTBOX_MAX)
 }
 
@@ -83,7 +104,7 @@ struct Door {
 ///
 /// # Errors
 /// A connection that takes no subscription.
-pub(crate) async fn serve(client: Client, shared: Arc<Shared>) -> Result<(), SubscribeError> {
+async fn serve(client: Client, shared: Arc<Shared>) -> Result<(), SubscribeError> {
     let mut closing = shared.closing.subscribe();
     let mut ready = tokio::time::interval(READINESS_INTERVAL);
     ready.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -5,7 +5,7 @@
 //! known in time, it is said so: the entries may be appended again with the same ids.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_nats::jetstream::context::PublishErrorKind;
@@ -48,6 +48,20 @@ pub struct Appender {
     stop: Arc<StopOnDrop>,
 }
 
+/// As an [`Appender`], but the log may stop
+#[derive(Clone, Debug)]
+pub struct WeakAppender {
+    queue: mpsc::WeakSender<Waiting>,
+    stop: Weak<StopOnDrop>,
+}
+
+impl WeakAppender {
+    /// What appends, if the log has not stopped
+    pub fn upgrade(&self) -> Option<Appender> {
+        Some(Appender { queue: self.queue.upgrade()?, stop: self.stop.upgrade()? })
+    }
+}
+
 /// Stops the log when nobody is left who appends
 #[derive(Debug)]
 struct StopOnDrop(Arc<Shared>);
@@ -65,6 +79,11 @@ impl std::fmt::Debug for Waiting {
 }
 
 impl Appender {
+    /// As this one, but the log may stop
+    pub fn downgrade(&self) -> WeakAppender {
+        WeakAppender { queue: self.queue.downgrade(), stop: Arc::downgrade(&self.stop) }
+    }
+
     /// What the log tells of itself
     pub fn status(&self) -> &Status {
         &self.stop.0.status
@@ -202,6 +221,7 @@ async fn send_in_parts(
 ) {
     let _place = place;
     let mut receipts = Vec::with_capacity(waiting.entries.len());
+    let mut after = waiting.after;
     let mut rest = waiting.entries.as_slice();
     let sent = loop {
         if rest.is_empty() {
@@ -214,8 +234,11 @@ async fn send_in_parts(
         });
         let (part, others) = rest.split_at(fitting.count().max(1).min(rest.len()));
         rest = others;
-        match send(&shared, part, None).await {
-            Ok(more) => receipts.extend(more),
+        match send(&shared, part, after).await {
+            Ok(more) => {
+                after = after.map(|last| last + 1);
+                receipts.extend(more);
+            }
             // The first parts are in the log; with the same ids all of them may be sent again.
             Err(AppendError::NotDone(_)) if !receipts.is_empty() => {
                 break Err(AppendError::Indeterminate);

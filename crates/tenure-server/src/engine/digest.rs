@@ -185,7 +185,10 @@ mod tests {
         ];
         let digests: std::collections::BTreeSet<_> = all.iter().map(of).collect();
         assert_eq!(digests.len(), all.len());
-        assert_eq!(of(&row(b"a", 1, refused(None, "no"))), of(&row(b"a", 1, refused(None, "never"))));
+        assert_eq!(
+            of(&row(b"a", 1, refused(None, "no"))),
+            of(&row(b"a", 1, refused(None, "never")))
+        );
     }
 
     #[test]

@@ -62,7 +62,7 @@ struct Peer {
 
 /// Another replica, as it is shown
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct PeerReport {
+pub(super) struct PeerReport {
     replica: String,
     position: u64,
     #[serde(skip_serializing_if = "Option::is_none")]

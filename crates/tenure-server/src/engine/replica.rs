@@ -14,8 +14,8 @@ use futures::StreamExt;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tenure_core::outcome::Position;
-use tenure_journal::quarantine::{self, expected, forget_expected};
 use tenure_journal::Journal;
+use tenure_journal::quarantine::{self, expected, forget_expected};
 use tenure_log::nats::{self, Fed, Feed, LogHandle, NatsSettings, Next, Opened, Standing, subject};
 use tenure_log::{AppendError, Message};
 use tenure_wire::catalogs;
@@ -246,7 +246,7 @@ impl Engine {
             .spawn(move || follow_all(&for_thread, &of_thread, journal, feed))
             .map_err(StartError::Folder)?;
         tokio::spawn(tell_others(Arc::clone(&shared), Arc::clone(&replica), client));
-        let first = begin(Arc::clone(&shared), Arc::clone(&replica), appender.clone(), genesis);
+        let first = begin(Arc::clone(&shared), Arc::clone(&replica), appender.downgrade(), genesis);
         tokio::spawn(first);
         Ok((Self { shared, appender: Appender::Nats(appender) }, Writer { thread }))
     }
@@ -262,10 +262,8 @@ pub fn open_or_begin_again(
 ) -> Result<Journal, tenure_journal::Error> {
     match Journal::open(path, ledger) {
         Err(error) if error.is_damage() => {
-            set_aside(path, &error).map_err(|source| tenure_journal::Error::Io {
-                path: path.to_owned(),
-                source,
-            })?;
+            set_aside(path, &error)
+                .map_err(|source| tenure_journal::Error::Io { path: path.to_owned(), source })?;
             Journal::open(path, ledger)
         }
         opened => opened,
@@ -345,9 +343,8 @@ impl Unflushed {
     }
 
     fn is_due(&self) -> bool {
-        self.since.is_some_and(|since| {
-            since.elapsed() >= FLUSH_INTERVAL || self.rows >= FLUSH_ROWS_MAX
-        })
+        self.since
+            .is_some_and(|since| since.elapsed() >= FLUSH_INTERVAL || self.rows >= FLUSH_ROWS_MAX)
     }
 }
 
@@ -523,12 +520,11 @@ async fn tell_others(shared: Arc<Shared>, replica: Arc<Replica>, client: async_n
 async fn begin(
     shared: Arc<Shared>,
     replica: Arc<Replica>,
-    appender: nats::Appender,
+    appender: nats::WeakAppender,
     genesis: Genesis,
 ) {
     let mut standing = replica.log.status().watch();
     loop {
-        // The appender would keep the log from stopping while nothing is followed.
         let followed = tokio::select! {
             followed = standing.wait_for(|standing| *standing == Standing::Following) => followed.is_ok(),
             () = replica.log.stopped() => false,
@@ -536,6 +532,7 @@ async fn begin(
         if !followed {
             return;
         }
+        let Some(appender) = appender.upgrade() else { return };
         match first_step(&shared, &replica, &appender, genesis).await {
             Ok(()) => {
                 replica.begun.store(true, Ordering::Release);
@@ -544,6 +541,7 @@ async fn begin(
             }
             Err(why) => tracing::warn!(why, "not begun yet"),
         }
+        drop(appender);
         tokio::time::sleep(GENESIS_PAUSE).await;
     }
 }

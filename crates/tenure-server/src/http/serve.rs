@@ -14,13 +14,15 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tenure_journal::Journal;
+use tenure_log::nats::connect::ConnectError;
 use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, Semaphore, watch};
 
 use super::{Shared, router};
 use crate::config::{LogSettings, Settings};
-use crate::engine::{Engine, Progress, StartError, Writer, chain};
+use crate::engine::{Engine, Progress, StartError, Writer, chain, open_or_begin_again};
 use crate::metrics::Metrics;
+use crate::nats;
 
 /// How long the head of a request may take to come, and a connection may be idle
 const HEAD_PATIENCE: Duration = Duration::from_secs(60);
@@ -48,15 +50,15 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
-    /// The log cannot be used
-    #[error("the log cannot be used: {0}")]
-    Log(String),
     /// The journal cannot be opened
     #[error("the journal cannot be opened")]
     Journal(#[source] tenure_journal::Error),
     /// The journal cannot be folded
     #[error("the ledger cannot start")]
     Start(#[source] StartError),
+    /// Questions cannot come over NATS
+    #[error("questions over NATS cannot be answered")]
+    Questions(#[source] ConnectError),
 }
 
 /// A server that listens
@@ -76,12 +78,17 @@ impl Server {
     /// A folder that cannot be used, or an address that cannot be listened at.
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
         let listen_error = |source| ServeError::Listen { address: settings.listen, source };
-        if let LogSettings::Nats(_) = &settings.log {
-            return Err(ServeError::Log("this version does not follow a stream yet".into()));
-        }
         // The folder first: who holds the ledger already is the likelier reason to stop.
-        let journal = Journal::open(&settings.data, settings.ledger.as_deref())
-            .map_err(ServeError::Journal)?;
+        let (data, ledger) = (&settings.data, settings.ledger.as_deref());
+        let journal = match &settings.log {
+            LogSettings::Embedded => Journal::open(data, ledger),
+            LogSettings::Nats(_) => open_or_begin_again(data, ledger),
+        };
+        let journal = journal.map_err(ServeError::Journal)?;
+        let follows = journal.reader().cursor().map_err(ServeError::Journal)?.is_some();
+        if settings.log == LogSettings::Embedded && follows {
+            return Err(ServeError::Start(StartError::FollowsStream(data.clone())));
+        }
         let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let shared = Arc::new(Shared {
@@ -119,6 +126,8 @@ impl Server {
     ) -> Result<(), ServeError> {
         let Self { listener, shared, journal, settings, address: _ } = self;
         let closing = shared.closing.subscribe();
+        let questions = nats::spawn(&settings.log, journal.ledger(), &shared).await;
+        let questions = questions.map_err(ServeError::Questions)?;
         let connections = Arc::new(Semaphore::new(
             settings.requests_max.saturating_mul(CONNECTIONS_PER_REQUEST).min(100_000),
         ));
@@ -134,7 +143,9 @@ impl Server {
             None => Ok(None),
             Some(Err(error)) => Err(ServeError::Start(error)),
             Some(Ok(writer)) => {
-                tracing::info!("ready");
+                if settings.log == LogSettings::Embedded {
+                    tracing::info!("ready");
+                }
                 stop.await;
                 Ok(Some(writer))
             }
@@ -143,6 +154,11 @@ impl Server {
         shared.closing.send_replace(true);
         if accepting.await.is_err() {
             tracing::error!("the listener ended in a panic");
+        }
+        if let Some(questions) = questions
+            && questions.await.is_err()
+        {
+            tracing::error!("the door for questions over NATS ended in a panic");
         }
         let writer = outcome?;
         // The last engine closes the log, and its end closes the journal.
@@ -165,6 +181,11 @@ async fn start(
 ) -> Result<Writer, StartError> {
     let genesis = settings.genesis;
     let metrics = Arc::clone(&shared.metrics);
+    if let LogSettings::Nats(nats) = &settings.log {
+        let (engine, writer) = Engine::follow(journal, nats, genesis, metrics, progress).await?;
+        set(&shared, engine);
+        return Ok(writer);
+    }
     let started = tokio::task::spawn_blocking(move || {
         Engine::start(journal, genesis, metrics, &mut progress)
     });
@@ -173,10 +194,14 @@ async fn start(
         // A panic in the fold is a bug; it is reported as one.
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
+    set(&shared, engine);
+    Ok(writer)
+}
+
+fn set(shared: &Shared, engine: Engine) {
     if shared.engine.set(engine).is_err() {
         tracing::error!("the ledger was started twice");
     }
-    Ok(writer)
 }
 
 async fn accept(

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use tenure_wire::message;
 use tenure_wire::question;
 use tenure_wire::schema::forbid_null;
 use utoipa::PartialSchema;
@@ -146,15 +147,21 @@ impl Document {
     }
 
     fn log(&mut self) {
+        let batch = json!({
+            "type": "array", "minItems": 1, "maxItems": message::ENTRIES_MAX, "items": schema("Entry"),
+        });
         self.schemas.insert("LoggedEntries".to_owned(), json!({
             "description": "One entry, or a batch, which is only packing: each entry stands on its own. \
                 Names are written in full. What cannot be decoded becomes an entry refused as `malformed`.",
-            "oneOf": [schema("Entry"), schema("LoggedBatch")],
+            "oneOf": [schema("Entry"), schema("LoggedBatch"), batch],
         }));
-        self.schemas.insert("LoggedBatch".to_owned(), json!({
-            "type": "object", "required": ["entries"], "additionalProperties": false,
-            "properties": { "entries": { "type": "array", "minItems": 1, "items": schema("Entry") } },
-        }));
+        self.schemas.insert(
+            "LoggedBatch".to_owned(),
+            json!({
+                "type": "object", "required": ["entries"], "additionalProperties": false,
+                "properties": { "entries": batch },
+            }),
+        );
         let messages = self.both(
             "entries",
             "Entries to append",
@@ -331,12 +338,13 @@ fn content_type_header(content_type: &str) -> Value {
 fn cloud_event_headers(content_type: &str) -> Value {
     json!({
         "type": "object",
-        "description": "CloudEvents 1.0 in NATS binary mode",
-        "required": ["ce-specversion", "ce-id", "ce-type", "ce-source", "content-type"],
+        "description": "CloudEvents 1.0 in NATS binary mode. What the ledger reads is required here; others want \
+            all of CloudEvents.",
+        "required": ["ce-type", "content-type"],
         "properties": {
             "ce-specversion": { "const": "1.0" },
             "ce-id": { "type": "string", "description": "Of the message; entries have ids of their own" },
-            "ce-type": { "const": "dev.tenure.entries.v1" },
+            "ce-type": { "const": message::CE_TYPE, "description": "Its end is the version of the rules" },
             "ce-source": { "type": "string", "format": "uri-reference" },
             "ce-time": { "type": "string", "format": "date-time" },
             "content-type": { "const": content_type },
