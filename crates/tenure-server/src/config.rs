@@ -122,6 +122,7 @@ impl NatsPartial {
 
 /// Where entries get their order
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
 pub enum LogSettings {
     /// In the data folder
     Embedded,

@@ -116,7 +116,7 @@ impl Trail {
             let Some(place) = Position::new(position) else { continue };
             digest = next(&digest, place, row);
             digests.push(digest);
-            if position % MARK_EVERY == 0 {
+            if position.is_multiple_of(MARK_EVERY) {
                 journal.note(&mark_key(position), digest.to_vec());
             }
         }
@@ -138,7 +138,7 @@ impl Trail {
         let back = self.newest.checked_sub(position)?;
         let back = usize::try_from(back).ok()?;
         let recent = self.recent.len().checked_sub(back + 1).and_then(|at| self.recent.get(at));
-        if recent.is_some() || position % MARK_EVERY != 0 {
+        if recent.is_some() || !position.is_multiple_of(MARK_EVERY) {
             return recent.copied();
         }
         reader.note(&mark_key(position)).ok()??.try_into().ok()
