@@ -62,7 +62,7 @@ impl Deployment {
             command.env("SECRETS", SECRETS);
         }
         let ran = run(&mut command);
-        let said = format!("{}\n{}\n{}", ran.stderr, self.ledger.stderr(), self.nats.said());
+        let said = format!("{}\n{}\n{}", self.nats.said(), self.ledger.stderr(), ran.stderr);
         assert_eq!(ran.code(), 0, "{said}");
         assert!(ran.stderr.contains("\nOK"), "{said}");
     }
