@@ -111,7 +111,8 @@ async fn computing_place(shared: &Arc<Shared>) -> Result<OwnedSemaphorePermit, P
     place.map_err(|_| problem(Code::NotReady, "the server is shutting down"))
 }
 
-fn broken_rule() -> Problem {
+/// What is said when a panic was caught
+pub(crate) fn broken_rule() -> Problem {
     problem(Code::Internal, "a rule that should always hold did not: please report it")
 }
 
