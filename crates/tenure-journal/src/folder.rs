@@ -16,7 +16,7 @@ pub const FORMAT: u32 = 1;
 const IDENTITY_FILE: &str = "tenure.json";
 const IDENTITY_BESIDE: &str = "tenure.json.new";
 const LOCK_FILE: &str = "lock";
-const WITNESS_FILE: &str = "acknowledged";
+pub(crate) const WITNESS_FILE: &str = "acknowledged";
 /// Where sled keeps its files, within a data folder
 pub(crate) const STORE_FOLDER: &str = "journal";
 
@@ -251,6 +251,15 @@ impl Witness {
         self.file.write_all(&slot)?;
         self.next_slot = 1 - self.next_slot;
         Ok(())
+    }
+}
+
+/// The position that the witness of a folder has seen, 0 if none
+pub(crate) fn witnessed(folder: &Path) -> io::Result<u64> {
+    match fs::read(folder.join(WITNESS_FILE)) {
+        Ok(bytes) => Ok(bytes.chunks(SLOT_BYTES).take(2).filter_map(slot).max().unwrap_or(0)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
     }
 }
 

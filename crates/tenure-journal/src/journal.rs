@@ -7,16 +7,20 @@ use std::sync::Arc;
 
 use tenure_core::instant::RecordedAt;
 use tenure_core::outcome::Position;
+use tenure_wire::message::Origin;
 
 use crate::block::{Block, BlockError};
 use crate::folder::{Folder, FolderError, Witness};
+use crate::origin::anchor_value;
 use crate::row::{Row, RowError};
-use crate::store::{BLOCK, Blocks, Reader, Store, block_key, failure, newest};
+use crate::store::{BLOCK, Blocks, Reader, Store, block_key, failure, newest, note_key};
 
 /// Where a copy of the store is read before sled may repair the store itself
 const LOOK_FOLDER: &str = "journal.look";
 /// The key of the newest position
 const CURSOR: &[u8] = b"cursor";
+/// The key of the place that was last brought in line with the stream
+pub(crate) const ANCHOR: &[u8] = b"anchor";
 /// Free space below which nothing is written: sled needs room to finish what it began
 const FREE_BYTES_MIN: u64 = 16 * 1_024 * 1_024;
 /// Blocks at the tail before they are gathered into segments
@@ -77,6 +81,13 @@ pub enum Error {
     Row(#[source] RowError),
 }
 
+impl Error {
+    /// Whether what is read is not what was written: a log elsewhere can give it again
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+}
+
 /// The journal of one ledger, in a data folder that this process holds
 ///
 /// # Guarantees
@@ -93,6 +104,10 @@ pub struct Journal {
     tail: Vec<u64>,
     newest_recorded_at: Option<RecordedAt>,
     failed: bool,
+    /// Something was committed and not flushed
+    unflushed: bool,
+    /// What is written with the next rows
+    notes: Vec<(Vec<u8>, Vec<u8>)>,
     /// Last, so that the lock is given back when sled is closed
     folder: Folder,
 }
@@ -147,8 +162,17 @@ impl Journal {
                 tail
             }
         };
-        let mut journal =
-            Self { store, db_file, witness, tail, newest_recorded_at: None, failed: false, folder };
+        let mut journal = Self {
+            store,
+            db_file,
+            witness,
+            tail,
+            newest_recorded_at: None,
+            failed: false,
+            unflushed: false,
+            notes: Vec::new(),
+            folder,
+        };
         if let Some(position) = journal.newest() {
             journal.newest_recorded_at = Some(journal.reader().row(position)?.recorded_at);
         }
@@ -180,6 +204,23 @@ impl Journal {
         self.newest_recorded_at
     }
 
+    /// Keeps a value under a key, in the same batch as the next rows; see [`Reader::note`]
+    pub fn note(&mut self, key: &[u8], value: Vec<u8>) {
+        self.notes.push((note_key(key), value));
+    }
+
+    /// Notes that the row at a position ends that message of the stream: its rows came in another one first,
+    /// which the stream has lost
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    pub fn anchor(&mut self, position: Position, origin: Origin) -> Result<(), Error> {
+        let newest = self.newest().map_or(0, Position::get);
+        let mut batch = sled::Batch::default();
+        batch.insert(ANCHOR, anchor_value(position, origin));
+        self.write(batch, newest, Flush::Now)
+    }
+
     /// Whether there is room for more
     ///
     /// # Errors
@@ -205,6 +246,33 @@ impl Journal {
     /// # Cost
     /// One flush, however many rows; once in 256 calls the tail is gathered into segments.
     pub fn commit(&mut self, rows: &[Row]) -> Result<(), Error> {
+        self.add(rows, Flush::Now)
+    }
+
+    /// Writes rows at the end, to be flushed later: for rows that a log elsewhere has
+    ///
+    /// # Guarantees
+    /// On `Ok` they are read here; after a crash they are there up to some commit, which is at or after the
+    /// last [`Journal::flush`]. Errors are those of [`Journal::commit`].
+    pub fn commit_unflushed(&mut self, rows: &[Row]) -> Result<(), Error> {
+        self.add(rows, Flush::Later)
+    }
+
+    /// Waits until all that was committed is on the disk
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    pub fn flush(&mut self) -> Result<(), Error> {
+        if self.failed {
+            return Err(Error::Failed);
+        }
+        match self.newest() {
+            Some(newest) if self.unflushed => self.sync(newest.get()),
+            _ => Ok(()),
+        }
+    }
+
+    fn add(&mut self, rows: &[Row], flush: Flush) -> Result<(), Error> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -224,7 +292,10 @@ impl Journal {
         for block in &blocks {
             batch.insert(&block_key(block.first.get()), block.encode());
         }
-        self.write(batch, next.get() - 1)?;
+        for (key, value) in std::mem::take(&mut self.notes) {
+            batch.insert(key, value);
+        }
+        self.write(batch, next.get() - 1, flush)?;
         for block in &blocks {
             self.tail.push(block.first.get());
             self.store.blocks_mut().insert(block.first.get(), block.count);
@@ -236,13 +307,26 @@ impl Journal {
         Ok(())
     }
 
-    /// Applies a batch with the cursor in it, and waits until it is on the disk
-    fn write(&mut self, mut batch: sled::Batch, newest: u64) -> Result<(), Error> {
+    /// Applies a batch with the cursor in it, and waits until it is on the disk if it is to be
+    fn write(&mut self, mut batch: sled::Batch, newest: u64, flush: Flush) -> Result<(), Error> {
         batch.insert(CURSOR, &newest.to_be_bytes());
         // Until all of it has returned, what is on the disk is not known.
         self.failed = true;
         let failure = |source| self.store.failure(newest, source);
         self.store.db.apply_batch(batch).map_err(failure)?;
+        match flush {
+            Flush::Now => self.sync(newest),
+            Flush::Later => {
+                self.unflushed = true;
+                self.failed = false;
+                Ok(())
+            }
+        }
+    }
+
+    fn sync(&mut self, newest: u64) -> Result<(), Error> {
+        self.failed = true;
+        let failure = |source| self.store.failure(newest, source);
         self.store.db.flush().map_err(failure)?;
         // sled's flush writes the pages back (`sync_file_range` on Linux) and leaves the drive's cache and
         // the file's length to this.
@@ -250,6 +334,7 @@ impl Journal {
         self.sync_blobs().map_err(|e| io_failure(&self.store.path().join("blobs"), e))?;
         self.witness.note(newest).map_err(|e| io_failure(self.folder.path(), e))?;
         self.failed = false;
+        self.unflushed = false;
         Ok(())
     }
 
@@ -288,7 +373,7 @@ impl Journal {
         }
         // By INVARIANT (blocks): who reads meanwhile waits.
         let mut blocks = store.blocks_mut();
-        self.write(batch, newest(&blocks).map_or(0, Position::get))?;
+        self.write(batch, newest(&blocks).map_or(0, Position::get), Flush::Now)?;
         for first in self.tail.drain(..) {
             blocks.remove(&first);
         }
@@ -300,6 +385,13 @@ impl Journal {
         store.forget_cache();
         Ok(())
     }
+}
+
+/// When what is written is flushed
+#[derive(Clone, Copy)]
+enum Flush {
+    Now,
+    Later,
 }
 
 /// Where each block is, and which ones are not yet gathered

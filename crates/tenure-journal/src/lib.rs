@@ -7,11 +7,14 @@
 mod block;
 mod folder;
 mod journal;
+mod origin;
+pub mod quarantine;
 mod row;
 mod store;
 
 pub use block::BlockError;
 pub use folder::{FORMAT, FolderError};
 pub use journal::{Error, Journal};
+pub use origin::Cursor;
 pub use row::{Payload, Row, RowError};
 pub use store::Reader;

@@ -43,8 +43,8 @@ impl Shared {
         if *self.closing.borrow() {
             return Err(problem(Code::NotReady, "the server is shutting down"));
         }
-        match engine.failure() {
-            Some(why) => Err(problem(Code::NotReady, why)),
+        match engine.obstacle() {
+            Some(obstacle) => Err(problem(obstacle.code, obstacle.why)),
             None => Ok(engine),
         }
     }

@@ -4,6 +4,11 @@
 //! then shows them: nothing is seen or acknowledged before it is on the disk. Questions pin the position
 //! that is shown, so the fold may run ahead of the disk unseen.
 
+mod appender;
+mod digest;
+mod peers;
+mod replica;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,15 +16,20 @@ use std::time::{Duration, Instant};
 use parking_lot::{RwLock, RwLockReadGuard};
 use tenure_core::known::KnownAt;
 use tenure_core::ledger::Ledger;
-use tenure_core::outcome::{Position, Recorded};
+use tenure_core::outcome::{Position, Recorded, Submission};
 use tenure_journal::{Journal, Payload, Reader, Row};
-use tenure_log::embedded::{self, Appender, Queue};
+use tenure_log::embedded::{self, Queue};
 use tenure_log::{Append, AppendError, Log, Message, Receipt};
 use tenure_wire::catalogs;
 use tenure_wire::codec::Encoded;
+use tenure_wire::message::Item;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
+use appender::Appender;
+use replica::Replica;
+
+pub use replica::{Obstacle, Report, open_or_begin_again};
 
 /// Entries that are taken from the log at once
 const BATCH_ENTRIES_MAX: usize = 8_192;
@@ -60,6 +70,17 @@ pub enum StartError {
     /// A built-in catalogue is wrong
     #[error("a built-in catalogue is wrong")]
     Catalog(#[source] catalogs::CatalogFileError),
+    /// The log in NATS cannot be used
+    #[error("the log cannot be used")]
+    Log(#[source] tenure_log::nats::OpenError),
+    /// What is kept beside the journal cannot be read or written
+    #[error("the data folder cannot be used")]
+    Folder(#[source] std::io::Error),
+    /// The journal follows a stream
+    #[error(
+        "the data folder `{}` follows a stream in NATS: name it with `--log nats://…`, or ask its server", .0.display()
+    )]
+    FollowsStream(std::path::PathBuf),
 }
 
 /// Whether the built-in catalogues are appended where they are missing
@@ -83,6 +104,8 @@ struct Shared {
     /// Set when a write has failed: what is on the disk is not known
     failed: AtomicBool,
     metrics: Arc<Metrics>,
+    /// Where the log is a stream that others follow too
+    replica: Option<Arc<Replica>>,
 }
 
 /// A running ledger; cheap to clone
@@ -134,6 +157,10 @@ impl Engine {
         mut progress: impl FnMut(Progress),
     ) -> Result<(Self, Writer), StartError> {
         let reader = journal.reader();
+        if genesis == Genesis::BuiltIn && reader.cursor().map_err(StartError::Journal)?.is_some() {
+            // It would go another way than the stream.
+            return Err(StartError::FollowsStream(journal.path().to_owned()));
+        }
         let mut ledger = replay(&reader, &mut progress)?;
         if genesis == Genesis::BuiltIn {
             publish_missing(&mut journal, &mut ledger)?;
@@ -147,8 +174,10 @@ impl Engine {
             shown: watch::Sender::new(newest),
             failed: AtomicBool::new(false),
             metrics,
+            replica: None,
         });
         let (appender, queue) = embedded::open();
+        let appender = Appender::Embedded(appender);
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::spawn(move || write_all(&for_thread, journal, queue));
         Ok((Self { shared, appender }, Writer { thread }))
@@ -192,8 +221,8 @@ impl Engine {
     /// # Errors
     /// As [`Append::append`].
     pub async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
-        if let Some(why) = self.failure() {
-            return Err(AppendError::NotDone(why.into()));
+        if let Some(why) = self.forbids_appending() {
+            return Err(AppendError::NotDone(why));
         }
         let began = Instant::now();
         let receipts = self.appender.append(entries).await;
@@ -280,7 +309,8 @@ fn publish_missing(journal: &mut Journal, ledger: &mut Ledger) -> Result<(), Sta
         return Ok(());
     }
     tracing::info!(catalogs = missing.len(), "appending the built-in catalogues");
-    let message = Message { stamped_at: embedded::now(), entries: missing, waiter: None };
+    let entries = missing.into_iter().map(Item::from).collect();
+    let message = Message { stamped_at: embedded::now(), entries, origin: None, waiter: None };
     record(journal, ledger, vec![message]).map_err(StartError::Journal)
 }
 
@@ -310,12 +340,17 @@ fn decide(ledger: &mut Ledger, messages: Vec<Message>) -> (Vec<Row>, Answers) {
             .newest_recorded_at()
             .map_or(message.stamped_at, |newest| newest.max(message.stamped_at));
         let mut receipts = Vec::with_capacity(message.entries.len());
-        for entry in message.entries {
+        let mut origin = message.origin;
+        for item in message.entries {
             let position = ledger.next_position();
-            let payload = Payload::Entry(entry.bytes().to_vec());
-            let submission = entry.into_submission();
+            let (payload, submission) = taken(item);
             let outcome = ledger.apply(&Recorded { recorded_at, submission });
-            rows.push(Row { recorded_at, outcome: outcome.clone(), payload });
+            rows.push(Row {
+                recorded_at,
+                outcome: outcome.clone(),
+                payload,
+                origin: origin.take(),
+            });
             receipts.push(Receipt { position, recorded_at, outcome });
         }
         if let Some(waiter) = message.waiter {
@@ -323,6 +358,17 @@ fn decide(ledger: &mut Ledger, messages: Vec<Message>) -> (Vec<Row>, Answers) {
         }
     }
     (rows, answers)
+}
+
+/// What is kept of an item, and what the fold is told
+fn taken(item: Item) -> (Payload, Submission) {
+    match item {
+        Item::Entry(entry) => (Payload::Entry(entry.bytes().to_vec()), entry.into_submission()),
+        Item::Malformed { raw, message } => (
+            Payload::Malformed { raw, message: message.clone() },
+            Submission::Malformed { message },
+        ),
+    }
 }
 
 /// Sets the failure when the thread ends otherwise than by the end of the log

@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use crate::ask::revision;
 use crate::door::{self, BODY_BYTES_MAX, only_list};
-use crate::engine::Engine;
+use crate::engine::{Engine, Report};
 use crate::metrics::Metrics;
 use crate::problem::{Code, of_parameters, problem};
 
@@ -314,10 +314,13 @@ struct Status {
     ledger: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
+    /// Of a replica that follows a stream
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<Report>,
 }
 
 async fn healthz() -> Result<Response, Failure> {
-    json(&Status { status: "alive", ledger: None, position: None })
+    json(&Status { status: "alive", ledger: None, position: None, log: None })
 }
 
 async fn readyz(State(shared): App) -> Result<Response, Failure> {
@@ -326,16 +329,18 @@ async fn readyz(State(shared): App) -> Result<Response, Failure> {
         status: "ready",
         ledger: Some(engine.name().to_owned()),
         position: Some(engine.shown().0),
+        log: engine.report(),
     })
 }
 
 async fn metrics(State(shared): App) -> Response {
     let engine = shared.engine.get();
-    let ready = engine.is_some_and(|engine| engine.failure().is_none());
+    let ready = engine.is_some_and(|engine| engine.obstacle().is_none());
     shared.metrics.ready.set(i64::from(ready));
     if let Some(engine) = engine {
         let bytes = i64::try_from(engine.reader().size_on_disk_bytes()).unwrap_or(i64::MAX);
         shared.metrics.journal_bytes.set(bytes);
+        engine.measure();
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], shared.metrics.text())

@@ -20,7 +20,7 @@ use tokio::sync::{OnceCell, Semaphore, watch};
 
 use super::{Shared, router};
 use crate::config::{LogSettings, Settings};
-use crate::engine::{Engine, Progress, StartError, Writer, chain};
+use crate::engine::{Engine, Progress, StartError, Writer, chain, open_or_begin_again};
 use crate::metrics::Metrics;
 use crate::nats;
 
@@ -50,9 +50,6 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
-    /// The log cannot be used
-    #[error("the log cannot be used: {0}")]
-    Log(String),
     /// The journal cannot be opened
     #[error("the journal cannot be opened")]
     Journal(#[source] tenure_journal::Error),
@@ -81,12 +78,17 @@ impl Server {
     /// A folder that cannot be used, or an address that cannot be listened at.
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
         let listen_error = |source| ServeError::Listen { address: settings.listen, source };
-        if let LogSettings::Nats(_) = &settings.log {
-            return Err(ServeError::Log("this version does not follow a stream yet".into()));
-        }
         // The folder first: who holds the ledger already is the likelier reason to stop.
-        let journal = Journal::open(&settings.data, settings.ledger.as_deref())
-            .map_err(ServeError::Journal)?;
+        let (data, ledger) = (&settings.data, settings.ledger.as_deref());
+        let journal = match &settings.log {
+            LogSettings::Embedded => Journal::open(data, ledger),
+            LogSettings::Nats(_) => open_or_begin_again(data, ledger),
+        };
+        let journal = journal.map_err(ServeError::Journal)?;
+        let follows = journal.reader().cursor().map_err(ServeError::Journal)?.is_some();
+        if settings.log == LogSettings::Embedded && follows {
+            return Err(ServeError::Start(StartError::FollowsStream(data.clone())));
+        }
         let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let shared = Arc::new(Shared {
@@ -141,7 +143,9 @@ impl Server {
             None => Ok(None),
             Some(Err(error)) => Err(ServeError::Start(error)),
             Some(Ok(writer)) => {
-                tracing::info!("ready");
+                if settings.log == LogSettings::Embedded {
+                    tracing::info!("ready");
+                }
                 stop.await;
                 Ok(Some(writer))
             }
@@ -177,6 +181,11 @@ async fn start(
 ) -> Result<Writer, StartError> {
     let genesis = settings.genesis;
     let metrics = Arc::clone(&shared.metrics);
+    if let LogSettings::Nats(nats) = &settings.log {
+        let (engine, writer) = Engine::follow(journal, nats, genesis, metrics, progress).await?;
+        set(&shared, engine);
+        return Ok(writer);
+    }
     let started = tokio::task::spawn_blocking(move || {
         Engine::start(journal, genesis, metrics, &mut progress)
     });
@@ -185,10 +194,14 @@ async fn start(
         // A panic in the fold is a bug; it is reported as one.
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
+    set(&shared, engine);
+    Ok(writer)
+}
+
+fn set(shared: &Shared, engine: Engine) {
     if shared.engine.set(engine).is_err() {
         tracing::error!("the ledger was started twice");
     }
-    Ok(writer)
 }
 
 async fn accept(
