@@ -65,6 +65,8 @@ impl Deployment {
         let said = format!("{}\n{}\n{}", self.nats.said(), self.ledger.stderr(), ran.stderr);
         assert_eq!(ran.code(), 0, "{said}");
         assert!(ran.stderr.contains("\nOK"), "{said}");
+        // The ledger does nothing that the configuration does not allow it.
+        assert!(!self.ledger.stderr().to_lowercase().contains("permissions violation"), "{said}");
     }
 }
 
