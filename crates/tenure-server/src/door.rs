@@ -49,6 +49,16 @@ impl Shared {
         }
     }
 
+    /// What is said of a request that was not answered in its time
+    pub(crate) fn late(&self, then: &str) -> Problem {
+        let (code, why) = match self.places.available_permits() {
+            0 => (Code::Overloaded, "more requests came at once than are served"),
+            _ => (Code::Timeout, "the request was not answered"),
+        };
+        let seconds = self.request_timeout.as_secs_f64();
+        problem(code, format!("{why} within {seconds} s: {then}"))
+    }
+
     pub(crate) fn engine(&self) -> Result<&Engine, Problem> {
         self.engine.get().ok_or_else(|| {
             problem(Code::NotReady, "the ledger is being read from the disk: ask again in a moment")

@@ -325,7 +325,7 @@ impl Door {
         let served = tokio::time::timeout(patience, self.found(&request));
         let served = AssertUnwindSafe(served).catch_unwind().await;
         let mut found = match served {
-            Ok(in_time) => in_time.unwrap_or_else(|_| Err(self.late())),
+            Ok(in_time) => in_time.unwrap_or_else(|_| Err(self.shared.late("ask again later"))),
             Err(_) => Err(door::broken_rule()),
         };
         let wire_bytes_max = self.client.max_payload();
@@ -347,22 +347,6 @@ impl Door {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(error = chain(&error), "a reply was not sent"),
             Err(_) => tracing::debug!("a reply was not taken by the connection in time"),
-        }
-    }
-
-    fn late(&self) -> Problem {
-        let seconds = self.shared.request_timeout.as_secs_f64();
-        match self.shared.places.available_permits() {
-            0 => problem(
-                Code::Overloaded,
-                format!(
-                    "more requests came at once than are served within {seconds} s: ask again later"
-                ),
-            ),
-            _ => problem(
-                Code::Timeout,
-                format!("the request was not answered within {seconds} s: ask again later"),
-            ),
         }
     }
 

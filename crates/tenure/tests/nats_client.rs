@@ -2,6 +2,10 @@
 //! the configuration of `deploy/nats`
 //!
 //! What it does and expects is in `tests/nats/python`. `tests/run` installs it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
 
 mod common;
 
