@@ -57,3 +57,13 @@ bench-append:
 # How long a question takes at 100 thousand changes
 bench-ask:
     cargo run --release -p tenure-core --example ask
+
+# How fast a ledger on a NATS stream is, against NATS alone in the same run
+bench-nats folder="target" seconds="5":
+    TENURE_BENCH_NATS="${TENURE_TEST_NATS_NEWEST:-$PWD/.cache/nats/bin/nats-server}" \
+        cargo run --release -p tenure-server --example append_nats {{folder}} {{seconds}}
+
+# Three nats-servers under load that are killed, stopped, restarted and cut off; prints what it did and counts
+chaos seed="1" rounds="1" pause="20":
+    TENURE_SEED={{seed}} TENURE_ROUNDS={{rounds}} TENURE_PAUSE_S={{pause}} \
+        cargo test -p tenure --test nats_cluster -- --nocapture

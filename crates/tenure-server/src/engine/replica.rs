@@ -183,6 +183,9 @@ impl Engine {
     /// Why nothing can be appended through this ledger, if so
     pub(super) fn forbids_appending(&self) -> Option<String> {
         let obstacle = self.obstacle()?;
+        if let Some(blocked) = self.shared.replica.as_ref().and_then(|r| r.blocked.lock().clone()) {
+            return Some(blocked);
+        }
         match obstacle.code {
             // Who waits for the stream waits a while; the log says so when it takes too long.
             Code::NotReady if self.failure().is_none() => None,
@@ -454,7 +457,18 @@ fn apply(
     let Some(last) = last else { return Ok(0) };
     let (rows, answers) = decide(&mut shared.ledger.write(), std::mem::take(messages));
     let digests = replica.trail.lock().ahead(&rows, journal);
-    journal.commit_unflushed(&rows)?;
+    loop {
+        match journal.commit_unflushed(&rows) {
+            Ok(()) => break,
+            // It filled up in between, and nothing was written.
+            Err(tenure_journal::Error::DiskFull { .. }) => {
+                if !wait_for_room(replica, journal, feed) {
+                    return Ok(0);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
     shared.metrics.count(&rows);
     let newest = journal.newest().map_or(0, Position::get);
     shared.metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
