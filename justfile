@@ -30,7 +30,7 @@ test:
 laws cases="2000":
     TENURE_CASES={{cases}} cargo test --release -p tenure-tests
 
-# Write what is generated: JSON Schemas, the OpenAPI document, missing golden files
+# Write what is generated: JSON Schemas, the OpenAPI and AsyncAPI documents, missing golden files
 schemas:
     TENURE_UPDATE=1 cargo test -p tenure-wire --test golden
     TENURE_UPDATE=1 cargo test -p tenure-server --test documents
@@ -39,6 +39,12 @@ schemas:
 schemas-check:
     cargo test -p tenure-wire --test golden
     cargo test -p tenure-server --test documents
+
+# A NATS server with the accounts of deploy/nats, its store in .cache; every password is `secret`
+nats:
+    NATS_STORE=.cache/nats-store LEDGER_PASSWORD=secret CRM_PASSWORD=secret HR_PASSWORD=secret \
+    AUDITOR_PASSWORD=secret OPERATOR_PASSWORD=secret SYSTEM_PASSWORD=secret \
+        .cache/nats/bin/nats-server --config deploy/nats/nats-server.conf
 
 # A server on ./tenure-data
 run:

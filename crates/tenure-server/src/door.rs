@@ -49,6 +49,16 @@ impl Shared {
         }
     }
 
+    /// What is said of a request that was not answered in its time
+    pub(crate) fn late(&self, then: &str) -> Problem {
+        let (code, why) = match self.places.available_permits() {
+            0 => (Code::Overloaded, "more requests came at once than are served"),
+            _ => (Code::Timeout, "the request was not answered"),
+        };
+        let seconds = self.request_timeout.as_secs_f64();
+        problem(code, format!("{why} within {seconds} s: {then}"))
+    }
+
     pub(crate) fn engine(&self) -> Result<&Engine, Problem> {
         self.engine.get().ok_or_else(|| {
             problem(Code::NotReady, "the ledger is being read from the disk: ask again in a moment")
@@ -111,7 +121,8 @@ async fn computing_place(shared: &Arc<Shared>) -> Result<OwnedSemaphorePermit, P
     place.map_err(|_| problem(Code::NotReady, "the server is shutting down"))
 }
 
-fn broken_rule() -> Problem {
+/// What is said when a panic was caught
+pub(crate) fn broken_rule() -> Problem {
     problem(Code::Internal, "a rule that should always hold did not: please report it")
 }
 

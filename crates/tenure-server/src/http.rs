@@ -155,20 +155,14 @@ async fn limits(State(shared): App, request: Request, next: Next) -> Response {
         let _counted = InFlight::new(&shared.metrics);
         next.run(request).await
     };
-    let seconds = shared.request_timeout.as_secs_f64();
     tokio::time::timeout(shared.request_timeout, served).await.unwrap_or_else(|_| {
-        let (code, why) = match shared.places.available_permits() {
-            0 => (Code::Overloaded, "more requests came at once than are served"),
-            _ => (Code::Timeout, "the request was not answered"),
-        };
         let then = match request_appends {
             true => {
                 "it is not known whether entries are in the log: send them again with the same ids"
             }
             false => "ask again later",
         };
-        let detail = format!("{why} within {seconds} s: {then}");
-        Failure(problem(code, detail)).into_response()
+        Failure(shared.late(then)).into_response()
     })
 }
 

@@ -11,6 +11,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,9 @@ use tenure_wire::api::Problem;
 use tenure_wire::codec::{self, Format};
 use tenure_wire::question::Question;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
+use tokio_util::task::TaskTracker;
 
 use crate::config::LogSettings;
 use crate::door::{self, BODY_BYTES_MAX};
@@ -40,8 +42,9 @@ pub use asyncapi::document;
 
 /// The queue group that replicas share; ADR-32's own
 const QUEUE_GROUP: &str = "q";
-/// Messages that may wait between the connection and this door, of each subscription
-const INBOX_MAX: usize = 1_024;
+/// Messages that may wait between the connection and this door, of each subscription; more are lost, so it
+/// is much more than comes while another thread has the processor
+const INBOX_MAX: usize = 16_384;
 /// Replies that may wait for the connection
 const OUTBOX_MAX: usize = 256;
 /// Bytes of requests that are held at once, in KiB
@@ -127,14 +130,21 @@ async fn serve(client: Client, shared: Arc<Shared>) -> Result<(), SubscribeError
         waiting: Semaphore::new(WAITING_MAX),
     });
     let mut asked = Asked::default();
-    let mut answering = JoinSet::new();
+    let answering = TaskTracker::new();
     loop {
         tokio::select! {
             () = closed(&mut closing) => break,
             _ = ready.tick() => asked.follow(&door, &ledger).await?,
-            Some(message) = asked.next() => door.take(message, &mut answering),
+            Some(message) = asked.next() => {
+                door.take(message, &answering);
+                // All that is there, before the tasks that answer it have their turn.
+                let mut more = INBOX_MAX;
+                while more > 0 && let Some(message) = asked.next_now() {
+                    door.take(message, &answering);
+                    more -= 1;
+                }
+            }
             Some(message) = verbs.next() => door.tell(&message),
-            Some(ended) = answering.join_next(), if !answering.is_empty() => noted(ended),
         }
     }
     if door.client.connection_state() != State::Connected {
@@ -144,11 +154,10 @@ async fn serve(client: Client, shared: Arc<Shared>) -> Result<(), SubscribeError
     asked.leave().await;
     let ending = async {
         while let Some(message) = asked.next().await {
-            door.take(message, &mut answering);
+            door.take(message, &answering);
         }
-        while let Some(ended) = answering.join_next().await {
-            noted(ended);
-        }
+        answering.close();
+        answering.wait().await;
         door.client.flush().await
     };
     match tokio::time::timeout(STOP_PATIENCE, ending).await {
@@ -162,12 +171,6 @@ async fn serve(client: Client, shared: Arc<Shared>) -> Result<(), SubscribeError
 async fn closed(closing: &mut watch::Receiver<bool>) {
     // Whoever would say it is gone: that says it as well.
     drop(closing.wait_for(|closing| *closing).await);
-}
-
-fn noted(ended: Result<(), tokio::task::JoinError>) {
-    if ended.is_err() {
-        tracing::error!("a question over NATS ended in a panic");
-    }
 }
 
 /// The subscription to questions: there while this replica is ready, so that others answer when it is not
@@ -189,6 +192,11 @@ impl Asked {
             self.subscriber = None;
         }
         message
+    }
+
+    /// The next request, if it is there
+    fn next_now(&mut self) -> Option<Message> {
+        tokio::task::unconstrained(self.next()).now_or_never().flatten()
     }
 
     async fn follow(&mut self, door: &Door, ledger: &str) -> Result<(), SubscribeError> {
@@ -286,7 +294,7 @@ fn encode(format: Format, answer: &impl Serialize) -> Reply {
 
 impl Door {
     /// Takes a request without waiting: what is too much is said at once
-    fn take(self: &Arc<Self>, message: Message, answering: &mut JoinSet<()>) {
+    fn take(self: &Arc<Self>, message: Message, answering: &TaskTracker) {
         let Some(request) = Request::of(message) else { return };
         match Arc::clone(&self.held).try_acquire_many_owned(request.kib()) {
             Ok(held) => {
@@ -315,7 +323,11 @@ impl Door {
     async fn serve(&self, request: Request, _held: OwnedSemaphorePermit) {
         let patience = self.shared.request_timeout;
         let served = tokio::time::timeout(patience, self.found(&request));
-        let mut found = served.await.unwrap_or_else(|_| Err(self.late()));
+        let served = AssertUnwindSafe(served).catch_unwind().await;
+        let mut found = match served {
+            Ok(in_time) => in_time.unwrap_or_else(|_| Err(self.shared.late("ask again later"))),
+            Err(_) => Err(door::broken_rule()),
+        };
         let wire_bytes_max = self.client.max_payload();
         if let Ok(body) = &found
             && body.len() + HEADER_BYTES > wire_bytes_max
@@ -335,22 +347,6 @@ impl Door {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(error = chain(&error), "a reply was not sent"),
             Err(_) => tracing::debug!("a reply was not taken by the connection in time"),
-        }
-    }
-
-    fn late(&self) -> Problem {
-        let seconds = self.shared.request_timeout.as_secs_f64();
-        match self.shared.places.available_permits() {
-            0 => problem(
-                Code::Overloaded,
-                format!(
-                    "more requests came at once than are served within {seconds} s: ask again later"
-                ),
-            ),
-            _ => problem(
-                Code::Timeout,
-                format!("the request was not answered within {seconds} s: ask again later"),
-            ),
         }
     }
 

@@ -2,6 +2,10 @@
 //! the configuration of `deploy/nats`
 //!
 //! What it does and expects is in `tests/nats/python`. `tests/run` installs it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
 
 mod common;
 
@@ -62,9 +66,11 @@ impl Deployment {
             command.env("SECRETS", SECRETS);
         }
         let ran = run(&mut command);
-        let said = format!("{}\n{}\n{}", ran.stderr, self.ledger.stderr(), self.nats.said());
+        let said = format!("{}\n{}\n{}", self.nats.said(), self.ledger.stderr(), ran.stderr);
         assert_eq!(ran.code(), 0, "{said}");
         assert!(ran.stderr.contains("\nOK"), "{said}");
+        // The ledger does nothing that the configuration does not allow it.
+        assert!(!self.ledger.stderr().to_lowercase().contains("permissions violation"), "{said}");
     }
 }
 

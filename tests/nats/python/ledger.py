@@ -28,13 +28,18 @@ FORMATS = {
 DOCUMENT = json.loads((Path(__file__).parents[3] / "schemas/asyncapi.json").read_text())
 
 
+def identity(user):
+    """Who a user is to the server, where that has users"""
+    if "SECRETS" not in os.environ:
+        return {}
+    return {"user": user, "password": os.environ["SECRETS"] + user}
+
+
 async def connect(user):
-    """A connection, as a user where the server has users"""
-    identity = {}
-    if "SECRETS" in os.environ:
-        identity = {"user": user, "password": os.environ["SECRETS"] + user}
+    """A connection as a user"""
     # Answers come to a user's own inbox alone.
-    return await nats.connect(os.environ["NATS_URL"], inbox_prefix=f"_INBOX.{user}", **identity)
+    url, inbox = os.environ["NATS_URL"], f"_INBOX.{user}"
+    return await nats.connect(url, inbox_prefix=inbox, **identity(user))
 
 
 def described(message, payload, headers=None):

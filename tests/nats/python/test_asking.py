@@ -162,7 +162,7 @@ class Asking(unittest.IsolatedAsyncioTestCase):
             await self.connection.publish(f"$SRV.{verb}.tenure", b"", reply=inbox)
             tree = json.loads((await replies.next_msg(timeout=60)).data)
             self.assertEqual(tree["type"], f"io.nats.micro.v1.{verb.lower()}_response")
-            found[verb] = kind.from_dict(tree) if hasattr(kind, "from_dict") else tree
+            found[verb] = kind.from_dict(tree)
         self.assertEqual(found["PING"].metadata, {"ledger": LEDGER})
         endpoints = {endpoint.name: endpoint for endpoint in found["INFO"].endpoints}
         self.assertEqual(set(endpoints), set(QUESTIONS))

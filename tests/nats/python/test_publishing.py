@@ -4,11 +4,27 @@ import asyncio
 import base64
 import json
 import os
+import re
+import sys
 import unittest
+from pathlib import Path
 
 import msgpack
 
-from ledger import ADMIN, FORMATS, LANDSCAPE, LEDGER, Asker, connect, described, entry, grant, http, new_id
+from ledger import (
+    ADMIN,
+    FORMATS,
+    LANDSCAPE,
+    LEDGER,
+    Asker,
+    connect,
+    described,
+    entry,
+    grant,
+    http,
+    identity,
+    new_id,
+)
 
 STREAM = "TENURE_" + LEDGER.upper().replace("-", "_")
 CE_TYPE = "dev.tenure.entries.v1"
@@ -134,6 +150,20 @@ class Publishing(unittest.IsolatedAsyncioTestCase):
         between = await self.asker.ask("entry", {"entry": rows[0]["position"] + 1})
         self.assertEqual(between["refusal"]["code"], "malformed")
         self.assertEqual(msgpack.unpackb(base64.b64decode(between["raw"])), bad)
+
+    async def test_the_example_of_the_documentation(self):
+        text = (Path(__file__).parents[3] / "docs/nats.md").read_text()
+        (example,) = re.findall("```python\n(.*?)```", text, re.DOTALL)
+        where = 'connect("nats://127.0.0.1:4222")'
+        self.assertIn(where, example)
+        # Only where it connects to is said otherwise.
+        here = {"servers": os.environ["NATS_URL"], "inbox_prefix": "_INBOX.crm", **identity("crm")}
+        example = example.replace(where, f"connect(**{here!r})")
+        ran = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", example, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await ran.communicate()
+        self.assertRegex(said.decode(), r"^\d+ applied None\n$")
 
     async def test_what_is_published_is_there_for_every_door(self):
         one = entry(grant("judy@acme.example"))

@@ -83,7 +83,7 @@ impl User {
     }
 }
 
-/// As the ledger makes it
+/// As the ledger makes it, as far as permissions are concerned
 fn config() -> Config {
     Config {
         name: STREAM.to_owned(),

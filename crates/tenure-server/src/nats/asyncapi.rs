@@ -11,7 +11,7 @@ use tenure_wire::question;
 use tenure_wire::schema::forbid_null;
 use utoipa::PartialSchema;
 
-use super::QUEUE_GROUP;
+use super::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE, QUEUE_GROUP};
 
 /// Formats of a payload: the end of a message's name, and the content type of it and of a problem
 const FORMATS: [(&str, &str, &str); 2] = [
@@ -39,9 +39,9 @@ fn described<T: PartialSchema>(
     let properties = parameters.get_mut("properties").and_then(Value::as_object_mut);
     for property in properties.into_iter().flat_map(Map::values_mut) {
         // A number or a truth value is taken as its text.
-        property["type"] = json!(["string", "number", "boolean"]);
+        put(property, "type", json!(["string", "number", "boolean"]));
     }
-    parameters["additionalProperties"] = json!(false);
+    put(&mut parameters, "additionalProperties", json!(false));
     Described { name, summary, parameters, answer }
 }
 
@@ -142,7 +142,7 @@ impl Document {
 
     fn channel(&mut self, name: &str, mut channel: Value, messages: &[String]) {
         let messages = messages.iter().map(|name| (name.clone(), message(name)));
-        channel["messages"] = messages.collect::<Map<_, _>>().into();
+        put(&mut channel, "messages", messages.collect::<Map<_, _>>().into());
         self.channels.insert(name.to_owned(), channel);
     }
 
@@ -230,12 +230,17 @@ impl Document {
     fn problems(&mut self) {
         for (format, _, content_type) in FORMATS {
             let name = format!("problem{format}");
-            let mut headers = content_type_header(content_type);
-            headers["properties"]["Nats-Service-Error"] =
-                json!({ "type": "string", "description": "The stable code" });
-            headers["properties"]["Nats-Service-Error-Code"] = json!({ "type": "string", "pattern": "^[45][0-9][0-9]$", "description": "Its status" });
-            headers["required"] =
-                json!(["content-type", "Nats-Service-Error", "Nats-Service-Error-Code"]);
+            let headers = json!({
+                "type": "object",
+                "required": ["content-type", NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE],
+                "properties": {
+                    "content-type": { "const": content_type },
+                    NATS_SERVICE_ERROR: { "type": "string", "description": "The stable code" },
+                    NATS_SERVICE_ERROR_CODE: {
+                        "type": "string", "pattern": "^[45][0-9][0-9]$", "description": "Its status",
+                    },
+                },
+            });
             let message = json!({
                 "name": name, "title": "Why there is no answer", "contentType": content_type,
                 "headers": headers, "payload": schema("Problem"),
@@ -328,6 +333,13 @@ impl Document {
             "operations": self.operations,
             "components": { "messages": messages, "schemas": self.schemas },
         })
+    }
+}
+
+/// Sets a key of a map
+fn put(map: &mut Value, key: &str, value: Value) {
+    if let Value::Object(map) = map {
+        map.insert(key.to_owned(), value);
     }
 }
 

@@ -13,6 +13,7 @@ use futures::Stream;
 use futures::stream::select_all;
 use parking_lot::Mutex;
 use serde::Serialize;
+use serde_json::Value;
 use tenure_wire::api::Problem;
 use tenure_wire::question::Question;
 use uuid::Uuid;
@@ -151,7 +152,8 @@ impl Service {
                     .checked_div(requests)
                     .unwrap_or_default(),
                 last_error: counts.last_error,
-                data: None,
+                // Some clients' readers want the field, and nothing in it.
+                data: Some(Value::Null),
                 queue_group: QUEUE_GROUP.to_owned(),
             }
         };

@@ -384,6 +384,28 @@ async fn more_than_is_held_is_refused_at_once_and_the_door_lives_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_burst_is_answered_whole() {
+    const BURST: usize = 10_000;
+    let server = Server::start(Version::Newest);
+    let replica = Replica::ready(&server).await;
+    let client = client(&server).await;
+    json_of(&client, "levels", json!({})).await;
+    let mut replies = client.subscribe("burst").await.unwrap();
+    let subject = ask_subject("acme", "levels");
+    for _ in 0..BURST {
+        client.publish_with_reply(subject.clone(), "burst", "".into()).await.unwrap();
+    }
+    let all = async {
+        for _ in 0..BURST {
+            let reply = replies.next().await.unwrap();
+            assert_eq!(reply.headers.unwrap().get(NATS_SERVICE_ERROR), None);
+        }
+    };
+    tokio::time::timeout(PATIENCE, all).await.unwrap();
+    replica.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_fits_no_message_is_said_to() {
     let server = tenure_test_nats::Start::with(Version::Newest, "max_payload: 4096").running();
     let replica = Replica::ready(&server).await;
