@@ -218,6 +218,7 @@ fn write_identity(path: &Path, ledger: &str) -> io::Result<()> {
 pub(crate) struct Witness {
     file: File,
     next_slot: u64,
+    noted: u64,
 }
 
 const SLOT_BYTES: usize = 12;
@@ -239,10 +240,13 @@ impl Witness {
         let newest = seen.iter().flatten().max().copied().unwrap_or(0);
         // The slot of the newest stays; the other one is written next.
         let next_slot = u64::from(seen.first().copied().flatten() == Some(newest));
-        Ok((Self { file, next_slot }, newest))
+        Ok((Self { file, next_slot, noted: newest }, newest))
     }
 
     pub(crate) fn note(&mut self, position: u64) -> io::Result<()> {
+        if position <= self.noted {
+            return Ok(());
+        }
         let number = position.to_be_bytes();
         let mut slot = Vec::with_capacity(SLOT_BYTES);
         slot.extend(number);
@@ -250,6 +254,7 @@ impl Witness {
         self.file.seek(SeekFrom::Start(self.next_slot * SLOT_BYTES as u64))?;
         self.file.write_all(&slot)?;
         self.next_slot = 1 - self.next_slot;
+        self.noted = position;
         Ok(())
     }
 }

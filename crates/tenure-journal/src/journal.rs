@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tenure_core::instant::RecordedAt;
 use tenure_core::outcome::Position;
 use tenure_wire::message::Origin;
 
 use crate::block::{Block, BlockError};
+use crate::flusher::Flusher;
 use crate::folder::{Folder, FolderError, Witness};
 use crate::origin::anchor_value;
 use crate::row::{Row, RowError};
@@ -98,8 +99,8 @@ impl Error {
 pub struct Journal {
     store: Arc<Store>,
     /// sled's own file, for what its flush leaves undone
-    db_file: File,
-    witness: Witness,
+    db_file: Arc<File>,
+    witness: Arc<Mutex<Witness>>,
     /// The first positions of the blocks that are not yet gathered
     tail: Vec<u64>,
     newest_recorded_at: Option<RecordedAt>,
@@ -164,8 +165,8 @@ impl Journal {
         };
         let mut journal = Self {
             store,
-            db_file,
-            witness,
+            db_file: Arc::new(db_file),
+            witness: Arc::new(Mutex::new(witness)),
             tail,
             newest_recorded_at: None,
             failed: false,
@@ -272,6 +273,12 @@ impl Journal {
         }
     }
 
+    /// What flushes from another thread what was committed unflushed
+    pub fn flusher(&self) -> Flusher {
+        let folder = self.folder.path().to_owned();
+        Flusher::new(&self.store, &self.db_file, &self.witness, folder)
+    }
+
     fn add(&mut self, rows: &[Row], flush: Flush) -> Result<(), Error> {
         if rows.is_empty() {
             return Ok(());
@@ -302,7 +309,7 @@ impl Journal {
         }
         self.newest_recorded_at = rows.last().map(|row| row.recorded_at);
         if self.tail.len() >= TAIL_BLOCKS_MAX {
-            self.gather()?;
+            self.gather(flush)?;
         }
         Ok(())
     }
@@ -326,36 +333,14 @@ impl Journal {
 
     fn sync(&mut self, newest: u64) -> Result<(), Error> {
         self.failed = true;
-        let failure = |source| self.store.failure(newest, source);
-        self.store.db.flush().map_err(failure)?;
-        // sled's flush writes the pages back (`sync_file_range` on Linux) and leaves the drive's cache and
-        // the file's length to this.
-        self.db_file.sync_data().map_err(|e| io_failure(&self.store.file(), e))?;
-        self.sync_blobs().map_err(|e| io_failure(&self.store.path().join("blobs"), e))?;
-        self.witness.note(newest).map_err(|e| io_failure(self.folder.path(), e))?;
+        self.flusher().sync(newest)?;
         self.failed = false;
         self.unflushed = false;
         Ok(())
     }
 
-    /// Flushes what sled keeps in files of their own, if there is any
-    fn sync_blobs(&self) -> io::Result<()> {
-        let folder = self.store.path().join("blobs");
-        let mut any = false;
-        for file in std::fs::read_dir(&folder)? {
-            match File::open(file?.path()) {
-                Ok(file) => file.sync_all()?,
-                // sled removes what it has replaced.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            any = true;
-        }
-        if any { File::open(&folder)?.sync_all() } else { Ok(()) }
-    }
-
     /// Gathers the small blocks at the tail into segments, in one atomic batch
-    fn gather(&mut self) -> Result<(), Error> {
+    fn gather(&mut self, flush: Flush) -> Result<(), Error> {
         let store = Arc::clone(&self.store);
         let mut segments: Vec<Block> = Vec::new();
         let mut batch = sled::Batch::default();
@@ -373,7 +358,7 @@ impl Journal {
         }
         // By INVARIANT (blocks): who reads meanwhile waits.
         let mut blocks = store.blocks_mut();
-        self.write(batch, newest(&blocks).map_or(0, Position::get), Flush::Now)?;
+        self.write(batch, newest(&blocks).map_or(0, Position::get), flush)?;
         for first in self.tail.drain(..) {
             blocks.remove(&first);
         }
@@ -513,6 +498,6 @@ fn read_directory(store: &Store, acknowledged: u64) -> Result<Directory, Error> 
     Ok(directory)
 }
 
-fn io_failure(path: &Path, source: io::Error) -> Error {
+pub(crate) fn io_failure(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }

@@ -5,6 +5,7 @@
 //! outcomes, and it holds no index: what is read from it is folded again.
 
 mod block;
+mod flusher;
 mod folder;
 mod journal;
 mod origin;
@@ -13,6 +14,7 @@ mod row;
 mod store;
 
 pub use block::BlockError;
+pub use flusher::Flusher;
 pub use folder::{FORMAT, FolderError};
 pub use journal::{Error, Journal};
 pub use origin::Cursor;

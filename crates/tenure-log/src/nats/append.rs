@@ -13,7 +13,7 @@ use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use tenure_wire::codec::Encoded;
 use tenure_wire::message::{ENCODE_BYTES_MAX, ENTRIES_MAX, encode};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -25,6 +25,8 @@ use crate::{Append, AppendError, Receipt, Waiter, chain, embedded};
 const QUEUE_MAX: usize = 1_024;
 /// Messages under way at once
 const IN_FLIGHT_MAX: usize = 4;
+/// While others are under way, fewer entries wait for more
+const TOGETHER_MIN: usize = 64;
 /// Bytes of one message's entries, should the server take so many
 const MESSAGE_BYTES_MAX: usize = 512 * 1_024;
 /// Bytes that headers may take of what a server takes
@@ -132,6 +134,33 @@ struct Parcel {
     after: Option<u64>,
     /// Each with its number of entries, in order
     waiters: Vec<(usize, Waiter)>,
+    bytes: usize,
+}
+
+impl Parcel {
+    /// One that begins with an append, unless that is too large for a message
+    fn new(first: Waiting, room: usize) -> Result<Self, Waiting> {
+        let bytes = bytes_of(&first.entries);
+        if bytes > room || first.entries.len() > ENTRIES_MAX {
+            return Err(first);
+        }
+        let waiters = vec![(first.entries.len(), first.waiter)];
+        Ok(Self { entries: first.entries, after: first.after, waiters, bytes })
+    }
+
+    /// Takes in another append, or gives it back
+    fn take(&mut self, next: Waiting, room: usize) -> Option<Waiting> {
+        let bytes = bytes_of(&next.entries);
+        let fits =
+            self.bytes + bytes <= room && self.entries.len() + next.entries.len() <= ENTRIES_MAX;
+        if !fits || next.after.is_some() || self.after.is_some() {
+            return Some(next);
+        }
+        self.bytes += bytes;
+        self.waiters.push((next.entries.len(), next.waiter));
+        self.entries.extend(next.entries);
+        None
+    }
 }
 
 /// Starts what sends
@@ -153,6 +182,7 @@ fn bytes_of(entries: &[Encoded]) -> usize {
 
 async fn send_all(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
     let places = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
+    let ended = Arc::new(Notify::new());
     let mut ahead: Option<Waiting> = None;
     loop {
         // First a place, so that what comes meanwhile travels together.
@@ -165,33 +195,37 @@ async fn send_all(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
             },
         };
         let room = room(&shared);
-        let (mut bytes, mut count) = (bytes_of(&first.entries), first.entries.len());
-        if bytes > room || count > ENTRIES_MAX {
-            tokio::spawn(send_in_parts(Arc::clone(&shared), first, room, place));
-            continue;
-        }
-        let mut parcel = Parcel {
-            after: first.after,
-            waiters: vec![(first.entries.len(), first.waiter)],
-            entries: first.entries,
-        };
-        while let Ok(next) = queue.try_recv() {
-            let (more_bytes, more) = (bytes_of(&next.entries), next.entries.len());
-            let fits = bytes + more_bytes <= room && count + more <= ENTRIES_MAX;
-            if !fits || next.after.is_some() || parcel.after.is_some() {
-                ahead = Some(next);
-                break;
+        let mut parcel = match Parcel::new(first, room) {
+            Ok(parcel) => parcel,
+            Err(large) => {
+                tokio::spawn(send_in_parts(Arc::clone(&shared), large, room, place));
+                continue;
             }
-            bytes += more_bytes;
-            count += more;
-            parcel.entries.extend(next.entries);
-            parcel.waiters.push((more, next.waiter));
+        };
+        while ahead.is_none() {
+            let others_under_way = places.available_permits() + 1 < IN_FLIGHT_MAX;
+            let next = match queue.try_recv() {
+                Ok(next) => next,
+                // A few more are worth a wait for the answer of those that are under way, and no longer.
+                Err(_) if others_under_way && parcel.entries.len() < TOGETHER_MIN => {
+                    tokio::select! {
+                        next = queue.recv() => match next {
+                            Some(next) => next,
+                            None => break,
+                        },
+                        () = ended.notified() => continue,
+                    }
+                }
+                Err(_) => break,
+            };
+            ahead = parcel.take(next, room);
         }
-        let shared = Arc::clone(&shared);
+        let (shared, ended) = (Arc::clone(&shared), Arc::clone(&ended));
         tokio::spawn(async move {
-            let Parcel { entries, after, waiters } = parcel;
+            let Parcel { entries, after, waiters, .. } = parcel;
             let sent = send(&shared, &entries, after).await;
             drop(place);
+            ended.notify_one();
             answer(sent, waiters);
         });
     }

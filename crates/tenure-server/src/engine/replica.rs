@@ -2,20 +2,20 @@
 //!
 //! One thread takes messages from the stream, lets the fold decide and writes the rows with the place in
 //! the stream that they came from. The stream has the entries, so what is shown need not wait for this
-//! disk: rows are flushed ten times a second, and what a crash takes away is read again. A disk that is
+//! disk: another thread flushes the rows ten times a second, and what a crash takes away is read again. A disk that is
 //! full or stands still holds the reading up and nothing else.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tenure_core::outcome::Position;
-use tenure_journal::Journal;
 use tenure_journal::quarantine::{self, expected, forget_expected};
+use tenure_journal::{Flusher, Journal};
 use tenure_log::nats::{self, Fed, Feed, LogHandle, NatsSettings, Next, Opened, Standing, subject};
 use tenure_log::{AppendError, Message};
 use tenure_wire::catalogs;
@@ -36,8 +36,8 @@ use crate::problem::Code;
 const BATCH_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 /// Rows wait so long for their flush
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
-/// So many rows wait for their flush
-const FLUSH_ROWS_MAX: usize = 32_768;
+/// Rows that are not on the disk yet; at more nothing is read
+const UNFLUSHED_ROWS_MAX: usize = 131_072;
 /// How long nothing may come before it is looked up again
 const IDLE: Duration = Duration::from_secs(5);
 /// How long a server may take to be there at the start
@@ -329,31 +329,67 @@ fn replica_id(folder: &Path) -> std::io::Result<String> {
     Ok(id)
 }
 
-/// What was written and not flushed yet
+/// What was written and is not on this disk yet
+#[derive(Default)]
 struct Unflushed {
-    since: Option<Instant>,
-    rows: usize,
+    rows: AtomicUsize,
+    /// Nothing more is written
+    ended: AtomicBool,
+    failed: Mutex<Option<tenure_journal::Error>>,
 }
 
 impl Unflushed {
-    fn add(&mut self, rows: usize) {
-        self.since.get_or_insert_with(Instant::now);
-        self.rows += rows;
+    /// Waits while too much of it is not on the disk; whether the log is needed still
+    ///
+    /// # Errors
+    /// A flush that failed.
+    fn wait(&self, feed: &Feed) -> Result<bool, tenure_journal::Error> {
+        loop {
+            if let Some(error) = self.failed.lock().take() {
+                return Err(error);
+            }
+            if self.rows.load(Ordering::Acquire) < UNFLUSHED_ROWS_MAX {
+                return Ok(true);
+            }
+            if feed.stopped() {
+                return Ok(false);
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
     }
+}
 
-    fn patience(&self) -> Duration {
-        self.since.map_or(IDLE, |since| FLUSH_INTERVAL.saturating_sub(since.elapsed()))
-    }
-
-    fn is_due(&self) -> bool {
-        self.since
-            .is_some_and(|since| since.elapsed() >= FLUSH_INTERVAL || self.rows >= FLUSH_ROWS_MAX)
+/// Flushes behind whoever writes, until that has ended
+fn flush_behind(flusher: &Flusher, unflushed: &Unflushed, metrics: &Metrics) {
+    while !unflushed.ended.load(Ordering::Acquire) {
+        std::thread::park_timeout(FLUSH_INTERVAL);
+        let rows = unflushed.rows.load(Ordering::Acquire);
+        if rows == 0 {
+            continue;
+        }
+        let began = Instant::now();
+        if let Err(error) = flusher.flush() {
+            *unflushed.failed.lock() = Some(error);
+            return;
+        }
+        metrics.flush_seconds.observe(began.elapsed().as_secs_f64());
+        unflushed.rows.fetch_sub(rows, Ordering::AcqRel);
     }
 }
 
 fn follow_all(shared: &Shared, replica: &Replica, mut journal: Journal, mut feed: Feed) {
     let mut guard = FailureGuard { failed: &shared.failed, armed: true };
-    if let Err(error) = follow_until_closed(shared, replica, &mut journal, &mut feed) {
+    let unflushed = Unflushed::default();
+    let flusher = journal.flusher();
+    let followed = std::thread::scope(|scope| {
+        let behind = scope.spawn(|| flush_behind(&flusher, &unflushed, &shared.metrics));
+        let followed = follow_until_closed(shared, replica, &mut journal, &mut feed, &unflushed);
+        unflushed.ended.store(true, Ordering::Release);
+        behind.thread().unpark();
+        followed
+    });
+    drop(flusher);
+    if let Err(error) = followed.and_then(|()| journal.flush()) {
         // The fold is ahead of the disk now, and what is on the disk is not known: only a new start
         // tells. What may be seen stays where it was.
         tracing::error!(error = chain(&error), "{WRITE_FAILED}");
@@ -371,16 +407,18 @@ fn follow_until_closed(
     replica: &Replica,
     journal: &mut Journal,
     feed: &mut Feed,
+    unflushed: &Unflushed,
 ) -> Result<(), tenure_journal::Error> {
-    let mut unflushed = Unflushed { since: None, rows: 0 };
     let mut told = Instant::now();
     loop {
-        match feed.next(BATCH_ENTRIES_MAX, BATCH_BYTES_MAX, unflushed.patience()) {
-            Next::Closed => break,
-            Next::Idle => {}
+        match feed.next(BATCH_ENTRIES_MAX, BATCH_BYTES_MAX, IDLE) {
+            Next::Closed => return Ok(()),
+            Next::Idle => {
+                unflushed.wait(feed)?;
+            }
             Next::Some(fed) => {
-                if !wait_for_room(replica, journal, feed) {
-                    break;
+                if !unflushed.wait(feed)? || !wait_for_room(replica, journal, feed) {
+                    return Ok(());
                 }
                 let mut messages = Vec::with_capacity(fed.len());
                 let mut permits = Vec::with_capacity(fed.len());
@@ -391,21 +429,15 @@ fn follow_until_closed(
                             permits.push(permit);
                         }
                         Fed::Aligned(cursor) => {
-                            unflushed.add(apply(shared, replica, journal, feed, &mut messages)?);
+                            apply(shared, replica, journal, feed, &mut messages, unflushed)?;
                             journal.anchor(cursor.position, cursor.origin)?;
                             feed.applied(cursor.origin.sequence);
                         }
                     }
                 }
-                unflushed.add(apply(shared, replica, journal, feed, &mut messages)?);
+                apply(shared, replica, journal, feed, &mut messages, unflushed)?;
                 drop(permits);
             }
-        }
-        if unflushed.is_due() {
-            let began = Instant::now();
-            journal.flush()?;
-            shared.metrics.flush_seconds.observe(began.elapsed().as_secs_f64());
-            unflushed = Unflushed { since: None, rows: 0 };
         }
         if told.elapsed() >= PROGRESS_INTERVAL
             && let Standing::CatchingUp { target } = feed.status().standing()
@@ -416,7 +448,6 @@ fn follow_until_closed(
             tracing::info!(done, of = target, percent, "reading the stream");
         }
     }
-    journal.flush()
 }
 
 /// Waits while the disk is full; whether the log is needed still
@@ -452,9 +483,10 @@ fn apply(
     journal: &mut Journal,
     feed: &Feed,
     messages: &mut Vec<Message>,
-) -> Result<usize, tenure_journal::Error> {
+    unflushed: &Unflushed,
+) -> Result<(), tenure_journal::Error> {
     let last = messages.iter().rev().find_map(|message| message.origin);
-    let Some(last) = last else { return Ok(0) };
+    let Some(last) = last else { return Ok(()) };
     let (rows, answers) = decide(&mut shared.ledger.write(), std::mem::take(messages));
     let digests = replica.trail.lock().ahead(&rows, journal);
     loop {
@@ -463,12 +495,13 @@ fn apply(
             // It filled up in between, and nothing was written.
             Err(tenure_journal::Error::DiskFull { .. }) => {
                 if !wait_for_room(replica, journal, feed) {
-                    return Ok(0);
+                    return Ok(());
                 }
             }
             Err(error) => return Err(error),
         }
     }
+    unflushed.rows.fetch_add(rows.len(), Ordering::AcqRel);
     shared.metrics.count(&rows);
     let newest = journal.newest().map_or(0, Position::get);
     shared.metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
@@ -483,7 +516,7 @@ fn apply(
         // Who no longer waits has no answer to get.
         let _gone = waiter.send(Ok(receipts));
     }
-    Ok(rows.len())
+    Ok(())
 }
 
 /// Tells the others how far this replica is, and hears them
