@@ -147,12 +147,8 @@ async fn serve(client: Client, shared: Arc<Shared>) -> Result<(), SubscribeError
             Some(message) = verbs.next() => door.tell(&message),
         }
     }
-    if door.client.connection_state() != State::Connected {
-        // Nobody can be answered.
-        return Ok(());
-    }
-    asked.leave().await;
     let ending = async {
+        asked.leave().await;
         while let Some(message) = asked.next().await {
             door.take(message, &answering);
         }
@@ -160,10 +156,15 @@ async fn serve(client: Client, shared: Arc<Shared>) -> Result<(), SubscribeError
         answering.wait().await;
         door.client.flush().await
     };
-    match tokio::time::timeout(STOP_PATIENCE, ending).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(error = chain(&error), "the last replies may be lost"),
-        Err(_) => tracing::warn!("some questions over NATS did not end in time"),
+    tokio::select! {
+        ended = tokio::time::timeout(STOP_PATIENCE, ending) => match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(error = chain(&error), "the last replies may be lost");
+            }
+            Err(_) => tracing::warn!("some questions over NATS did not end in time"),
+        },
+        () = door.cut_off() => tracing::debug!("nobody can be answered any more"),
     }
     Ok(())
 }
@@ -199,7 +200,13 @@ impl Asked {
         tokio::task::unconstrained(self.next()).now_or_never().flatten()
     }
 
+    /// Joins or leaves; while the connection takes nothing it is tried again at the next time
     async fn follow(&mut self, door: &Door, ledger: &str) -> Result<(), SubscribeError> {
+        let followed = tokio::time::timeout(READINESS_INTERVAL, self.join_or_leave(door, ledger));
+        followed.await.unwrap_or(Ok(()))
+    }
+
+    async fn join_or_leave(&mut self, door: &Door, ledger: &str) -> Result<(), SubscribeError> {
         match (door.shared.ready(), &mut self.subscriber) {
             (Ok(_), None) => {
                 let subject = ask_subject(ledger, "*");
@@ -299,7 +306,12 @@ impl Door {
         match Arc::clone(&self.held).try_acquire_many_owned(request.kib()) {
             Ok(held) => {
                 let door = Arc::clone(self);
-                answering.spawn(async move { door.serve(request, held).await });
+                answering.spawn(async move {
+                    tokio::select! {
+                        () = door.serve(request, held) => {}
+                        () = door.cut_off() => {}
+                    }
+                });
             }
             Err(_) => {
                 let full = problem(
@@ -342,11 +354,18 @@ impl Door {
             ));
         }
         self.service.count(request.question(), request.began, found.as_ref().err());
-        let replied = tokio::time::timeout(patience, self.reply(&request, found)).await;
-        match replied {
+        match tokio::time::timeout(patience, self.reply(&request, found)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(error = chain(&error), "a reply was not sent"),
             Err(_) => tracing::debug!("a reply was not taken by the connection in time"),
+        }
+    }
+
+    /// Is there when the server closes and has no connection: what waits for one waits in vain
+    async fn cut_off(&self) {
+        closed(&mut self.shared.closing.subscribe()).await;
+        while self.client.connection_state() == State::Connected {
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 

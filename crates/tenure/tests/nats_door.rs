@@ -136,6 +136,22 @@ async fn a_server_that_was_away_is_asked_again_and_nobody_has_to_do_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_stops_though_its_replies_cannot_be_sent() {
+    let mut nats = Nats::start(Version::Newest);
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&nats, &data).ready();
+    let client = client(&nats).await;
+    ask(&client, "levels", json!({})).await;
+    // Much more than may wait for the connection.
+    for _ in 0..5_000 {
+        client.publish_with_reply("tenure.acme.ask.catalog", "replies", "".into()).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    nats.kill();
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_answers_what_it_has_begun() {
     let nats = Nats::start(Version::Newest);
     let data = tempfile::tempdir().unwrap();
