@@ -30,7 +30,7 @@ test:
 laws cases="2000":
     TENURE_CASES={{cases}} cargo test --release -p tenure-tests
 
-# Write what is generated: JSON Schemas, the OpenAPI document, missing golden files
+# Write what is generated: JSON Schemas, the OpenAPI and AsyncAPI documents, missing golden files
 schemas:
     TENURE_UPDATE=1 cargo test -p tenure-wire --test golden
     TENURE_UPDATE=1 cargo test -p tenure-server --test documents
@@ -39,6 +39,12 @@ schemas:
 schemas-check:
     cargo test -p tenure-wire --test golden
     cargo test -p tenure-server --test documents
+
+# A NATS server with the accounts of deploy/nats, its store in .cache; every password is `secret`
+nats:
+    NATS_STORE=.cache/nats-store LEDGER_PASSWORD=secret CRM_PASSWORD=secret HR_PASSWORD=secret \
+    AUDITOR_PASSWORD=secret OPERATOR_PASSWORD=secret SYSTEM_PASSWORD=secret \
+        .cache/nats/bin/nats-server --config deploy/nats/nats-server.conf
 
 # A server on ./tenure-data
 run:
@@ -51,3 +57,13 @@ bench-append:
 # How long a question takes at 100 thousand changes
 bench-ask:
     cargo run --release -p tenure-core --example ask
+
+# How fast a ledger on a NATS stream is, against NATS alone in the same run
+bench-nats folder="target" seconds="5":
+    TENURE_BENCH_NATS="${TENURE_TEST_NATS_NEWEST:-$PWD/.cache/nats/bin/nats-server}" \
+        cargo run --release -p tenure-server --example append_nats {{folder}} {{seconds}}
+
+# Three nats-servers under load that are killed, stopped, restarted and cut off; prints what it did and counts
+chaos seed="1" rounds="1" pause="20":
+    TENURE_SEED={{seed}} TENURE_ROUNDS={{rounds}} TENURE_PAUSE_S={{pause}} \
+        cargo test -p tenure --test nats_cluster -- --nocapture

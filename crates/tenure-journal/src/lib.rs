@@ -5,13 +5,18 @@
 //! outcomes, and it holds no index: what is read from it is folded again.
 
 mod block;
+mod flusher;
 mod folder;
 mod journal;
+mod origin;
+pub mod quarantine;
 mod row;
 mod store;
 
 pub use block::BlockError;
+pub use flusher::Flusher;
 pub use folder::{FORMAT, FolderError};
 pub use journal::{Error, Journal};
+pub use origin::Cursor;
 pub use row::{Payload, Row, RowError};
 pub use store::Reader;

@@ -43,6 +43,12 @@ pub struct Metrics {
     pub(crate) ready: Gauge,
     pub(crate) journal_bytes: Gauge,
     pub(crate) requests_in_flight: Gauge,
+    pub(crate) log_connected: Gauge,
+    pub(crate) log_sequence: Gauge,
+    pub(crate) log_behind: Gauge,
+    pub(crate) log_late_sync: Gauge,
+    pub(crate) replicas_agreeing: Gauge,
+    pub(crate) replicas_differing: Gauge,
 }
 
 fn seconds() -> Histogram {
@@ -63,6 +69,12 @@ impl Default for Metrics {
             ready: Gauge::default(),
             journal_bytes: Gauge::default(),
             requests_in_flight: Gauge::default(),
+            log_connected: Gauge::default(),
+            log_sequence: Gauge::default(),
+            log_behind: Gauge::default(),
+            log_late_sync: Gauge::default(),
+            replicas_agreeing: Gauge::default(),
+            replicas_differing: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("entries", "Entries written, by outcome", metrics.entries.clone());
@@ -98,6 +110,33 @@ impl Default for Metrics {
             "Requests being served",
             metrics.requests_in_flight.clone(),
         );
+        for (name, help, gauge) in [
+            ("log_connected", "1 while a NATS server is connected", &metrics.log_connected),
+            (
+                "log_sequence",
+                "The stream's last message that is applied here",
+                &metrics.log_sequence,
+            ),
+            ("log_behind", "Messages of the stream not yet applied here", &metrics.log_behind),
+            (
+                "log_late_sync",
+                "1 if the NATS server is older than 2.10: what it acknowledges may not be on its disk for \
+                 two minutes",
+                &metrics.log_late_sync,
+            ),
+            (
+                "replicas_agreeing",
+                "Other replicas with the same digest",
+                &metrics.replicas_agreeing,
+            ),
+            (
+                "replicas_differing",
+                "Other replicas with another digest",
+                &metrics.replicas_differing,
+            ),
+        ] {
+            registry.register(name, help, gauge.clone());
+        }
         Self { registry, ..metrics }
     }
 }

@@ -7,9 +7,11 @@ mod demo;
 mod door;
 mod import;
 mod maintain;
+mod nats;
 mod output;
 mod questions;
 mod render;
+mod republish;
 mod serve;
 mod submit;
 
@@ -64,6 +66,7 @@ enum Command {
     Export(maintain::Export),
     Verify(maintain::Verify),
     Rebuild(maintain::Rebuild),
+    Republish(republish::Republish),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
         Command::Export(export) => export.run(&door),
         Command::Verify(verify) => verify.run(&door),
         Command::Rebuild(rebuild) => rebuild.run(&door),
+        Command::Republish(republish) => republish.run(&door),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tenure", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
