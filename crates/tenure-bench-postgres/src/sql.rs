@@ -1,0 +1,448 @@
+//! How is each question put in SQL?
+//!
+//! One statement for each kind of question, in two dialects: over ranges (`valid @> t`, PostgreSQL with
+//! GiST or B-tree), and over plain bounds (`valid_from <= t AND t < valid_until`, PostgreSQL with B-trees,
+//! and SQLite). Parameters are texts, times and positions, as a client has them; names are looked up.
+
+/// How the two times of a row are kept
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Dialect {
+    /// `valid tstzrange, known int8range`
+    Ranges,
+    /// `valid_from, valid_until, known_from, known_until bigint`
+    Bounds,
+    /// The same in SQLite
+    Sqlite,
+}
+
+/// A kind of statement
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Statement {
+    Who { operation: bool },
+    WhoUnder { operation: bool },
+    WhoDuring { operation: bool },
+    Check { operation: bool },
+    Timeline { operation: bool },
+    Where { operation: bool },
+    AssignmentsOn,
+    AssignmentsOf,
+    DiffUnder,
+    DiffOf,
+}
+
+/// Which targets are asked about
+#[derive(Clone, Copy, PartialEq)]
+enum Target {
+    One,
+    Under,
+}
+
+/// Whether one moment or a stretch of time is asked about
+#[derive(Clone, Copy, PartialEq)]
+enum Time {
+    Moment,
+    Stretch,
+}
+
+struct Writer {
+    dialect: Dialect,
+    target: Target,
+    time: Time,
+    operation: bool,
+    /// The parameter with the end of a stretch
+    end: u8,
+}
+
+/// The two times of a diff's coordinate: the parameters of T and S
+type Coordinate = (u8, u8);
+
+// $1 level, $2 ability, $3 S, $4 T or the start of a stretch, then what the question has besides: the
+// principal and everyone of its origin, and the end of the stretch last.
+const LEVEL: &str = "(SELECT id FROM level WHERE text = $1)";
+
+impl Statement {
+    /// The text of the statement
+    pub(crate) fn text(self, dialect: Dialect) -> String {
+        let end = if matches!(self, Self::Timeline { .. }) { 7 } else { 5 };
+        let writer = |target, time, operation| Writer { dialect, target, time, operation, end };
+        let text = match self {
+            Self::Who { operation } => writer(Target::One, Time::Moment, operation).who(),
+            Self::WhoUnder { operation } => writer(Target::Under, Time::Moment, operation).under(),
+            Self::WhoDuring { operation } => writer(Target::One, Time::Stretch, operation).during(),
+            Self::Check { operation } => writer(Target::One, Time::Moment, operation).check(),
+            Self::Timeline { operation } => {
+                writer(Target::One, Time::Stretch, operation).timeline()
+            }
+            Self::Where { operation } => writer(Target::Under, Time::Moment, operation).places(),
+            Self::AssignmentsOn => assignments(dialect, &format!("h.level = {LEVEL}")),
+            Self::AssignmentsOf => {
+                assignments(dialect, "h.principal = (SELECT id FROM principal WHERE text = $1)")
+            }
+            Self::DiffUnder => diff(dialect, |coordinate| {
+                let inside = at(dialect, "l", coordinate);
+                format!(
+                    "h.level IN (SELECT l.level FROM lies_in l WHERE l.ancestor = {LEVEL} AND \
+                     {inside})"
+                )
+            }),
+            Self::DiffOf => diff(dialect, |_| {
+                "h.principal = (SELECT id FROM principal WHERE text = $1)".to_owned()
+            }),
+        };
+        if dialect == Dialect::Sqlite { text.replace('$', "?") } else { text }
+    }
+}
+
+/// A row is valid at T and known at S
+fn at(dialect: Dialect, row: &str, (t, s): Coordinate) -> String {
+    match dialect {
+        Dialect::Ranges => {
+            format!("{row}.valid @> ${t}::timestamptz AND {row}.known @> ${s}::int8")
+        }
+        Dialect::Bounds | Dialect::Sqlite => format!(
+            "{row}.valid_from <= ${t} AND {row}.valid_until > ${t} AND {row}.known_from <= ${s} \
+             AND {row}.known_until > ${s}"
+        ),
+    }
+}
+
+fn assignments(dialect: Dialect, whose: &str) -> String {
+    let at = at(dialect, "h", (3, 2));
+    format!(
+        "SELECT p.text, l.text, g.text, h.since, h.until, h.entry FROM holding h \
+         JOIN principal p ON p.id = h.principal JOIN level l ON l.id = h.level \
+         JOIN granted g ON g.id = h.granted WHERE {whose} AND {at}"
+    )
+}
+
+/// $1 whose, $2 and $3 the first T and S, $4 and $5 the second
+fn diff(dialect: Dialect, whose: impl Fn(Coordinate) -> String) -> String {
+    let side = |coordinate| {
+        format!(
+            "SELECT h.principal, h.level, g.what, g.text, h.since, h.until, h.entry \
+             FROM holding h JOIN granted g ON g.id = h.granted WHERE {} AND {}",
+            whose(coordinate),
+            at(dialect, "h", coordinate)
+        )
+    };
+    format!(
+        "WITH a AS ({}), b AS ({}) SELECT p.text, l.text, coalesce(a.text, b.text), \
+         a.since, a.until, a.entry, b.since, b.until, b.entry \
+         FROM a FULL JOIN b ON a.principal = b.principal AND a.level = b.level AND a.what = b.what \
+         JOIN principal p ON p.id = coalesce(a.principal, b.principal) \
+         JOIN level l ON l.id = coalesce(a.level, b.level) \
+         WHERE a.entry IS NULL OR b.entry IS NULL OR a.entry <> b.entry OR a.since <> b.since \
+         OR a.until <> b.until",
+        side((2, 3)),
+        side((4, 5))
+    )
+}
+
+impl Writer {
+    fn known(&self, row: &str) -> String {
+        match self.dialect {
+            Dialect::Ranges => format!("{row}.known @> $3::int8"),
+            _ => format!("{row}.known_from <= $3 AND {row}.known_until > $3"),
+        }
+    }
+
+    /// The end of the stretch that is asked about
+    fn end(&self) -> String {
+        match self.dialect {
+            Dialect::Ranges => format!("${}::timestamptz", self.end),
+            _ => format!("CAST(${} AS bigint)", self.end),
+        }
+    }
+
+    fn stretch(&self) -> String {
+        format!("tstzrange($4::timestamptz, {})", self.end())
+    }
+
+    /// A row is known, and valid at the moment or somewhere in the stretch
+    fn at(&self, row: &str) -> String {
+        match (self.time, self.dialect) {
+            (Time::Moment, dialect) => at(dialect, row, (4, 3)),
+            (Time::Stretch, Dialect::Ranges) => {
+                format!("{row}.valid && {} AND {}", self.stretch(), self.known(row))
+            }
+            (Time::Stretch, _) => format!(
+                "{row}.valid_from < {} AND {row}.valid_until > $4 AND {}",
+                self.end(),
+                self.known(row)
+            ),
+        }
+    }
+
+    /// The columns of the time in which all of these are so; nothing at a moment
+    fn valid(&self, rows: &[&str]) -> String {
+        match (self.time, self.dialect) {
+            (Time::Moment, _) => String::new(),
+            (Time::Stretch, Dialect::Ranges) => {
+                let all: Vec<String> = rows.iter().map(|row| format!("{row}.valid")).collect();
+                format!(", {} AS valid", all.join(" * "))
+            }
+            (Time::Stretch, dialect) => {
+                let (most, least) =
+                    if dialect == Dialect::Sqlite { ("max", "min") } else { ("greatest", "least") };
+                let of = |what: &str| {
+                    let all: Vec<String> = rows.iter().map(|row| format!("{row}.{what}")).collect();
+                    all.join(", ")
+                };
+                if rows.len() == 1 {
+                    return format!(
+                        ", {} AS valid_from, {} AS valid_until",
+                        of("valid_from"),
+                        of("valid_until")
+                    );
+                }
+                format!(
+                    ", {most}({}) AS valid_from, {least}({}) AS valid_until",
+                    of("valid_from"),
+                    of("valid_until")
+                )
+            }
+        }
+    }
+
+    /// Two rows overlap; nothing at a moment
+    fn meet(&self, one: &str, two: &str) -> String {
+        match (self.time, self.dialect) {
+            (Time::Moment, _) => String::new(),
+            (Time::Stretch, Dialect::Ranges) => format!(" AND {one}.valid && {two}.valid"),
+            (Time::Stretch, _) => format!(
+                " AND {one}.valid_from < {two}.valid_until AND {two}.valid_from < \
+                 {one}.valid_until"
+            ),
+        }
+    }
+
+    /// Clips to the stretch that is asked about, as a column list for a row without other bounds
+    fn asked(&self) -> String {
+        match (self.time, self.dialect) {
+            (Time::Moment, _) => String::new(),
+            (Time::Stretch, Dialect::Ranges) => format!(", {} AS valid", self.stretch()),
+            (Time::Stretch, _) => {
+                format!(", CAST($4 AS bigint) AS valid_from, {} AS valid_until", self.end())
+            }
+        }
+    }
+
+    /// Where each leaf looks, and what gives it there: `granting`
+    fn granting(&self) -> String {
+        let target = match self.target {
+            Target::One => format!("u.level = {LEVEL} AND u.ancestor = u.level"),
+            Target::Under => format!("u.ancestor = {LEVEL}"),
+        };
+        let mut ctes = Vec::new();
+        let asked = self.asked();
+        let span = if self.time == Time::Stretch {
+            ctes.push(format!("asked AS (SELECT 1 AS one{asked})"));
+            ", asked"
+        } else {
+            ""
+        };
+        let span_row: &[&str] = if self.time == Time::Stretch { &["asked"] } else { &[] };
+        let with_span = |rows: &[&str]| self.valid(&[rows, span_row].concat());
+        if self.operation {
+            let sources = "JOIN requires r ON r.catalog = c.catalog AND r.kind = u.kind \
+                 AND r.feature_set = u.feature_set \
+                 AND r.operation = (SELECT id FROM operation WHERE text = $2)";
+            ctes.push(format!(
+                "place AS (SELECT r.clause, r.leaf, r.size, r.held, c.catalog, u.level AS target, \
+                 l.ancestor AS level, l.ancestor_kind AS kind, \
+                 l.ancestor_definitions AS definitions{valid} \
+                 FROM catalog c JOIN lies_in u ON {at_u}{c_u} {sources} AND NOT r.below \
+                 JOIN lies_in l ON l.level = u.level AND l.ancestor_kind = r.place AND {at_l}{u_l}\
+                 {c_l}{span} WHERE {target} AND {at_c} \
+                 UNION ALL \
+                 SELECT r.clause, r.leaf, r.size, r.held, c.catalog, u.level, l.level, l.kind, \
+                 l.definitions{valid} \
+                 FROM catalog c JOIN lies_in u ON {at_u}{c_u} {sources} AND r.below \
+                 JOIN lies_in l ON l.ancestor = u.level AND l.level <> u.level \
+                 AND l.kind = r.place AND {at_l}{u_l}{c_l}{span} WHERE {target} AND {at_c})",
+                at_u = self.at("u"),
+                at_l = self.at("l"),
+                at_c = self.at("c"),
+                c_u = self.meet("c", "u"),
+                u_l = self.meet("u", "l"),
+                c_l = self.meet("c", "l"),
+                valid = with_span(&["c", "u", "l"]),
+            ));
+        } else {
+            ctes.push(format!(
+                "place AS (SELECT 0 AS clause, 0 AS leaf, 1 AS size, \
+                 coalesce((SELECT a.real_held FROM alias a WHERE a.catalog = c.catalog \
+                 AND a.held = w.id), w.id) AS held, c.catalog, u.level AS target, u.level, u.kind, \
+                 u.definitions{valid} FROM held w, lies_in u, catalog c{span} \
+                 WHERE w.text = $2 AND {target} AND {at_u} AND {at_c}{c_u})",
+                at_u = self.at("u"),
+                at_c = self.at("c"),
+                c_u = self.meet("c", "u"),
+                valid = with_span(&["c", "u"]),
+            ));
+        }
+        ctes.push(format!(
+            "granting AS (SELECT p.clause, p.leaf, p.size, p.target, p.level, g.granted{valid} \
+             FROM place p JOIN gives g ON g.catalog = p.catalog AND g.kind = p.kind \
+             AND g.definitions = p.definitions AND g.held = p.held \
+             UNION ALL \
+             SELECT p.clause, p.leaf, p.size, p.target, p.level, g.granted{both} \
+             FROM place p JOIN custom_gives g ON g.level = p.level AND g.held = p.held \
+             AND {at_g}{p_g})",
+            valid = self.valid(&["p"]),
+            both = self.valid(&["p", "g"]),
+            at_g = self.at("g"),
+            p_g = self.meet("p", "g"),
+        ));
+        ctes.join(", ")
+    }
+
+    /// Who has what supports a leaf: `subject`
+    fn subjects(&self) -> String {
+        let columns = "s.clause, s.leaf, s.size, s.target";
+        format!(
+            "{granting}, support AS (SELECT g.clause, g.leaf, g.size, g.target, h.principal{both} \
+             FROM granting g JOIN holding h ON h.level = g.level AND h.granted = g.granted \
+             AND {at_h}{g_h}), \
+             subject AS (SELECT s.principal, {columns}{valid} FROM support s \
+             UNION ALL SELECT m.member, {columns}{s_m} FROM support s \
+             JOIN membership m ON m.set_id = s.principal AND {at_m}{meets} \
+             UNION ALL SELECT k.principal, {columns}{valid} FROM support s \
+             JOIN known_user k ON k.everyone = s.principal AND {known})",
+            granting = self.granting(),
+            both = self.valid(&["g", "h"]),
+            at_h = self.at("h"),
+            g_h = self.meet("g", "h"),
+            valid = self.valid(&["s"]),
+            s_m = self.valid(&["s", "m"]),
+            at_m = self.at("m"),
+            meets = self.meet("s", "m"),
+            known = self.known("k"),
+        )
+    }
+
+    /// What one principal has: `support`, with whose it is
+    fn support_of_one(&self) -> String {
+        let user = "(SELECT id FROM principal WHERE text = $5)";
+        format!(
+            "holder AS (SELECT id{asked} FROM principal WHERE text = $5 \
+             UNION ALL SELECT m.set_id{valid_m} FROM membership m WHERE m.member = {user} \
+             AND {at_m} \
+             UNION ALL SELECT id{asked} FROM principal WHERE text = $6), {granting}, \
+             support AS (SELECT g.clause, g.leaf, g.size, g.target, h.principal, h.level, \
+             h.granted, h.since, h.until, h.entry{valid} FROM holder o \
+             JOIN holding h ON h.principal = o.id AND {at_h}{o_h} \
+             JOIN granting g ON g.level = h.level AND g.granted = h.granted{g_h}{g_o})",
+            asked = self.asked(),
+            valid_m = self.valid(&["m"]),
+            at_m = self.at("m"),
+            granting = self.granting(),
+            valid = self.valid(&["g", "h", "o"]),
+            at_h = self.at("h"),
+            o_h = self.meet("o", "h"),
+            g_h = self.meet("g", "h"),
+            g_o = self.meet("g", "o"),
+        )
+    }
+
+    fn who(&self) -> String {
+        format!(
+            "WITH {} SELECT p.text FROM (SELECT DISTINCT x.principal FROM (SELECT principal \
+             FROM subject GROUP BY principal, clause, size HAVING count(DISTINCT leaf) = size) x) y \
+             JOIN principal p ON p.id = y.principal",
+            self.subjects()
+        )
+    }
+
+    fn under(&self) -> String {
+        format!(
+            "WITH {}, found AS (SELECT DISTINCT x.principal, x.target FROM (SELECT principal, \
+             target FROM subject GROUP BY principal, target, clause, size \
+             HAVING count(DISTINCT leaf) = size) x) \
+             SELECT p.text, f.levels FROM (SELECT f.principal, {} AS levels FROM found f \
+             JOIN level l ON l.id = f.target GROUP BY f.principal) f \
+             JOIN principal p ON p.id = f.principal",
+            self.subjects(),
+            if self.dialect == Dialect::Sqlite {
+                "group_concat(l.text, ' ')"
+            } else {
+                "string_agg(l.text, ' ')"
+            }
+        )
+    }
+
+    fn check(&self) -> String {
+        format!(
+            "WITH {} SELECT DISTINCT p.text, l.text, g.text, s.since, s.until, s.entry \
+             FROM support s JOIN principal p ON p.id = s.principal JOIN level l ON l.id = s.level \
+             JOIN granted g ON g.id = s.granted WHERE s.clause IN (SELECT clause FROM support \
+             GROUP BY clause, size HAVING count(DISTINCT leaf) = size)",
+            self.support_of_one()
+        )
+    }
+
+    fn places(&self) -> String {
+        format!(
+            "WITH {} SELECT DISTINCT l.text FROM (SELECT target FROM support \
+             GROUP BY target, clause, size HAVING count(DISTINCT leaf) = size) x \
+             JOIN level l ON l.id = x.target",
+            self.support_of_one()
+        )
+    }
+
+    fn timeline(&self) -> String {
+        let support = self.support_of_one();
+        if self.dialect == Dialect::Ranges {
+            return format!(
+                "WITH {support}, leaves AS (SELECT clause, leaf, size, range_agg(valid) AS valid \
+                 FROM support GROUP BY clause, leaf, size), \
+                 clauses AS (SELECT range_intersect_agg(valid) AS valid FROM leaves \
+                 GROUP BY clause, size HAVING count(*) = size) \
+                 SELECT lower(i), upper(i) FROM unnest((SELECT range_agg(valid) FROM clauses)) i"
+            );
+        }
+        format!("WITH {support}, {} SELECT min(f), max(u) FROM marked GROUP BY island", swept("0"))
+    }
+
+    fn during(&self) -> String {
+        let subjects = self.subjects();
+        if self.dialect == Dialect::Ranges {
+            return format!(
+                "WITH {subjects}, leaves AS (SELECT principal, clause, leaf, size, \
+                 range_agg(valid) AS valid FROM subject GROUP BY principal, clause, leaf, size), \
+                 clauses AS (SELECT principal, range_intersect_agg(valid) AS valid FROM leaves \
+                 GROUP BY principal, clause, size HAVING count(*) = size), \
+                 found AS (SELECT principal, range_agg(valid) AS valid FROM clauses \
+                 GROUP BY principal) \
+                 SELECT p.text, lower(i), upper(i) FROM found f, unnest(f.valid) i, principal p \
+                 WHERE p.id = f.principal"
+            );
+        }
+        let swept = swept("principal").replace("FROM support", "FROM subject");
+        let swept = swept.replace("JOIN support", "JOIN subject");
+        format!(
+            "WITH {subjects}, {swept} SELECT p.text, min(f), max(u) FROM marked \
+             JOIN principal p ON p.id = marked.who GROUP BY p.text, island"
+        )
+    }
+}
+
+/// The stretches in which a clause has all its leaves, joined: `marked`
+fn swept(who: &str) -> String {
+    format!(
+        "edge AS (SELECT {who} AS who, clause, valid_from AS e FROM support \
+         UNION SELECT {who}, clause, valid_until FROM support), \
+         segment AS (SELECT who, clause, e AS f, \
+         lead(e) OVER (PARTITION BY who, clause ORDER BY e) AS u FROM edge), \
+         satisfied AS (SELECT DISTINCT x.who, x.f, x.u FROM (SELECT g.who, g.f, g.u \
+         FROM segment g JOIN support s ON {who_is} s.clause = g.clause AND s.valid_from <= g.f \
+         AND s.valid_until >= g.u WHERE g.u IS NOT NULL GROUP BY g.who, g.clause, g.f, g.u, s.size \
+         HAVING count(DISTINCT s.leaf) = s.size) x), \
+         gaps AS (SELECT who, f, u, CASE WHEN f <= max(u) OVER (PARTITION BY who ORDER BY f, u \
+         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END AS gap \
+         FROM satisfied), \
+         marked AS (SELECT who, f, u, sum(gap) OVER (PARTITION BY who ORDER BY f, u \
+         ROWS UNBOUNDED PRECEDING) AS island FROM gaps)",
+        who_is = if who == "0" { "" } else { "s.principal = g.who AND" },
+    )
+}

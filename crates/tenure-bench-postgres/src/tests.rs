@@ -1,0 +1,85 @@
+//! Do the tables and the statements say what the engine says?
+
+use proptest::collection::vec;
+use tenure_core::AssignmentFilter;
+use tenure_core::instant::EffectiveAt;
+use tenure_core::known::KnownAt;
+use tenure_core::outcome::Submission;
+use tenure_tests::harness::{check, same};
+use tenure_tests::question::{Question as Drawn, drafts};
+use tenure_tests::scenario::{Scenario, mixed};
+
+use crate::engine::{Engine, entry};
+use crate::fold::Fold;
+use crate::question::Question;
+use crate::sqlite::Sqlite;
+
+fn fold(scenario: &Scenario) -> (Engine, Fold) {
+    let (mut engine, mut fold) = (Engine::default(), Fold::default());
+    for recorded in &scenario.log {
+        let submission: Submission = recorded.submission.clone();
+        let (at, applied) = engine.apply(recorded.recorded_at, submission);
+        let applied = applied.then(|| entry(&recorded.submission).unwrap());
+        fold.take(at, applied).unwrap();
+    }
+    (engine, fold)
+}
+
+/// A question that the property tests draw, where it is put in SQL
+fn question(drawn: Drawn) -> Option<Question> {
+    let at = |t: EffectiveAt, s: KnownAt| (t.micros(), s.0);
+    Some(match drawn {
+        Drawn::Who(can, on, t, s, _) => Question::Who { can, on, at: at(t, s) },
+        Drawn::WhoAnywhere(can, under, t, s, _) => Question::WhoUnder { can, under, at: at(t, s) },
+        Drawn::WhoDuring(can, on, span, s) => Question::WhoDuring {
+            can,
+            on,
+            from: span.from().micros(),
+            until: span.until().map(EffectiveAt::micros),
+            known: s.0,
+        },
+        Drawn::Check(principal, can, on, t, s) => {
+            Question::Check { principal, can, on, at: at(t, s) }
+        }
+        Drawn::Timeline(principal, can, on, span, s) => Question::Timeline {
+            principal,
+            can,
+            on,
+            from: span.from().micros(),
+            until: span.until().map(EffectiveAt::micros),
+            known: s.0,
+        },
+        Drawn::Where(principal, can, under, t, s) => {
+            Question::Where { principal, can, under, at: at(t, s) }
+        }
+        Drawn::Assignments(AssignmentFilter { on: Some(on), .. }, t, s) => {
+            Question::AssignmentsOn { on, at: at(t, s) }
+        }
+        Drawn::Assignments(AssignmentFilter { principal: Some(principal), .. }, t, s) => {
+            Question::AssignmentsOf { principal, at: at(t, s) }
+        }
+        Drawn::Diff((t, s), (u, v), Some(under), None) => {
+            Question::DiffUnder { under, from: at(t, s), until: at(u, v) }
+        }
+        Drawn::Diff((t, s), (u, v), None, Some(principal)) => {
+            Question::DiffOf { principal, from: at(t, s), until: at(u, v) }
+        }
+        _ => return None,
+    })
+}
+
+#[test]
+fn sqlite_answers_as_the_engine() {
+    let strategy = (mixed(1..60), vec(drafts(), 1..40));
+    check("sqlite_answers_as_the_engine", 60, strategy, |(scenario, drafts)| {
+        let (engine, fold) = fold(&scenario);
+        let mut sqlite = Sqlite::load(&fold.finish()).unwrap();
+        drafts.iter().try_for_each(|draft| {
+            let drawn = draft.about(&scenario, scenario.log.len());
+            let Some(question) = question(drawn) else { return Ok(()) };
+            let expected = engine.ask(&question).rows(&question);
+            let answer = sqlite.ask(&question).unwrap().sorted();
+            same(format_args!("{question:?}"), &answer, &expected)
+        })
+    });
+}
