@@ -13,7 +13,7 @@ mod cast;
 mod change;
 mod company;
 mod desk;
-mod dice;
+pub mod dice;
 mod estate;
 mod inventory;
 mod mishap;
