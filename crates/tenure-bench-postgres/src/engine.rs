@@ -6,11 +6,10 @@ use anyhow::Context;
 use tenure_core::AssignmentFilter;
 use tenure_core::answer::{self, GrantedName};
 use tenure_core::ask::Span;
-use tenure_core::change::Entry;
-use tenure_core::instant::{EffectiveAt, Instant, RecordedAt};
+use tenure_core::instant::{EffectiveAt, Instant};
 use tenure_core::known::KnownAt;
 use tenure_core::ledger::Ledger;
-use tenure_core::outcome::{Outcome, Position, Recorded, Submission};
+use tenure_core::outcome::{OutcomeKind, Position};
 
 use crate::question::{Answer, Held, Question, Stretch};
 
@@ -40,12 +39,19 @@ fn effective(micros: i64) -> EffectiveAt {
 }
 
 impl Engine {
-    /// Takes the next entry in; gives when it was recorded, and whether it was applied
-    pub(crate) fn apply(&mut self, stamped_at: RecordedAt, submission: Submission) -> (i64, bool) {
-        let recorded_at =
-            self.ledger.newest_recorded_at().map_or(stamped_at, |newest| newest.max(stamped_at));
-        let outcome = self.ledger.apply(&Recorded { recorded_at, submission });
-        (recorded_at.micros(), matches!(outcome, Outcome::Applied))
+    /// For whoever records entries in a journal as well
+    pub(crate) fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// When the entry at a position was recorded, and whether it was applied
+    ///
+    /// # Errors
+    /// A position that is not there.
+    pub(crate) fn outcome(&self, position: Position) -> anyhow::Result<(i64, bool)> {
+        let recorded_at = self.ledger.recorded_at(position).context("a position is missing")?;
+        let applied = self.ledger.outcome(position) == Some(OutcomeKind::Applied);
+        Ok((recorded_at.micros(), applied))
     }
 
     pub(crate) fn newest(&self) -> u64 {
@@ -163,16 +169,4 @@ impl Raw {
         };
         answer.sorted()
     }
-}
-
-/// The entry of a submission that can be decoded
-///
-/// # Errors
-/// One that cannot: it was not applied.
-pub(crate) fn entry(submission: &Submission) -> anyhow::Result<&Entry> {
-    match submission {
-        Submission::Entry(entry, _) => Some(entry),
-        Submission::Malformed { .. } => None,
-    }
-    .context("an applied entry that cannot be decoded")
 }

@@ -56,8 +56,11 @@ struct Writer {
 /// The two times of a diff's coordinate: the parameters of T and S
 type Coordinate = (u8, u8);
 
-// $1 level, $2 ability, $3 S, $4 T or the start of a stretch, then what the question has besides: the
+// Parameters: $1 level, $2 ability, $3 S, $4 T or the start of a stretch, then what the question has besides: the
 // principal and everyone of its origin, and the end of the stretch last.
+/// What is asked for, a scope by its real name
+const HELD: &str = "coalesce((SELECT a.real_held FROM alias a WHERE a.catalog = c.catalog \
+                    AND a.held = w.id), w.id)";
 const LEVEL: &str = "(SELECT id FROM level WHERE text = $1)";
 
 impl Statement {
@@ -139,6 +142,26 @@ fn diff(dialect: Dialect, whose: impl Fn(Coordinate) -> String) -> String {
 }
 
 impl Writer {
+    /// Joins a table by a condition, with the columns that are needed of it
+    ///
+    /// PostgreSQL estimates ranges and unknown parameters badly, and then reads all that is valid by the
+    /// wrong index. A lateral subquery with `OFFSET 0` is an expert's way to have it look each row up by
+    /// the right one.
+    fn join(&self, table: &str, row: &str, columns: &str, on: &str) -> String {
+        if self.dialect == Dialect::Sqlite {
+            return format!("JOIN {table} {row} ON {on}");
+        }
+        let valid = match (self.time, self.dialect) {
+            _ if table == "known_user" => "",
+            (Time::Moment, _) => "",
+            (Time::Stretch, Dialect::Ranges) => ", valid",
+            (Time::Stretch, _) => ", valid_from, valid_until",
+        };
+        format!(
+            "CROSS JOIN LATERAL (SELECT {columns}{valid} FROM {table} {row} WHERE {on} OFFSET 0) {row}"
+        )
+    }
+
     fn known(&self, row: &str) -> String {
         match self.dialect {
             Dialect::Ranges => format!("{row}.known @> $3::int8"),
@@ -227,73 +250,99 @@ impl Writer {
         }
     }
 
-    /// Where each leaf looks, and what gives it there: `granting`
-    fn granting(&self) -> String {
-        let target = match self.target {
-            Target::One => format!("u.level = {LEVEL} AND u.ancestor = u.level"),
-            Target::Under => format!("u.ancestor = {LEVEL}"),
+    /// The targets with their catalogue, and what is asked for there
+    fn targets(&self) -> String {
+        let at_u = self.at("u");
+        let c_u = self.meet("c", "u");
+        let columns = "level, kind, feature_set, definitions";
+        let u = match self.target {
+            Target::One => format!("u.level = {LEVEL} AND u.ancestor = {LEVEL} AND {at_u}{c_u}"),
+            Target::Under => format!("u.ancestor = {LEVEL} AND {at_u}{c_u}"),
         };
-        let mut ctes = Vec::new();
-        let asked = self.asked();
-        let span = if self.time == Time::Stretch {
-            ctes.push(format!("asked AS (SELECT 1 AS one{asked})"));
-            ", asked"
-        } else {
-            ""
-        };
-        let span_row: &[&str] = if self.time == Time::Stretch { &["asked"] } else { &[] };
-        let with_span = |rows: &[&str]| self.valid(&[rows, span_row].concat());
-        if self.operation {
-            let sources = "JOIN requires r ON r.catalog = c.catalog AND r.kind = u.kind \
-                 AND r.feature_set = u.feature_set \
-                 AND r.operation = (SELECT id FROM operation WHERE text = $2)";
-            ctes.push(format!(
-                "place AS (SELECT r.clause, r.leaf, r.size, r.held, c.catalog, u.level AS target, \
-                 l.ancestor AS level, l.ancestor_kind AS kind, \
-                 l.ancestor_definitions AS definitions{valid} \
-                 FROM catalog c JOIN lies_in u ON {at_u}{c_u} {sources} AND NOT r.below \
-                 JOIN lies_in l ON l.level = u.level AND l.ancestor_kind = r.place AND {at_l}{u_l}\
-                 {c_l}{span} WHERE {target} AND {at_c} \
-                 UNION ALL \
-                 SELECT r.clause, r.leaf, r.size, r.held, c.catalog, u.level, l.level, l.kind, \
-                 l.definitions{valid} \
-                 FROM catalog c JOIN lies_in u ON {at_u}{c_u} {sources} AND r.below \
-                 JOIN lies_in l ON l.ancestor = u.level AND l.level <> u.level \
-                 AND l.kind = r.place AND {at_l}{u_l}{c_l}{span} WHERE {target} AND {at_c})",
-                at_u = self.at("u"),
-                at_l = self.at("l"),
-                at_c = self.at("c"),
-                c_u = self.meet("c", "u"),
-                u_l = self.meet("u", "l"),
-                c_l = self.meet("c", "l"),
-                valid = with_span(&["c", "u", "l"]),
-            ));
-        } else {
-            ctes.push(format!(
-                "place AS (SELECT 0 AS clause, 0 AS leaf, 1 AS size, \
-                 coalesce((SELECT a.real_held FROM alias a WHERE a.catalog = c.catalog \
-                 AND a.held = w.id), w.id) AS held, c.catalog, u.level AS target, u.level, u.kind, \
-                 u.definitions{valid} FROM held w, lies_in u, catalog c{span} \
-                 WHERE w.text = $2 AND {target} AND {at_u} AND {at_c}{c_u})",
-                at_u = self.at("u"),
-                at_c = self.at("c"),
-                c_u = self.meet("c", "u"),
-                valid = with_span(&["c", "u"]),
-            ));
-        }
-        ctes.push(format!(
+        self.join("lies_in", "u", columns, &u)
+    }
+
+    /// What a place gives of what is asked for, by the catalogue and by custom definitions
+    fn giving(&self) -> String {
+        format!(
             "granting AS (SELECT p.clause, p.leaf, p.size, p.target, p.level, g.granted{valid} \
              FROM place p JOIN gives g ON g.catalog = p.catalog AND g.kind = p.kind \
              AND g.definitions = p.definitions AND g.held = p.held \
              UNION ALL \
              SELECT p.clause, p.leaf, p.size, p.target, p.level, g.granted{both} \
-             FROM place p JOIN custom_gives g ON g.level = p.level AND g.held = p.held \
-             AND {at_g}{p_g})",
+             FROM place p {custom})",
             valid = self.valid(&["p"]),
             both = self.valid(&["p", "g"]),
-            at_g = self.at("g"),
-            p_g = self.meet("p", "g"),
-        ));
+            custom = self.join(
+                "custom_gives",
+                "g",
+                "granted",
+                &format!(
+                    "g.level = p.level AND g.held = p.held AND {}{}",
+                    self.at("g"),
+                    self.meet("p", "g")
+                ),
+            ),
+        )
+    }
+
+    /// Where each leaf looks, and what gives it there: `granting`
+    fn granting(&self) -> String {
+        let mut ctes = Vec::new();
+        let (mut span, mut with) = ("", vec!["c", "u"]);
+        if self.time == Time::Stretch {
+            ctes.push(format!("asked AS (SELECT 1 AS one{})", self.asked()));
+            span = " CROSS JOIN asked";
+            with.push("asked");
+        }
+        let (at_c, at_l, targets) = (self.at("c"), self.at("l"), self.targets());
+        if self.operation {
+            let place = |below: bool| {
+                let sources = format!(
+                    "FROM catalog c {targets} JOIN requires r ON r.catalog = c.catalog \
+                     AND r.kind = u.kind AND r.feature_set = u.feature_set \
+                     AND r.operation = (SELECT id FROM operation WHERE text = $2)"
+                );
+                let meets = format!("{}{}", self.meet("u", "l"), self.meet("c", "l"));
+                let columns = "r.clause, r.leaf, r.size, r.held, c.catalog, u.level AS target";
+                let valid = self.valid(&[&with[..], &["l"]].concat());
+                if below {
+                    let l = self.join(
+                        "lies_in",
+                        "l",
+                        "level, kind, definitions",
+                        &format!(
+                            "l.ancestor = u.level AND l.level <> u.level AND l.kind = r.place \
+                             AND {at_l}{meets}"
+                        ),
+                    );
+                    return format!(
+                        "SELECT {columns}, l.level, l.kind, l.definitions{valid} {sources} \
+                         AND r.below {l}{span} WHERE {at_c}"
+                    );
+                }
+                let l = self.join(
+                    "lies_in",
+                    "l",
+                    "ancestor, ancestor_kind, ancestor_definitions",
+                    &format!("l.level = u.level AND l.ancestor_kind = r.place AND {at_l}{meets}"),
+                );
+                format!(
+                    "SELECT {columns}, l.ancestor AS level, l.ancestor_kind AS kind, \
+                     l.ancestor_definitions AS definitions{valid} {sources} \
+                     AND NOT r.below {l}{span} WHERE {at_c}"
+                )
+            };
+            ctes.push(format!("place AS ({} UNION ALL {})", place(false), place(true)));
+        } else {
+            ctes.push(format!(
+                "place AS (SELECT 0 AS clause, 0 AS leaf, 1 AS size, {HELD} AS held, c.catalog, \
+                 u.level AS target, u.level, u.kind, u.definitions{valid} \
+                 FROM held w CROSS JOIN catalog c {targets}{span} WHERE w.text = $2 AND {at_c})",
+                valid = self.valid(&with),
+            ));
+        }
+        ctes.push(self.giving());
         ctes.join(", ")
     }
 
@@ -302,46 +351,167 @@ impl Writer {
         let columns = "s.clause, s.leaf, s.size, s.target";
         format!(
             "{granting}, support AS (SELECT g.clause, g.leaf, g.size, g.target, h.principal{both} \
-             FROM granting g JOIN holding h ON h.level = g.level AND h.granted = g.granted \
-             AND {at_h}{g_h}), \
+             FROM granting g {holding}), \
              subject AS (SELECT s.principal, {columns}{valid} FROM support s \
-             UNION ALL SELECT m.member, {columns}{s_m} FROM support s \
-             JOIN membership m ON m.set_id = s.principal AND {at_m}{meets} \
-             UNION ALL SELECT k.principal, {columns}{valid} FROM support s \
-             JOIN known_user k ON k.everyone = s.principal AND {known})",
+             UNION ALL SELECT m.member, {columns}{s_m} FROM support s {membership} \
+             UNION ALL SELECT k.principal, {columns}{valid} FROM support s {known})",
             granting = self.granting(),
             both = self.valid(&["g", "h"]),
-            at_h = self.at("h"),
-            g_h = self.meet("g", "h"),
+            holding = self.join(
+                "holding",
+                "h",
+                "principal",
+                &format!(
+                    "h.level = g.level AND h.granted = g.granted AND {}{}",
+                    self.at("h"),
+                    self.meet("g", "h")
+                ),
+            ),
             valid = self.valid(&["s"]),
             s_m = self.valid(&["s", "m"]),
-            at_m = self.at("m"),
-            meets = self.meet("s", "m"),
-            known = self.known("k"),
+            membership = self.join(
+                "membership",
+                "m",
+                "member",
+                &format!("m.set_id = s.principal AND {}{}", self.at("m"), self.meet("s", "m")),
+            ),
+            known = self.join(
+                "known_user",
+                "k",
+                "principal",
+                &format!("k.everyone = s.principal AND {}", self.known("k")),
+            ),
         )
     }
 
-    /// What one principal has: `support`, with whose it is
-    fn support_of_one(&self) -> String {
+    /// The principals whose holdings one has: `holder`
+    fn holders(&self) -> String {
         let user = "(SELECT id FROM principal WHERE text = $5)";
         format!(
             "holder AS (SELECT id{asked} FROM principal WHERE text = $5 \
              UNION ALL SELECT m.set_id{valid_m} FROM membership m WHERE m.member = {user} \
              AND {at_m} \
-             UNION ALL SELECT id{asked} FROM principal WHERE text = $6), {granting}, \
-             support AS (SELECT g.clause, g.leaf, g.size, g.target, h.principal, h.level, \
-             h.granted, h.since, h.until, h.entry{valid} FROM holder o \
-             JOIN holding h ON h.principal = o.id AND {at_h}{o_h} \
-             JOIN granting g ON g.level = h.level AND g.granted = h.granted{g_h}{g_o})",
+             UNION ALL SELECT id{asked} FROM principal WHERE text = $6)",
             asked = self.asked(),
             valid_m = self.valid(&["m"]),
             at_m = self.at("m"),
+        )
+    }
+
+    /// What one principal has: `support`, with whose it is
+    fn support_of_one(&self) -> String {
+        format!(
+            "{holders}, {granting}, \
+             support AS (SELECT g.clause, g.leaf, g.size, g.target, h.principal, h.level, \
+             h.granted, h.since, h.until, h.entry{valid} FROM granting g CROSS JOIN holder o \
+             {holding})",
+            holders = self.holders(),
             granting = self.granting(),
             valid = self.valid(&["g", "h", "o"]),
-            at_h = self.at("h"),
-            o_h = self.meet("o", "h"),
-            g_h = self.meet("g", "h"),
-            g_o = self.meet("g", "o"),
+            holding = self.join(
+                "holding",
+                "h",
+                "principal, level, granted, since, until, entry",
+                &format!(
+                    "h.principal = o.id AND h.level = g.level AND h.granted = g.granted \
+                     AND {}{}{}{}",
+                    self.at("h"),
+                    self.meet("o", "h"),
+                    self.meet("g", "h"),
+                    self.meet("g", "o")
+                ),
+            ),
+        )
+    }
+
+    /// The same for a whole subtree: from what is held to the levels where it is asked for
+    fn support_in_subtree(&self) -> String {
+        let at = |row| self.at(row);
+        let held = self.join(
+            "holding",
+            "h",
+            "principal, level, granted",
+            &format!("h.principal = o.id AND {}", at("h")),
+        );
+        let columns = "u.level AS target, h.level, h.granted, c.catalog";
+        let place = if self.operation {
+            let requires = |ancestor: &str| {
+                format!(
+                    "JOIN requires r ON r.catalog = c.catalog \
+                     AND r.operation = (SELECT id FROM operation WHERE text = $2) \
+                     AND r.kind = u.kind AND r.feature_set = u.feature_set AND {ancestor}"
+                )
+            };
+            let of_u = "level, kind, feature_set, ancestor_kind, ancestor_definitions";
+            let above =
+                self.join("lies_in", "u", of_u, &format!("u.ancestor = h.level AND {}", at("u")));
+            let own = self.join(
+                "lies_in",
+                "l",
+                "kind, definitions",
+                &format!("l.level = h.level AND l.ancestor = h.level AND {}", at("l")),
+            );
+            let up = self.join(
+                "lies_in",
+                "v",
+                "ancestor",
+                &format!("v.level = h.level AND v.ancestor <> h.level AND {}", at("v")),
+            );
+            let target = self.join(
+                "lies_in",
+                "u",
+                "level, kind, feature_set",
+                &format!("u.level = v.ancestor AND u.ancestor = v.ancestor AND {}", at("u")),
+            );
+            format!(
+                "SELECT r.clause, r.leaf, r.size, r.held, {columns}, u.ancestor_kind AS kind, \
+                 u.ancestor_definitions AS definitions FROM has h CROSS JOIN catalog c {above} \
+                 {at_or_above} WHERE {at_c} \
+                 UNION ALL \
+                 SELECT r.clause, r.leaf, r.size, r.held, {columns}, l.kind, l.definitions \
+                 FROM has h CROSS JOIN catalog c {own} {up} {target} {below} WHERE {at_c}",
+                at_or_above = requires("r.place = u.ancestor_kind AND NOT r.below"),
+                below = requires("r.place = l.kind AND r.below"),
+                at_c = at("c"),
+            )
+        } else {
+            let own = self.join(
+                "lies_in",
+                "u",
+                "level, kind, definitions",
+                &format!("u.level = h.level AND u.ancestor = h.level AND {}", at("u")),
+            );
+            format!(
+                "SELECT 0 AS clause, 0 AS leaf, 1 AS size, {HELD} AS held, {columns}, u.kind, \
+                 u.definitions FROM held w CROSS JOIN has h CROSS JOIN catalog c {own} \
+                 WHERE w.text = $2 AND {at_c}",
+                at_c = at("c"),
+            )
+        };
+        let custom = self.join(
+            "custom_gives",
+            "g",
+            "granted",
+            &format!(
+                "g.level = p.level AND g.held = p.held AND g.granted = p.granted AND {}",
+                at("g")
+            ),
+        );
+        let inside = self.join(
+            "lies_in",
+            "i",
+            "level",
+            &format!("i.level = s.target AND i.ancestor = {LEVEL} AND {}", at("i")),
+        );
+        format!(
+            "{holders}, has AS (SELECT h.principal, h.level, h.granted FROM holder o {held}), \
+             place AS ({place}), \
+             found AS (SELECT p.clause, p.leaf, p.size, p.target FROM place p \
+             JOIN gives g ON g.catalog = p.catalog AND g.kind = p.kind \
+             AND g.definitions = p.definitions AND g.held = p.held AND g.granted = p.granted \
+             UNION ALL SELECT p.clause, p.leaf, p.size, p.target FROM place p {custom}), \
+             support AS (SELECT s.clause, s.leaf, s.size, s.target FROM found s {inside})",
+            holders = self.holders(),
         )
     }
 
@@ -386,7 +556,7 @@ impl Writer {
             "WITH {} SELECT DISTINCT l.text FROM (SELECT target FROM support \
              GROUP BY target, clause, size HAVING count(DISTINCT leaf) = size) x \
              JOIN level l ON l.id = x.target",
-            self.support_of_one()
+            self.support_in_subtree()
         )
     }
 

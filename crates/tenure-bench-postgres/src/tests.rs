@@ -4,12 +4,12 @@ use proptest::collection::vec;
 use tenure_core::AssignmentFilter;
 use tenure_core::instant::EffectiveAt;
 use tenure_core::known::KnownAt;
-use tenure_core::outcome::Submission;
+use tenure_core::outcome::{Position, Submission};
 use tenure_tests::harness::{check, same};
 use tenure_tests::question::{Question as Drawn, drafts};
 use tenure_tests::scenario::{Scenario, mixed};
 
-use crate::engine::{Engine, entry};
+use crate::engine::Engine;
 use crate::fold::Fold;
 use crate::question::Question;
 use crate::sqlite::Sqlite;
@@ -17,9 +17,13 @@ use crate::sqlite::Sqlite;
 fn fold(scenario: &Scenario) -> (Engine, Fold) {
     let (mut engine, mut fold) = (Engine::default(), Fold::default());
     for recorded in &scenario.log {
-        let submission: Submission = recorded.submission.clone();
-        let (at, applied) = engine.apply(recorded.recorded_at, submission);
-        let applied = applied.then(|| entry(&recorded.submission).unwrap());
+        engine.ledger_mut().apply(recorded);
+        let position = Position::new(engine.newest()).unwrap();
+        let (at, applied) = engine.outcome(position).unwrap();
+        let applied = applied.then(|| match &recorded.submission {
+            Submission::Entry(entry, _) => entry,
+            Submission::Malformed { .. } => panic!("applied, and cannot be decoded"),
+        });
         fold.take(at, applied).unwrap();
     }
     (engine, fold)
