@@ -10,6 +10,7 @@ mod definitions;
 mod holdings;
 mod landscape;
 mod meaning;
+mod replay;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ use definitions::Definitions;
 use holdings::{Change, HoldingKey, Holdings};
 use landscape::{Custom, Key, LevelState, Structural};
 use meaning::Meaning;
+
+pub(crate) use replay::Log;
 
 /// What a change of an applied entry says, its names resolved
 #[derive(Clone, Debug)]
@@ -104,8 +107,9 @@ impl Fold {
         Ok(())
     }
 
-    /// The rows of all that was taken in
-    pub(crate) fn finish(self) -> Tables {
+    /// The rows of all that was taken in, and the log for whoever replays it
+    pub(crate) fn finish(mut self) -> (Tables, Log) {
+        let log = Log::of(&mut self);
         let mut tables = self.tables;
         for open in self.lies_in.into_values() {
             open.finish(&mut tables.lies_in);
@@ -123,7 +127,7 @@ impl Fold {
             open.finish(&mut tables.known_users);
         }
         self.catalogs.finish(&mut tables.catalogs);
-        tables
+        (tables, log)
     }
 
     /// Whether an entry is voided may have changed
@@ -338,7 +342,7 @@ impl Fold {
             C::PublishCatalog { catalog } => {
                 let number = u32::try_from(self.meaning.catalogs.len())?;
                 let definitions = Definitions::new(number, catalog, &mut self.tables)?;
-                self.meaning.catalogs.push(definitions);
+                self.meaning.catalogs.push(Arc::new(definitions));
                 Self::structural(Structural::Publish(number))
             }
             C::Void { entry, .. } => {

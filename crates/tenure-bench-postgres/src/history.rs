@@ -14,7 +14,7 @@ use tenure_wire::codec::Encoded;
 use tenure_wire::question::Question as Asked;
 
 use crate::engine::Engine;
-use crate::fold::Fold;
+use crate::fold::{Fold, Log};
 use crate::question::Question;
 use crate::tables::Tables;
 
@@ -34,6 +34,7 @@ pub(crate) struct Drawn {
 pub(crate) struct History {
     pub(crate) engine: Engine,
     pub(crate) tables: Tables,
+    pub(crate) log: Log,
     pub(crate) counts: Counts,
     pub(crate) questions: Vec<Drawn>,
     /// How long the fold into tables took
@@ -111,7 +112,7 @@ impl History {
                 }
             }
         }
-        let (tables, counts) = (fold.finish(), facts.counts);
-        Ok(Self { engine, tables, counts, questions, tabled })
+        let (tables, log) = fold.finish();
+        Ok(Self { engine, tables, log, counts: facts.counts, questions, tabled })
     }
 }

@@ -50,6 +50,9 @@ struct Arguments {
     /// Runs of each question; the shortest counts, on every side
     #[arg(long, value_name = "N", default_value_t = 5)]
     runs: usize,
+    /// Questions of each class that are answered by replaying the log as well
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    replays: usize,
     /// Connections at once, where several ask
     #[arg(long, value_name = "N", default_value_t = 8)]
     connections: usize,
@@ -106,7 +109,7 @@ async fn compare(arguments: &Arguments) -> anyhow::Result<Report> {
     let history = History::make(&plan, folder.path(), arguments.seed, |class| {
         each(arguments.questions, class)
     })?;
-    let History { engine, tables, counts, questions, tabled } = history;
+    let History { engine, tables, log, counts, questions, tabled } = history;
     let mut report = Report::new(&plan, counts, &tables, tabled);
 
     say(&format!("asking {} questions in process", questions.len()));
@@ -133,6 +136,20 @@ async fn compare(arguments: &Arguments) -> anyhow::Result<Report> {
     }
     report.sqlite = gathered.times();
     drop(sqlite);
+
+    say("replaying the log for one question after the other");
+    let mut gathered = Gathered::default();
+    for class in history::CLASSES {
+        let of = questions.iter().zip(&expected).filter(|(one, _)| one.class == *class);
+        for (one, expected) in of.take(arguments.replays) {
+            let began = Instant::now();
+            let Some(answer) = log.ask(&tables, &one.question) else { continue };
+            gathered.add(*class, began.elapsed().as_secs_f64());
+            measure::same("the replay", one, expected, answer)?;
+        }
+    }
+    report.replay = gathered.times();
+    drop(log);
 
     let server = postgres::Server::start().await?;
     report.postgres_version = server.version().await?;

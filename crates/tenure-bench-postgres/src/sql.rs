@@ -149,7 +149,8 @@ impl Writer {
     /// the right one.
     fn join(&self, table: &str, row: &str, columns: &str, on: &str) -> String {
         if self.dialect == Dialect::Sqlite {
-            return format!("JOIN {table} {row} ON {on}");
+            // To SQLite a cross join says in which order to join.
+            return format!("CROSS JOIN {table} {row} ON {on}");
         }
         let valid = match (self.time, self.dialect) {
             _ if table == "known_user" => "",

@@ -73,17 +73,24 @@ fn question(drawn: Drawn) -> Option<Question> {
 }
 
 #[test]
-fn sqlite_answers_as_the_engine() {
+fn sqlite_and_replay_answer_as_the_engine() {
     let strategy = (mixed(1..60), vec(drafts(), 1..40));
-    check("sqlite_answers_as_the_engine", 60, strategy, |(scenario, drafts)| {
+    check("sqlite_and_replay_answer_as_the_engine", 60, strategy, |(scenario, drafts)| {
         let (engine, fold) = fold(&scenario);
-        let mut sqlite = Sqlite::load(&fold.finish()).unwrap();
+        let (tables, log) = fold.finish();
+        let mut sqlite = Sqlite::load(&tables).unwrap();
         drafts.iter().try_for_each(|draft| {
             let drawn = draft.about(&scenario, scenario.log.len());
             let Some(question) = question(drawn) else { return Ok(()) };
             let expected = engine.ask(&question).rows(&question);
             let answer = sqlite.ask(&question).unwrap().sorted();
-            same(format_args!("{question:?}"), &answer, &expected)
+            same(format_args!("SQLite: {question:?}"), &answer, &expected)?;
+            match log.ask(&tables, &question) {
+                Some(answer) => {
+                    same(format_args!("replay: {question:?}"), &answer.sorted(), &expected)
+                }
+                None => Ok(()),
+            }
         })
     });
 }

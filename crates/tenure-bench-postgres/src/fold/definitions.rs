@@ -176,7 +176,7 @@ impl Definitions {
 
 impl Table {
     /// What each predefined thing gives
-    fn gives(&self) -> Vec<(Granted, Held)> {
+    pub(super) fn gives(&self) -> Vec<(Granted, Held)> {
         let mut found = Vec::new();
         let predefined = |what| Granted { what, custom: false };
         for role in self.roles.keys() {

@@ -48,7 +48,7 @@ impl Profile {
 #[derive(Debug, Default)]
 pub(super) struct Meaning {
     pub(super) landscape: Landscape,
-    pub(super) catalogs: Vec<Definitions>,
+    pub(super) catalogs: Vec<Arc<Definitions>>,
     nothing: Definitions,
     profiles: FxHashMap<u32, Arc<[Profile]>>,
     countable: FxHashMap<(u32, Granted), Arc<[Span]>>,
@@ -72,16 +72,16 @@ impl Meaning {
         let mut found = Vec::new();
         let first = self.landscape.catalogs.first().map_or(Span::ALWAYS.until(), |(key, _)| key.0);
         found.extend(Span::new(0, first).map(|span| (span, &self.nothing)));
-        found.extend(
-            stretches(&self.landscape.catalogs)
-                .filter_map(|(span, number)| Some((span, self.catalogs.get(*number as usize)?))),
-        );
+        found
+            .extend(stretches(&self.landscape.catalogs).filter_map(|(span, number)| {
+                Some((span, &**self.catalogs.get(*number as usize)?))
+            }));
         found
     }
 
     fn definitions(&self, t: i64) -> &Definitions {
         let number = super::landscape::at(&self.landscape.catalogs, t);
-        number.and_then(|number| self.catalogs.get(*number as usize)).unwrap_or(&self.nothing)
+        number.and_then(|n| self.catalogs.get(*n as usize)).map_or(&self.nothing, |found| found)
     }
 
     fn table(&self, names: &Names, level: u32, t: i64) -> &Table {
@@ -274,6 +274,23 @@ impl Meaning {
                     found.extend(table.role_gives(*role).into_iter().map(|held| (granted, held)));
                 }
             }
+        }
+        found
+    }
+
+    /// Everything that gives something at a level, at a moment
+    pub(super) fn all_given(&mut self, names: &Names, level: u32, t: i64) -> Vec<(Granted, Held)> {
+        let profiles = self.profiles(names, level);
+        let Some(profile) = profiles.iter().find(|profile| profile.span.contains(t)) else {
+            return Vec::new();
+        };
+        let track = self.landscape.levels.get(&level);
+        let collections: Vec<u32> =
+            track.into_iter().flat_map(|track| track.collections.keys().copied()).collect();
+        let mut found = self.given(names, level, profile, t, &collections);
+        if !profile.path.first().is_some_and(|step| step.own) {
+            let table = self.definitions(t).table(names.kind(level), profile.set());
+            found.extend(table.gives());
         }
         found
     }

@@ -36,10 +36,10 @@ pub(crate) const LAYOUTS: [Layout; 3] = [
         dialect: Dialect::Ranges,
         indexes: &[
             "CREATE INDEX ON holding USING gist (level, granted, valid, known)",
-            "CREATE INDEX ON holding USING gist (principal, valid, known)",
             "CREATE INDEX ON holding (principal, level, granted)",
             "CREATE INDEX ON membership USING gist (set_id, valid, known)",
-            "CREATE INDEX ON membership USING gist (member, valid, known)",
+            // One GiST index a table: of two the planner takes the wrong one, by its times alone.
+            "CREATE INDEX ON membership (member)",
             "CREATE INDEX ON custom_gives USING gist (level, held, valid, known)",
             "CREATE INDEX ON lies_in (level, ancestor)",
             "CREATE INDEX ON lies_in (ancestor, kind)",
