@@ -51,3 +51,9 @@ bench-append:
 # How long a question takes at 100 thousand changes
 bench-ask:
     cargo run --release -p tenure-core --example ask
+
+# The same history, questions and answers in PostgreSQL 15, in SQLite and by naive replay; installs
+# PostgreSQL where it is missing
+bench-postgres *arguments:
+    tests/postgres
+    cargo run --release -p tenure-bench-postgres -- {{arguments}}

@@ -5,12 +5,13 @@ use tenure_core::AssignmentFilter;
 use tenure_core::instant::EffectiveAt;
 use tenure_core::known::KnownAt;
 use tenure_core::outcome::{Position, Submission};
-use tenure_tests::harness::{check, same};
+use tenure_tests::harness::{check, same, samples};
 use tenure_tests::question::{Question as Drawn, drafts};
 use tenure_tests::scenario::{Scenario, mixed};
 
 use crate::engine::Engine;
 use crate::fold::Fold;
+use crate::postgres::{Door, LAYOUTS, Server, load};
 use crate::question::Question;
 use crate::sqlite::Sqlite;
 
@@ -93,4 +94,30 @@ fn sqlite_and_replay_answer_as_the_engine() {
             }
         })
     });
+}
+
+#[tokio::test]
+async fn postgres_answers_as_the_engine_in_every_layout() {
+    let server = Server::start().await.unwrap();
+    let mut said_something = 0;
+    for (scenario, drafts) in samples(&(mixed(40..60), vec(drafts(), 400)), 4) {
+        let (engine, fold) = fold(&scenario);
+        let (tables, _) = fold.finish();
+        for layout in LAYOUTS {
+            load(&server, layout, &tables).await.unwrap();
+            let mut door = Door::open(&server, layout).await.unwrap();
+            for draft in &drafts {
+                let Some(question) = question(draft.about(&scenario, scenario.log.len())) else {
+                    continue;
+                };
+                let expected = engine.ask(&question).rows(&question);
+                let answer = door.ask(&question).await.unwrap().sorted();
+                assert_eq!(answer, expected, "{}: {question:?}\n{scenario:?}", layout.name);
+                said_something += expected.len().min(1);
+            }
+            let drop = format!("DROP SCHEMA {} CASCADE", layout.name);
+            server.connect().await.unwrap().batch_execute(&drop).await.unwrap();
+        }
+    }
+    assert!(said_something > 100, "only {said_something} answers said anything");
 }
