@@ -40,7 +40,7 @@ pub use clock::{BEGINS_MICROS, ENDS_MICROS};
 pub use facts::{Counts, Facts, Given};
 pub use messages::Messages;
 pub use shape::{CHANGES_MAX, CHANGES_MIN, ChangesError, Shape, Size};
-pub use shares::{Share, ShareError, Shares};
+pub use shares::{Share, ShareError, Shares, TooUnusual};
 
 /// A landscape's history before it is made
 #[derive(Clone, PartialEq, Eq, Debug)]
