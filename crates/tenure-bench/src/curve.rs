@@ -4,9 +4,9 @@
 //! changes is the history behind them.
 
 use tenure_core::ledger::Ledger;
-use tenure_core::outcome::Recorded;
 use tenure_wire::codec::Encoded;
 
+use crate::in_process;
 use crate::landscape::{Plan, Shape, Size};
 use crate::machine::Machine;
 use crate::measure::{BenchError, Watch, ask_classes};
@@ -53,15 +53,15 @@ pub fn curve(
         let mut history = plan.messages().map_err(BenchError::Catalog)?;
         let mut ledger = Ledger::new();
         watch.begins("making up and folding", *changes);
-        for message in history.by_ref() {
+        let mut messages = 0_u64;
+        while let Some(message) = history.next() {
             for made in message.entries {
-                let submission =
-                    Encoded::new(made.entry).map_err(BenchError::Encode)?.into_submission();
-                ledger.apply(&Recorded { recorded_at: message.recorded_at, submission });
+                let entry = Encoded::new(made.entry).map_err(BenchError::Encode)?;
+                in_process::apply(&mut ledger, message.recorded_at, entry);
             }
-            let position = ledger.next_position().get();
-            if position.is_multiple_of(1_024) {
-                watch.is_at(position * 7 / 4);
+            messages += 1;
+            if messages % 1_024 == 0 {
+                watch.is_at(history.counts().changes);
             }
         }
         watch.ends();

@@ -28,7 +28,7 @@ enum SizeArg {
     L,
     /// One subaccount whose people hold by groups: 100,000 people at 10 million changes
     Zone,
-    /// 100 subaccounts, 1,000 people, however many changes
+    /// 60 subaccounts, 1,000 people, however many changes
     Steady,
 }
 
