@@ -50,13 +50,9 @@ nats:
 run:
     cargo run --release -- serve
 
-# How fast the embedded log appends, with a flush before each acknowledgement
-bench-append:
-    cargo run --release -p tenure-server --example append
-
-# How long a question takes at 100 thousand changes
-bench-ask:
-    cargo run --release -p tenure-core --example ask
+# What the ledger costs on a big landscape, with each budget met or missed; like `just bench l 1000000`
+bench size="l" changes="10000000" *options:
+    cargo run --release -- bench --size {{size}} --changes {{changes}} {{options}}
 
 # How fast a ledger on a NATS stream is, against NATS alone in the same run
 bench-nats folder="target" seconds="5":
@@ -67,3 +63,17 @@ bench-nats folder="target" seconds="5":
 chaos seed="1" rounds="1" pause="20":
     TENURE_SEED={{seed}} TENURE_ROUNDS={{rounds}} TENURE_PAUSE_S={{pause}} \
         cargo test -p tenure --test nats_cluster -- --nocapture
+
+# What questions cost against the length of history, and a plot of it
+bench-curve plot="target/curve.svg" changes="10000000":
+    cargo run --release -- bench --curve --changes {{changes}} --plot {{plot}}
+
+# What the parts cost: the fold, who on one level, a timeline, a requirement
+bench-micro *options:
+    cargo bench -p tenure-bench --bench micro -- {{options}}
+
+# The same history, questions and answers in PostgreSQL 15, in SQLite and by naive replay; installs
+# PostgreSQL where it is missing
+bench-postgres *arguments:
+    tests/postgres
+    cargo run --release -p tenure-bench-postgres -- {{arguments}}

@@ -296,11 +296,6 @@ impl Ledger {
         }
     }
 
-    #[doc(hidden)]
-    pub fn sizes(&self) -> String {
-        self.index.sizes()
-    }
-
     /// The position that the next entry gets
     pub fn next_position(&self) -> Position {
         self.newest_position().map_or(Position::FIRST, Position::next)

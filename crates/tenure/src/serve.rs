@@ -131,12 +131,11 @@ fn stop() -> impl Future<Output = ()> + Send {
     }
 }
 
-/// Logs to stderr: a server says what it does, other commands only what is wrong
+/// Logs to stderr: by default a server says what it does, other commands only what is wrong
 ///
 /// `TENURE_LOG_LEVEL` takes a level or the directives of `RUST_LOG`; `TENURE_LOG_FORMAT=json` is for
 /// programs.
-pub(crate) fn log_to_stderr(server: bool) {
-    let default = if server { "info" } else { "error" };
+pub(crate) fn log_to_stderr(default: &str) {
     let filter = std::env::var("TENURE_LOG_LEVEL").unwrap_or_else(|_| default.to_owned());
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -147,11 +147,12 @@ impl Messages {
         })
     }
 
-    /// Whether it is granted rather than revoked: as likely, where as many hold it as should
+    /// Whether it is granted rather than revoked: always, while far fewer hold it than should; as likely,
+    /// where as many do
     fn gives_rather(&mut self, slot: SlotNumber) -> bool {
         let of = self.slots.get(slot);
         let (target, held) = (u64::from(of.target), u64::from(of.len()));
-        self.dice.below(2 * target) >= held
+        held * 5 < target * 4 || self.dice.below(2 * target) >= held
     }
 
     fn somebody_for(&mut self, slot: SlotNumber) -> Who {

@@ -391,8 +391,7 @@ fn follow_all(
     let followed = std::thread::scope(|scope| {
         let behind = scope.spawn(|| flush_behind(&flusher, &unflushed, &shared.metrics));
         let (ledger, journal) = (&mut ledger, &mut journal);
-        let followed =
-            follow_until_closed(shared, replica, ledger, journal, &mut feed, &unflushed);
+        let followed = follow_until_closed(shared, replica, ledger, journal, &mut feed, &unflushed);
         unflushed.ended.store(true, Ordering::Release);
         behind.thread().unpark();
         followed
@@ -439,7 +438,15 @@ fn follow_until_closed(
                             permits.push(permit);
                         }
                         Fed::Aligned(cursor) => {
-                            apply(shared, replica, ledger, journal, feed, &mut messages, unflushed)?;
+                            apply(
+                                shared,
+                                replica,
+                                ledger,
+                                journal,
+                                feed,
+                                &mut messages,
+                                unflushed,
+                            )?;
                             journal.anchor(cursor.position, cursor.origin)?;
                             feed.applied(cursor.origin.sequence);
                         }
