@@ -60,7 +60,7 @@ pub fn curve(
                 in_process::apply(&mut ledger, message.recorded_at, entry);
             }
             messages += 1;
-            if messages % 1_024 == 0 {
+            if messages.is_multiple_of(1_024) {
                 watch.is_at(history.counts().changes);
             }
         }

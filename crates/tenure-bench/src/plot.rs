@@ -2,7 +2,7 @@
 
 use plotters::prelude::{
     BLACK, ChartBuilder, Circle, Color, IntoDrawingArea, IntoLogRange, LineSeries, RGBColor,
-    SVGBackend, SeriesLabelPosition, WHITE,
+    SVGBackend, SeriesLabelPosition, TRANSPARENT, WHITE,
 };
 
 use crate::measure::BenchError;
@@ -66,11 +66,13 @@ fn draw(curve: &Curve, text: &mut String) -> Result<(), String> {
         .y_label_area_size(72)
         .build_cartesian_2d(
             (first..last.max(first + 1)).log_scale(),
-            (lowest / 2.0..highest * 2.0).log_scale(),
+            // Above all lines there is room for their names.
+            (lowest / 2.0..highest * 30.0).log_scale(),
         )
         .map_err(|e| failed(&e))?;
     chart
         .configure_mesh()
+        .light_line_style(TRANSPARENT)
         .x_desc(format!("changes in the history ({})", curve.described))
         .y_desc("microseconds, in process")
         .y_label_formatter(&|micros| format!("{micros}"))

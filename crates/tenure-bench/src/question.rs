@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn about_a_hundred_hold_what_is_asked_about_however_long_history_is() {
-        for changes in [10_000, 40_000] {
+        for changes in [10_000, 100_000] {
             let (ledger, facts) = folded(Size::Steady, changes);
             let mut asker = Asker::new(&facts, 4);
             for class in [Class::WhoNow, Class::WhoKnown] {
