@@ -7,8 +7,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use roaring::RoaringBitmap;
-
 use crate::grantable::Grantable;
 use crate::instant::EffectiveAt;
 use crate::mirror::Mirror;
@@ -416,14 +414,6 @@ impl Index {
     /// The timeline of a set's members, if it ever had one
     pub(crate) fn members(&self, set: PrincipalRef) -> Option<TimelineId> {
         self.of_set.get(&set.number).copied()
-    }
-
-    /// Everybody who ever was in a timeline
-    pub(crate) fn ever_in(&self, id: TimelineId) -> RoaringBitmap {
-        let timeline = self.timeline(id);
-        let mut met = timeline.met(u64::MAX);
-        met.extend(timeline.all_apart().map(|(number, _)| number));
-        met
     }
 
     pub(crate) fn removals(&self, principal: PrincipalRef) -> Option<&Track<()>> {

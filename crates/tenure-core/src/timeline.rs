@@ -303,6 +303,20 @@ impl Timeline {
             .map(|event| event.position)
     }
 
+    /// Adds whoever began to be held after a position and up to another
+    pub(crate) fn started_between(&self, after: u64, until: u64, found: &mut RoaringBitmap) {
+        let ends = |run: &Arc<Run>| run.events.last().map_or(0, |last| u64::from(last.position));
+        let closed = self.runs.iter().filter(|run| ends(run) > after);
+        let events = closed.flat_map(|run| run.events.iter()).chain(&self.tail);
+        for event in events.take_while(|event| u64::from(event.position) <= until) {
+            if let What::Start(number) = event.what()
+                && u64::from(event.position) > after
+            {
+                found.insert(number);
+            }
+        }
+    }
+
     /// The principals that an entry's own changes here are of
     pub(crate) fn changed_at(&self, position: u32) -> Vec<u32> {
         let (_, events) = self.run_of(position);

@@ -3,7 +3,7 @@
 //! Structure and definitions are constant between the moments at which something around the level
 //! changes. Within such a segment only holdings and memberships start and end, so it is swept once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use roaring::{MultiOps, RoaringBitmap};
 
@@ -19,7 +19,7 @@ use crate::order::Cut;
 use crate::outcome::{OutcomeKind, Position};
 use crate::principal::{Principal, PrincipalKind};
 use crate::symbol::PrincipalRef;
-use crate::timeline::TimelineId;
+use crate::timeline::{Of, TimelineId};
 use crate::view::{Evidence, View};
 
 use super::Span;
@@ -68,14 +68,18 @@ impl View<'_> {
         span: Span,
     ) -> Result<Vec<Interval>, AskError> {
         let segments = self.segments(ability, on, span)?;
-        let looked_at = looked_at(&segments);
-        Ok(self.intervals(principal, &segments, &looked_at, &self.holders(&looked_at)))
+        let index = &self.ledger.index;
+        let has = |timeline: TimelineId, holder: PrincipalRef| index.is_in(timeline, holder);
+        Ok(self.intervals(principal, &segments, &looked_at(&segments), &has))
     }
 
     /// Everybody whose timeline is not empty, with the intervals
     ///
     /// # Errors
     /// As [`View::timeline`].
+    /// # Cost
+    /// O(changes of structure around the level + the changes of whoever held something that is asked for at
+    /// its beginning, or began to within it).
     pub fn who_during(
         &self,
         ability: &Ability,
@@ -84,10 +88,16 @@ impl View<'_> {
     ) -> Result<Who<Vec<Interval>>, AskError> {
         let segments = self.segments(ability, on, span)?;
         let looked_at = looked_at(&segments);
-        let holders = self.holders(&looked_at);
-        let mut found = self.by_name(self.candidates(&holders).iter().collect(), |number| {
+        let within: BTreeMap<TimelineId, RoaringBitmap> =
+            looked_at.iter().map(|timeline| (*timeline, self.within(*timeline, span))).collect();
+        let has = |timeline: TimelineId, holder: PrincipalRef| {
+            within.get(&timeline).is_some_and(|within| within.contains(holder.number))
+        };
+        let holders: RoaringBitmap = within.values().union();
+        let candidates = self.candidates(&holders, span);
+        let mut found = self.by_name(candidates.iter().collect(), |number| {
             let principal = self.ledger.principal_of(self.ledger.numbered(number));
-            self.intervals(principal, &segments, &looked_at, &holders)
+            self.intervals(principal, &segments, &looked_at, &has)
         });
         for list in [&mut found.subjects, &mut found.sets] {
             list.retain(|subject| !subject.detail.is_empty());
@@ -147,14 +157,28 @@ impl View<'_> {
         if segments.is_empty() { Err(unknown_operation(ability)) } else { Ok(segments) }
     }
 
-    /// Whoever ever held something that is looked at
-    fn holders(&self, looked_at: &BTreeSet<TimelineId>) -> RoaringBitmap {
-        looked_at.iter().map(|timeline| self.ledger.index.ever_in(*timeline)).union()
+    /// Whoever may hold what a timeline is of, or be a member, at some time of a stretch: who did at its
+    /// beginning, who began to within it, and those kept apart
+    fn within(&self, id: TimelineId, span: Span) -> RoaringBitmap {
+        let timeline = self.ledger.index.timeline(id);
+        let before = self.prefix(span.from());
+        let until = span.until().map_or(self.known_at().0, |until| self.prefix(until));
+        let agrees = match timeline.of {
+            Of::Members { .. } => true,
+            Of::Holding { level, grantable } => {
+                let custom = timeline.custom().then_some(grantable);
+                timeline.last_reset(before) == self.land(span.from()).last_end(level, custom)
+            }
+        };
+        let mut within = if agrees { timeline.held(before) } else { timeline.met(before) };
+        timeline.started_between(before, until, &mut within);
+        within.extend(timeline.all_apart().map(|(number, _)| number));
+        within
     }
 
-    /// The known principals that may have an interval: whoever ever held something that is asked for
-    /// where it is asked for, and whoever was ever a member
-    fn candidates(&self, holders: &RoaringBitmap) -> RoaringBitmap {
+    /// The known principals that may have an interval: whoever may hold something that is asked for where it
+    /// is asked for, and whoever may be a member then
+    fn candidates(&self, holders: &RoaringBitmap, span: Span) -> RoaringBitmap {
         let ledger = self.ledger;
         let mut candidates = holders.clone();
         for set in holders.iter().map(|number| ledger.numbered(number)) {
@@ -162,27 +186,27 @@ impl View<'_> {
                 let origin = ledger.principal_of(set).origin();
                 candidates.extend(ledger.users_of_origin(origin).map(|user| user.number));
             } else if let Some(members) = ledger.index.members(set) {
-                candidates |= ledger.index.ever_in(members);
+                candidates |= self.within(members, span);
             }
         }
         candidates.iter().filter(|number| self.knows(ledger.numbered(*number))).collect()
     }
 
-    /// The intervals of one principal; `holders` ever held something that is looked at
+    /// The intervals of one principal; `has` says who may have what a timeline is of
     fn intervals(
         &self,
         principal: &Principal,
         segments: &[Segment],
         looked_at: &BTreeSet<TimelineId>,
-        holders: &RoaringBitmap,
+        has: &impl Fn(TimelineId, PrincipalRef) -> bool,
     ) -> Vec<Interval> {
-        let matches = self.matches(principal, holders);
+        let has_any = |holder| looked_at.iter().any(|timeline| has(*timeline, holder));
+        let matches = self.matches(principal, &has_any);
         let end = segments.last().and_then(|segment| segment.span.until());
         let had: Vec<Had<'_>> = matches
             .iter()
             .flat_map(|one| {
-                let index = &self.ledger.index;
-                let own = looked_at.iter().filter(|timeline| index.is_in(**timeline, one.holder));
+                let own = looked_at.iter().filter(|timeline| has(**timeline, one.holder));
                 own.map(move |timeline| (one, *timeline))
             })
             .filter_map(|(one, timeline)| {
@@ -233,7 +257,13 @@ impl View<'_> {
 
     /// The principals whose holdings a principal has at some time, with the stretches in which it has
     /// them
-    fn matches(&self, principal: &Principal, holders: &RoaringBitmap) -> Vec<Match> {
+    ///
+    /// Only of those that have anything.
+    fn matches(
+        &self,
+        principal: &Principal,
+        has_any: &impl Fn(PrincipalRef) -> bool,
+    ) -> Vec<Match> {
         let always = || Span { from: EffectiveAt::FIRST, until: None };
         let own = self.ledger.find_principal(principal);
         let mut matches: Vec<Match> =
@@ -241,7 +271,7 @@ impl View<'_> {
         if principal.kind() == PrincipalKind::User {
             if let Some(own) = own {
                 let sets = self.ledger.index.of_member(own);
-                let sets = sets.filter(|(set, _)| holders.contains(set.number));
+                let sets = sets.filter(|(set, _)| has_any(*set));
                 matches.extend(sets.map(|(set, timeline)| {
                     Match {
                         holder: set,
