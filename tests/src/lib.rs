@@ -9,4 +9,5 @@ pub mod harness;
 pub mod oracle;
 pub mod question;
 pub mod scenario;
+pub mod script;
 pub mod world;

@@ -147,6 +147,23 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
         2 => Just(Sort::RoleCollections),
         1 => Just(Sort::Catalog),
     ];
+    drafts_of(sort)
+}
+
+/// Questions about single moments, which a slow oracle answers of a long log as well
+pub fn drafts_at_moments() -> impl Strategy<Value = Draft> {
+    drafts_of(prop_oneof![
+        3 => Just(Sort::Check),
+        8 => Just(Sort::Who),
+        1 => Just(Sort::What),
+        2 => Just(Sort::WhoAnywhere),
+        4 => Just(Sort::Assignments),
+        3 => Just(Sort::Diff),
+        1 => Just(Sort::RoleCollections),
+    ])
+}
+
+fn drafts_of(sort: impl Strategy<Value = Sort>) -> impl Strategy<Value = Draft> {
     let random = (0..world::ABILITIES.len(), 0..world::LEVELS.len());
     let asked = prop_oneof![
         5 => (0..world::ASKED.len()).prop_map(Asked::Row),

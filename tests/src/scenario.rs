@@ -8,6 +8,7 @@
 //! leaving steps out; `build` makes a log of them.
 
 mod build;
+mod crowd;
 mod draft;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use tenure_core::level::Level;
 use tenure_core::outcome::{Recorded, Submission};
 use tenure_core::principal::Principal;
 
+pub use crowd::{Shares, busy, crowds};
 pub use draft::{arrivals, mixed, scenarios};
 
 /// The grid of effective times

@@ -298,6 +298,27 @@ pub fn grantable(text: &str) -> GrantableText {
     }
 }
 
+/// One of [`PRINCIPALS`], or beyond them one of a crowd of users
+pub fn one_of_all(number: usize) -> Principal {
+    match PRINCIPALS.get(number) {
+        Some(text) => principal(text),
+        None => one_of_crowd(number - PRINCIPALS.len()),
+    }
+}
+
+/// One of [`USERS`], or beyond them one of the same crowd
+pub fn one_of_users(number: usize) -> Principal {
+    match USERS.get(number) {
+        Some(text) => principal(text),
+        None => one_of_crowd(number - USERS.len()),
+    }
+}
+
+/// Users whose names are not in the order of their numbers
+fn one_of_crowd(number: usize) -> Principal {
+    principal(&format!("user:corp/u{}-{number}@x", number * 7_919 % 1_009))
+}
+
 /// Every principal that a question may be about; whoever is granted most, first
 pub fn principals() -> Vec<Principal> {
     let all = PRINCIPALS.iter().chain(&[NOBODY]);

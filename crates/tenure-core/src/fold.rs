@@ -170,7 +170,12 @@ impl Ledger {
     fn holding(&mut self, key: OrderKey, holding: HoldingKey, edge: Edge) -> Fact {
         let HoldingKey { principal, grantable, level } = holding;
         let custom = matches!(edge, Edge::Start { custom: true, .. });
-        let land = self.structure.newest.at(key.effective_at);
+        // Its events begin now, whenever this change takes effect.
+        let now = self
+            .places
+            .recorded_at(key.position)
+            .map_or(key.effective_at, |at| EffectiveAt::saturating_from_micros(at.micros()));
+        let land = self.structure.newest.at(now);
         let floor = || land.last_end(level, custom.then_some(grantable));
         let timeline = self.index.holding_timeline(level, grantable, custom, floor);
         Fact::Change(index::Change { timeline, principal, key, edge })

@@ -153,6 +153,7 @@ impl Index {
         let position = position.filter(|position| u64::from(*position) < POSITION_END);
         if let Some(position) = position.filter(|_| regular)
             && self.timeline(id).takes(number, edge)
+            && !self.is_to_be_removed(id, principal, key)
         {
             let stops = edge == Edge::Stop;
             let last = self.mirror(id, number).map_or(0, |mirror| mirror.last_position(id));
@@ -169,6 +170,17 @@ impl Index {
         self.timeline_mut(id).insert_apart(number, key, edge);
         done.push(Done::Apart(id, principal, key));
         false
+    }
+
+    /// Whether the principal, or the set that it is to be a member of, is removed at a time after a change:
+    /// what was scheduled before a timeline knew the principal is no event there
+    fn is_to_be_removed(&self, id: TimelineId, principal: PrincipalRef, key: OrderKey) -> bool {
+        let set = match self.timeline(id).of {
+            Of::Members { set } => Some(set),
+            Of::Holding { .. } => None,
+        };
+        let mut removals = [Some(principal), set].into_iter().flatten();
+        removals.any(|one| self.removals(one).is_some_and(|removals| removals.goes_beyond(key)))
     }
 
     /// Takes back what was done

@@ -65,6 +65,11 @@ impl<T> Track<T> {
         found.map(|(key, _)| *key)
     }
 
+    /// Whether there is a record after a change
+    pub(crate) fn goes_beyond(&self, key: OrderKey) -> bool {
+        self.records.last().is_some_and(|(last, _)| *last > key)
+    }
+
     pub(crate) fn last(&self) -> Option<&T> {
         self.records.last().map(|(_, value)| value)
     }

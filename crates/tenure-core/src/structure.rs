@@ -67,7 +67,8 @@ pub(crate) struct Known<'a> {
 impl Structure {
     /// Takes a change in at its place
     pub(crate) fn insert(&mut self, key: OrderKey, change: &Arc<Structural>, late: bool) {
-        if late {
+        // Before the first change there is nothing, and no clamp leaves out what takes effect at once.
+        if late || self.newest_from == 0 {
             self.keep_earlier(key.position);
         }
         self.newest.insert(key, Arc::clone(change));
@@ -157,8 +158,7 @@ impl Structure {
         let clamp = Cut(OrderKey {
             effective_at: next_recorded,
             position: Position::new(s.0).unwrap_or(Position::FIRST),
-            // Before the first position there is nothing, and nothing has this key.
-            index: if s.0 == 0 { 0 } else { u16::MAX },
+            index: u16::MAX,
         });
         if from > s.0 {
             return Known { landscape, clamp, until: Some(EffectiveAt::FIRST) };

@@ -177,9 +177,9 @@ impl Builder {
             let (level, what) = world::GRANTS[number];
             (world::level(level), world::grantable(what))
         };
-        let who = |number: usize| world::principal(world::PRINCIPALS[number]);
+        let who = world::one_of_all;
         let set = |number: usize| world::principal(world::SETS[number]);
-        let user = |number: usize| world::principal(world::USERS[number]);
+        let user = world::one_of_users;
         let collection = |number: usize| Arc::from(world::ROLE_COLLECTIONS[number]);
         let roles = |number: usize| {
             let texts = world::ROLE_LISTS[number].iter();

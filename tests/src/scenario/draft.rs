@@ -243,7 +243,7 @@ fn lawful(off_time: u32) -> BoxedStrategy<Draft> {
 }
 
 /// The number of a row of [`world::GRANTS`]
-fn given(level: &str, what: &str) -> usize {
+pub(super) fn given(level: &str, what: &str) -> usize {
     world::GRANTS.iter().position(|row| *row == (level, what)).unwrap()
 }
 
@@ -257,7 +257,7 @@ fn created(level: &str) -> Draft {
 }
 
 /// The number of a row of [`world::LEVELS`]
-fn numbered(level: &str) -> usize {
+pub(super) fn numbered(level: &str) -> usize {
     world::LEVELS.iter().position(|row| *row == level).unwrap()
 }
 
@@ -533,7 +533,7 @@ fn step(off_time: u32) -> BoxedStrategy<Step> {
 
 /// The landscape and a catalogue, recorded some time after they took effect, each step of which a
 /// shrunk scenario may leave out
-fn beginning() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn beginning() -> impl Strategy<Value = Vec<Step>> {
     let at_start =
         |body| Step { gap: 0, beside: 0, when: When::Ticks(-FIRST_RECORDED_TICKS), body };
     let levels = (0..world::CREATIONS_AT_START)

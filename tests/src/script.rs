@@ -1,0 +1,216 @@
+//! Which log does a test write by hand?
+//!
+//! Entries at hours of the world, each one change or several, numbered from 1 as they come. What a corner is
+//! about stands in the test, and [`exhaust`] asks all about it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use proptest::test_runner::{TestCaseError, TestCaseResult};
+use uuid::Uuid;
+
+use tenure_core::AssignmentFilter;
+use tenure_core::ask::Span;
+use tenure_core::change::{Change, Entry, EntryId};
+use tenure_core::instant::{EffectiveAt, Instant, RecordedAt};
+use tenure_core::known::KnownAt;
+use tenure_core::ledger::{Ledger, LedgerInMemory};
+use tenure_core::level::Attributes;
+use tenure_core::outcome::{Fingerprint, Recorded, Submission};
+
+use crate::harness::same;
+use crate::oracle::{Oracle, Verdict};
+use crate::question::Question;
+use crate::scenario::{ORIGIN_MICROS, Scenario, TICK_MICROS};
+use crate::world;
+
+/// A log in the making
+#[derive(Debug, Default)]
+pub struct Script {
+    log: Vec<Recorded>,
+}
+
+/// That hour of the world, in microseconds
+pub fn hour(hours: i64) -> i64 {
+    ORIGIN_MICROS + hours * TICK_MICROS
+}
+
+impl Script {
+    /// No entries
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An entry recorded at an hour, which takes effect then or at another hour
+    #[must_use]
+    pub fn at(self, recorded: i64, effective: Option<i64>, changes: Vec<Change>) -> Self {
+        self.at_micros(hour(recorded), effective.map(hour), changes)
+    }
+
+    /// The same, in microseconds
+    #[must_use]
+    pub fn at_micros(
+        mut self,
+        recorded: i64,
+        effective: Option<i64>,
+        changes: Vec<Change>,
+    ) -> Self {
+        let number = self.log.len() as u64 + 1;
+        let actor = world::principal("user:corp/actor@x");
+        let effective_at = effective.map(|micros| Instant::from_micros(micros).unwrap());
+        let entry = Entry::new(id(number), actor, None, effective_at, changes).unwrap();
+        let mut fingerprint = [0; 32];
+        fingerprint[..8].copy_from_slice(&number.to_be_bytes());
+        self.log.push(Recorded {
+            recorded_at: RecordedAt::saturating_from_micros(recorded),
+            submission: Submission::Entry(entry, Fingerprint(fingerprint)),
+        });
+        self
+    }
+
+    /// The log as a scenario
+    pub fn scenario(self) -> Scenario {
+        Scenario { log: self.log, beginning: 0 }
+    }
+}
+
+fn id(number: u64) -> EntryId {
+    EntryId(Uuid::from_u128(u128::from(number)))
+}
+
+/// A level is created
+pub fn create(level: &str, parent: Option<&str>) -> Change {
+    Change::CreateLevel {
+        level: world::level(level),
+        parent: parent.map(world::level),
+        attributes: Attributes::default(),
+    }
+}
+
+/// A level is deleted
+pub fn delete(level: &str) -> Change {
+    Change::DeleteLevel { level: world::level(level) }
+}
+
+/// A role collection, or a role after `role:`, is granted for ever
+pub fn grant(level: &str, what: &str, to: &str) -> Change {
+    Change::Grant {
+        level: world::level(level),
+        grantable: world::grantable(what),
+        to: world::principal(to),
+        until: None,
+        expect: None,
+    }
+}
+
+/// It is revoked, whoever held it
+pub fn revoke(level: &str, what: &str, from: &str) -> Change {
+    let expect = Some(tenure_core::change::RevokeExpects::Any);
+    let (level, from) = (world::level(level), world::principal(from));
+    Change::Revoke { level, grantable: world::grantable(what), from, expect }
+}
+
+/// A user becomes a member
+pub fn add(set: &str, member: &str) -> Change {
+    Change::AddMember { set: world::principal(set), member: world::principal(member) }
+}
+
+/// A principal is removed
+pub fn remove(principal: &str) -> Change {
+    Change::RemovePrincipal { principal: world::principal(principal) }
+}
+
+/// A custom role collection is created
+pub fn collection(level: &str, name: &str) -> Change {
+    Change::CreateRoleCollection {
+        level: world::level(level),
+        role_collection: name.into(),
+        roles: Vec::new(),
+        description: None,
+    }
+}
+
+/// A custom role collection is deleted
+pub fn no_collection(level: &str, name: &str) -> Change {
+    Change::DeleteRoleCollection { level: world::level(level), role_collection: name.into() }
+}
+
+/// A catalogue of [`world::catalogs`] is published
+pub fn publish(number: usize) -> Change {
+    Change::PublishCatalog { catalog: Arc::clone(&world::catalogs()[number]) }
+}
+
+/// The entry with that number is voided
+pub fn void(number: u64) -> Change {
+    Change::Void { entry: id(number), note: None }
+}
+
+/// The ledger and the oracle of a log, whose outcomes are compared
+///
+/// # Errors
+/// The first outcome in which they differ.
+pub fn fold(scenario: &Scenario) -> Result<(LedgerInMemory, Oracle), TestCaseError> {
+    let (mut ledger, mut oracle) = (LedgerInMemory::new(), Oracle::new());
+    for (number, recorded) in (1..).zip(&scenario.log) {
+        let outcome = ledger.apply(recorded);
+        let expected = oracle.apply(recorded);
+        same(
+            format_args!("the outcome of #{number} ({outcome:?})"),
+            &Verdict::from(&outcome),
+            &expected,
+        )?;
+    }
+    Ok((ledger, oracle))
+}
+
+/// Asks about all that a short log is about, at and beside each of its moments, known at each position
+///
+/// # Errors
+/// The first answer in which the ledger and the oracle differ.
+pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
+    let (ledger, oracle) = fold(scenario)?;
+    let mut moments = BTreeSet::from([0, EffectiveAt::LAST.micros()]);
+    for moment in scenario.moments() {
+        moments.extend([-1, 0, 1].map(|beside| moment.micros() + beside));
+    }
+    let moments: Vec<EffectiveAt> =
+        moments.into_iter().map(EffectiveAt::saturating_from_micros).collect();
+    for s in (0..=scenario.log.len() as u64).map(KnownAt) {
+        for t in &moments {
+            let nothing = AssignmentFilter::default();
+            ask(&Question::Levels(*t, s), &ledger, &oracle)?;
+            ask(&Question::Catalog(*t, s), &ledger, &oracle)?;
+            ask(&Question::Assignments(nothing, *t, s), &ledger, &oracle)?;
+        }
+        let mut asked = BTreeSet::new();
+        for granted in scenario.grants() {
+            if !asked.insert(format!("{granted:?}").replace(&granted.position.to_string(), "")) {
+                continue;
+            }
+            use tenure_core::ability::Ability;
+            use tenure_core::grantable::GrantableText;
+            let (on, to) = (granted.level, granted.to);
+            let x = match granted.grantable {
+                GrantableText::RoleCollection(name) => Ability::RoleCollection(name),
+                GrantableText::Role(role) => Ability::Role(role),
+            };
+            for t in &moments {
+                ask(&Question::Who(x.clone(), on.clone(), *t, s, true), &ledger, &oracle)?;
+                ask(&Question::Who(x.clone(), on.clone(), *t, s, false), &ledger, &oracle)?;
+                let check = Question::Check(to.clone(), x.clone(), on.clone(), *t, s);
+                ask(&check, &ledger, &oracle)?;
+            }
+            let ever = Span::new(EffectiveAt::FIRST, None).unwrap();
+            ask(&Question::WhoDuring(x, on, ever, s), &ledger, &oracle)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a question to both
+///
+/// # Errors
+/// What they say, if they differ.
+pub fn ask(question: &Question, ledger: &Ledger, oracle: &Oracle) -> TestCaseResult {
+    same(format_args!("{question:?}"), &question.ask(ledger), &question.ask_oracle(oracle))
+}

@@ -1,0 +1,127 @@
+//! Does a ledger rebuilt with known outcomes say what the one that decided them says?
+
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any};
+use proptest::prop_oneof;
+use proptest::sample::Index;
+use proptest::test_runner::TestCaseResult;
+
+use tenure_core::change::Entry;
+use tenure_core::known::KnownAt;
+use tenure_core::ledger::{Ledger, LedgerInMemory};
+use tenure_core::outcome::{Outcome, Recorded, Submission};
+use tenure_tests::harness::{check, same};
+use tenure_tests::question;
+use tenure_tests::scenario::{Scenario, Shares, crowds, mixed};
+use tenure_tests::world;
+
+fn decided(scenario: &Scenario) -> (LedgerInMemory, Vec<Outcome>) {
+    let mut ledger = LedgerInMemory::new();
+    let outcomes = scenario.log.iter().map(|recorded| ledger.apply(recorded)).collect();
+    (ledger, outcomes)
+}
+
+fn entry(recorded: &Recorded) -> Option<&Entry> {
+    match &recorded.submission {
+        Submission::Entry(entry, _) => Some(entry),
+        Submission::Malformed { .. } => None,
+    }
+}
+
+fn restored(log: &[Recorded], outcomes: &[Outcome]) -> Result<Ledger, Outcome> {
+    let mut ledger = Ledger::new();
+    for (recorded, outcome) in log.iter().zip(outcomes) {
+        ledger.restore(recorded.recorded_at, entry(recorded), outcome)?;
+    }
+    Ok(ledger)
+}
+
+fn scenarios() -> impl Strategy<Value = Scenario> {
+    let shares = Shares { off_time: 10, ends: 15 };
+    prop_oneof![4 => mixed(1..60), 1 => crowds(20..60, 4, 20, shares)]
+}
+
+fn same_places(decided: &Ledger, restored: &Ledger) -> TestCaseResult {
+    for position in (1..=decided.known_at(tenure_core::instant::Instant::LAST).0)
+        .filter_map(tenure_core::outcome::Position::new)
+    {
+        let of = |ledger: &Ledger| {
+            let id = ledger.entry_id(position);
+            let owner = id.and_then(|id| ledger.owner(id));
+            (id, owner, ledger.outcome(position), ledger.recorded_at(position))
+        };
+        same(position, &of(restored), &of(decided))?;
+    }
+    for principal in world::principals() {
+        let mention = tenure_core::mentions::Mention::Principal(principal);
+        let of = |ledger: &Ledger| ledger.mentions(&mention, KnownAt(0)).collect::<Vec<_>>();
+        same(format_args!("{mention:?}"), &of(restored), &of(decided))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_rebuilt_ledger_is_the_ledger() {
+    let strategy = (scenarios(), vec(question::drafts(), 1..30), any::<Index>());
+    check("a_rebuilt_ledger_is_the_ledger", 300, strategy, |(scenario, drafts, cut)| {
+        let (decided, outcomes) = decided(&scenario);
+        let restored = restored(&scenario.log, &outcomes);
+        let restored = same("restored", &restored.is_ok(), &true).map(|()| restored.unwrap())?;
+        same_places(&decided, &restored)?;
+        for draft in &drafts {
+            let question = draft.about(&scenario, scenario.log.len());
+            same(format_args!("{question:?}"), &question.ask(&restored), &question.ask(&decided))?;
+        }
+        // The rest is decided on what was restored as on what was decided.
+        let cut = cut.index(scenario.log.len() + 1);
+        let mut half = Ledger::new();
+        for (recorded, outcome) in scenario.log.iter().zip(&outcomes).take(cut) {
+            let known = half.restore(recorded.recorded_at, entry(recorded), outcome);
+            same("a half", &known.is_ok(), &true)?;
+        }
+        for (recorded, outcome) in scenario.log.iter().zip(&outcomes).skip(cut) {
+            let content_of = |position: tenure_core::outcome::Position| {
+                let owner = &scenario.log[position.get() as usize - 1];
+                Ok::<_, std::convert::Infallible>(match owner.submission {
+                    Submission::Entry(_, fingerprint) => fingerprint,
+                    Submission::Malformed { .. } => tenure_core::outcome::Fingerprint::NONE,
+                })
+            };
+            let Ok(decided) = half.apply_with(recorded, content_of);
+            same("decided after restoring", &decided, outcome)?;
+        }
+        for draft in &drafts {
+            let question = draft.about(&scenario, scenario.log.len());
+            same(format_args!("{question:?}"), &question.ask(&half), &question.ask(&decided))?;
+        }
+        Ok(())
+    });
+}
+
+/// What is not looked at again is what an entry expects; all else that refuses it is noticed.
+#[test]
+fn a_wrong_outcome_is_noticed() {
+    use tenure_core::outcome::RefusalCode::{AlreadyHeld, NotHeld, UnknownPrincipal};
+    let strategy = (scenarios(), any::<Index>());
+    check("a_wrong_outcome_is_noticed", 300, strategy, |(scenario, chosen)| {
+        let (_, outcomes) = decided(&scenario);
+        let noticed = |n: &usize| match &outcomes[*n] {
+            Outcome::Refused(refusal) => {
+                let passed_over = [NotHeld, AlreadyHeld, UnknownPrincipal];
+                let of_its_own = refusal.change.is_some();
+                let at_all = entry(&scenario.log[*n]).is_some();
+                at_all && of_its_own && !passed_over.contains(&refusal.code)
+            }
+            _ => false,
+        };
+        let refused: Vec<usize> = (0..outcomes.len()).filter(noticed).collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let wrong = *chosen.get(&refused);
+        let mut outcomes = outcomes.clone();
+        let truth = std::mem::replace(&mut outcomes[wrong], Outcome::Applied);
+        let found = restored(&scenario.log[..=wrong], &outcomes[..=wrong]).err();
+        same(format_args!("#{}", wrong + 1), &found, &Some(truth))
+    });
+}

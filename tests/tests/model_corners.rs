@@ -1,0 +1,89 @@
+//! Does the ledger say what the oracle says where two clocks cross?
+//!
+//! Short logs written by hand, asked about exhaustively: at and beside each moment, known at each position.
+
+use tenure_tests::script::{
+    Script, add, collection, create, delete, exhaust, grant, no_collection, publish, remove, void,
+};
+
+const G: &str = "global-account:g";
+const S1: &str = "subaccount:s1";
+const ALICE: &str = "user:corp/alice@x";
+const BOB: &str = "user:corp/bob@x";
+const GROUP: &str = "group:corp/Admins";
+
+fn landscape() -> Script {
+    let levels = vec![create(G, None), create(S1, Some(G))];
+    Script::new().at(1, None, levels).at(1, None, vec![publish(0)])
+}
+
+fn settle(script: Script) {
+    let scenario = script.scenario();
+    if let Err(failure) = exhaust(&scenario) {
+        panic!("{failure}\n{scenario:?}");
+    }
+}
+
+/// Before the first position nothing is known, and the first change may take effect when it is recorded.
+#[test]
+fn before_the_first_position_there_is_nothing() {
+    settle(landscape());
+    settle(Script::new().at(1, None, vec![publish(0)]));
+}
+
+/// A removal that is to come ends what is granted after it is recorded and before it takes effect.
+#[test]
+fn a_scheduled_removal_ends_what_is_granted_before_it() {
+    let granted = landscape()
+        .at(2, None, vec![grant(S1, "Viewers", ALICE)])
+        .at(3, Some(9), vec![remove(ALICE)])
+        .at(4, None, vec![grant(S1, "Admins", ALICE)])
+        .at(5, None, vec![add(GROUP, ALICE), grant(S1, "Auditors", GROUP)]);
+    settle(granted);
+    let group = landscape()
+        .at(2, None, vec![grant(S1, "Admins", GROUP)])
+        .at(3, Some(9), vec![remove(GROUP)])
+        .at(4, None, vec![add(GROUP, ALICE)])
+        .at(10, None, vec![grant(S1, "Admins", GROUP)]);
+    settle(group);
+}
+
+/// A timeline may begin with a grant that is to come after a deletion that is to come.
+#[test]
+fn a_scheduled_deletion_ends_what_is_granted_before_it() {
+    let level = landscape()
+        .at(2, Some(9), vec![delete(S1)])
+        .at(3, Some(10), vec![create(S1, Some(G))])
+        .at(4, Some(20), vec![grant(S1, "Admins", BOB)])
+        .at(5, None, vec![grant(S1, "Admins", ALICE)]);
+    settle(level);
+    let custom = landscape()
+        .at(2, None, vec![collection(S1, "Custom")])
+        .at(3, Some(9), vec![no_collection(S1, "Custom")])
+        .at(4, Some(10), vec![collection(S1, "Custom")])
+        .at(5, Some(20), vec![grant(S1, "Custom", BOB)])
+        .at(6, None, vec![grant(S1, "Custom", ALICE)]);
+    settle(custom);
+}
+
+/// The same with what was to come voided, and counting again.
+#[test]
+fn what_was_to_come_may_turn_out_otherwise() {
+    let removal = landscape()
+        .at(2, None, vec![grant(S1, "Viewers", ALICE)])
+        .at(3, Some(9), vec![remove(ALICE)])
+        .at(4, None, vec![void(4)])
+        .at(5, None, vec![grant(S1, "Admins", ALICE)])
+        .at(6, None, vec![void(5)])
+        .at(7, None, vec![grant(S1, "Auditors", ALICE)]);
+    settle(removal);
+    let deletion = landscape()
+        .at(2, Some(9), vec![delete(S1)])
+        .at(3, Some(10), vec![create(S1, Some(G))])
+        .at(4, Some(20), vec![grant(S1, "Admins", BOB)])
+        .at(5, None, vec![void(3)])
+        .at(5, None, vec![grant(S1, "Admins", ALICE)])
+        .at(6, None, vec![void(6)])
+        .at(7, None, vec![grant(S1, "Admins", GROUP), add(GROUP, BOB)]);
+    settle(deletion);
+}
