@@ -16,7 +16,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Server, Start, clean, entry, files_under, grant, is_root, landscape, tenure_on};
+use common::{
+    Server, Start, clean, entry, files_under, grant, is_root, landscape, poll, tenure_on,
+};
 use serde_json::{Value, json};
 
 /// Something mounted in a folder of this test, until it goes out of scope
@@ -94,6 +96,39 @@ fn is_readable(server: &Server, log: &[Value]) {
     let check = "/v1/check?principal=alice@acme.example&can=destinations.manage&on=subaccount:dev";
     assert_eq!(server.get(check).ok()["allowed"], true);
     server.get("/healthz").ok();
+}
+
+#[test]
+fn a_replica_with_a_full_disk_waits_and_goes_on_by_itself() {
+    let Some(disk) = Mounted::small_disk() else {
+        return;
+    };
+    let nats = tenure_test_nats::Server::start(tenure_test_nats::Version::Newest);
+    let other = tempfile::tempdir().unwrap();
+    let follow =
+        |data: &Path| Start::on(data).arg("--ledger", "acme").arg("--log", &nats.url()).ready();
+    let (full, roomy) = (follow(&disk.path().join("data")), follow(other.path()));
+    roomy.append(&landscape());
+    let position = roomy.position();
+    let readiness = |server: &Server| server.get("/readyz").json();
+    let at = |position: u64| {
+        poll(|| (readiness(&full)["position"] == position).then_some(()))
+            .unwrap_or_else(|| panic!("{}\n{}", readiness(&full), full.stderr()));
+    };
+    at(position);
+    let ballast = Ballast::new(disk.path(), 64);
+    // The others go on; this one says why it does not, and takes nothing.
+    for _ in 0..10 {
+        roomy.append(&[one()]);
+    }
+    poll(|| readiness(&full)["detail"].as_str()?.contains("bytes left").then_some(()))
+        .unwrap_or_else(|| panic!("{}\n{}", readiness(&full), full.stderr()));
+    full.post("/v1/entries", &one()).is_problem(503, "log_unavailable", &["nothing was appended"]);
+    assert_eq!(full.log().len() as u64, position);
+    ballast.remove();
+    at(position + 10);
+    assert_eq!(full.log(), roomy.log());
+    assert_eq!(readiness(&full)["log"]["digest"], readiness(&roomy)["log"]["digest"]);
 }
 
 #[test]

@@ -73,11 +73,15 @@ impl Cluster {
         self.nodes.iter().map(Nats::url).collect::<Vec<_>>().join(",")
     }
 
+    /// What a node knows of the stream; a cluster without a leader does not answer
+    fn info(&self, asked: usize) -> Option<Value> {
+        let mut client = Client::within(&self.nodes[asked], Duration::from_secs(2));
+        client.try_request("$JS.API.STREAM.INFO.TENURE_ACME", &[], b"")
+    }
+
     /// Who leads the stream, as some other node that runs tells it
     fn leader(&self, asked: usize) -> Option<usize> {
-        let node = &self.nodes[asked];
-        node.id()?;
-        let info = Client::of(node).request("$JS.API.STREAM.INFO.TENURE_ACME", &[], b"");
+        let info = self.info(asked)?;
         let name = info["cluster"]["leader"].as_str()?;
         name.strip_prefix('n')?.parse().ok()
     }

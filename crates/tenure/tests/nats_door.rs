@@ -17,6 +17,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenure_test_nats::{Server as Nats, Version};
 
+/// How long one of several may take for an answer; longer than a question waits for an entry here
+const ONE_ASKED: Duration = Duration::from_secs(25);
+
 fn start(nats: &Nats, data: &TempDir) -> Start {
     Start::on(data.path()).arg("--ledger", "acme").arg("--log", &nats.url())
 }
@@ -39,7 +42,9 @@ async fn try_ask(client: &Client, question: &str, parameters: &Value) -> Option<
 async fn ask(client: &Client, question: &str, parameters: Value) -> Value {
     let asked = async {
         loop {
-            if let Some(answer) = try_ask(client, question, &parameters).await {
+            // One that was killed may have been handed the request by a server that had not noticed.
+            let answer = try_ask(client, question, &parameters);
+            if let Ok(Some(answer)) = tokio::time::timeout(ONE_ASKED, answer).await {
                 return answer;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

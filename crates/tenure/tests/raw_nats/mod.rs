@@ -24,8 +24,13 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn of(nats: &Nats) -> Self {
+        Self::within(nats, PATIENCE)
+    }
+
+    /// One that waits so long for an answer
+    pub(crate) fn within(nats: &Nats, patience: Duration) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", nats.port())).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(patience)).unwrap();
         let mut client = Self {
             stream: BufReader::new(stream),
             inbox: format!("_INBOX.{}", uuid::Uuid::new_v4().simple()),
@@ -41,19 +46,31 @@ impl Client {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
-    fn line(&mut self) -> String {
+    /// A line, if one comes in time
+    fn line(&mut self) -> Option<String> {
         let mut line = String::new();
-        self.stream.read_line(&mut line).unwrap();
-        line
+        self.stream.read_line(&mut line).ok()?;
+        Some(line)
     }
 
     /// Asks, and gives the JSON of the answer
+    #[track_caller]
     pub(crate) fn request(
         &mut self,
         subject: &str,
         headers: &[(&str, &str)],
         data: &[u8],
     ) -> Value {
+        self.try_request(subject, headers, data).unwrap_or_else(|| panic!("no answer: {subject}"))
+    }
+
+    /// Asks, and gives the JSON of the answer if one comes in time
+    pub(crate) fn try_request(
+        &mut self,
+        subject: &str,
+        headers: &[(&str, &str)],
+        data: &[u8],
+    ) -> Option<Value> {
         let inbox = self.inbox.clone();
         let mut head = "NATS/1.0\r\n".to_owned();
         for (name, value) in headers {
@@ -65,7 +82,7 @@ impl Client {
         self.send(data);
         self.send(b"\r\n");
         loop {
-            let line = self.line();
+            let line = self.line()?;
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.first().copied() {
                 Some("PING") => self.send(b"PONG\r\n"),
@@ -79,10 +96,10 @@ impl Client {
                         0
                     };
                     let text = &data[from..size];
-                    return serde_json::from_slice(text)
-                        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&data)));
+                    return serde_json::from_slice(text).ok();
                 }
-                Some("-ERR") | None => panic!("{line}"),
+                None => return None,
+                Some("-ERR") => panic!("{line}"),
                 _ => {}
             }
         }
