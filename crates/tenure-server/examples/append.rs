@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tenure_journal::Journal;
-use tenure_server::engine::{Engine, Genesis};
+use tenure_server::engine::{Checkpointing, Engine, Genesis, Options};
 use tenure_server::metrics::Metrics;
 use tenure_wire::codec::{self, Encoded};
 use uuid::Uuid;
@@ -29,8 +29,8 @@ async fn main() -> Result<(), Failure> {
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let folder = folder.join(format!("append-{}", std::process::id()));
     let journal = Journal::open(&folder, None)?;
-    let (engine, writer) =
-        Engine::start(journal, Genesis::BuiltIn, Arc::new(Metrics::default()), |_| {})?;
+    let options = Options { genesis: Genesis::BuiltIn, checkpoints: Checkpointing::Off };
+    let (engine, writer) = Engine::start(journal, options, Arc::new(Metrics::default()), |_| {})?;
     let account = json!({"actor": "admin@acme.example",
         "changes": [{"type": "create_level", "level": "global-account:acme"}]});
     engine.append(vec![codec::decode_draft(&account, "sap.default", Uuid::now_v7)?]).await?;

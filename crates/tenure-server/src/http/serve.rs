@@ -19,7 +19,7 @@ use tokio::sync::{OnceCell, Semaphore, watch};
 
 use super::{Shared, router};
 use crate::config::Settings;
-use crate::engine::{Engine, Progress, StartError, Writer, chain};
+use crate::engine::{Engine, Options, Progress, StartError, Writer, chain};
 use crate::metrics::Metrics;
 
 /// How long the head of a request may take to come, and a connection may be idle
@@ -154,10 +154,10 @@ async fn start(
     settings: &Settings,
     mut progress: impl FnMut(Progress) + Send + 'static,
 ) -> Result<Writer, StartError> {
-    let genesis = settings.genesis;
+    let options = Options { genesis: settings.genesis, checkpoints: settings.checkpoints };
     let metrics = Arc::clone(&shared.metrics);
     let started = tokio::task::spawn_blocking(move || {
-        Engine::start(journal, genesis, metrics, &mut progress)
+        Engine::start(journal, options, metrics, &mut progress)
     });
     let (engine, writer) = match started.await {
         Ok(started) => started?,
