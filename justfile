@@ -30,7 +30,7 @@ test:
 laws cases="2000":
     TENURE_CASES={{cases}} cargo test --release -p tenure-tests
 
-# Write what is generated: JSON Schemas, the OpenAPI document, missing golden files
+# Write what is generated: JSON Schemas, the OpenAPI and AsyncAPI documents, missing golden files
 schemas:
     TENURE_UPDATE=1 cargo test -p tenure-wire --test golden
     TENURE_UPDATE=1 cargo test -p tenure-server --test documents
@@ -40,14 +40,40 @@ schemas-check:
     cargo test -p tenure-wire --test golden
     cargo test -p tenure-server --test documents
 
+# A NATS server with the accounts of deploy/nats, its store in .cache; every password is `secret`
+nats:
+    NATS_STORE=.cache/nats-store LEDGER_PASSWORD=secret CRM_PASSWORD=secret HR_PASSWORD=secret \
+    AUDITOR_PASSWORD=secret OPERATOR_PASSWORD=secret SYSTEM_PASSWORD=secret \
+        .cache/nats/bin/nats-server --config deploy/nats/nats-server.conf
+
 # A server on ./tenure-data
 run:
     cargo run --release -- serve
 
-# How fast the embedded log appends, with a flush before each acknowledgement
-bench-append:
-    cargo run --release -p tenure-server --example append
+# What the ledger costs on a big landscape, with each budget met or missed; like `just bench l 1000000`
+bench size="l" changes="10000000" *options:
+    cargo run --release -- bench --size {{size}} --changes {{changes}} {{options}}
 
-# How long a question takes at 100 thousand changes
-bench-ask:
-    cargo run --release -p tenure-core --example ask
+# How fast a ledger on a NATS stream is, against NATS alone in the same run
+bench-nats folder="target" seconds="5":
+    TENURE_BENCH_NATS="${TENURE_TEST_NATS_NEWEST:-$PWD/.cache/nats/bin/nats-server}" \
+        cargo run --release -p tenure-server --example append_nats {{folder}} {{seconds}}
+
+# Three nats-servers under load that are killed, stopped, restarted and cut off; prints what it did and counts
+chaos seed="1" rounds="1" pause="20":
+    TENURE_SEED={{seed}} TENURE_ROUNDS={{rounds}} TENURE_PAUSE_S={{pause}} \
+        cargo test -p tenure --test nats_cluster -- --nocapture
+
+# What questions cost against the length of history, and a plot of it
+bench-curve plot="target/curve.svg" changes="10000000":
+    cargo run --release -- bench --curve --changes {{changes}} --plot {{plot}}
+
+# What the parts cost: the fold, who on one level, a timeline, a requirement
+bench-micro *options:
+    cargo bench -p tenure-bench --bench micro -- {{options}}
+
+# The same history, questions and answers in PostgreSQL 15, in SQLite and by naive replay; installs
+# PostgreSQL where it is missing
+bench-postgres *arguments:
+    tests/postgres
+    cargo run --release -p tenure-bench-postgres -- {{arguments}}

@@ -1,19 +1,20 @@
 //! How are the core's questions asked in process?
 //!
-//! The one file that asks the core: when its questions change, this one does. Parameters are read before
+//! The one file that folds and asks by itself: when the core's functions change, this one does. Parameters are read before
 //! the clock runs, as every door reads them before it asks; names are resolved to text within.
 
 use tenure_core::ability::Ability;
 use tenure_core::answer::AskError;
 use tenure_core::ask::{AssignmentFilter, Span};
-use tenure_core::instant::{EffectiveAt, Instant};
+use tenure_core::instant::{EffectiveAt, Instant, RecordedAt};
 use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
+use tenure_core::ledger::{Ledger, LedgerInMemory};
 use tenure_core::level::Level;
 use tenure_core::mentions::Mention;
-use tenure_core::outcome::Position;
+use tenure_core::outcome::{Outcome, Position, Recorded};
 use tenure_core::principal::Principal;
 use tenure_journal::Reader;
+use tenure_wire::codec::Encoded;
 use tenure_wire::question::Question as Asked;
 
 use crate::question::{Class, Question};
@@ -94,6 +95,11 @@ fn moment(text: &str) -> Result<EffectiveAt, AskFailure> {
 fn span(from: Text<'_>, until: Text<'_>) -> Result<Span, AskFailure> {
     let from = optional("from", from, moment)?.unwrap_or(EffectiveAt::FIRST);
     Span::new(from, optional("until", until, moment)?).ok_or(AskFailure::Parameter("until"))
+}
+
+/// Takes in the next entry of a log
+pub fn apply(ledger: &mut LedgerInMemory, recorded_at: RecordedAt, entry: Encoded) -> Outcome {
+    ledger.apply(&Recorded { recorded_at, submission: entry.into_submission() })
 }
 
 impl Prepared {

@@ -8,8 +8,9 @@
 //! - An entry has 1 change in 70% of cases, 2 in 15%, 3 or 4 in 9%, 5 to 8 in 4.5%, 9 to 32 in 1.4%, 33 to
 //!   256 in 0.1%, where there is that much to give or to take: about 1.8 on average. Definitions (role collections, roles, levels) are 1.2% of entries.
 //! - It holds when it is recorded, except for the shares of [`Shares`].
-//! - Whether something is granted or revoked depends on how many hold it: around the number that the shape
-//!   gives it both are as likely. So a landscape fills first, and then turns over.
+//! - Whether something is granted or revoked depends on how many hold it: always granted below four fifths of
+//!   the number that the shape gives it, and as likely as revoked at that number. So a landscape fills first,
+//!   within about a tenth of its changes, and then turns over.
 //! - People join, move, and leave: 30% of them in three years. Who leaves is removed by one change.
 //! - 30% of entries state a reason, a ticket number. Ids are UUIDs of version 7.
 //! - The built-in catalogues are published on their days.
@@ -40,7 +41,7 @@ pub use clock::{BEGINS_MICROS, ENDS_MICROS};
 pub use facts::{Counts, Facts, Given};
 pub use messages::Messages;
 pub use shape::{CHANGES_MAX, CHANGES_MIN, ChangesError, Shape, Size};
-pub use shares::{Share, ShareError, Shares};
+pub use shares::{Share, ShareError, Shares, TooUnusual};
 
 /// A landscape's history before it is made
 #[derive(Clone, PartialEq, Eq, Debug)]

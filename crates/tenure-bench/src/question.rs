@@ -356,13 +356,56 @@ impl<'a> Asker<'a> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use tenure_core::ledger::LedgerInMemory;
+    use tenure_wire::codec::Encoded;
+
     use super::*;
+    use crate::in_process;
     use crate::landscape::{Plan, Shape, Size};
 
+    /// The history folded, and what is remembered of it
+    fn folded(size: Size, changes: u64) -> (LedgerInMemory, Facts) {
+        let mut messages = Plan::new(Shape::new(size, changes).unwrap(), 3).messages().unwrap();
+        let mut ledger = LedgerInMemory::new();
+        for message in messages.by_ref() {
+            for made in message.entries {
+                let entry = Encoded::new(made.entry).unwrap();
+                in_process::apply(&mut ledger, message.recorded_at, entry);
+            }
+        }
+        (ledger, messages.facts())
+    }
+
     fn facts(size: Size) -> Facts {
-        let mut messages = Plan::new(Shape::new(size, 20_000).unwrap(), 3).messages().unwrap();
-        messages.by_ref().for_each(drop);
-        messages.facts()
+        folded(size, 20_000).1
+    }
+
+    #[test]
+    fn every_question_has_an_answer() {
+        for size in Size::ALL {
+            let (ledger, facts) = folded(size, 8_000);
+            for question in Asker::new(&facts, 2).of_each(4) {
+                let prepared = in_process::Prepared::new(&question).unwrap();
+                let answer = prepared.ask(&ledger, None);
+                assert!(answer.is_ok(), "{size}: {question:?}: {answer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn about_a_hundred_hold_what_is_asked_about_however_long_history_is() {
+        for changes in [10_000, 100_000] {
+            let (ledger, facts) = folded(Size::Steady, changes);
+            let mut asker = Asker::new(&facts, 4);
+            for class in [Class::WhoNow, Class::WhoKnown] {
+                let mut rows = |_| {
+                    let prepared = in_process::Prepared::new(&asker.of(class)).unwrap();
+                    prepared.ask(&ledger, None).unwrap()
+                };
+                let average = (0..40).map(&mut rows).sum::<usize>() / 40;
+                assert!((75..140).contains(&average), "{changes}, {class}: {average}");
+            }
+        }
     }
 
     #[test]

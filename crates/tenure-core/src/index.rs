@@ -430,27 +430,6 @@ impl Index {
         self.removals.get(&principal).map(Arc::as_ref)
     }
 
-    pub(crate) fn sizes(&self) -> String {
-        let (mut ev, mut runs, mut bm, mut tails, mut tailcap, mut apart, mut apartn) =
-            (0, 0, 0, 0, 0, 0, 0);
-        for t in self.timelines.iter() {
-            let x = t.sizes();
-            ev += x.0;
-            runs += x.1;
-            bm += x.2;
-            tails += x.3;
-            tailcap += x.4;
-            apart += x.5;
-            apartn += x.6;
-        }
-        let m: usize = self.holdings.iter().map(|m| m.positions().count()).sum();
-        format!(
-            "timelines {} closed events {ev} runs {runs} bitmap bytes {bm} tail events {tails} cap {tailcap} apart {apart} changes {apartn}; mirrors {} reflections {m}",
-            self.timelines.len(),
-            self.holdings.len()
-        )
-    }
-
     /// The positions after one at which timelines tell of changes at a level
     pub(crate) fn positions_at_level(&self, level: LevelRef, after: u64) -> Vec<u32> {
         let after = u32::try_from(after).unwrap_or(u32::MAX);

@@ -167,6 +167,11 @@ impl Ledger {
         Self::default()
     }
 
+    /// Makes room for so many more entries at once
+    pub fn reserve(&mut self, entries: u64) {
+        self.owners.reserve(usize::try_from(entries).unwrap_or(0));
+    }
+
     /// The ledger as it is now, for who asks while entries are taken in
     ///
     /// # Cost
@@ -289,11 +294,6 @@ impl Ledger {
                 self.refusals.insert(position, Arc::new(refusal.clone()));
             }
         }
-    }
-
-    #[doc(hidden)]
-    pub fn sizes(&self) -> String {
-        self.index.sizes()
     }
 
     /// The position that the next entry gets

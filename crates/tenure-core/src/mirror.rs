@@ -10,7 +10,7 @@ use imbl::OrdSet;
 use crate::timeline::{POSITION_END, TimelineId};
 
 /// Changes that are kept in one list; more are kept in a tree
-const SMALL_MAX: usize = 512;
+const SMALL_MAX: usize = 4_096;
 
 /// A change of a principal in a timeline, or the mark that it is kept apart there
 ///

@@ -151,7 +151,7 @@ impl Places {
 }
 
 /// Times in a chunk
-const CHUNK: usize = 256;
+const CHUNK: usize = 64;
 
 /// Times that never go back, four bytes each where a chunk lasts less than 71 minutes
 // INVARIANT (times): ascending; every chunk but the tail has CHUNK times.

@@ -331,20 +331,6 @@ impl Timeline {
         met
     }
 
-    pub(crate) fn sizes(&self) -> (usize, usize, usize, usize, usize, usize, usize) {
-        let ev = self.runs.iter().map(|r| r.events.len()).sum();
-        let bm = self.runs.iter().map(|r| r.held.serialized_size()).sum();
-        (
-            ev,
-            self.runs.len(),
-            bm,
-            self.tail.len(),
-            self.tail.capacity(),
-            self.apart.len(),
-            self.apart.iter().map(|t| t.1.iter().count()).sum(),
-        )
-    }
-
     /// Notes that everybody is kept apart from here on
     pub(crate) fn set_all_apart(&mut self) {
         self.whole_apart = true;

@@ -19,8 +19,9 @@ pub(crate) const SEGMENT_ROWS_MAX: usize = 1_024;
 pub(crate) const BLOCK_BYTES_MAX: usize = 256 * 1_024;
 /// From so many bytes on, compression is worth its while
 const COMPRESS_BYTES_MIN: usize = 4 * 1_024;
-/// Bytes of the largest row: an entry or raw bytes, and what is kept beside
-const RAW_BYTES_MAX: u32 = 8 * 1_024 * 1_024;
+/// Bytes of the largest row and what is kept beside: a message that is no entry is kept whole, and a NATS
+/// server takes at most 64 MiB
+const RAW_BYTES_MAX: u32 = 80 * 1_024 * 1_024;
 
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 22;
@@ -157,6 +158,7 @@ fn checksum(value: &[u8]) -> u32 {
 mod tests {
     use tenure_core::instant::RecordedAt;
     use tenure_core::outcome::{Original, Outcome, Refusal, RefusalCode};
+    use tenure_wire::message::Origin;
 
     use super::*;
     use crate::row::Payload;
@@ -178,6 +180,7 @@ mod tests {
                 0 => Payload::Entry(vec![0xC0, 0, 255]),
                 _ => Payload::Malformed { raw: b"{".to_vec(), message: "no JSON".into() },
             },
+            origin: None,
         };
         (0_i64..).zip(outcomes).map(row).collect()
     }
@@ -196,6 +199,15 @@ mod tests {
         let decoded = Block::decode(7, &stored).unwrap();
         assert_eq!(decoded.rows().unwrap(), rows);
         assert_eq!(block.encode(), stored);
+    }
+
+    #[test]
+    fn rows_say_which_message_they_came_in() {
+        let mut rows = golden();
+        rows[1].origin = Some(Origin { sequence: 7, digest: [9; 16] });
+        let mut block = Block::new(Position::FIRST);
+        rows.iter().for_each(|row| block.push(row).unwrap());
+        assert_eq!(Block::decode(1, &block.encode()).unwrap().rows().unwrap(), rows);
     }
 
     #[test]

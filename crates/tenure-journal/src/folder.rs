@@ -16,7 +16,7 @@ pub const FORMAT: u32 = 1;
 const IDENTITY_FILE: &str = "tenure.json";
 const IDENTITY_BESIDE: &str = "tenure.json.new";
 const LOCK_FILE: &str = "lock";
-const WITNESS_FILE: &str = "acknowledged";
+pub(crate) const WITNESS_FILE: &str = "acknowledged";
 /// Where sled keeps its files, within a data folder
 pub(crate) const STORE_FOLDER: &str = "journal";
 
@@ -218,6 +218,7 @@ fn write_identity(path: &Path, ledger: &str) -> io::Result<()> {
 pub(crate) struct Witness {
     file: File,
     next_slot: u64,
+    noted: u64,
 }
 
 const SLOT_BYTES: usize = 12;
@@ -239,10 +240,13 @@ impl Witness {
         let newest = seen.iter().flatten().max().copied().unwrap_or(0);
         // The slot of the newest stays; the other one is written next.
         let next_slot = u64::from(seen.first().copied().flatten() == Some(newest));
-        Ok((Self { file, next_slot }, newest))
+        Ok((Self { file, next_slot, noted: newest }, newest))
     }
 
     pub(crate) fn note(&mut self, position: u64) -> io::Result<()> {
+        if position <= self.noted {
+            return Ok(());
+        }
         let number = position.to_be_bytes();
         let mut slot = Vec::with_capacity(SLOT_BYTES);
         slot.extend(number);
@@ -250,7 +254,17 @@ impl Witness {
         self.file.seek(SeekFrom::Start(self.next_slot * SLOT_BYTES as u64))?;
         self.file.write_all(&slot)?;
         self.next_slot = 1 - self.next_slot;
+        self.noted = position;
         Ok(())
+    }
+}
+
+/// The position that the witness of a folder has seen, 0 if none
+pub(crate) fn witnessed(folder: &Path) -> io::Result<u64> {
+    match fs::read(folder.join(WITNESS_FILE)) {
+        Ok(bytes) => Ok(bytes.chunks(SLOT_BYTES).take(2).filter_map(slot).max().unwrap_or(0)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
     }
 }
 

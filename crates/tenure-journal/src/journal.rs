@@ -3,20 +3,25 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tenure_core::instant::RecordedAt;
 use tenure_core::outcome::Position;
+use tenure_wire::message::Origin;
 
 use crate::block::{Block, BlockError};
+use crate::flusher::Flusher;
 use crate::folder::{Folder, FolderError, Witness};
+use crate::origin::anchor_value;
 use crate::row::{Row, RowError};
-use crate::store::{BLOCK, Blocks, Reader, Store, block_key, failure, newest};
+use crate::store::{BLOCK, Blocks, Reader, Store, block_key, failure, newest, note_key};
 
 /// Where a copy of the store is read before sled may repair the store itself
 const LOOK_FOLDER: &str = "journal.look";
 /// The key of the newest position
 const CURSOR: &[u8] = b"cursor";
+/// The key of the place that was last brought in line with the stream
+pub(crate) const ANCHOR: &[u8] = b"anchor";
 /// Free space below which nothing is written: sled needs room to finish what it began
 const FREE_BYTES_MIN: u64 = 16 * 1_024 * 1_024;
 /// Blocks at the tail before they are gathered into segments
@@ -86,6 +91,13 @@ pub enum Error {
     Row(#[source] RowError),
 }
 
+impl Error {
+    /// Whether what is read is not what was written: a log elsewhere can give it again
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+}
+
 /// The journal of one ledger, in a data folder that this process holds
 ///
 /// # Guarantees
@@ -96,12 +108,16 @@ pub enum Error {
 pub struct Journal {
     store: Arc<Store>,
     /// sled's own file, for what its flush leaves undone
-    db_file: File,
-    witness: Witness,
+    db_file: Arc<File>,
+    witness: Arc<Mutex<Witness>>,
     /// The first positions of the blocks that are not yet gathered
     tail: Vec<u64>,
     newest_recorded_at: Option<RecordedAt>,
     failed: bool,
+    /// Something was committed and not flushed
+    unflushed: bool,
+    /// What is written with the next rows
+    notes: Vec<(Vec<u8>, Vec<u8>)>,
     /// Last, so that the lock is given back when sled is closed
     folder: Folder,
 }
@@ -156,8 +172,17 @@ impl Journal {
                 tail
             }
         };
-        let mut journal =
-            Self { store, db_file, witness, tail, newest_recorded_at: None, failed: false, folder };
+        let mut journal = Self {
+            store,
+            db_file: Arc::new(db_file),
+            witness: Arc::new(Mutex::new(witness)),
+            tail,
+            newest_recorded_at: None,
+            failed: false,
+            unflushed: false,
+            notes: Vec::new(),
+            folder,
+        };
         if let Some(position) = journal.newest() {
             journal.newest_recorded_at = Some(journal.reader().row(position)?.recorded_at);
         }
@@ -189,6 +214,23 @@ impl Journal {
         self.newest_recorded_at
     }
 
+    /// Keeps a value under a key, in the same batch as the next rows; see [`Reader::note`]
+    pub fn note(&mut self, key: &[u8], value: Vec<u8>) {
+        self.notes.push((note_key(key), value));
+    }
+
+    /// Notes that the row at a position ends that message of the stream: its rows came in another one first,
+    /// which the stream has lost
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    pub fn anchor(&mut self, position: Position, origin: Origin) -> Result<(), Error> {
+        let newest = self.newest().map_or(0, Position::get);
+        let mut batch = sled::Batch::default();
+        batch.insert(ANCHOR, anchor_value(position, origin));
+        self.write(batch, newest, Flush::Now)
+    }
+
     /// Whether there is room for more
     ///
     /// # Errors
@@ -214,6 +256,39 @@ impl Journal {
     /// # Cost
     /// One flush, however many rows; once in 256 calls the tail is gathered into segments.
     pub fn commit(&mut self, rows: &[Row]) -> Result<(), Error> {
+        self.add(rows, Flush::Now)
+    }
+
+    /// Writes rows at the end, to be flushed later: for rows that a log elsewhere has
+    ///
+    /// # Guarantees
+    /// On `Ok` they are read here; after a crash they are there up to some commit, which is at or after the
+    /// last [`Journal::flush`]. Errors are those of [`Journal::commit`].
+    pub fn commit_unflushed(&mut self, rows: &[Row]) -> Result<(), Error> {
+        self.add(rows, Flush::Later)
+    }
+
+    /// Waits until all that was committed is on the disk
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    pub fn flush(&mut self) -> Result<(), Error> {
+        if self.failed {
+            return Err(Error::Failed);
+        }
+        match self.newest() {
+            Some(newest) if self.unflushed => self.sync(newest.get()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What flushes from another thread what was committed unflushed
+    pub fn flusher(&self) -> Flusher {
+        let folder = self.folder.path().to_owned();
+        Flusher::new(&self.store, &self.db_file, &self.witness, folder)
+    }
+
+    fn add(&mut self, rows: &[Row], flush: Flush) -> Result<(), Error> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -233,53 +308,48 @@ impl Journal {
         for block in &blocks {
             batch.insert(&block_key(block.first.get()), block.encode());
         }
-        self.write(batch, next.get() - 1)?;
+        for (key, value) in std::mem::take(&mut self.notes) {
+            batch.insert(key, value);
+        }
+        self.write(batch, next.get() - 1, flush)?;
         for block in &blocks {
             self.tail.push(block.first.get());
             self.store.blocks_mut().insert(block.first.get(), block.count);
         }
         self.newest_recorded_at = rows.last().map(|row| row.recorded_at);
         if self.tail.len() >= TAIL_BLOCKS_MAX {
-            self.gather()?;
+            self.gather(flush)?;
         }
         Ok(())
     }
 
-    /// Applies a batch with the cursor in it, and waits until it is on the disk
-    fn write(&mut self, mut batch: sled::Batch, newest: u64) -> Result<(), Error> {
+    /// Applies a batch with the cursor in it, and waits until it is on the disk if it is to be
+    fn write(&mut self, mut batch: sled::Batch, newest: u64, flush: Flush) -> Result<(), Error> {
         batch.insert(CURSOR, &newest.to_be_bytes());
         // Until all of it has returned, what is on the disk is not known.
         self.failed = true;
         let failure = |source| self.store.failure(newest, source);
         self.store.db.apply_batch(batch).map_err(failure)?;
-        self.store.db.flush().map_err(failure)?;
-        // sled's flush writes the pages back (`sync_file_range` on Linux) and leaves the drive's cache and
-        // the file's length to this.
-        self.db_file.sync_data().map_err(|e| io_failure(&self.store.file(), e))?;
-        self.sync_blobs().map_err(|e| io_failure(&self.store.path().join("blobs"), e))?;
-        self.witness.note(newest).map_err(|e| io_failure(self.folder.path(), e))?;
+        match flush {
+            Flush::Now => self.sync(newest),
+            Flush::Later => {
+                self.unflushed = true;
+                self.failed = false;
+                Ok(())
+            }
+        }
+    }
+
+    fn sync(&mut self, newest: u64) -> Result<(), Error> {
+        self.failed = true;
+        self.flusher().sync(newest)?;
         self.failed = false;
+        self.unflushed = false;
         Ok(())
     }
 
-    /// Flushes what sled keeps in files of their own, if there is any
-    fn sync_blobs(&self) -> io::Result<()> {
-        let folder = self.store.path().join("blobs");
-        let mut any = false;
-        for file in std::fs::read_dir(&folder)? {
-            match File::open(file?.path()) {
-                Ok(file) => file.sync_all()?,
-                // sled removes what it has replaced.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            any = true;
-        }
-        if any { File::open(&folder)?.sync_all() } else { Ok(()) }
-    }
-
     /// Gathers the small blocks at the tail into segments, in one atomic batch
-    fn gather(&mut self) -> Result<(), Error> {
+    fn gather(&mut self, flush: Flush) -> Result<(), Error> {
         let store = Arc::clone(&self.store);
         let mut segments: Vec<Block> = Vec::new();
         let mut batch = sled::Batch::default();
@@ -297,7 +367,7 @@ impl Journal {
         }
         // By INVARIANT (blocks): who reads meanwhile waits.
         let mut blocks = store.blocks_mut();
-        self.write(batch, newest(&blocks).map_or(0, Position::get))?;
+        self.write(batch, newest(&blocks).map_or(0, Position::get), flush)?;
         for first in self.tail.drain(..) {
             blocks.remove(&first);
         }
@@ -309,6 +379,13 @@ impl Journal {
         store.forget_cache();
         Ok(())
     }
+}
+
+/// When what is written is flushed
+#[derive(Clone, Copy)]
+enum Flush {
+    Now,
+    Later,
 }
 
 /// Where each block is, and which ones are not yet gathered
@@ -430,6 +507,6 @@ fn read_directory(store: &Store, acknowledged: u64) -> Result<Directory, Error> 
     Ok(directory)
 }
 
-fn io_failure(path: &Path, source: io::Error) -> Error {
+pub(crate) fn io_failure(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }

@@ -7,14 +7,19 @@
 
 mod block;
 mod checkpoint;
+mod flusher;
 mod folder;
 mod journal;
+mod origin;
+pub mod quarantine;
 mod row;
 mod store;
 
 pub use block::BlockError;
 pub use checkpoint::{Checkpoints, Manifest, Pieces, Senseless, Unusable, WriteError};
+pub use flusher::Flusher;
 pub use folder::{FORMAT, FolderError};
 pub use journal::{Error, Journal};
+pub use origin::Cursor;
 pub use row::{Payload, Row, RowError};
 pub use store::Reader;

@@ -11,6 +11,7 @@ use tenure_core::outcome::{
     Original, Outcome, Position, Recorded, Refusal, RefusalCode, Submission,
 };
 use tenure_wire::codec::{self, Encoded};
+use tenure_wire::message::Origin;
 
 /// What was submitted, as bytes
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +36,9 @@ pub struct Row {
     pub outcome: Outcome,
     /// What was submitted
     pub payload: Payload,
+    /// The message that begins with this row, where a stream is the log; the rows that follow without one
+    /// are of the same message
+    pub origin: Option<Origin>,
 }
 
 /// Why bytes are no row
@@ -68,7 +72,12 @@ struct StoredRow {
     /// Why it is malformed
     malformed: Option<String>,
     bytes: ByteBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<StoredOrigin>,
 }
+
+#[derive(Serialize, Deserialize)]
+struct StoredOrigin(u64, ByteBuf);
 
 impl Row {
     /// What the fold is told
@@ -126,6 +135,9 @@ impl Row {
             original,
             malformed,
             bytes: ByteBuf::from(bytes.as_slice()),
+            origin: self.origin.map(|origin| {
+                StoredOrigin(origin.sequence, ByteBuf::from(origin.digest.as_slice()))
+            }),
         };
         rmp_serde::encode::write(into, &stored).map_err(RowError::Encode)
     }
@@ -161,6 +173,11 @@ impl Row {
         if recorded_at.micros() != stored.recorded_at {
             return Err(RowError::Content("a time outside 1970 to 9999"));
         }
-        Ok(Self { recorded_at, outcome, payload })
+        let origin = stored.origin.map(|StoredOrigin(sequence, digest)| {
+            let digest = digest.as_slice().try_into();
+            let digest = digest.map_err(|_| RowError::Content("a digest of another length"))?;
+            Ok(Origin { sequence, digest })
+        });
+        Ok(Self { recorded_at, outcome, payload, origin: origin.transpose()? })
     }
 }

@@ -154,6 +154,11 @@ pub(crate) fn block_key(first: u64) -> [u8; 9] {
     key
 }
 
+/// Keys of what is noted beside the blocks
+pub(crate) fn note_key(key: &[u8]) -> Vec<u8> {
+    [b"n", key].concat()
+}
+
 /// Reads the journal while it is written
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -165,7 +170,21 @@ impl Reader {
         Self { store }
     }
 
-    /// The newest position that is on the disk, if there is one
+    /// What was noted under a key with some rows; see [`crate::Journal::note`]
+    ///
+    /// # Errors
+    /// sled cannot read.
+    pub fn note(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.meta(&note_key(key))
+    }
+
+    /// What stands beside the blocks under a key
+    pub(crate) fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let value = self.store.db.get(key).map_err(|source| self.store.failure(1, source))?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    /// The newest position, if there is one
     pub fn newest(&self) -> Option<Position> {
         newest(&self.store.blocks())
     }

@@ -31,7 +31,7 @@ fn row(n: u64) -> Row {
         _ => Payload::Entry(bytes),
     };
     let recorded_at = RecordedAt::saturating_from_micros(i64::try_from(n).unwrap() * 1_000);
-    Row { recorded_at, outcome, payload }
+    Row { recorded_at, outcome, payload, origin: None }
 }
 
 fn expect_rows(journal: &Journal, newest: u64) {

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tenure_core::instant::RecordedAt;
 use tenure_wire::codec::Encoded;
+use tenure_wire::message::Item;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{Append, AppendError, Log, Message, Receipt, Waiter};
@@ -100,7 +101,8 @@ impl Log for Queue {
         let stamped_at = now();
         let message = |waiting: Waiting| Message {
             stamped_at,
-            entries: waiting.entries,
+            entries: waiting.entries.into_iter().map(Item::from).collect(),
+            origin: None,
             waiter: Some(waiting.waiter),
         };
         // Without an entry it is a nudge.

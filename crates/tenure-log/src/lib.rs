@@ -1,17 +1,19 @@
 //! The log of the ledger: where entries get their order
 //!
 //! A [`Log`] gives messages in one order, each with the time that it was stamped. It decides nothing:
-//! the fold does. [`embedded`] is the log of a ledger that runs alone, whose journal is its log; a log
-//! that is kept elsewhere gives the same messages.
+//! the fold does. [`embedded`] is the log of a ledger that runs alone, whose journal is its log; [`nats`]
+//! is a stream in NATS JetStream, which any number of ledgers follow.
 
 use std::future::Future;
 
 use tenure_core::instant::RecordedAt;
 use tenure_core::outcome::{Outcome, Position};
 use tenure_wire::codec::Encoded;
+use tenure_wire::message::{Item, Origin};
 use tokio::sync::oneshot;
 
 pub mod embedded;
+pub mod nats;
 
 /// Entries that travelled together; they share the time that the log gave them
 #[derive(Debug)]
@@ -19,7 +21,9 @@ pub struct Message {
     /// The log's clock, which may step back
     pub stamped_at: RecordedAt,
     /// At least one
-    pub entries: Vec<Encoded>,
+    pub entries: Vec<Item>,
+    /// Where it stands in the stream, where one is the log
+    pub origin: Option<Origin>,
     /// Who waits for what becomes of them
     pub waiter: Option<Waiter>,
 }
@@ -65,7 +69,8 @@ pub trait Append: Send + Sync {
     /// Appends entries and waits until they are in the log and applied here
     ///
     /// # Guarantees
-    /// On `Ok` they are on the disk, in this order and next to each other.
+    /// On `Ok` they are in the log, in this order: on this disk where the log is here, acknowledged by the
+    /// broker where it is elsewhere.
     /// # Errors
     /// [`AppendError::NotDone`]: nothing was appended. [`AppendError::Indeterminate`]: it may have been;
     /// append again with the same ids.
@@ -73,4 +78,12 @@ pub trait Append: Send + Sync {
         &self,
         entries: Vec<Encoded>,
     ) -> impl Future<Output = Result<Vec<Receipt>, AppendError>> + Send;
+}
+
+/// An error with all its causes, in one line
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }

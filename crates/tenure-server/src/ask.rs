@@ -6,6 +6,8 @@
 mod page;
 mod read;
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use serde::Serialize;
 use tenure_core::AssignmentFilter;
@@ -23,6 +25,7 @@ use tenure_wire::api::{self, AsOf, Problem};
 use tenure_wire::codec::Encoded;
 use tenure_wire::question::{self, Question};
 use tenure_wire::v1;
+use uuid::Uuid;
 
 use crate::engine::Engine;
 use crate::problem::{Code, of_question, problem};
@@ -31,6 +34,9 @@ use read::Read;
 
 /// Bytes of rows on one page of the log, about
 const PAGE_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+
+/// Longest that a question waits for an entry, in milliseconds
+pub const WAIT_MS_MAX: u64 = 20_000;
 
 /// An answer to a question
 #[derive(Clone, Debug, Serialize)]
@@ -82,6 +88,36 @@ pub fn min_position(engine: &Engine, question: &Question) -> Result<u64, Problem
             ),
         )
     })
+}
+
+/// How long a question waits for the entry that it asks for, and which one that is
+///
+/// # Errors
+/// A text that is no number of milliseconds, or more than [`WAIT_MS_MAX`].
+pub fn wait(question: &Question) -> Result<Option<(&str, Duration)>, Problem> {
+    let Question::Entry(question::Entry { entry: Some(entry), wait: Some(wait), .. }) = question
+    else {
+        return Ok(None);
+    };
+    let digits = !wait.is_empty() && wait.bytes().all(|b| b.is_ascii_digit());
+    match wait.parse() {
+        Ok(ms) if digits && ms <= WAIT_MS_MAX => Ok(Some((entry, Duration::from_millis(ms)))),
+        _ => Err(problem(
+            Code::BadRequest,
+            format!("`wait` is a number of milliseconds, at most {WAIT_MS_MAX}"),
+        )),
+    }
+}
+
+/// Whether an entry, by its id or position, may be seen
+///
+/// What is neither is not waited for: the question says what is wrong with it.
+pub(crate) fn has_arrived(engine: &Engine, entry: &str, newest: KnownAt) -> bool {
+    if !entry.is_empty() && entry.bytes().all(|b| b.is_ascii_digit()) {
+        return entry.parse().is_ok_and(|position: u64| position <= newest.0);
+    }
+    let Ok(id) = Uuid::try_parse(entry) else { return true };
+    engine.ledger().owner(EntryId(id)).is_some_and(|position| newest.reaches(position))
 }
 
 /// What to pass as `min_position` to see at least this

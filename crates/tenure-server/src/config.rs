@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tenure_core::principal::DEFAULT_ORIGIN;
+use tenure_log::nats::NatsSettings;
+use tenure_log::nats::connect::ConnectSettings;
 
 use crate::engine::{Checkpointing, Genesis};
 
@@ -22,8 +24,10 @@ pub struct Partial {
     pub data: Option<PathBuf>,
     /// Address to listen at
     pub listen: Option<SocketAddr>,
-    /// The log: `embedded`
+    /// The log: `embedded`, or the URLs of NATS servers
     pub log: Option<String>,
+    /// How NATS is reached
+    pub nats: NatsPartial,
     /// `built-in`: publish the built-in catalogues where they are missing; `manual`: leave it to people
     pub catalog: Option<String>,
     /// Origin of a user name alone
@@ -36,6 +40,98 @@ pub struct Partial {
     pub index_checkpoints: Option<String>,
     /// Percent of one processor that writing them takes at most
     pub index_checkpoint_share: Option<u8>,
+}
+
+/// How NATS is reached, as far as one source says it
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct NatsPartial {
+    /// Credentials file
+    pub credentials: Option<PathBuf>,
+    /// File with the seed of an nkey
+    pub nkey: Option<PathBuf>,
+    /// User
+    pub user: Option<String>,
+    /// Its password
+    pub password: Option<String>,
+    /// Certificates of trusted authorities
+    pub tls_ca: Option<PathBuf>,
+    /// Our certificate
+    pub tls_cert: Option<PathBuf>,
+    /// Its key
+    pub tls_key: Option<PathBuf>,
+    /// No connection without TLS
+    pub tls_required: Option<bool>,
+    /// Copies of a stream that is made
+    pub stream_replicas: Option<usize>,
+}
+
+/// Leaves the password out
+impl std::fmt::Debug for NatsPartial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NatsPartial").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl NatsPartial {
+    fn over(self, other: Self) -> Self {
+        // Who we are comes from one source: a flag for an nkey is not mixed with a file's user.
+        let says_who = self.credentials.is_some() || self.nkey.is_some() || self.user.is_some();
+        let other = if says_who {
+            Self { credentials: None, nkey: None, user: None, ..other }
+        } else {
+            other
+        };
+        Self {
+            credentials: self.credentials.or(other.credentials),
+            nkey: self.nkey.or(other.nkey),
+            user: self.user.or(other.user),
+            password: self.password.or(other.password),
+            tls_ca: self.tls_ca.or(other.tls_ca),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            tls_required: self.tls_required.or(other.tls_required),
+            stream_replicas: self.stream_replicas.or(other.stream_replicas),
+        }
+    }
+
+    /// The settings of NATS at these URLs
+    ///
+    /// # Errors
+    /// A value that cannot be used.
+    pub fn settle(self, urls: String) -> Result<NatsSettings, ConfigError> {
+        let stream_replicas = self.stream_replicas.unwrap_or(1);
+        if !(1..=5).contains(&stream_replicas) {
+            let problem = "it is 1 to 5".to_owned();
+            return Err(ConfigError::Value { key: "nats.stream-replicas", problem });
+        }
+        let password = self.password.filter(|_| self.user.is_some());
+        let connect = ConnectSettings {
+            urls,
+            credentials: self.credentials,
+            nkey: self.nkey,
+            user: self.user,
+            password,
+            tls_ca: self.tls_ca,
+            tls_cert: self.tls_cert,
+            tls_key: self.tls_key,
+            tls_required: self.tls_required.unwrap_or(false),
+        };
+        connect
+            .check()
+            .map_err(|error| ConfigError::Value { key: "log", problem: error.to_string() })?;
+        Ok(NatsSettings { connect, stream_replicas })
+    }
+}
+
+/// Where entries get their order
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
+pub enum LogSettings {
+    /// In the data folder
+    Embedded,
+    /// In a NATS stream
+    Nats(NatsSettings),
 }
 
 /// Why settings cannot be used
@@ -78,6 +174,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// Address to listen at
     pub listen: SocketAddr,
+    /// The log
+    pub log: LogSettings,
     /// Whether the built-in catalogues are published
     pub genesis: Genesis,
     /// Origin of a user name alone
@@ -112,6 +210,7 @@ impl Partial {
             data: self.data.or(other.data),
             listen: self.listen.or(other.listen),
             log: self.log.or(other.log),
+            nats: self.nats.over(other.nats),
             catalog: self.catalog.or(other.catalog),
             default_origin: self.default_origin.or(other.default_origin),
             requests_max: self.requests_max.or(other.requests_max),
@@ -133,10 +232,16 @@ impl Partial {
                 return Err(value("ledger", "a name is 1 to 32 of `a-z`, `0-9` and `-`"));
             }
         }
-        match self.log.as_deref() {
-            None | Some("embedded") => {}
-            Some(_) => return Err(value("log", "it is `embedded`: this version has no other log")),
-        }
+        let log = match self.log {
+            None => LogSettings::Embedded,
+            Some(log) if log == "embedded" => LogSettings::Embedded,
+            Some(log) if log.starts_with("nats://") || log.starts_with("tls://") => {
+                LogSettings::Nats(self.nats.settle(log)?)
+            }
+            Some(_) => {
+                return Err(value("log", "it is `embedded`, or NATS servers: nats://host:4222"));
+            }
+        };
         let genesis = match self.catalog.as_deref() {
             None | Some("built-in") => Genesis::BuiltIn,
             Some("manual") => Genesis::Manual,
@@ -170,6 +275,7 @@ impl Partial {
             ledger: self.ledger,
             data: self.data.unwrap_or_else(|| PathBuf::from("tenure-data")),
             listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7480))),
+            log,
             genesis,
             default_origin,
             requests_max,
@@ -202,7 +308,10 @@ mod tests {
         assert!(parsed("lisen = \"0.0.0.0:80\"").unwrap_err().to_string().contains("lisen"));
         for text in [
             "ledger = \"Acme\"",
-            "log = \"nats://x\"",
+            "log = \"kafka://x\"",
+            "log = \"nats://x,http://y\"",
+            "log = \"nats://x\"\nnats.stream-replicas = 6",
+            "log = \"nats://x\"\nnats.user = \"u\"",
             "catalog = \"none\"",
             "requests-max = 0",
             "request-timeout-ms = 1",

@@ -4,11 +4,15 @@
 //! then shows a snapshot: nothing is seen or acknowledged before it is on the disk. Who asks takes the
 //! snapshot that is shown; neither waits for the other.
 
+mod appender;
 mod checkpointer;
 mod checkpoints;
 mod compare;
+mod digest;
 mod green;
+mod peers;
 mod replay;
+mod replica;
 #[cfg(test)]
 mod tests;
 
@@ -19,18 +23,23 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tenure_core::known::KnownAt;
 use tenure_core::ledger::{Ledger, Snapshot};
-use tenure_core::outcome::{Fingerprint, Position, Recorded};
-use tenure_journal::{Checkpoints, Journal, Payload, Reader, Row, RowError};
-use tenure_log::embedded::{self, Appender, Queue};
+use tenure_core::outcome::{Fingerprint, Position, Recorded, Submission};
+use tenure_journal::{Journal, Payload, Reader, Row, RowError};
+use tenure_log::embedded::{self, Queue};
 use tenure_log::{Append, AppendError, Log, Message, Receipt};
 use tenure_wire::catalogs;
 use tenure_wire::codec::Encoded;
+use tenure_wire::message::Item;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
+use appender::Appender;
+use replica::Replica;
 
-use self::checkpointer::{Checkpointer, Due, Plan};
-use self::checkpoints::{Formats, Loaded};
+pub use replica::{Obstacle, Report, open_or_begin_again};
+
+use self::checkpointer::{Checkpointer, Due};
+use self::checkpoints::{Begun, Formats};
 use self::green::Green;
 
 pub use checkpointer::write_checkpoint;
@@ -77,6 +86,17 @@ pub enum StartError {
     /// A built-in catalogue is wrong
     #[error("a built-in catalogue is wrong")]
     Catalog(#[source] catalogs::CatalogFileError),
+    /// The log in NATS cannot be used
+    #[error("the log cannot be used")]
+    Log(#[source] tenure_log::nats::OpenError),
+    /// What is kept beside the journal cannot be read or written
+    #[error("the data folder cannot be used")]
+    Folder(#[source] std::io::Error),
+    /// The journal follows a stream
+    #[error(
+        "the data folder `{}` follows a stream in NATS: name it with `--log nats://…`, or ask its server", .0.display()
+    )]
+    FollowsStream(std::path::PathBuf),
 }
 
 /// Whether the built-in catalogues are appended where they are missing
@@ -112,6 +132,8 @@ struct Shared {
     /// Whether the index is the one that this program makes, and not one of an older format
     index_is_current: AtomicBool,
     metrics: Arc<Metrics>,
+    /// Where the log is a stream that others follow too
+    replica: Option<Arc<Replica>>,
 }
 
 /// A running ledger; cheap to clone
@@ -173,22 +195,17 @@ impl Engine {
         mut progress: impl FnMut(Progress),
     ) -> Result<(Self, Writer), StartError> {
         let reader = journal.reader();
-        let checkpoints =
-            (options.checkpoints != Checkpointing::Off).then(|| Checkpoints::of(&journal));
-        let loaded = checkpoints
-            .as_ref()
-            .and_then(|stored| checkpoints::load(stored, formats, &reader, &mut progress));
-        let (mut ledger, last) = match loaded {
-            Some(Loaded { ledger, manifest }) => {
-                metrics.checkpoint(&manifest);
-                (ledger, Some(manifest))
-            }
-            None => (rebuild(&reader, &mut progress)?, None),
-        };
-        if options.genesis == Genesis::BuiltIn {
+        let builds = options.genesis == Genesis::BuiltIn;
+        if builds && reader.cursor().map_err(StartError::Journal)?.is_some() {
+            // It would go another way than the stream.
+            return Err(StartError::FollowsStream(journal.path().to_owned()));
+        }
+        let Begun { mut ledger, stored } =
+            checkpoints::begin(&journal, options.checkpoints, formats, &metrics, &mut progress)?;
+        if builds {
             publish_missing(&mut journal, &mut ledger)?;
         }
-        let current = last.as_ref().is_none_or(|last| last.format == formats.current);
+        let current = stored.as_ref().is_none_or(|stored| stored.is_current(formats));
         let newest = ledger.newest_position().map_or(0, Position::get);
         metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
         let shared = Arc::new(Shared {
@@ -199,27 +216,15 @@ impl Engine {
             failed: AtomicBool::new(false),
             index_is_current: AtomicBool::new(current),
             metrics,
+            replica: None,
         });
         let (appender, queue) = embedded::open();
         let green = (!current).then(|| {
             tracing::info!("the index is of an older format: it serves while it is rebuilt beside");
             Green::start(reader, appender.nudge())
         });
-        let checkpointer = match (options.checkpoints, checkpoints) {
-            (Checkpointing::Write { share }, Some(checkpoints)) => {
-                let last = last.filter(|_| current);
-                let plan = Plan {
-                    checkpoints,
-                    format: formats.current,
-                    share,
-                    due,
-                    last,
-                    overdue: !current,
-                };
-                Some(Checkpointer::start(Arc::clone(&shared), plan))
-            }
-            _ => None,
-        };
+        let appender = Appender::Embedded(appender);
+        let checkpointer = Checkpointer::start(&shared, options.checkpoints, stored, formats, due);
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
             // The journal holds the folder: it is dropped last.
@@ -247,6 +252,12 @@ impl Engine {
         self.shared.shown.subscribe()
     }
 
+    /// How many watch
+    #[cfg(test)]
+    pub(crate) fn watch_count(&self) -> usize {
+        self.shared.shown.receiver_count()
+    }
+
     /// Waits until a position may be seen; whether it came in time
     pub async fn reach(&self, position: u64, patience: Duration) -> bool {
         let mut shown = self.watch();
@@ -264,8 +275,8 @@ impl Engine {
     /// # Errors
     /// As [`Append::append`].
     pub async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
-        if let Some(why) = self.failure() {
-            return Err(AppendError::NotDone(why.into()));
+        if let Some(why) = self.forbids_appending() {
+            return Err(AppendError::NotDone(why));
         }
         let began = Instant::now();
         let receipts = self.appender.append(entries).await;
@@ -305,7 +316,8 @@ fn publish_missing(journal: &mut Journal, ledger: &mut Ledger) -> Result<(), Sta
         return Ok(());
     }
     tracing::info!(catalogs = missing.len(), "appending the built-in catalogues");
-    let message = Message { stamped_at: embedded::now(), entries: missing, waiter: None };
+    let entries = missing.into_iter().map(Item::from).collect();
+    let message = Message { stamped_at: embedded::now(), entries, origin: None, waiter: None };
     record(journal, ledger, vec![message]).map_err(StartError::Journal)
 }
 
@@ -343,10 +355,10 @@ fn decide(
             .newest_recorded_at()
             .map_or(message.stamped_at, |newest| newest.max(message.stamped_at));
         let mut receipts = Vec::with_capacity(message.entries.len());
-        for entry in message.entries {
+        let mut origin = message.origin;
+        for item in message.entries {
             let position = ledger.next_position();
-            let payload = Payload::Entry(entry.bytes().to_vec());
-            let submission = entry.into_submission();
+            let (payload, submission) = taken(item);
             let content_of = |owner: Position| match owner.get().checked_sub(first.get()) {
                 None => content(&reader.row(owner)?, owner),
                 // It is not written yet.
@@ -356,7 +368,12 @@ fn decide(
                 }
             };
             let outcome = ledger.apply_with(&Recorded { recorded_at, submission }, content_of)?;
-            rows.push(Row { recorded_at, outcome: outcome.clone(), payload });
+            rows.push(Row {
+                recorded_at,
+                outcome: outcome.clone(),
+                payload,
+                origin: origin.take(),
+            });
             receipts.push(Receipt { position, recorded_at, outcome });
         }
         if let Some(waiter) = message.waiter {
@@ -374,6 +391,17 @@ fn content(row: &Row, position: Position) -> Result<Fingerprint, tenure_journal:
             .map(|encoded| encoded.fingerprint())
             .map_err(|error| unreadable(RowError::Entry(error))),
         Payload::Malformed { .. } => Ok(Fingerprint::NONE),
+    }
+}
+
+/// What is kept of an item, and what the fold is told
+fn taken(item: Item) -> (Payload, Submission) {
+    match item {
+        Item::Entry(entry) => (Payload::Entry(entry.bytes().to_vec()), entry.into_submission()),
+        Item::Malformed { raw, message } => (
+            Payload::Malformed { raw, message: message.clone() },
+            Submission::Malformed { message },
+        ),
     }
 }
 

@@ -8,7 +8,7 @@ mod openapi;
 mod serve;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -21,31 +21,26 @@ use futures::StreamExt;
 use serde::Serialize;
 use serde_json::Value;
 use tenure_log::AppendError;
-use tenure_wire::api::{Appended, CheckOrProblem, Checks, EntryResult, Problem};
-use tenure_wire::codec::{self, Encoded, Format};
+use tenure_wire::api::{Appended, EntryResult, Problem};
+use tenure_wire::codec::{self, Encoded};
 use tenure_wire::question::{self, Question};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OnceCell, Semaphore, watch};
 use tower_http::trace::TraceLayer;
 use uuid::Uuid;
 
-use crate::ask::{self, Context, revision};
-use crate::engine::Engine;
+use crate::ask::revision;
+use crate::door::{self, BODY_BYTES_MAX, only_list};
+use crate::engine::{Engine, Report};
 use crate::metrics::Metrics;
 use crate::problem::{Code, of_parameters, problem};
 
 pub use openapi::document;
 pub use serve::{ServeError, Server};
 
-/// Most bytes of a body
-const BODY_BYTES_MAX: usize = 1_024 * 1_024;
 /// Bytes of a larger body that are still read, so that its client hears why
 const DRAINED_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// Most entries in one body
 const ENTRIES_MAX: usize = 1_000;
-/// Most checks in one body
-const CHECKS_MAX: usize = 1_000;
-/// How long a reader waits for the position that it asks for
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What every request is served from
 #[derive(Debug)]
@@ -57,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) places: Semaphore,
     /// Questions that compute at once: one whose client has gone computes to its end
     pub(crate) computing: Arc<Semaphore>,
+    /// Questions over HTTP that wait for an entry at once: each has one of the places
+    pub(crate) waiting: Semaphore,
     /// Clients that follow the changes at once
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) request_timeout: Duration,
@@ -158,75 +155,15 @@ async fn limits(State(shared): App, request: Request, next: Next) -> Response {
         let _counted = InFlight::new(&shared.metrics);
         next.run(request).await
     };
-    let seconds = shared.request_timeout.as_secs_f64();
     tokio::time::timeout(shared.request_timeout, served).await.unwrap_or_else(|_| {
-        let (code, why) = match shared.places.available_permits() {
-            0 => (Code::Overloaded, "more requests came at once than are served"),
-            _ => (Code::Timeout, "the request was not answered"),
-        };
         let then = match request_appends {
             true => {
                 "it is not known whether entries are in the log: send them again with the same ids"
             }
             false => "ask again later",
         };
-        let detail = format!("{why} within {seconds} s: {then}");
-        Failure(problem(code, detail)).into_response()
+        Failure(shared.late(then)).into_response()
     })
-}
-
-impl Shared {
-    fn engine(&self) -> Result<&Engine, Problem> {
-        self.engine.get().ok_or_else(|| {
-            problem(Code::NotReady, "the ledger is being read from the disk: ask again in a moment")
-        })
-    }
-}
-
-/// Waits until what is asked for is known here, or says how far behind this replica is
-async fn reach(engine: &Engine, question: &Question, patience: Duration) -> Result<(), Problem> {
-    let position = ask::min_position(engine, question)?;
-    if position <= engine.shown().0 || engine.reach(position, patience).await {
-        return Ok(());
-    }
-    let newest = engine.shown().0;
-    Err(problem(
-        Code::Behind,
-        format!(
-            "position {position} is not known here: the newest is {newest}, {} behind",
-            position - newest.min(position)
-        ),
-    ))
-}
-
-async fn computing_place(shared: &Arc<Shared>) -> Result<OwnedSemaphorePermit, Problem> {
-    let place = Arc::clone(&shared.computing).acquire_owned().await;
-    place.map_err(|_| problem(Code::NotReady, "the server is shutting down"))
-}
-
-async fn answer(
-    shared: &Arc<Shared>,
-    question: Result<Question, Problem>,
-) -> Result<ask::Answer, Problem> {
-    let question = question?;
-    let engine = shared.engine()?.clone();
-    reach(&engine, &question, PATIENCE).await?;
-    let name = question.name();
-    let began = Instant::now();
-    let shared_there = Arc::clone(shared);
-    let place = computing_place(shared).await?;
-    // Questions compute; the threads that serve sockets do not.
-    let asked = tokio::task::spawn_blocking(move || {
-        let _place = place;
-        let context = Context::of(&engine, &shared_there.default_origin);
-        ask::ask(&engine, &question, context)
-    });
-    let found = asked.await.unwrap_or_else(|_| {
-        Err(problem(Code::Internal, "a rule that should always hold did not: please report it"))
-    });
-    let status = found.as_ref().map_or_else(|problem| problem.status, |_| 200);
-    shared.metrics.asked(name, status, began.elapsed().as_secs_f64());
-    found
 }
 
 fn of_query(name: &str, query: Option<&str>) -> Result<Question, Problem> {
@@ -243,7 +180,7 @@ async fn ask_query(
     name: &'static str,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
-    let answer = answer(&shared, of_query(name, query.as_deref())).await?;
+    let answer = door::answer(&shared, of_query(name, query.as_deref())?).await?;
     json(&answer)
 }
 
@@ -261,12 +198,14 @@ async fn entry(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let question = of_query("entry", query.as_deref()).and_then(|question| match question {
-        Question::Entry(question::Entry { entry: None, min_position }) => {
-            Ok(Question::Entry(question::Entry { entry: Some(entry), min_position }))
+        Question::Entry(question @ question::Entry { entry: None, .. }) => {
+            Ok(Question::Entry(question::Entry { entry: Some(entry), ..question }))
         }
         _ => Err(problem(Code::UnknownParameter, "the entry is named by the path alone")),
     });
-    json(&answer(&shared, question).await?)
+    let question = question?;
+    door::arrive(&shared, &question, &shared.waiting).await?;
+    json(&door::answer(&shared, question).await?)
 }
 
 /// Reads a body of at most so many bytes
@@ -299,33 +238,8 @@ async fn body_tree(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
     let body = read_body(body).await?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = kind.unwrap_or_default();
-    let message_pack = ["application/msgpack", "application/x-msgpack", "application/vnd.msgpack"];
-    let format = match message_pack.iter().any(|name| kind.starts_with(name)) {
-        true => Format::MessagePack,
-        false => Format::Json,
-    };
-    codec::tree(format, &body).map_err(|error| problem(Code::BadRequest, error.to_string()))
-}
-
-/// The one list of a body that has nothing else
-fn only_list(tree: Value, name: &str, most: usize) -> Result<Vec<Value>, Problem> {
-    let bad = |detail: String| problem(Code::BadRequest, detail);
-    let Value::Object(mut map) = tree else {
-        return Err(bad(format!("the body is a map with the list `{name}`")));
-    };
-    let list = map.remove(name);
-    if let Some(other) = map.keys().next() {
-        return Err(bad(format!("`{other}` is no field beside `{name}`")));
-    }
-    match list {
-        Some(Value::Array(list)) if list.is_empty() => Err(bad(format!("`{name}` is empty"))),
-        Some(Value::Array(list)) if list.len() > most => {
-            let detail = format!("`{name}` has {}, at most {most} are taken at once", list.len());
-            Err(problem(Code::TooMany, detail))
-        }
-        Some(Value::Array(list)) => Ok(list),
-        _ => Err(bad(format!("`{name}` is not a list"))),
-    }
+    codec::tree(door::format_of(kind), &body)
+        .map_err(|error| problem(Code::BadRequest, error.to_string()))
 }
 
 fn decode_entries(tree: Value, default_origin: &str) -> Result<Vec<Encoded>, Problem> {
@@ -378,46 +292,8 @@ async fn check_many(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let checks = only_list(body_tree(&headers, body).await?, "checks", CHECKS_MAX)?;
-    let engine = shared.engine()?.clone();
-    let mut questions = Vec::with_capacity(checks.len());
-    let began = Instant::now();
-    for check in &checks {
-        let mut question = check_of(check);
-        if let Ok(asked) = &question {
-            // All of them together wait no longer than one would.
-            let patience = PATIENCE.saturating_sub(began.elapsed());
-            let reached = reach(&engine, &Question::Check(asked.clone()), patience).await;
-            question = reached.and(question);
-        }
-        questions.push(question);
-    }
-    let place = computing_place(&shared).await?;
-    let answered = tokio::task::spawn_blocking(move || {
-        let _place = place;
-        // One moment for all of them.
-        let context = Context::of(&engine, &shared.default_origin);
-        let answer = |question: Result<question::Check, Problem>| match question
-            .and_then(|question| ask::check(&engine, &question, context))
-        {
-            Ok(check) => CheckOrProblem::Check(Box::new(check)),
-            Err(problem) => CheckOrProblem::Problem(problem),
-        };
-        Checks { results: questions.into_iter().map(answer).collect() }
-    });
-    let answered = answered.await.map_err(|_| {
-        problem(Code::Internal, "a rule that should always hold did not: please report it")
-    })?;
-    json(&answered)
-}
-
-fn check_of(check: &Value) -> Result<question::Check, Problem> {
-    let map = check
-        .as_object()
-        .ok_or_else(|| problem(Code::BadRequest, "a check is a map of parameters"))?;
-    question::parameters_of_json(map)
-        .and_then(question::Check::take)
-        .map_err(|error| of_parameters(&error))
+    let tree = body_tree(&headers, body).await?;
+    json(&door::check_many(&shared, tree).await?)
 }
 
 async fn openapi() -> Result<Response, Failure> {
@@ -432,34 +308,33 @@ struct Status {
     ledger: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
+    /// Of a replica that follows a stream
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<Report>,
 }
 
 async fn healthz() -> Result<Response, Failure> {
-    json(&Status { status: "alive", ledger: None, position: None })
+    json(&Status { status: "alive", ledger: None, position: None, log: None })
 }
 
 async fn readyz(State(shared): App) -> Result<Response, Failure> {
-    let engine = shared.engine()?;
-    if *shared.closing.borrow() {
-        return Err(problem(Code::NotReady, "the server is shutting down").into());
-    }
-    if let Some(why) = engine.failure() {
-        return Err(problem(Code::NotReady, why).into());
-    }
+    let engine = shared.ready()?;
     json(&Status {
         status: "ready",
         ledger: Some(engine.name().to_owned()),
         position: Some(engine.shown().0),
+        log: engine.report(),
     })
 }
 
 async fn metrics(State(shared): App) -> Response {
     let engine = shared.engine.get();
-    let ready = engine.is_some_and(|engine| engine.failure().is_none());
+    let ready = engine.is_some_and(|engine| engine.obstacle().is_none());
     shared.metrics.ready.set(i64::from(ready));
     if let Some(engine) = engine {
         let bytes = i64::try_from(engine.reader().size_on_disk_bytes()).unwrap_or(i64::MAX);
         shared.metrics.journal_bytes.set(bytes);
+        engine.measure();
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], shared.metrics.text())

@@ -50,6 +50,12 @@ pub struct Metrics {
     index_checkpoint_written: Gauge,
     index_checkpoint_seconds: Gauge<f64, AtomicU64>,
     pub(crate) index_checkpoint_failures: Counter,
+    pub(crate) log_connected: Gauge,
+    pub(crate) log_sequence: Gauge,
+    pub(crate) log_behind: Gauge,
+    pub(crate) log_late_sync: Gauge,
+    pub(crate) replicas_agreeing: Gauge,
+    pub(crate) replicas_differing: Gauge,
 }
 
 fn seconds() -> Histogram {
@@ -75,6 +81,12 @@ impl Default for Metrics {
             index_checkpoint_written: Gauge::default(),
             index_checkpoint_seconds: Gauge::default(),
             index_checkpoint_failures: Counter::default(),
+            log_connected: Gauge::default(),
+            log_sequence: Gauge::default(),
+            log_behind: Gauge::default(),
+            log_late_sync: Gauge::default(),
+            replicas_agreeing: Gauge::default(),
+            replicas_differing: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("entries", "Entries written, by outcome", metrics.entries.clone());
@@ -111,6 +123,33 @@ impl Default for Metrics {
             metrics.requests_in_flight.clone(),
         );
         metrics.register_checkpoints(&mut registry);
+        for (name, help, gauge) in [
+            ("log_connected", "1 while a NATS server is connected", &metrics.log_connected),
+            (
+                "log_sequence",
+                "The stream's last message that is applied here",
+                &metrics.log_sequence,
+            ),
+            ("log_behind", "Messages of the stream not yet applied here", &metrics.log_behind),
+            (
+                "log_late_sync",
+                "1 if the NATS server is older than 2.10: what it acknowledges may not be on its disk for \
+                 two minutes",
+                &metrics.log_late_sync,
+            ),
+            (
+                "replicas_agreeing",
+                "Other replicas with the same digest",
+                &metrics.replicas_agreeing,
+            ),
+            (
+                "replicas_differing",
+                "Other replicas with another digest",
+                &metrics.replicas_differing,
+            ),
+        ] {
+            registry.register(name, help, gauge.clone());
+        }
         Self { registry, ..metrics }
     }
 }

@@ -74,6 +74,8 @@ codes! {
     Behind "behind" 409 "This replica is behind",
     /// A body over the limit
     TooLarge "too_large" 413 "The body is too large",
+    /// An answer that does not fit a message of NATS
+    AnswerTooLarge "answer_too_large" 413 "The answer is too large for a message",
     /// More entries or checks than are taken at once
     TooMany "too_many" 413 "Too many at once",
     /// Something failed here
@@ -82,6 +84,16 @@ codes! {
     NotReady "not_ready" 503 "The ledger is not ready",
     /// Nothing can be appended
     LogUnavailable "log_unavailable" 503 "The log is unavailable",
+    /// The stream can forget or rewrite, or is another ledger's
+    LogUnfit "log_unfit" 503 "The stream is no log of this ledger",
+    /// The stream has lost what is known here
+    LogLostTail "log_lost_tail" 503 "The stream has lost entries",
+    /// The stream has something else than what is known here, or a hole
+    LogDiverged "log_diverged" 503 "The stream has something else",
+    /// The log needs newer rules than this program has
+    NeedsUpgrade "needs_upgrade" 503 "The log needs a newer program",
+    /// Another replica made something else of the same log
+    ReplicaDiffers "replica_differs" 503 "The replicas do not agree",
     /// More requests at once than are served
     Overloaded "overloaded" 503 "Too many requests at once",
     /// A request that took too long

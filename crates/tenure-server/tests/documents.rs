@@ -4,22 +4,31 @@ use std::fs;
 use std::path::PathBuf;
 
 use tenure_core::outcome::RefusalCode;
-use tenure_server::http::document;
 use tenure_server::problem::Code;
+use tenure_server::{http, nats};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-#[test]
-fn the_openapi_document_has_not_drifted() {
-    let text = serde_json::to_string_pretty(&document()).unwrap() + "\n";
-    let path = root().join("schemas/openapi.json");
+fn has_not_drifted(name: &str, document: &serde_json::Value) {
+    let text = serde_json::to_string_pretty(document).unwrap() + "\n";
+    let path = root().join("schemas").join(name);
     if std::env::var_os("TENURE_UPDATE").is_some() {
         fs::write(&path, &text).unwrap();
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == text, "schemas/openapi.json is not what the code says: run `just schemas`");
+    assert!(found == text, "schemas/{name} is not what the code says: run `just schemas`");
+}
+
+#[test]
+fn the_openapi_document_has_not_drifted() {
+    has_not_drifted("openapi.json", &http::document());
+}
+
+#[test]
+fn the_asyncapi_document_has_not_drifted() {
+    has_not_drifted("asyncapi.json", &nats::document());
 }
 
 #[test]

@@ -80,7 +80,12 @@ impl Encoded {
                 bytes.len()
             )));
         }
-        let fingerprint = fingerprint(&written).map_err(Malformed::new)?;
+        let fingerprint = match without_id(&bytes) {
+            Some([head, rest]) => {
+                Fingerprint(Sha256::new().chain_update(head).chain_update(rest).finalize().into())
+            }
+            None => fingerprint(&written).map_err(Malformed::new)?,
+        };
         Ok(Self { entry, bytes, fingerprint })
     }
 
@@ -93,6 +98,16 @@ impl Encoded {
         let entry = written.to_core(Names::Full).map_err(Malformed::new)?;
         let fingerprint = fingerprint(&written).map_err(Malformed::new)?;
         Ok(Self { entry, bytes: bytes.to_vec(), fingerprint })
+    }
+
+    /// Reads bytes that a stranger wrote, if they are just the canonical encoding of an entry
+    ///
+    /// The quick way of [`decode_entry`] for what our own programs wrote: whatever else the bytes are,
+    /// it is `None`, and nothing follows from that.
+    pub fn if_canonical(bytes: &[u8]) -> Option<Self> {
+        let written: v1::Entry = rmp_serde::from_slice(bytes).ok()?;
+        let encoded = Self::new(written.to_core(Names::Full).ok()?).ok()?;
+        (encoded.bytes == bytes).then_some(encoded)
     }
 
     /// The entry
@@ -134,6 +149,21 @@ struct Content<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     effective_at: Option<&'a String>,
     changes: &'a [v1::Change],
+}
+
+/// The canonical encoding of an entry's content, in two parts, from that of the entry
+///
+/// Both are maps of a few fields in one order, and the id is the first field of the entry's.
+fn without_id(bytes: &[u8]) -> Option<[&[u8]; 2]> {
+    // A map of 3 to 5 fields; `id`; a text of 36 bytes.
+    const AFTER_ID: usize = 1 + 3 + 2 + 36;
+    let head: &[u8] = match bytes.get(..6)? {
+        [0x83, 0xA2, b'i', b'd', 0xD9, 36] => &[0x82],
+        [0x84, 0xA2, b'i', b'd', 0xD9, 36] => &[0x83],
+        [0x85, 0xA2, b'i', b'd', 0xD9, 36] => &[0x84],
+        _ => return None,
+    };
+    Some([head, bytes.get(AFTER_ID..)?])
 }
 
 fn fingerprint(entry: &v1::Entry) -> Result<Fingerprint, rmp_serde::encode::Error> {
@@ -297,6 +327,26 @@ mod tests {
             ),
         ] {
             assert!(found.starts_with(start), "{found}");
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_is_that_of_the_content() {
+        for more in
+            ["", r#","reason": "r""#, r#","reason": "r", "effective_at": "2026-01-01T00:00:00Z""#]
+        {
+            let text = format!(
+                r#"{{"id": "01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a", "actor": "client:a/b"{more},
+                "changes": [{{"type": "delete_level", "level": "subaccount:a"}}]}}"#
+            );
+            let entry = decode_entry(Format::Json, text.as_bytes()).unwrap();
+            assert!(without_id(entry.bytes()).is_some());
+            let written = v1::Entry::from_core(entry.entry());
+            assert_eq!(entry.fingerprint(), fingerprint(&written).unwrap());
+            assert_eq!(
+                Encoded::if_canonical(entry.bytes()).unwrap().fingerprint(),
+                entry.fingerprint()
+            );
         }
     }
 

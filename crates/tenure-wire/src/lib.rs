@@ -8,6 +8,7 @@ pub mod api;
 pub mod catalogs;
 pub mod codec;
 mod convert;
+pub mod message;
 pub mod question;
 pub mod schema;
 mod strict;

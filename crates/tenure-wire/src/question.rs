@@ -331,6 +331,8 @@ questions! {
     Entry "entry" {
         /// Its id or position
         entry,
+        /// Wait for it so many milliseconds, at most 20,000, if it is not there yet
+        wait,
         /// Wait until this position is known here
         min_position,
     }

@@ -93,10 +93,11 @@ fn message(dispatch: &Dispatch) -> anyhow::Result<Message> {
     let encoded = dispatch
         .entries
         .iter()
-        .map(|entry| Ok(decode_entry(WireFormat::Json, &serde_json::to_vec(entry)?)?));
+        .map(|entry| Ok(decode_entry(WireFormat::Json, &serde_json::to_vec(entry)?)?.into()));
     Ok(Message {
         stamped_at: dispatch.recorded_at,
         entries: encoded.collect::<anyhow::Result<_>>()?,
+        origin: None,
         waiter: None,
     })
 }

@@ -3,13 +3,16 @@
 //! It talks to a server, or opens a data folder that no server holds; either way the same questions are
 //! asked. Exit status: 0 done or yes, 1 a lawful no, 2 wrong usage, 3 it failed.
 
+mod bench;
 mod demo;
 mod door;
 mod import;
 mod maintain;
+mod nats;
 mod output;
 mod questions;
 mod render;
+mod republish;
 mod serve;
 mod submit;
 
@@ -64,6 +67,8 @@ enum Command {
     Export(maintain::Export),
     Verify(maintain::Verify),
     Rebuild(maintain::Rebuild),
+    Republish(republish::Republish),
+    Bench(bench::Bench),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -72,19 +77,21 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it goes on serving
-    fn serves(&self) -> bool {
+    /// What it logs where nobody says otherwise
+    fn log_filter(&self) -> &'static str {
         match self {
-            Self::Serve(_) => true,
-            Self::Demo(demo) => demo.serves(),
-            _ => false,
+            Self::Serve(_) => "info",
+            Self::Demo(demo) if demo.serves() => "info",
+            // It asks a server whether it is ready until it is: that it was not is no error.
+            Self::Bench(_) => "error,tower_http=off",
+            _ => "error",
         }
     }
 }
 
 fn main() -> ExitCode {
     let Cli { door, output, command } = Cli::parse();
-    serve::log_to_stderr(command.serves());
+    serve::log_to_stderr(command.log_filter());
     let outcome = match command {
         Command::Serve(serve) => serve.run(&door),
         Command::Demo(demo) => demo.run(&door),
@@ -108,6 +115,8 @@ fn main() -> ExitCode {
         Command::Export(export) => export.run(&door),
         Command::Verify(verify) => verify.run(&door),
         Command::Rebuild(rebuild) => rebuild.run(&door),
+        Command::Republish(republish) => republish.run(&door),
+        Command::Bench(bench) => bench.run(&door, &output),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tenure", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

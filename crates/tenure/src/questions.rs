@@ -328,11 +328,15 @@ impl From<Log> for Question {
 pub(crate) struct Entry {
     /// Its position (42 or #42) or id
     entry: String,
+    /// Wait for it so many milliseconds, at most 20,000, if it is not there yet
+    #[arg(long, value_name = "MS")]
+    wait: Option<String>,
 }
 
 impl From<Entry> for Question {
     fn from(q: Entry) -> Self {
-        Self::Entry(question::Entry { entry: position(Some(q.entry)), min_position: None })
+        let entry = position(Some(q.entry));
+        Self::Entry(question::Entry { entry, wait: q.wait, min_position: None })
     }
 }
 

@@ -12,6 +12,7 @@ use tenure_server::http::Server;
 use tracing_subscriber::EnvFilter;
 
 use crate::door::DoorArgs;
+use crate::nats::NatsArgs;
 
 /// Run a server on a data folder (`--data`, TENURE_DATA; by default `tenure-data`)
 #[derive(Debug, Args)]
@@ -25,9 +26,12 @@ pub(crate) struct Serve {
     /// Name of the ledger, 1 to 32 of a-z, 0-9 and - [default: that of the data folder, else `default`]
     #[arg(long, value_name = "NAME", env = "TENURE_LEDGER")]
     ledger: Option<String>,
-    /// The log: `embedded`, in the data folder [default: embedded]
+    /// The log: `embedded`, in the data folder, or NATS servers: nats://host:4222,nats://other:4222
+    /// [default: embedded]
     #[arg(long, value_name = "LOG", env = "TENURE_LOG")]
     log: Option<String>,
+    #[command(flatten)]
+    nats: NatsArgs,
     /// `built-in` publishes the built-in catalogues where they are missing, `manual` leaves it to people
     /// [default: built-in]
     #[arg(long, value_name = "WHICH", env = "TENURE_CATALOG")]
@@ -61,6 +65,7 @@ impl Serve {
             data: door.data.clone().or_else(|| std::env::var_os("TENURE_DATA").map(PathBuf::from)),
             listen: self.listen,
             log: self.log,
+            nats: self.nats.into(),
             catalog: self.catalog,
             default_origin: self.default_origin,
             requests_max: self.requests_max,
@@ -82,6 +87,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     tracing::info!(
         data = %settings.data.display(),
         listen = %settings.listen,
+        log = ?settings.log,
         default_origin = settings.default_origin,
         catalog = ?settings.genesis,
         requests_max = settings.requests_max,
@@ -135,12 +141,11 @@ fn stop() -> impl Future<Output = ()> + Send {
     }
 }
 
-/// Logs to stderr: a server says what it does, other commands only what is wrong
+/// Logs to stderr: by default a server says what it does, other commands only what is wrong
 ///
 /// `TENURE_LOG_LEVEL` takes a level or the directives of `RUST_LOG`; `TENURE_LOG_FORMAT=json` is for
 /// programs.
-pub(crate) fn log_to_stderr(server: bool) {
-    let default = if server { "info" } else { "error" };
+pub(crate) fn log_to_stderr(default: &str) {
     let filter = std::env::var("TENURE_LOG_LEVEL").unwrap_or_else(|_| default.to_owned());
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -644,7 +644,7 @@ fn settings_that_are_wrong_are_refused() {
         ("lisen = \"127.0.0.1:0\"", "lisen"),
         ("requests-max = \"many\"", "requests-max"),
         ("ledger = \"Acme\"", "ledger"),
-        ("log = \"nats://x\"", "log"),
+        ("log = \"kafka://x\"", "log"),
         ("catalog = \"none\"", "catalog"),
         ("requests-max = 0", "requests-max"),
         ("request-timeout-ms = 1", "request-timeout-ms"),

@@ -13,7 +13,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{ADMIN, Events, PATIENCE, Server, Start, entry, grant, landscape};
+use common::{ADMIN, Events, PATIENCE, Server, Start, entry, grant, landscape, poll, tenure};
 use serde_json::{Value, json};
 
 fn server(data: &tempfile::TempDir) -> Server {
@@ -104,6 +104,51 @@ fn an_answer_says_whether_it_is_new_enough() {
     let behind = server.get(&format!("/v1/levels?min_position={}", next + 7));
     behind.is_problem(409, "behind", &[&next.to_string(), "7 behind"]);
     assert!(began.elapsed() >= Duration::from_secs(2));
+    server.stop();
+}
+
+#[test]
+fn an_entry_is_waited_for() {
+    let data = tempfile::tempdir().unwrap();
+    // One of four places may be taken by who waits.
+    let server = Start::on(data.path()).arg("--requests-max", "4").ready();
+    server.append(&landscape());
+    let published = entry(&[grant("carol@acme.example")]);
+    let path = format!("/v1/entries/{}", published["id"].as_str().unwrap());
+    let row = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.get(&format!("{path}?wait=20000")));
+        let taken = poll(|| {
+            let other = server.get("/v1/entries/00000000-0000-7000-8000-000000000000?wait=1");
+            (other.status == 503).then_some(other)
+        });
+        taken.expect("it waits").is_problem(503, "overloaded", &["wait"]);
+        server.append(std::slice::from_ref(&published));
+        waiting.join().unwrap().ok()
+    });
+    assert_eq!((&row["id"], &row["outcome"]), (&published["id"], &json!("applied")));
+    let newest = server.position();
+    let began = Instant::now();
+    let absent = format!("/v1/entries/{}", newest + 1);
+    server.get(&format!("{absent}?wait=50")).is_problem(404, "unknown_entry", &[]);
+    assert!(began.elapsed() >= Duration::from_millis(50));
+    for wrong in ["20001", "-1", "1.5", "", "5s"] {
+        let answer = server.get(&format!("{absent}?wait={wrong}"));
+        answer.is_problem(400, "bad_request", &["`wait`", "20000"]);
+    }
+    // What is there is not waited for; what is no name of an entry neither.
+    assert_eq!(server.get(&format!("/v1/entries/{newest}?wait=20000")).ok()["id"], row["id"]);
+    server.get("/v1/entries/nonsense?wait=20000").is_problem(400, "bad_request", &["UUID"]);
+    let ran = tenure(&[
+        "--server",
+        &server.url(),
+        "--format",
+        "json",
+        "entry",
+        &newest.to_string(),
+        "--wait",
+        "5000",
+    ]);
+    assert_eq!(ran.exits(0).json()["id"], row["id"]);
     server.stop();
 }
 
@@ -329,7 +374,7 @@ fn so_many_at_once_and_each_for_so_long() {
     server.append(&landscape());
     let before = server.position();
     let mut slow: Vec<TcpStream> = (0..4).map(|_| slow(&server)).collect();
-    common::poll(|| (server.metric("tenure_requests_in_flight") >= Some(2.0)).then_some(()))
+    poll(|| (server.metric("tenure_requests_in_flight") >= Some(2.0)).then_some(()))
         .expect("two requests that are served");
     // Who asks for life is always answered; who asks a question waits, or is told to ask again.
     server.get("/healthz").ok();
@@ -497,8 +542,7 @@ fn told_to_stop_it_finishes_what_it_began() {
                 })
             })
             .collect();
-        common::poll(|| (acknowledged.load(Ordering::Relaxed) > 40).then_some(()))
-            .expect("some appended");
+        poll(|| (acknowledged.load(Ordering::Relaxed) > 40).then_some(())).expect("some appended");
         // One more is in the middle of its request: it is answered.
         let mut late = slow_but_whole(&server);
         server.terminate();
@@ -537,7 +581,7 @@ fn slow_but_whole(server: &Server) -> TcpStream {
         format!("POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(&[head.as_bytes(), &body[..6]].concat()).unwrap();
     // The others come and go; this one stays.
-    common::poll(|| (server.metric(in_flight) >= Some(1.0)).then_some(())).expect("it is served");
+    poll(|| (server.metric(in_flight) >= Some(1.0)).then_some(())).expect("it is served");
     stream
 }
 

@@ -196,8 +196,10 @@ impl Estate {
         let members = u64::from(shape.groups) * u64::from(shape.members);
         // Members come and go oftener than holders, where there are many more holders.
         let membership_times = if shape.live > 20 * members { 3 } else { 1 };
+        // As few as keep them in a processor's cache, where there are very many.
+        let holders_a_ticket = if shape.live > 500_000 { 4 } else { 1 };
         for number in 0..slots.len() {
-            let tickets_of = slots.get(number).target.div_ceil(4);
+            let tickets_of = slots.get(number).target.div_ceil(holders_a_ticket);
             let membership = self.memberships.first().is_some_and(|first| number >= *first);
             let times = if membership { membership_times } else { 1 };
             tickets.extend(std::iter::repeat_n(number, (tickets_of * times) as usize));

@@ -86,6 +86,10 @@ pub struct Facts {
     pub grants: Vec<Given>,
     /// The newest moment of recorded time
     pub newest_micros: i64,
+    /// Names of principals, levels, role collections and roles
+    pub names: u64,
+    /// Bytes of their texts
+    pub names_bytes: u64,
 }
 
 /// A few of many, drawn evenly while they go by

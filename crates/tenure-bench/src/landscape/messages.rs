@@ -70,6 +70,8 @@ pub struct Messages {
     comings: u64,
     crowded_grants: Reservoir,
     grants: Reservoir,
+    /// Names of levels, role collections and roles that were made, and bytes of their texts
+    named: (u64, u64),
 }
 
 impl Messages {
@@ -101,6 +103,7 @@ impl Messages {
             comings: comings.min(MILLION / 10),
             crowded_grants: Reservoir::new(),
             grants: Reservoir::new(),
+            named: (0, 0),
             shape,
         })
     }
@@ -130,7 +133,12 @@ impl Messages {
                     _ => None,
                 }
             });
+        let (people, people_bytes) = self.people.names();
+        let administrators: usize =
+            self.administrators.iter().map(|administrator| administrator.as_str().len()).sum();
         Facts {
+            names: self.named.0 + people + self.administrators.len() as u64,
+            names_bytes: self.named.1 + people_bytes + administrators as u64,
             shape: self.shape.clone(),
             counts: self.counts,
             root: self.estate.root.clone(),
@@ -332,6 +340,14 @@ impl Messages {
             _ => {}
         }
         for change in made.entry.changes() {
+            let text = match change {
+                Change::CreateLevel { level, .. } => Some(level.as_str()),
+                Change::CreateRoleCollection { role_collection, .. } => Some(&**role_collection),
+                Change::CreateRole { role, .. } => Some(&**role),
+                _ => None,
+            };
+            self.named.0 += u64::from(text.is_some());
+            self.named.1 += text.map_or(0, str::len) as u64;
             match change {
                 Change::Grant { until, .. } => {
                     counts.grants += 1;

@@ -66,6 +66,13 @@ impl People {
         of[who.index()].clone()
     }
 
+    /// How many names there are, and the bytes of their texts
+    pub(crate) fn names(&self) -> (u64, u64) {
+        let all = || self.users.iter().chain(&self.clients).chain(&self.sets);
+        let bytes: usize = all().map(|principal| principal.as_str().len()).sum();
+        (all().count() as u64, bytes as u64)
+    }
+
     /// Somebody who is there
     pub(crate) fn any_user(&self, dice: &mut Dice) -> Who {
         Who(dice.pick(&self.active).copied().unwrap_or_default())

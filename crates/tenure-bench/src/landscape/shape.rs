@@ -1,7 +1,8 @@
 //! How big is a landscape, and how long its history?
 //!
 //! The sizes S, M, L and the zone are **assumptions**: no figure of a customer's landscape is public. L is
-//! scaled by the number of changes, M and S are not: with more changes the same landscape is only older.
+//! scaled by the number of changes, M and S are not: with more changes the same landscape is only older, with
+//! fewer it is not filled.
 
 use std::fmt;
 
@@ -29,7 +30,8 @@ pub enum Size {
     L,
     /// One subaccount with up to 100,000 people, who hold by groups
     Zone,
-    /// 100 subaccounts that stay as they are, for cost against the length of history
+    /// 60 subaccounts and 1,000 people at any number of changes, for cost against the length of history: it
+    /// is filled after two thousand changes
     Steady,
 }
 
@@ -137,7 +139,7 @@ impl Shape {
                 let people = narrow((changes / 100).clamp(100, 100_000));
                 (1, people, narrow((changes / 2_000).clamp(10, 5_000)), changes / 50)
             }
-            Size::Steady => (100, 1_000, 8, 3_000),
+            Size::Steady => (60, 1_000, 4, 2_000),
         };
         let busy = match size {
             Size::S | Size::Zone => 0,

@@ -93,6 +93,25 @@ impl Default for Shares {
     }
 }
 
+/// Shares that leave too little room for what is usual
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "late, scheduled, voids and refused are {0} of the entries together: at most 95% can be unusual"
+)]
+pub struct TooUnusual(Share);
+
+impl Shares {
+    /// Whether a history can have these shares
+    ///
+    /// # Errors
+    /// More than 95% of the entries in all.
+    pub fn check(&self) -> Result<(), TooUnusual> {
+        let all = [self.late, self.scheduled, self.voids, self.refused];
+        let sum: u32 = all.iter().map(|share| share.get()).sum();
+        if sum > 950_000 { Err(TooUnusual(Share(sum))) } else { Ok(()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use tenure_core::change::{Change, GrantExpects, RevokeExpects};
 use tenure_core::instant::{Instant, MICROS_PER_SECOND};
 use tenure_landscape::dice::Dice;
 
-use super::clock::{DAY, HOUR};
+use super::clock::{BEGINS_MICROS, DAY, ENDS_MICROS, HOUR};
 use super::messages::{Later, Messages};
 use super::mishap::{Taken, Voidable};
 use super::people::Who;
@@ -57,13 +57,6 @@ fn size(dice: &mut Dice) -> usize {
         _ => 33 + dice.below(224),
     };
     usize::try_from(number).unwrap_or(1)
-}
-
-fn lag(dice: &mut Dice) -> i64 {
-    let class = dice.below(100);
-    let longest =
-        LAGS.iter().find(|(below, _)| class < *below).map_or(DAY, |(_, longest)| *longest);
-    dice.between(60 * MICROS_PER_SECOND, longest)
 }
 
 impl Messages {
@@ -125,7 +118,10 @@ impl Messages {
 
     fn draft(&mut self, timing: Timing, voidable: bool) -> Draft {
         let effective = match timing {
-            Timing::Scheduled => self.now + self.dice.between(HOUR, 30 * DAY),
+            Timing::Scheduled => {
+                let longest = self.not_for_ages(30 * DAY);
+                self.now + self.dice.between(HOUR, longest)
+            }
             Timing::Ordinary | Timing::Late => self.now,
         };
         Draft {
@@ -139,6 +135,21 @@ impl Messages {
         }
     }
 
+    /// A length of time, or a shorter one where what is held turns over so fast that in the longer one much
+    /// more would have been granted for a time, late or ahead than is held at all
+    fn not_for_ages(&self, longest: i64) -> i64 {
+        let span = u128::from(ENDS_MICROS.abs_diff(BEGINS_MICROS));
+        let turns = span * 10 * u128::from(self.shape.live) / u128::from(self.shape.changes.max(1));
+        longest.min(i64::try_from(turns).unwrap_or(i64::MAX)).max(2 * HOUR)
+    }
+
+    fn lag(&mut self) -> i64 {
+        let class = self.dice.below(100);
+        let longest = LAGS.iter().find(|(below, _)| class < *below);
+        let longest = self.not_for_ages(longest.map_or(DAY, |(_, longest)| *longest));
+        self.dice.between(60 * MICROS_PER_SECOND, longest)
+    }
+
     /// Something that can be held now
     pub(super) fn draw(&mut self) -> Option<SlotNumber> {
         (0..DRAWS_MAX).find_map(|_| {
@@ -147,11 +158,12 @@ impl Messages {
         })
     }
 
-    /// Whether it is granted rather than revoked: as likely, where as many hold it as should
+    /// Whether it is granted rather than revoked: always, while far fewer hold it than should; as likely,
+    /// where as many do
     fn gives_rather(&mut self, slot: SlotNumber) -> bool {
         let of = self.slots.get(slot);
         let (target, held) = (u64::from(of.target), u64::from(of.len()));
-        self.dice.below(2 * target) >= held
+        held * 5 < target * 4 || self.dice.below(2 * target) >= held
     }
 
     fn somebody_for(&mut self, slot: SlotNumber) -> Who {
@@ -252,7 +264,8 @@ impl Messages {
                 let (level, grantable) = (level.clone(), grantable.clone());
                 let chance = self.shares.expiring.chance(self.counts.expiring, self.counts.grants);
                 if self.dice.below(1_000_000) < chance {
-                    ends = Some(draft.effective + self.dice.between(DAY, 90 * DAY));
+                    let longest = self.not_for_ages(90 * DAY);
+                    ends = Some(draft.effective + self.dice.between(longest / 90, longest));
                 }
                 let ordinary = draft.timing == Timing::Ordinary;
                 let expect = (ordinary && self.dice.percent(10)).then_some(GrantExpects::NotHeld);
@@ -341,7 +354,7 @@ impl Messages {
         if longest < MICROS_PER_SECOND {
             return None;
         }
-        let lag = lag(&mut self.dice);
+        let lag = self.lag();
         let lag = if lag <= longest { lag } else { self.dice.between(1, longest) };
         Some(self.now - lag)
     }

@@ -14,7 +14,7 @@ use tenure_core::outcome::Position;
 use tenure_journal::{Checkpoints, Manifest, WriteError};
 use tenure_wire::v1::RULES_VERSION;
 
-use super::checkpoints::Formats;
+use super::checkpoints::{Checkpointing, Formats, Stored};
 use super::{Shared, chain};
 
 /// How often it is looked whether a checkpoint is due
@@ -84,24 +84,43 @@ pub(super) struct Checkpointer {
 
 /// What the thread needs
 #[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) checkpoints: Checkpoints,
-    pub(super) format: u32,
+struct Plan {
+    checkpoints: Checkpoints,
+    format: u32,
     /// Percent of one processor
-    pub(super) share: u8,
-    pub(super) due: Due,
+    share: u8,
+    due: Due,
     /// The newest checkpoint in the format that is written
-    pub(super) last: Option<Manifest>,
+    last: Option<Manifest>,
     /// Whether one is due whatever has come since: the newest is of an older format
-    pub(super) overdue: bool,
+    overdue: bool,
 }
 
 impl Checkpointer {
-    pub(super) fn start(shared: Arc<Shared>, plan: Plan) -> Self {
+    /// Starts it, if checkpoints are to be written
+    pub(super) fn start(
+        shared: &Arc<Shared>,
+        checkpointing: Checkpointing,
+        stored: Option<Stored>,
+        formats: &Formats,
+        due: Due,
+    ) -> Option<Self> {
+        let (Checkpointing::Write { share }, Some(stored)) = (checkpointing, stored) else {
+            return None;
+        };
+        let current = stored.is_current(formats);
+        let plan = Plan {
+            checkpoints: stored.checkpoints,
+            format: formats.current,
+            share,
+            due,
+            last: stored.last.filter(|_| current),
+            overdue: !current,
+        };
         let stop = Arc::new(Stop::default());
-        let for_thread = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || plan.run(&shared, &for_thread));
-        Self { stop, thread: Some(thread) }
+        let (told, shared) = (Arc::clone(&stop), Arc::clone(shared));
+        let thread = std::thread::spawn(move || plan.run(&shared, &told));
+        Some(Self { stop, thread: Some(thread) })
     }
 
     /// Lets it write a last checkpoint if that is worth its while, within a bounded time, and waits for it

@@ -12,11 +12,14 @@ use tenure_core::change::Change;
 use tenure_core::checkpoint::{self, CheckpointError, Piece};
 use tenure_core::ledger::Ledger;
 use tenure_core::outcome::Position;
-use tenure_journal::{Checkpoints, Manifest, Pieces, Reader, RowError, Senseless, Unusable};
+use tenure_journal::{
+    Checkpoints, Journal, Manifest, Pieces, Reader, RowError, Senseless, Unusable,
+};
 use tenure_wire::v1::RULES_VERSION;
 
-use super::replay::catch_up;
+use super::replay::{catch_up, rebuild};
 use super::{Progress, StartError};
+use crate::metrics::Metrics;
 
 /// What is done with index checkpoints
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,6 +98,14 @@ impl Default for Formats {
     }
 }
 
+impl Formats {
+    /// Without the older ones: what would serve from one meanwhile folds the journal instead
+    pub(super) fn without_older(mut self) -> Self {
+        self.readable.retain(|decoder| decoder.format == self.current);
+        self
+    }
+}
+
 #[cfg(test)]
 impl Formats {
     /// Those of a program that came later: what this one writes can be read, and is not current
@@ -107,32 +118,60 @@ impl Formats {
 
     /// Those of a program that came later and does not read what this one writes
     pub(super) fn of_a_much_later_program() -> Self {
-        let mut later = Self::of_a_later_program();
-        later.readable.retain(|decoder| decoder.format == later.current);
-        later
+        Self::of_a_later_program().without_older()
     }
 }
 
-/// A ledger that was read from a checkpoint, with what the journal has beyond it
+/// The checkpoints of a ledger that runs
 #[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) ledger: Ledger,
-    pub(super) manifest: Manifest,
+pub(super) struct Stored {
+    pub(super) checkpoints: Checkpoints,
+    /// The one that it was made of
+    pub(super) last: Option<Manifest>,
 }
 
-/// Reads the newest checkpoint that makes sense; the others are discarded, with a line in the log
+impl Stored {
+    /// Whether the ledger is one that was folded, or made of the format that is written
+    pub(super) fn is_current(&self, formats: &Formats) -> bool {
+        self.last.as_ref().is_none_or(|last| last.format == formats.current)
+    }
+}
+
+/// A ledger that has all that its journal holds
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) ledger: Ledger,
+    /// `None` if nothing is done with checkpoints
+    pub(super) stored: Option<Stored>,
+}
+
+/// Makes a ledger of the newest checkpoint that makes sense and of what the journal has beyond it, or of the
+/// whole journal; other checkpoints are discarded, with a line in the log
 ///
+/// # Errors
+/// As [`rebuild`].
 /// # Cost
-/// O(checkpoint and entries beyond it).
-pub(super) fn load(
-    checkpoints: &Checkpoints,
+/// O(checkpoint and entries beyond it), or O(entries).
+pub(super) fn begin(
+    journal: &Journal,
+    checkpointing: Checkpointing,
     formats: &Formats,
-    reader: &Reader,
+    metrics: &Metrics,
     progress: &mut impl FnMut(Progress),
-) -> Option<Loaded> {
+) -> Result<Begun, StartError> {
+    let reader = journal.reader();
+    if checkpointing == Checkpointing::Off {
+        return Ok(Begun { ledger: rebuild(&reader, progress)?, stored: None });
+    }
     let began = Instant::now();
-    let (manifest, ledger) =
-        checkpoints.load(|manifest, pieces| read(manifest, pieces, formats, reader, progress))?;
+    let checkpoints = Checkpoints::of(journal);
+    let loaded =
+        checkpoints.load(|manifest, pieces| read(manifest, pieces, formats, &reader, progress));
+    let Some((manifest, ledger)) = loaded else {
+        let ledger = rebuild(&reader, progress)?;
+        return Ok(Begun { ledger, stored: Some(Stored { checkpoints, last: None }) });
+    };
+    metrics.checkpoint(&manifest);
     let newest = ledger.newest_position().map_or(0, Position::get);
     tracing::info!(
         position = manifest.position,
@@ -141,7 +180,7 @@ pub(super) fn load(
         seconds = began.elapsed().as_secs_f64(),
         "the index was read from its checkpoint, and what the journal has beyond it was folded"
     );
-    Some(Loaded { ledger, manifest })
+    Ok(Begun { ledger, stored: Some(Stored { checkpoints, last: Some(manifest) }) })
 }
 
 /// Makes a ledger of a checkpoint's pieces and of what the journal has beyond it

@@ -63,6 +63,7 @@ pub(crate) fn catch_up_while(
 ) -> Result<ControlFlow<()>, StartError> {
     let of = reader.newest().map_or(0, Position::get);
     let from = ledger.next_position();
+    ledger.reserve(of.saturating_sub(from.get()));
     std::thread::scope(|scope| {
         let (sender, batches) = sync_channel(BATCHES_AHEAD);
         scope.spawn(move || {

@@ -119,6 +119,7 @@ path!(
 );
 path!(entry, get, "/v1/entries/{entry}", "log", "One entry, by id or position",
     [params(("entry" = String, Path, description = "A UUID or a position"),
+        ("wait" = Option<String>, Query, description = "Wait for it so many milliseconds, at most 20,000, if it is not there yet"),
         ("min_position" = Option<String>, Query, description = "Wait until this position is known here")),], api::EntryRow);
 path!(
     who,

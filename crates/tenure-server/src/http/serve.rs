@@ -14,13 +14,15 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tenure_journal::Journal;
+use tenure_log::nats::connect::ConnectError;
 use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, Semaphore, watch};
 
 use super::{Shared, router};
-use crate::config::Settings;
-use crate::engine::{Engine, Options, Progress, StartError, Writer, chain};
+use crate::config::{LogSettings, Settings};
+use crate::engine::{Engine, Options, Progress, StartError, Writer, chain, open_or_begin_again};
 use crate::metrics::Metrics;
+use crate::nats;
 
 /// How long the head of a request may take to come, and a connection may be idle
 const HEAD_PATIENCE: Duration = Duration::from_secs(60);
@@ -28,6 +30,8 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// Clients that follow the changes at once
 const STREAMS_MAX: usize = 256;
+/// Of so many places, one may be taken by a question that waits for an entry
+const WAITING_SHARE: usize = 4;
 /// Questions that compute at once
 const COMPUTING_MAX: usize = 64;
 /// Connections for each request that is served at once
@@ -52,6 +56,9 @@ pub enum ServeError {
     /// The journal cannot be folded
     #[error("the ledger cannot start")]
     Start(#[source] StartError),
+    /// Questions cannot come over NATS
+    #[error("questions over NATS cannot be answered")]
+    Questions(#[source] ConnectError),
 }
 
 /// A server that listens
@@ -72,8 +79,16 @@ impl Server {
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
         let listen_error = |source| ServeError::Listen { address: settings.listen, source };
         // The folder first: who holds the ledger already is the likelier reason to stop.
-        let journal = Journal::open(&settings.data, settings.ledger.as_deref())
-            .map_err(ServeError::Journal)?;
+        let (data, ledger) = (&settings.data, settings.ledger.as_deref());
+        let journal = match &settings.log {
+            LogSettings::Embedded => Journal::open(data, ledger),
+            LogSettings::Nats(_) => open_or_begin_again(data, ledger),
+        };
+        let journal = journal.map_err(ServeError::Journal)?;
+        let follows = journal.reader().cursor().map_err(ServeError::Journal)?.is_some();
+        if settings.log == LogSettings::Embedded && follows {
+            return Err(ServeError::Start(StartError::FollowsStream(data.clone())));
+        }
         let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let shared = Arc::new(Shared {
@@ -82,6 +97,7 @@ impl Server {
             default_origin: settings.default_origin.clone(),
             places: Semaphore::new(settings.requests_max),
             computing: Arc::new(Semaphore::new(settings.requests_max.min(COMPUTING_MAX))),
+            waiting: Semaphore::new(settings.requests_max.div_ceil(WAITING_SHARE)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             request_timeout: settings.request_timeout,
             closing: watch::Sender::new(false),
@@ -110,6 +126,8 @@ impl Server {
     ) -> Result<(), ServeError> {
         let Self { listener, shared, journal, settings, address: _ } = self;
         let closing = shared.closing.subscribe();
+        let questions = nats::spawn(&settings.log, journal.ledger(), &shared).await;
+        let questions = questions.map_err(ServeError::Questions)?;
         let connections = Arc::new(Semaphore::new(
             settings.requests_max.saturating_mul(CONNECTIONS_PER_REQUEST).min(100_000),
         ));
@@ -125,7 +143,9 @@ impl Server {
             None => Ok(None),
             Some(Err(error)) => Err(ServeError::Start(error)),
             Some(Ok(writer)) => {
-                tracing::info!("ready");
+                if settings.log == LogSettings::Embedded {
+                    tracing::info!("ready");
+                }
                 stop.await;
                 Ok(Some(writer))
             }
@@ -134,6 +154,11 @@ impl Server {
         shared.closing.send_replace(true);
         if accepting.await.is_err() {
             tracing::error!("the listener ended in a panic");
+        }
+        if let Some(questions) = questions
+            && questions.await.is_err()
+        {
+            tracing::error!("the door for questions over NATS ended in a panic");
         }
         let writer = outcome?;
         // The last engine closes the log, and its end closes the journal.
@@ -156,6 +181,11 @@ async fn start(
 ) -> Result<Writer, StartError> {
     let options = Options { genesis: settings.genesis, checkpoints: settings.checkpoints };
     let metrics = Arc::clone(&shared.metrics);
+    if let LogSettings::Nats(nats) = &settings.log {
+        let (engine, writer) = Engine::follow(journal, nats, options, metrics, progress).await?;
+        set(&shared, engine);
+        return Ok(writer);
+    }
     let started = tokio::task::spawn_blocking(move || {
         Engine::start(journal, options, metrics, &mut progress)
     });
@@ -164,10 +194,14 @@ async fn start(
         // A panic in the fold is a bug; it is reported as one.
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
+    set(&shared, engine);
+    Ok(writer)
+}
+
+fn set(shared: &Shared, engine: Engine) {
     if shared.engine.set(engine).is_err() {
         tracing::error!("the ledger was started twice");
     }
-    Ok(writer)
 }
 
 async fn accept(

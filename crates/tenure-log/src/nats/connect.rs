@@ -1,0 +1,287 @@
+//! How is a NATS server reached?
+//!
+//! Several URLs, TLS and one way to say who we are become a client that connects again by itself, for as
+//! long as it takes. Nothing here knows of streams.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use tokio::sync::watch;
+
+/// How long one attempt to connect may take
+const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
+/// How long an answer of the server may take
+const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
+/// A server that says nothing for two of these is given up for another one
+const PING_INTERVAL: Duration = Duration::from_secs(3);
+/// Longest pause between two attempts
+const RECONNECT_PAUSE_MS_MAX: u64 = 2_000;
+
+/// Where the servers are, and who we are to them
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct ConnectSettings {
+    /// `nats://` or `tls://` URLs with commas between them; they may carry `user:password@`
+    pub urls: String,
+    /// A file with a JWT and its seed
+    pub credentials: Option<PathBuf>,
+    /// A file with the seed of an nkey
+    pub nkey: Option<PathBuf>,
+    /// A user
+    pub user: Option<String>,
+    /// Its password
+    pub password: Option<String>,
+    /// Certificates of the authorities that are trusted besides the system's
+    pub tls_ca: Option<PathBuf>,
+    /// Our certificate
+    pub tls_cert: Option<PathBuf>,
+    /// Its key
+    pub tls_key: Option<PathBuf>,
+    /// No connection without TLS
+    pub tls_required: bool,
+}
+
+/// Why there is no client
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// A URL that is none
+    #[error("`{url}` is no NATS URL: it is like nats://host:4222")]
+    Url {
+        /// The URL, without its password
+        url: String,
+    },
+    /// A file that cannot be read
+    #[error("the file `{}` cannot be read", path.display())]
+    File {
+        /// The file
+        path: PathBuf,
+        /// Why
+        #[source]
+        source: std::io::Error,
+    },
+    /// More than one way to say who we are, or half of one
+    #[error("{0}")]
+    Identity(&'static str),
+    /// The server does not take us, or TLS cannot be set up
+    #[error("NATS at {urls} cannot be connected to")]
+    Connect {
+        /// The URLs, without passwords
+        urls: String,
+        /// Why
+        #[source]
+        source: async_nats::ConnectError,
+    },
+}
+
+/// Leaves secrets out
+impl fmt::Debug for ConnectSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectSettings")
+            .field("urls", &self.shown_urls())
+            .field("credentials", &self.credentials)
+            .field("nkey", &self.nkey)
+            .field("user", &self.user)
+            .field("password", &self.password.as_ref().map(|_| "(left out)"))
+            .field("tls_ca", &self.tls_ca)
+            .field("tls_cert", &self.tls_cert)
+            .field("tls_key", &self.tls_key)
+            .field("tls_required", &self.tls_required)
+            .finish()
+    }
+}
+
+/// A URL without what is secret in it
+fn shown(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        _ => url.to_owned(),
+    }
+}
+
+/// Whether a connection is there; counts up with every new one
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Connection {
+    /// It is there
+    pub connected: bool,
+    /// Connections made so far
+    pub made: u64,
+}
+
+impl ConnectSettings {
+    /// The URLs, without passwords
+    pub fn shown_urls(&self) -> String {
+        self.urls.split(',').map(|url| shown(url.trim())).collect::<Vec<_>>().join(",")
+    }
+
+    /// The servers
+    ///
+    /// # Errors
+    /// A URL that is none.
+    pub fn servers(&self) -> Result<Vec<ServerAddr>, ConnectError> {
+        let parse = |url: &str| {
+            let url = url.trim();
+            url.parse::<ServerAddr>()
+                .ok()
+                .filter(|server| {
+                    matches!(server.scheme(), "nats" | "tls") && !server.host().is_empty()
+                })
+                .ok_or_else(|| ConnectError::Url { url: shown(url) })
+        };
+        self.urls.split(',').map(parse).collect()
+    }
+
+    /// Whether these settings can be used, as far as they alone show
+    ///
+    /// # Errors
+    /// A URL that is none, or several identities at once.
+    pub fn check(&self) -> Result<(), ConnectError> {
+        self.servers()?;
+        let ways = [self.credentials.is_some(), self.nkey.is_some(), self.user.is_some()];
+        if ways.into_iter().filter(|way| *way).count() > 1 {
+            return Err(ConnectError::Identity(
+                "say who this is in one way: a credentials file, an nkey, or a user with a password",
+            ));
+        }
+        if self.user.is_some() != self.password.is_some() {
+            return Err(ConnectError::Identity("a user and a password belong together"));
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err(ConnectError::Identity("a certificate and its key belong together"));
+        }
+        Ok(())
+    }
+
+    /// A client that connects in the background, and again whenever the connection is lost
+    ///
+    /// # Guarantees
+    /// It does not wait for a server. The connection's state is told through the receiver.
+    /// # Errors
+    /// Settings that cannot be used, or files that cannot be read.
+    pub async fn connect(
+        &self,
+        name: &str,
+    ) -> Result<(Client, watch::Receiver<Connection>), ConnectError> {
+        self.connect_with(name, |options| options).await
+    }
+
+    /// As [`Self::connect`], with options that are of this connection alone
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_with(
+        &self,
+        name: &str,
+        own: impl FnOnce(ConnectOptions) -> ConnectOptions,
+    ) -> Result<(Client, watch::Receiver<Connection>), ConnectError> {
+        self.check()?;
+        let file = |path: &PathBuf| {
+            let path = path.clone();
+            move |source| ConnectError::File { path, source }
+        };
+        let (state, told) = watch::channel(Connection::default());
+        let mut options = ConnectOptions::new()
+            .name(name)
+            .retry_on_initial_connect()
+            .max_reconnects(None)
+            .connection_timeout(CONNECT_PATIENCE)
+            .request_timeout(Some(REQUEST_PATIENCE))
+            .ping_interval(PING_INTERVAL)
+            .require_tls(self.tls_required)
+            .reconnect_delay_callback(|attempts| {
+                let attempts = u64::try_from(attempts).unwrap_or(u64::MAX);
+                Duration::from_millis(attempts.saturating_mul(50).min(RECONNECT_PAUSE_MS_MAX))
+            })
+            .event_callback(move |event| {
+                tell(&state, &event);
+                std::future::ready(())
+            });
+        for path in [&self.tls_ca, &self.tls_cert, &self.tls_key].into_iter().flatten() {
+            // Read here as well, so that a wrong path is a sentence at the start.
+            std::fs::read(path).map_err(file(path))?;
+        }
+        if let Some(path) = &self.tls_ca {
+            options = options.add_root_certificates(path.clone());
+        }
+        if let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            options = options.add_client_certificate(cert.clone(), key.clone());
+        }
+        if let Some(path) = &self.credentials {
+            options = options.credentials_file(path).await.map_err(file(path))?;
+        }
+        if let Some(path) = &self.nkey {
+            let seed = std::fs::read_to_string(path).map_err(file(path))?;
+            options = options.nkey(seed.trim().to_owned());
+        }
+        if let (Some(user), Some(password)) = (&self.user, &self.password) {
+            options = options.user_and_password(user.clone(), password.clone());
+        }
+        let connected = own(options).connect(self.servers()?).await;
+        let client = connected
+            .map_err(|source| ConnectError::Connect { urls: self.shown_urls(), source })?;
+        Ok((client, told))
+    }
+}
+
+fn tell(state: &watch::Sender<Connection>, event: &Event) {
+    match event {
+        Event::Connected => {
+            tracing::info!("connected to NATS");
+            state.send_modify(|connection| {
+                connection.connected = true;
+                connection.made += 1;
+            });
+        }
+        Event::Disconnected | Event::Closed => {
+            tracing::warn!("the connection to NATS is lost");
+            state.send_modify(|connection| connection.connected = false);
+        }
+        Event::ServerError(error) => tracing::warn!(%error, "NATS complains"),
+        Event::ClientError(error) => tracing::warn!(%error, "no connection to NATS"),
+        Event::SlowConsumer(_) | Event::LameDuckMode | Event::Draining => {
+            tracing::info!(%event, "NATS says");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(urls: &str) -> ConnectSettings {
+        ConnectSettings { urls: urls.to_owned(), ..ConnectSettings::default() }
+    }
+
+    #[test]
+    fn several_urls_are_taken_and_what_is_none_is_named_without_its_password() {
+        assert_eq!(of("nats://a:4222, tls://b,nats://u:p@c").servers().unwrap().len(), 3);
+        for wrong in ["http://u:secret@a", "nats://", "nats://a,,nats://b"] {
+            let error = of(wrong).check().unwrap_err().to_string();
+            assert!(error.contains("no NATS URL") && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let settings = ConnectSettings {
+            user: Some("ledger".into()),
+            password: Some("secret".into()),
+            ..of("nats://me:secret@a:4222")
+        };
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("nats://a:4222") && !shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn one_identity_is_enough() {
+        let two = ConnectSettings {
+            nkey: Some("seed".into()),
+            credentials: Some("creds".into()),
+            ..of("nats://a")
+        };
+        assert!(two.check().is_err());
+        assert!(ConnectSettings { user: Some("u".into()), ..of("nats://a") }.check().is_err());
+    }
+}

@@ -1,0 +1,485 @@
+//! How are a stream's messages read, in order and without a gap, for as long as it takes?
+//!
+//! By turns. Each connects to a stream that is verified and in line with what was read before, reads from
+//! there on, and ends when anything is not as it should be; the next turn looks again. The consumer has
+//! no state: where to go on is known here. The stream is looked at every two seconds meanwhile, so a loss
+//! is found while it is followed too.
+//!
+//! Memory is bounded: so many bytes are read ahead of the journal, and one request's messages wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::stream::Stream;
+use futures::{FutureExt, StreamExt};
+use tenure_journal::{Cursor, Reader};
+use tenure_wire::message::{Content, Origin};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::align::{self, AlignError, Comparison};
+use super::connect::Connection;
+use super::standing::Standing;
+use super::stream::{self, StreamError};
+use super::{Shared, Status, envelope};
+use crate::{Message, chain};
+
+/// Messages that are asked for at once
+const BATCH_MAX: usize = 512;
+/// Bytes that are read ahead of the journal
+const AHEAD_BYTES_MAX: u32 = 32 * 1_024 * 1_024;
+/// Messages that are read ahead of the journal
+const AHEAD_MAX: usize = 4_096;
+/// How often the stream is looked at
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// A consumer that says nothing for two of these is made again
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// A consumer that nobody reads is forgotten by the server after
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+/// Pause before the next turn after one that failed
+const PAUSE: Duration = Duration::from_millis(250);
+/// Pause before the next turn where an operator has to do something
+const LONG_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the stream gives to whoever writes the journal
+#[derive(Debug)]
+pub enum Fed {
+    /// A message, and its part of the memory that may be used
+    Message(Message, OwnedSemaphorePermit),
+    /// The journal's end is that message of the stream now
+    Aligned(Cursor),
+}
+
+/// What comes next
+#[derive(Debug)]
+pub enum Next {
+    /// At least one
+    Some(Vec<Fed>),
+    /// Nothing came in that time
+    Idle,
+    /// Nothing will come any more
+    Closed,
+}
+
+/// The messages of the stream, in their order
+#[derive(Debug)]
+pub struct Feed {
+    receiver: mpsc::Receiver<Fed>,
+    shared: Arc<Shared>,
+    runtime: Handle,
+}
+
+impl Feed {
+    /// Waits that long for something, and gives all that is there, up to so many entries and bytes
+    ///
+    /// Not to be called from a thread of the runtime.
+    pub fn next(&mut self, entries_max: usize, bytes_max: usize, patience: Duration) -> Next {
+        let first = match self.receiver.try_recv() {
+            Ok(first) => first,
+            Err(mpsc::error::TryRecvError::Disconnected) => return Next::Closed,
+            Err(mpsc::error::TryRecvError::Empty) => {
+                let receiver = &mut self.receiver;
+                let received = async { tokio::time::timeout(patience, receiver.recv()).await };
+                match self.runtime.block_on(received) {
+                    Ok(Some(first)) => first,
+                    Ok(None) => return Next::Closed,
+                    Err(_) => return Next::Idle,
+                }
+            }
+        };
+        let size = |fed: &Fed| match fed {
+            Fed::Message(message, permit) => (message.entries.len(), permit.num_permits()),
+            Fed::Aligned(_) => (0, 0),
+        };
+        let (mut entries, mut bytes) = size(&first);
+        let mut taken = vec![first];
+        while entries < entries_max
+            && bytes < bytes_max
+            && let Ok(fed) = self.receiver.try_recv()
+        {
+            let (more_entries, more_bytes) = size(&fed);
+            entries += more_entries;
+            bytes += more_bytes;
+            taken.push(fed);
+        }
+        Next::Some(taken)
+    }
+
+    /// Whether nobody needs the log any more
+    pub fn stopped(&self) -> bool {
+        *self.shared.stopped.borrow()
+    }
+
+    /// What the log tells of itself, for as long as anybody asks
+    pub fn handle(&self) -> LogHandle {
+        LogHandle(Arc::clone(&self.shared))
+    }
+
+    /// Says that all up to this message is applied and may be seen
+    pub fn applied(&self, sequence: u64) {
+        self.shared.status.set_applied(sequence);
+    }
+
+    /// What the log tells of itself
+    pub fn status(&self) -> &Status {
+        &self.shared.status
+    }
+}
+
+/// What a log in NATS tells of itself; it does not keep the log from stopping
+#[derive(Clone, Debug)]
+pub struct LogHandle(Arc<Shared>);
+
+impl LogHandle {
+    /// Where it stands
+    pub fn status(&self) -> &Status {
+        &self.0.status
+    }
+
+    /// The connection
+    pub fn client(&self) -> async_nats::Client {
+        self.0.client.clone()
+    }
+
+    /// The URL's server is connected
+    pub fn connected(&self) -> bool {
+        self.0.connection.borrow().connected
+    }
+
+    /// Is there when nobody needs the log any more
+    pub async fn stopped(&self) {
+        let mut stopped = self.0.stopped.subscribe();
+        let _closed = stopped.wait_for(|stopped| *stopped).await;
+    }
+}
+
+/// Why a turn ended
+enum End {
+    /// Look again
+    Again,
+    /// Nobody needs the log any more
+    Stopped,
+    /// An operator has to do something; then look again
+    Standing(Standing),
+    /// Only another program can go on
+    ForEver(Standing),
+}
+
+impl From<StreamError> for End {
+    fn from(error: StreamError) -> Self {
+        Self::Standing(match error {
+            StreamError::Unfit(unfit) => Standing::Unfit { why: unfit.to_string() },
+            StreamError::Away(why) => Standing::Away { why },
+        })
+    }
+}
+
+impl From<AlignError> for End {
+    fn from(error: AlignError) -> Self {
+        match error {
+            AlignError::Stream(error) => error.into(),
+            AlignError::Journal(error) => Self::Standing(Standing::Journal { why: chain(&error) }),
+        }
+    }
+}
+
+fn away(error: &dyn std::error::Error) -> End {
+    End::Standing(Standing::Away { why: chain(error) })
+}
+
+struct Follower {
+    shared: Arc<Shared>,
+    reader: Reader,
+    feed: mpsc::Sender<Fed>,
+    memory: Arc<Semaphore>,
+    connection: watch::Receiver<Connection>,
+    stopped: watch::Receiver<bool>,
+    /// The last message that was read; what follows is to be read next
+    read: Option<Origin>,
+    /// The journal has rows, and none of them came from a stream
+    unaligned: bool,
+    /// Read, and waiting for room
+    pending: Option<(Message, u32)>,
+    /// A gap that was seen once; a consumer may be wrong
+    gap: Option<u64>,
+}
+
+/// Follows the stream from where a journal stands
+///
+/// # Errors
+/// The journal cannot be read.
+pub(crate) fn start(shared: &Arc<Shared>, reader: Reader) -> Result<Feed, tenure_journal::Error> {
+    let cursor = reader.cursor()?;
+    let (sender, receiver) = mpsc::channel(AHEAD_MAX);
+    let read = cursor.map(|cursor| cursor.origin);
+    shared.status.set_applied(read.map_or(0, |origin| origin.sequence));
+    let follower = Follower {
+        shared: Arc::clone(shared),
+        unaligned: read.is_none() && reader.newest().is_some(),
+        reader,
+        feed: sender,
+        memory: Arc::new(Semaphore::new(AHEAD_BYTES_MAX as usize)),
+        connection: shared.connection.clone(),
+        stopped: shared.stopped.subscribe(),
+        read,
+        pending: None,
+        gap: None,
+    };
+    tokio::spawn(follower.run());
+    Ok(Feed { receiver, shared: Arc::clone(shared), runtime: Handle::current() })
+}
+
+impl Follower {
+    async fn run(mut self) {
+        loop {
+            let mut stopped = self.stopped.clone();
+            let end = tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => End::Stopped,
+                end = self.connected_turn() => end,
+            };
+            let pause = match end {
+                End::Stopped => return,
+                End::Again => PAUSE,
+                End::Standing(standing) => {
+                    let pause = if standing.forbids_appending() { LONG_PAUSE } else { PAUSE };
+                    self.shared.status.set(standing);
+                    pause
+                }
+                End::ForEver(standing) => {
+                    self.shared.status.set(standing);
+                    let _closed = stopped.wait_for(|stopped| *stopped).await;
+                    return;
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn connected_turn(&mut self) -> End {
+        if !self.connection.borrow().connected {
+            if !self.shared.status.standing().forbids_appending() {
+                let why = "no server is connected".to_owned();
+                self.shared.status.set(Standing::Away { why });
+            }
+            let connected = self.connection.wait_for(|connection| connection.connected);
+            if connected.await.is_err() {
+                return End::Stopped;
+            }
+        }
+        match self.turn().await {
+            Ok(end) | Err(end) => end,
+        }
+    }
+
+    async fn turn(&mut self) -> Result<End, End> {
+        let made = self.connection.borrow_and_update().made;
+        let shared = Arc::clone(&self.shared);
+        let context = stream::context(&shared.client);
+        let ensured = stream::ensure(&context, &shared.ledger, shared.stream_replicas);
+        let (stream, info) = ensured.await?;
+        shared.status.set_server(stream::facts(&shared.client, &info, shared.stream_replicas));
+        let last = info.state.last_sequence;
+        shared.status.set_last(last);
+        self.align(&stream, last).await?;
+        let from = self.read.map_or(0, |origin| origin.sequence) + 1;
+        let config = pull::Config {
+            description: Some("a ledger that follows its log".to_owned()),
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
+            ack_policy: AckPolicy::None,
+            inactive_threshold: FORGOTTEN_AFTER,
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        let consumer = stream.create_consumer(config).await.map_err(|e| away(&e))?;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(BATCH_MAX)
+            .heartbeat(HEARTBEAT)
+            .expires(HEARTBEAT * 15)
+            .messages()
+            .await
+            .map_err(|e| away(&e))?;
+        shared.status.set(Standing::CatchingUp { target: last });
+        self.read_on(&stream, messages, made, last).await
+    }
+
+    /// Reads until something is not as it should be
+    async fn read_on(
+        &mut self,
+        stream: &Stream,
+        mut messages: pull::Stream,
+        made: u64,
+        mut last: u64,
+    ) -> Result<End, End> {
+        let mut looks = tokio::time::interval_at(Instant::now() + LOOK_INTERVAL, LOOK_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let waits = self.pending.is_some();
+            let weight = self.pending.as_ref().map_or(0, |(_, weight)| *weight);
+            let memory = Arc::clone(&self.memory);
+            let feed = self.feed.clone();
+            let room = async move {
+                let permit = memory.acquire_many_owned(weight).await;
+                (permit, feed.reserve_owned().await)
+            };
+            tokio::select! {
+                biased;
+                changed = self.connection.changed() => {
+                    let now = *self.connection.borrow();
+                    if changed.is_err() || !now.connected || now.made != made {
+                        return Ok(End::Again);
+                    }
+                }
+                _ = looks.tick() => last = self.look(stream, last).await?,
+                (permit, slot) = room, if waits => {
+                    let (Ok(permit), Ok(slot)) = (permit, slot) else { return Ok(End::Stopped) };
+                    if let Some((message, _)) = self.pending.take() {
+                        slot.send(Fed::Message(message, permit));
+                    }
+                }
+                message = messages.next(), if !waits => {
+                    let mut message = Some(message);
+                    // What is there already is taken without asking for anything else in between.
+                    for _ in 0..BATCH_MAX {
+                        let Some(received) = message.take() else { break };
+                        let received = match received {
+                            Some(Ok(received)) => received,
+                            Some(Err(error)) => return Err(away(&error)),
+                            None => return Ok(End::Again),
+                        };
+                        self.take(stream, &received).await?;
+                        if self.pending.is_some() {
+                            break;
+                        }
+                        message = messages.next().now_or_never();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a message in, and hands it on if there is room
+    async fn take(
+        &mut self,
+        stream: &Stream,
+        received: &async_nats::jetstream::Message,
+    ) -> Result<(), End> {
+        let info = received.info().map_err(|error| {
+            End::Standing(Standing::Away { why: format!("a message has no place: {error}") })
+        })?;
+        let expected = self.read.map_or(0, |origin| origin.sequence) + 1;
+        let sequence = info.stream_sequence;
+        if sequence < expected {
+            return Ok(());
+        }
+        if sequence > expected {
+            // A consumer may have skipped it, or it is gone.
+            let gone = stream::message(stream, expected).await?.is_none();
+            let again = self.gap.replace(expected) == Some(expected);
+            return Err(match gone && again {
+                true => End::Standing(Standing::Missing { sequence: expected }),
+                false => End::Again,
+            });
+        }
+        let nanos = info.published.unix_timestamp_nanos();
+        let none = async_nats::HeaderMap::new();
+        let headers = received.headers.as_ref().unwrap_or(&none);
+        let ledger = &self.shared.ledger;
+        let data = &received.payload;
+        let opened = envelope::open(ledger, &received.subject, headers, data, nanos);
+        let entries = match opened.content {
+            Content::Items(items) => items,
+            Content::NeedsUpgrade { version } => {
+                return Err(End::ForEver(Standing::NeedsUpgrade { version, sequence }));
+            }
+        };
+        let waiter = opened.id.and_then(|id| self.shared.waiting.lock().remove(&id));
+        let origin = Origin::new(sequence, nanos, data);
+        self.read = Some(origin);
+        self.gap = None;
+        let stamped_at = opened.stamped_at;
+        let message = Message { stamped_at, entries, origin: Some(origin), waiter };
+        let weight = u32::try_from(data.len()).unwrap_or(u32::MAX).clamp(64, AHEAD_BYTES_MAX / 2);
+        let memory = Arc::clone(&self.memory).try_acquire_many_owned(weight);
+        match (memory, self.feed.try_reserve()) {
+            (Ok(permit), Ok(slot)) => slot.send(Fed::Message(message, permit)),
+            _ => self.pending = Some((message, weight)),
+        }
+        Ok(())
+    }
+
+    /// Looks whether the stream is still what it was, and how far behind this ledger is
+    async fn look(&mut self, stream: &Stream, last_before: u64) -> Result<u64, End> {
+        let info = stream.get_info().await.map_err(|error| away(&error))?;
+        stream::verify(&info, &self.shared.ledger).map_err(StreamError::Unfit)?;
+        let status = &self.shared.status;
+        let last = info.state.last_sequence;
+        status.set_last(last);
+        if let Some(read) = self.read
+            && (last < read.sequence || !align::has(stream, read).await?)
+        {
+            // The next turn compares all of it.
+            return Err(End::Again);
+        }
+        if status.applied() < last_before && status.standing() == Standing::Following {
+            status.set(Standing::CatchingUp { target: last });
+        }
+        Ok(last)
+    }
+
+    /// Makes sure that the stream has what was read before
+    async fn align(&mut self, stream: &Stream, last: u64) -> Result<(), End> {
+        let in_line = match self.read {
+            Some(read) => last >= read.sequence && align::has(stream, read).await?,
+            None => !self.unaligned,
+        };
+        if in_line {
+            return Ok(());
+        }
+        // What is on its way to the journal is compared too.
+        let read = self.read.map_or(0, |origin| origin.sequence);
+        let mut applied = self.shared.status.watch_applied();
+        if self.pending.is_some() || *applied.borrow_and_update() < read {
+            self.hand_over().await?;
+            if applied.wait_for(|applied| *applied >= read).await.is_err() {
+                return Err(End::Stopped);
+            }
+        }
+        match align::compare(&self.reader, stream, &self.shared.ledger, last).await? {
+            Comparison::Same(cursor) => {
+                if let Some(cursor) = cursor {
+                    tracing::info!(
+                        position = cursor.position.get(),
+                        sequence = cursor.origin.sequence,
+                        "the stream has again what is known here"
+                    );
+                    if self.feed.send(Fed::Aligned(cursor)).await.is_err() {
+                        return Err(End::Stopped);
+                    }
+                    self.read = Some(cursor.origin);
+                }
+                self.unaligned = false;
+                Ok(())
+            }
+            Comparison::LostTail { common, newest } => {
+                Err(End::Standing(Standing::LostTail { common, newest }))
+            }
+            Comparison::OtherContent { position, sequence } => {
+                Err(End::Standing(Standing::OtherContent { position, sequence }))
+            }
+            Comparison::Missing { sequence } => Err(End::Standing(Standing::Missing { sequence })),
+        }
+    }
+
+    async fn hand_over(&mut self) -> Result<(), End> {
+        if let Some((message, weight)) = self.pending.take() {
+            let permit = Arc::clone(&self.memory).acquire_many_owned(weight).await;
+            let Ok(permit) = permit else { return Err(End::Stopped) };
+            self.feed.send(Fed::Message(message, permit)).await.map_err(|_| End::Stopped)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! What has the stream lost that the journal has, and how does it get it back?
+//!
+//! [`plan`] compares both and changes nothing. [`republish`] appends the journal's entries as their bytes
+//! stand there, with the times at which they were recorded, to the one subject whose messages may say so.
+//! Each is appended only if nothing came in between. A run that broke off is taken up by the next.
+
+use std::time::Duration;
+
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::Stream;
+use tenure_core::outcome::Position;
+use tenure_journal::{Payload, Reader, Row};
+use tenure_wire::message::{ENCODE_BYTES_MAX, ENTRIES_MAX, encode};
+use uuid::Uuid;
+
+use super::align::{self, AlignError, Comparison};
+use super::stream::{self, StreamError};
+use super::{NatsSettings, OpenError, envelope, subject};
+use crate::chain;
+
+/// Bytes of the entries of one message
+const MESSAGE_BYTES_MAX: usize = 512 * 1_024;
+/// Bytes that headers may take of what a server takes
+const HEADERS_BYTES: usize = 4_096;
+/// How long a server may take to be there
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why nothing, or not all, was republished
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepublishError {
+    /// NATS or the stream cannot be used
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The stream cannot be asked
+    #[error("the stream cannot be read")]
+    Align(#[from] AlignError),
+    /// A message was not acknowledged
+    #[error(
+        "after {done} entries a message was not acknowledged: run it again, it goes on from there"
+    )]
+    Publish {
+        /// Entries that were appended before
+        done: u64,
+        /// Why
+        #[source]
+        source: async_nats::jetstream::context::PublishError,
+    },
+    /// No server was there
+    #[error("NATS at {0} did not answer")]
+    Away(String),
+}
+
+/// What would be done
+#[derive(Debug)]
+pub struct Plan {
+    /// The stream
+    pub stream: String,
+    /// Its last message
+    pub last: u64,
+    /// The journal's last position
+    pub newest: u64,
+    /// How they compare
+    pub comparison: Comparison,
+    /// The first position that would be appended; `None` if there is none to append
+    pub from: Option<Position>,
+    connected: Connected,
+}
+
+struct Connected {
+    context: async_nats::jetstream::Context,
+    max_payload: usize,
+    ledger: String,
+}
+
+impl std::fmt::Debug for Connected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connected").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
+
+/// Compares a journal with its stream; a stream that is absent is made
+///
+/// # Errors
+/// A server that is away, a stream that is no log, or a journal that cannot be read.
+pub async fn plan(
+    settings: &NatsSettings,
+    ledger: &str,
+    reader: &Reader,
+) -> Result<Plan, RepublishError> {
+    let connected = settings.connect.connect(&format!("tenure republish {ledger}")).await;
+    let (client, mut connection) = connected.map_err(OpenError::Connect)?;
+    let there = connection.wait_for(|connection| connection.connected);
+    if !tokio::time::timeout(PATIENCE, there).await.is_ok_and(|told| told.is_ok()) {
+        return Err(RepublishError::Away(settings.connect.shown_urls()));
+    }
+    let context = stream::context(&client);
+    let ensured = stream::ensure(&context, ledger, settings.stream_replicas).await;
+    let (found, info) = ensured.map_err(|error| match error {
+        StreamError::Unfit(unfit) => RepublishError::Open(OpenError::Unfit(unfit)),
+        away @ StreamError::Away(_) => RepublishError::Align(away.into()),
+    })?;
+    let found: Stream = found;
+    let last = info.state.last_sequence;
+    let comparison = align::compare(reader, &found, ledger, last).await?;
+    let from = match &comparison {
+        Comparison::Same(_) | Comparison::Missing { .. } => None,
+        Comparison::LostTail { common, .. } => Position::new(common + 1),
+        Comparison::OtherContent { position, .. } => Position::new(*position),
+    };
+    Ok(Plan {
+        stream: subject::stream(ledger),
+        last,
+        newest: reader.newest().map_or(0, Position::get),
+        comparison,
+        from,
+        connected: Connected {
+            context,
+            max_payload: client.max_payload(),
+            ledger: ledger.to_owned(),
+        },
+    })
+}
+
+/// Rows that travel in one message: they came in one, or are one
+fn messages(
+    reader: &Reader,
+    from: Position,
+    room: usize,
+) -> impl Iterator<Item = Result<Vec<Row>, tenure_journal::Error>> + '_ {
+    let mut rows = reader.rows_from(from).peekable();
+    std::iter::from_fn(move || {
+        let first = match rows.next()? {
+            Ok((_, row)) => row,
+            Err(error) => return Some(Err(error)),
+        };
+        let size = |row: &Row| match &row.payload {
+            Payload::Entry(bytes) => bytes.len(),
+            Payload::Malformed { raw, .. } => raw.len(),
+        };
+        let entry = |row: &Row| matches!(row.payload, Payload::Entry(_));
+        let mut bytes = size(&first);
+        let together = entry(&first);
+        let mut taken = vec![first];
+        while together
+            && taken.len() < ENTRIES_MAX
+            && let Some(Ok((_, next))) = rows.peek()
+            && entry(next)
+            && taken.first().is_some_and(|first| first.recorded_at == next.recorded_at)
+            && bytes + size(next) <= room
+            && let Some(Ok((_, next))) = rows.next()
+        {
+            bytes += size(&next);
+            taken.push(next);
+        }
+        Some(Ok(taken))
+    })
+}
+
+/// Appends what the plan says, and says how many entries were appended
+///
+/// # Errors
+/// A message that was not acknowledged, also because something else was appended meanwhile: what was
+/// appended before it stays, and the next plan goes on from there.
+pub async fn republish(
+    plan: &Plan,
+    reader: &Reader,
+    mut progress: impl FnMut(u64),
+) -> Result<u64, RepublishError> {
+    let Some(from) = plan.from else { return Ok(0) };
+    let connected = &plan.connected;
+    let room = connected.max_payload.saturating_sub(HEADERS_BYTES + ENCODE_BYTES_MAX);
+    let to = subject::republished(&connected.ledger);
+    let mut last = plan.last;
+    let mut done = 0;
+    for rows in messages(reader, from, room.min(MESSAGE_BYTES_MAX)) {
+        let rows = rows.map_err(AlignError::Journal)?;
+        let Some(first) = rows.first() else { continue };
+        let (data, malformed) = match &first.payload {
+            Payload::Malformed { raw, message } => (raw.clone(), Some(message.as_str())),
+            Payload::Entry(_) => {
+                let bytes: Vec<&[u8]> = rows
+                    .iter()
+                    .filter_map(|row| match &row.payload {
+                        Payload::Entry(bytes) => Some(bytes.as_slice()),
+                        Payload::Malformed { .. } => None,
+                    })
+                    .collect();
+                (encode(bytes.into_iter()), None)
+            }
+        };
+        let headers =
+            envelope::republished(Uuid::now_v7(), &connected.ledger, first.recorded_at, malformed);
+        let message = PublishMessage::build()
+            .payload(data.into())
+            .headers(headers)
+            .expected_last_sequence(last);
+        let publish = |source| RepublishError::Publish { done, source };
+        let sent = connected.context.send_publish(to.clone(), message).await.map_err(publish)?;
+        last = sent.await.map_err(publish)?.sequence;
+        done += rows.len() as u64;
+        progress(done);
+    }
+    tracing::info!(entries = done, last, "republished");
+    Ok(done)
+}
+
+impl RepublishError {
+    /// The error with all its causes, in one line
+    pub fn sentence(&self) -> String {
+        chain(self)
+    }
+}

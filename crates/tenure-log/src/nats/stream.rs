@@ -1,0 +1,228 @@
+//! Is this stream a log?
+//!
+//! It is made where there is none. One that is there must not be able to forget or to rewrite, and must be
+//! this ledger's; otherwise the setting at fault is named.
+
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, Info, LastRawMessageErrorKind, PersistenceMode, RetentionPolicy,
+    StorageType, Stream,
+};
+use async_nats::jetstream::{Context, ErrorCode};
+
+use super::standing::ServerFacts;
+use super::subject;
+use crate::chain;
+
+/// How long JetStream may take for an answer
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a stream is no log of this ledger
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "the stream `{stream}` is no log of this ledger: its setting `{setting}` is {found}, and must be \
+     {wanted}"
+)]
+pub struct Unfit {
+    /// The stream
+    pub stream: String,
+    /// The setting, as NATS names it
+    pub setting: &'static str,
+    /// What it is
+    pub found: String,
+    /// What it must be
+    pub wanted: String,
+}
+
+/// Why there is no stream to follow
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum StreamError {
+    /// It is no log
+    #[error(transparent)]
+    Unfit(Unfit),
+    /// It cannot be reached now
+    #[error("{0}")]
+    Away(String),
+}
+
+/// JetStream over a client
+pub(crate) fn context(client: &Client) -> Context {
+    ContextBuilder::new()
+        .timeout(ANSWER_PATIENCE)
+        .ack_timeout(ANSWER_PATIENCE)
+        .build(client.clone())
+}
+
+/// The settings of a ledger's stream
+pub fn settings(ledger: &str, replicas: usize) -> Config {
+    Config {
+        name: subject::stream(ledger),
+        description: Some(format!("Log of the Tenure ledger {ledger}")),
+        subjects: vec![subject::log(ledger)],
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        num_replicas: replicas,
+        // Should a limit ever be set, what is new is refused and nothing old forgotten.
+        discard: DiscardPolicy::New,
+        max_messages: -1,
+        max_messages_per_subject: -1,
+        max_bytes: -1,
+        max_consumers: -1,
+        max_age: Duration::ZERO,
+        deny_delete: true,
+        deny_purge: true,
+        allow_rollup: false,
+        ..Config::default()
+    }
+}
+
+/// The stream of a ledger, made if it is absent, and what it is like now
+///
+/// # Errors
+/// A stream that is no log, or one that cannot be reached now.
+pub(crate) async fn ensure(
+    context: &Context,
+    ledger: &str,
+    replicas: usize,
+) -> Result<(Stream, Info), StreamError> {
+    let away = |error: &dyn std::error::Error| StreamError::Away(chain(error));
+    let name = subject::stream(ledger);
+    let stream = match context.get_stream(&name).await {
+        Ok(stream) => stream,
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(source)
+                if source.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                let made = context.create_stream(settings(ledger, replicas)).await;
+                let made = made.map_err(|error| away(&error))?;
+                tracing::info!(stream = name, replicas, "made the stream");
+                made
+            }
+            _ => return Err(away(&error)),
+        },
+    };
+    let info = stream.cached_info().clone();
+    verify(&info, ledger).map_err(StreamError::Unfit)?;
+    Ok((stream, info))
+}
+
+/// Whether a stream can neither forget nor rewrite, and is this ledger's
+///
+/// # Errors
+/// The first setting that is wrong.
+pub fn verify(info: &Info, ledger: &str) -> Result<(), Unfit> {
+    let config = &info.config;
+    let unfit = |setting, found: String, wanted: &str| Unfit {
+        stream: config.name.clone(),
+        setting,
+        found,
+        wanted: wanted.to_owned(),
+    };
+    let subjects = [subject::log(ledger)];
+    if config.subjects != subjects {
+        let found = format!("`{}` (another ledger's, or more)", config.subjects.join("`, `"));
+        return Err(unfit("subjects", found, &format!("`{}` alone", subjects.concat())));
+    }
+    let text = |value: &dyn std::fmt::Debug| format!("{value:?}").to_ascii_lowercase();
+    let no_limit = "without limit: what is old would be forgotten";
+    let checks = [
+        ("mirror", config.mirror.is_none(), "set".to_owned(), "absent"),
+        ("sources", config.sources.as_ref().is_none_or(Vec::is_empty), "set".to_owned(), "absent"),
+        (
+            "retention",
+            config.retention == RetentionPolicy::Limits,
+            text(&config.retention),
+            "limits",
+        ),
+        ("storage", config.storage == StorageType::File, text(&config.storage), "file"),
+        ("max_age", config.max_age.is_zero(), text(&config.max_age), no_limit),
+        ("max_bytes", config.max_bytes <= 0, config.max_bytes.to_string(), no_limit),
+        ("max_msgs", config.max_messages <= 0, config.max_messages.to_string(), no_limit),
+        (
+            "max_msgs_per_subject",
+            config.max_messages_per_subject <= 0,
+            config.max_messages_per_subject.to_string(),
+            no_limit,
+        ),
+        ("discard", config.discard == DiscardPolicy::New, text(&config.discard), "new"),
+        ("allow_rollup_hdrs", !config.allow_rollup, "true".to_owned(), "false"),
+        ("deny_delete", config.deny_delete, "false".to_owned(), "true"),
+        ("deny_purge", config.deny_purge, "false".to_owned(), "true"),
+        ("sealed", !config.sealed, "true".to_owned(), "false"),
+        ("subject_transform", config.subject_transform.is_none(), "set".to_owned(), "absent"),
+        ("no_ack", !config.no_ack, "true".to_owned(), "false"),
+        ("allow_msg_ttl", !config.allow_message_ttl, "true".to_owned(), "false"),
+        ("allow_msg_schedules", !config.allow_message_schedules, "true".to_owned(), "false"),
+        ("allow_msg_counter", !config.allow_message_counter, "true".to_owned(), "false"),
+        (
+            "persist_mode",
+            config.persist_mode != Some(PersistenceMode::Async),
+            "async".to_owned(),
+            "default: an acknowledged entry would not be stored yet",
+        ),
+        (
+            "first_seq",
+            info.state.first_sequence <= 1,
+            info.state.first_sequence.to_string(),
+            "1: messages before it are gone",
+        ),
+    ];
+    match checks.into_iter().find(|(_, fit, _, _)| !fit) {
+        Some((setting, _, found, wanted)) => Err(unfit(setting, found, wanted)),
+        None => Ok(()),
+    }
+}
+
+/// What an operator should know of the server and the stream
+pub(crate) fn facts(client: &Client, info: &Info, replicas: usize) -> ServerFacts {
+    let version = client.server_info().version;
+    let mut warnings = Vec::new();
+    let syncs_late = !client.is_server_compatible(2, 10, 0);
+    if syncs_late {
+        warnings.push(format!(
+            "the NATS server has version {version}: before 2.10 an acknowledged entry may not be on the \
+             broker's disk for two minutes"
+        ));
+    }
+    if info.config.num_replicas < replicas {
+        warnings.push(format!(
+            "the stream has {} replicas, {replicas} were asked for: an operator changes that",
+            info.config.num_replicas
+        ));
+    }
+    ServerFacts { version, syncs_late, warnings }
+}
+
+/// The message at a place of a stream, if it is there
+///
+/// # Errors
+/// The stream cannot be asked now.
+pub(crate) async fn message(
+    stream: &Stream,
+    sequence: u64,
+) -> Result<Option<async_nats::jetstream::message::StreamMessage>, StreamError> {
+    match stream.get_raw_message(sequence).await {
+        Ok(message) => Ok(Some(message)),
+        Err(error) => match error.kind() {
+            LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            LastRawMessageErrorKind::JetStream(source) if source.code() == 404 => Ok(None),
+            _ => Err(StreamError::Away(chain(&error))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_settings_are_those_of_a_log() {
+        let config = settings("acme-eu", 3);
+        assert_eq!(config.name, "TENURE_ACME_EU");
+        assert_eq!(config.subjects, ["tenure.acme-eu.log.>"]);
+        assert!(config.deny_delete && config.deny_purge && !config.allow_rollup);
+    }
+}

@@ -1,0 +1,684 @@
+//! How does a ledger follow a stream that others follow too?
+//!
+//! One thread takes messages from the stream, lets the fold decide and writes the rows with the place in
+//! the stream that they came from. The stream has the entries, so what is shown need not wait for this
+//! disk: another thread flushes the rows ten times a second, and what a crash takes away is read again. A disk that is
+//! full or stands still holds the reading up and nothing else.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use parking_lot::Mutex;
+use serde::Serialize;
+use tenure_core::ledger::Ledger;
+use tenure_core::outcome::Position;
+use tenure_journal::quarantine::{self, expected, forget_expected};
+use tenure_journal::{Flusher, Journal};
+use tenure_log::nats::{self, Fed, Feed, LogHandle, NatsSettings, Next, Opened, Standing, subject};
+use tenure_log::{AppendError, Message};
+use tenure_wire::catalogs;
+use tenure_wire::codec::Encoded;
+use uuid::Uuid;
+
+use super::appender::Appender;
+use super::digest::Trail;
+use super::peers::{Announcement, PeerReport, Peers};
+use super::{
+    BATCH_ENTRIES_MAX, Begun, Checkpointer, Checkpointing, Due, Engine, FailureGuard, Formats,
+    Genesis, Options, Progress, Shared, StartError, WRITE_FAILED, Writer, chain, checkpoints,
+    decide,
+};
+use crate::metrics::Metrics;
+use crate::problem::Code;
+
+/// Bytes that are taken from the stream at once
+const BATCH_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// Rows wait so long for their flush
+const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
+/// Rows that are not on the disk yet; at more nothing is read
+const UNFLUSHED_ROWS_MAX: usize = 131_072;
+/// How long nothing may come before it is looked up again
+const IDLE: Duration = Duration::from_secs(5);
+/// How long a server may take to be there at the start
+const OPEN_PATIENCE: Duration = Duration::from_secs(3);
+/// How often a full disk is looked at
+const DISK_INTERVAL: Duration = Duration::from_millis(250);
+/// How often replicas tell each other how far they are
+const TELL_INTERVAL: Duration = Duration::from_secs(1);
+/// Pause before the built-in catalogues are tried again
+const GENESIS_PAUSE: Duration = Duration::from_millis(500);
+/// How often the progress of a long reading is logged
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+const REPLICA_FILE: &str = "replica";
+
+/// What stands between a replica and being asked
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Obstacle {
+    /// The code
+    pub code: Code,
+    /// A sentence
+    pub why: String,
+}
+
+/// What a replica shows of itself
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Report {
+    replica: String,
+    /// The stream's last message that is applied here
+    sequence: u64,
+    /// The stream's last message when it was last looked at
+    last_sequence: u64,
+    nats_version: String,
+    /// The digest of the history at the newest position
+    digest: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replicas: Vec<PeerReport>,
+    /// What an operator should know
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+/// What a replica knows of its log and of the others
+#[derive(Debug)]
+pub(super) struct Replica {
+    id: String,
+    folder: PathBuf,
+    log: LogHandle,
+    trail: Mutex<Trail>,
+    peers: Mutex<Peers>,
+    /// Why nothing can be written here, while it is so
+    blocked: Mutex<Option<String>>,
+    /// What the journal that was set aside had, and the stream has not
+    lost: Mutex<Option<String>>,
+    /// The built-in catalogues are there, or are left to people
+    begun: AtomicBool,
+}
+
+impl Replica {
+    fn obstacle(&self) -> Option<Obstacle> {
+        let standing = self.log.status().standing();
+        if let Some(code) = standing.code() {
+            let code = match code {
+                "log_unfit" => Code::LogUnfit,
+                "log_lost_tail" => Code::LogLostTail,
+                "log_diverged" => Code::LogDiverged,
+                "needs_upgrade" => Code::NeedsUpgrade,
+                _ => Code::NotReady,
+            };
+            let blocked = self.blocked.lock().clone();
+            let why = match (blocked, code) {
+                (Some(blocked), Code::NotReady) => blocked,
+                _ => standing.sentence(),
+            };
+            return Some(Obstacle { code, why });
+        }
+        if let Some(why) = self.blocked.lock().clone() {
+            return Some(Obstacle { code: Code::NotReady, why });
+        }
+        if let Some(why) = self.lost.lock().clone() {
+            return Some(Obstacle { code: Code::LogLostTail, why });
+        }
+        if let Some(why) = self.peers.lock().differs().map(str::to_owned) {
+            return Some(Obstacle { code: Code::ReplicaDiffers, why });
+        }
+        (!self.begun.load(Ordering::Acquire)).then(|| Obstacle {
+            code: Code::NotReady,
+            why: "the built-in catalogues are being appended".to_owned(),
+        })
+    }
+
+    fn report(&self) -> Report {
+        let status = self.log.status();
+        let server = status.server();
+        let (_, digest) = self.trail.lock().head();
+        Report {
+            replica: self.id.clone(),
+            sequence: status.applied(),
+            last_sequence: status.last().max(status.applied()),
+            nats_version: server.version,
+            digest: super::digest::hex(&digest),
+            replicas: self.peers.lock().report(),
+            warnings: server.warnings,
+        }
+    }
+
+    fn measure(&self, metrics: &Metrics) {
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let status = self.log.status();
+        let applied = status.applied();
+        metrics.log_connected.set(i64::from(self.log.connected()));
+        metrics.log_sequence.set(number(applied));
+        metrics.log_behind.set(number(status.last().saturating_sub(applied)));
+        metrics.log_late_sync.set(i64::from(status.server().syncs_late));
+        let (differing, agreeing) = self.peers.lock().counts();
+        metrics.replicas_differing.set(count(differing));
+        metrics.replicas_agreeing.set(count(agreeing));
+    }
+}
+
+impl Engine {
+    /// What stands between this ledger and being asked, if anything does
+    pub fn obstacle(&self) -> Option<Obstacle> {
+        if let Some(why) = self.failure() {
+            return Some(Obstacle { code: Code::NotReady, why: why.to_owned() });
+        }
+        self.shared.replica.as_ref().and_then(|replica| replica.obstacle())
+    }
+
+    /// What a replica of several shows of itself; `None` for a ledger that runs alone
+    pub fn report(&self) -> Option<Report> {
+        self.shared.replica.as_ref().map(|replica| replica.report())
+    }
+
+    /// Brings the metrics of a replica up to date
+    pub(crate) fn measure(&self) {
+        if let Some(replica) = &self.shared.replica {
+            replica.measure(&self.shared.metrics);
+        }
+    }
+
+    /// Why nothing can be appended through this ledger, if so
+    pub(super) fn forbids_appending(&self) -> Option<String> {
+        let obstacle = self.obstacle()?;
+        if let Some(blocked) = self.shared.replica.as_ref().and_then(|r| r.blocked.lock().clone()) {
+            return Some(blocked);
+        }
+        match obstacle.code {
+            // Who waits for the stream waits a while; the log says so when it takes too long.
+            Code::NotReady if self.failure().is_none() => None,
+            _ => Some(obstacle.why),
+        }
+    }
+
+    /// Folds the journal again, and follows the stream from where it stands
+    ///
+    /// Reads are answered from then on, as of what is known here. A damaged journal is set aside and begun
+    /// again: the stream has what was in it.
+    ///
+    /// # Errors
+    /// A journal that says otherwise than the fold, a stream that is no log, or settings that cannot be
+    /// used. A NATS server that is away is none.
+    /// # Cost
+    /// O(entries of the journal).
+    pub async fn follow(
+        journal: Journal,
+        settings: &NatsSettings,
+        options: Options,
+        metrics: Arc<Metrics>,
+        mut progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<(Self, Writer), StartError> {
+        let of_fold = Arc::clone(&metrics);
+        let folded = tokio::task::spawn_blocking(move || {
+            fold_or_begin_again(journal, options.checkpoints, &of_fold, &mut progress)
+        });
+        let (journal, Begun { ledger, stored }, trail) = match folded.await {
+            Ok(folded) => folded?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let reader = journal.reader();
+        let name = journal.ledger().to_owned();
+        let opened = nats::open(settings, &name, reader.clone(), OPEN_PATIENCE).await;
+        let Opened { appender, feed, client } = opened.map_err(StartError::Log)?;
+        let id = replica_id(journal.path()).map_err(StartError::Folder)?;
+        let replica = Arc::new(Replica {
+            peers: Mutex::new(Peers::new(id.clone(), journal.path())),
+            id,
+            folder: journal.path().to_owned(),
+            log: feed.handle(),
+            trail: Mutex::new(trail),
+            blocked: Mutex::default(),
+            lost: Mutex::default(),
+            begun: AtomicBool::new(false),
+        });
+        let newest = ledger.newest_position().map_or(0, Position::get);
+        metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
+        let shared = Arc::new(Shared {
+            name,
+            snapshot: arc_swap::ArcSwap::from_pointee(ledger.snapshot()),
+            reader,
+            shown: tokio::sync::watch::Sender::new(newest),
+            failed: AtomicBool::new(false),
+            index_is_current: AtomicBool::new(true),
+            metrics,
+            replica: Some(Arc::clone(&replica)),
+        });
+        let for_thread = Arc::clone(&shared);
+        let of_thread = Arc::clone(&replica);
+        let thread = std::thread::Builder::new()
+            .name("follow".to_owned())
+            .spawn(move || {
+                let checkpointing = options.checkpoints;
+                let (formats, due) = (formats(), Due::default());
+                let checkpointer =
+                    Checkpointer::start(&for_thread, checkpointing, stored, &formats, due);
+                follow_all(&for_thread, &of_thread, ledger, journal, feed, checkpointer);
+            })
+            .map_err(StartError::Folder)?;
+        tokio::spawn(tell_others(Arc::clone(&shared), Arc::clone(&replica), client));
+        let first =
+            begin(Arc::clone(&shared), Arc::clone(&replica), appender.downgrade(), options.genesis);
+        tokio::spawn(first);
+        Ok((Self { shared, appender: Appender::Nats(appender) }, Writer { thread }))
+    }
+}
+
+/// Opens the journal of a data folder that follows a stream; a damaged one is set aside and begun again
+///
+/// # Errors
+/// As [`Journal::open`], but for damage.
+pub fn open_or_begin_again(
+    path: &Path,
+    ledger: Option<&str>,
+) -> Result<Journal, tenure_journal::Error> {
+    match Journal::open(path, ledger) {
+        Err(error) if error.is_damage() => {
+            set_aside(path, &error)
+                .map_err(|source| tenure_journal::Error::Io { path: path.to_owned(), source })?;
+            Journal::open(path, ledger)
+        }
+        opened => opened,
+    }
+}
+
+fn set_aside(path: &Path, error: &tenure_journal::Error) -> std::io::Result<()> {
+    let why = chain(error);
+    let kept = quarantine::quarantine(path, &why)?;
+    tracing::error!(
+        why,
+        set_aside = %kept.set_aside.display(),
+        positions = kept.position,
+        "the journal is damaged: it was set aside, and is built again from the stream"
+    );
+    Ok(())
+}
+
+/// A replica does not serve from an older format of the index: it is not ready before it has caught up anyway
+fn formats() -> Formats {
+    Formats::default().without_older()
+}
+
+type Folded = (Journal, Begun, Trail);
+
+fn fold_or_begin_again(
+    journal: Journal,
+    checkpointing: Checkpointing,
+    metrics: &Metrics,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Folded, StartError> {
+    let path = journal.path().to_owned();
+    let folded = fold(&journal, checkpointing, metrics, progress);
+    match folded {
+        Ok((begun, trail)) => Ok((journal, begun, trail)),
+        Err(StartError::Journal(error)) if error.is_damage() => {
+            drop(journal);
+            set_aside(&path, &error).map_err(StartError::Folder)?;
+            let journal = Journal::open(&path, None).map_err(StartError::Journal)?;
+            let (begun, trail) = fold(&journal, checkpointing, metrics, progress)?;
+            Ok((journal, begun, trail))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn fold(
+    journal: &Journal,
+    checkpointing: Checkpointing,
+    metrics: &Metrics,
+    progress: &mut impl FnMut(Progress),
+) -> Result<(Begun, Trail), StartError> {
+    let begun = checkpoints::begin(journal, checkpointing, &formats(), metrics, progress)?;
+    let trail = Trail::open(&journal.reader()).map_err(StartError::Journal)?;
+    Ok((begun, trail))
+}
+
+/// The name of a replica: one for each data folder
+fn replica_id(folder: &Path) -> std::io::Result<String> {
+    let path = folder.join(REPLICA_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(id) if Uuid::parse_str(id.trim()).is_ok() => return Ok(id.trim().to_owned()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let id = Uuid::new_v4().to_string();
+    std::fs::write(&path, &id)?;
+    Ok(id)
+}
+
+/// What was written and is not on this disk yet
+#[derive(Default)]
+struct Unflushed {
+    rows: AtomicUsize,
+    /// Nothing more is written
+    ended: AtomicBool,
+    failed: Mutex<Option<tenure_journal::Error>>,
+}
+
+impl Unflushed {
+    /// Waits while too much of it is not on the disk; whether the log is needed still
+    ///
+    /// # Errors
+    /// A flush that failed.
+    fn wait(&self, feed: &Feed) -> Result<bool, tenure_journal::Error> {
+        loop {
+            if let Some(error) = self.failed.lock().take() {
+                return Err(error);
+            }
+            if self.rows.load(Ordering::Acquire) < UNFLUSHED_ROWS_MAX {
+                return Ok(true);
+            }
+            if feed.stopped() {
+                return Ok(false);
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Flushes behind whoever writes, until that has ended
+fn flush_behind(flusher: &Flusher, unflushed: &Unflushed, metrics: &Metrics) {
+    while !unflushed.ended.load(Ordering::Acquire) {
+        std::thread::park_timeout(FLUSH_INTERVAL);
+        let rows = unflushed.rows.load(Ordering::Acquire);
+        if rows == 0 {
+            continue;
+        }
+        let began = Instant::now();
+        if let Err(error) = flusher.flush() {
+            *unflushed.failed.lock() = Some(error);
+            return;
+        }
+        metrics.flush_seconds.observe(began.elapsed().as_secs_f64());
+        unflushed.rows.fetch_sub(rows, Ordering::AcqRel);
+    }
+}
+
+fn follow_all(
+    shared: &Shared,
+    replica: &Replica,
+    mut ledger: Ledger,
+    mut journal: Journal,
+    mut feed: Feed,
+    checkpointer: Option<Checkpointer>,
+) {
+    let mut guard = FailureGuard { failed: &shared.failed, armed: true };
+    let unflushed = Unflushed::default();
+    let flusher = journal.flusher();
+    let followed = std::thread::scope(|scope| {
+        let behind = scope.spawn(|| flush_behind(&flusher, &unflushed, &shared.metrics));
+        let (ledger, journal) = (&mut ledger, &mut journal);
+        let followed = follow_until_closed(shared, replica, ledger, journal, &mut feed, &unflushed);
+        unflushed.ended.store(true, Ordering::Release);
+        behind.thread().unpark();
+        followed
+    });
+    drop(flusher);
+    if let Err(error) = followed.and_then(|()| journal.flush()) {
+        // The fold is ahead of the disk now, and what is on the disk is not known: only a new start
+        // tells. What may be seen stays where it was.
+        tracing::error!(error = chain(&error), "{WRITE_FAILED}");
+        shared.failed.store(true, Ordering::Release);
+        // The folder stays held for as long as sled has it open, and nothing more is read.
+        while !feed.stopped() {
+            std::thread::park_timeout(DISK_INTERVAL);
+        }
+    }
+    // The journal holds the folder: it is dropped last.
+    if let Some(checkpointer) = checkpointer {
+        checkpointer.finish();
+    }
+    guard.armed = false;
+}
+
+fn follow_until_closed(
+    shared: &Shared,
+    replica: &Replica,
+    ledger: &mut Ledger,
+    journal: &mut Journal,
+    feed: &mut Feed,
+    unflushed: &Unflushed,
+) -> Result<(), tenure_journal::Error> {
+    let mut told = Instant::now();
+    loop {
+        match feed.next(BATCH_ENTRIES_MAX, BATCH_BYTES_MAX, IDLE) {
+            Next::Closed => return Ok(()),
+            Next::Idle => {
+                unflushed.wait(feed)?;
+            }
+            Next::Some(fed) => {
+                if !unflushed.wait(feed)? || !wait_for_room(replica, journal, feed) {
+                    return Ok(());
+                }
+                let mut messages = Vec::with_capacity(fed.len());
+                let mut permits = Vec::with_capacity(fed.len());
+                for fed in fed {
+                    match fed {
+                        Fed::Message(message, permit) => {
+                            messages.push(message);
+                            permits.push(permit);
+                        }
+                        Fed::Aligned(cursor) => {
+                            apply(
+                                shared,
+                                replica,
+                                ledger,
+                                journal,
+                                feed,
+                                &mut messages,
+                                unflushed,
+                            )?;
+                            journal.anchor(cursor.position, cursor.origin)?;
+                            feed.applied(cursor.origin.sequence);
+                        }
+                    }
+                }
+                apply(shared, replica, ledger, journal, feed, &mut messages, unflushed)?;
+                drop(permits);
+            }
+        }
+        if told.elapsed() >= PROGRESS_INTERVAL
+            && let Standing::CatchingUp { target } = feed.status().standing()
+        {
+            told = Instant::now();
+            let done = feed.status().applied();
+            let percent = done * 100 / target.max(1);
+            tracing::info!(done, of = target, percent, "reading the stream");
+        }
+    }
+}
+
+/// Waits while the disk is full; whether the log is needed still
+fn wait_for_room(replica: &Replica, journal: &Journal, feed: &Feed) -> bool {
+    loop {
+        match journal.writable() {
+            Ok(()) => {
+                if replica.blocked.lock().take().is_some() {
+                    tracing::info!("there is room again: the stream is read on");
+                }
+                return true;
+            }
+            Err(error) => {
+                let why = chain(&error);
+                let mut blocked = replica.blocked.lock();
+                if blocked.is_none() {
+                    tracing::error!(why, "nothing can be written: the stream is not read on");
+                }
+                *blocked = Some(why);
+            }
+        }
+        if feed.stopped() {
+            return false;
+        }
+        std::thread::park_timeout(DISK_INTERVAL);
+    }
+}
+
+/// Lets the fold decide on messages, writes the rows, shows them, and answers who waits
+fn apply(
+    shared: &Shared,
+    replica: &Replica,
+    ledger: &mut Ledger,
+    journal: &mut Journal,
+    feed: &Feed,
+    messages: &mut Vec<Message>,
+    unflushed: &Unflushed,
+) -> Result<(), tenure_journal::Error> {
+    let last = messages.iter().rev().find_map(|message| message.origin);
+    let Some(last) = last else { return Ok(()) };
+    let (rows, answers) = decide(ledger, &shared.reader, std::mem::take(messages))?;
+    let digests = replica.trail.lock().ahead(&rows, journal);
+    loop {
+        match journal.commit_unflushed(&rows) {
+            Ok(()) => break,
+            // It filled up in between, and nothing was written.
+            Err(tenure_journal::Error::DiskFull { .. }) => {
+                if !wait_for_room(replica, journal, feed) {
+                    return Ok(());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    unflushed.rows.fetch_add(rows.len(), Ordering::AcqRel);
+    shared.metrics.count(&rows);
+    let newest = journal.newest().map_or(0, Position::get);
+    shared.metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
+    {
+        let mut trail = replica.trail.lock();
+        trail.extend(digests);
+        replica.peers.lock().catch_up(&trail, &shared.reader);
+    }
+    shared.snapshot.store(Arc::new(ledger.snapshot()));
+    shared.shown.send_replace(newest);
+    feed.applied(last.sequence);
+    for (waiter, receipts) in answers {
+        // Who no longer waits has no answer to get.
+        let _gone = waiter.send(Ok(receipts));
+    }
+    Ok(())
+}
+
+/// Tells the others how far this replica is, and hears them
+async fn tell_others(shared: Arc<Shared>, replica: Arc<Replica>, client: async_nats::Client) {
+    let to = subject::digests(&shared.name);
+    let mut tick = tokio::time::interval(TELL_INTERVAL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut heard = loop {
+        match client.subscribe(to.clone()).await {
+            Ok(heard) => break heard,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "the other replicas are not heard");
+                tokio::select! {
+                    () = replica.log.stopped() => return,
+                    _ = tick.tick() => {}
+                }
+            }
+        }
+    };
+    loop {
+        tokio::select! {
+            () = replica.log.stopped() => return,
+            _ = tick.tick() => {
+                if !replica.log.connected() {
+                    continue;
+                }
+                let told = Announcement::of(&replica.id, &replica.trail.lock(), &shared.reader);
+                let data = told.and_then(|told| serde_json::to_vec(&told).ok());
+                if let Some(data) = data
+                    && let Err(error) = client.publish(to.clone(), data.into()).await
+                {
+                    tracing::debug!(error = chain(&error), "the other replicas were not told");
+                }
+            }
+            message = heard.next() => {
+                let Some(message) = message else { return };
+                if let Ok(told) = serde_json::from_slice::<Announcement>(&message.payload) {
+                    let trail = replica.trail.lock();
+                    replica.peers.lock().hear(&told, &trail, &shared.reader);
+                }
+            }
+        }
+    }
+}
+
+/// Once the stream is followed: looks whether it has what a journal had that was set aside, and appends the
+/// built-in catalogues where they are missing
+async fn begin(
+    shared: Arc<Shared>,
+    replica: Arc<Replica>,
+    appender: nats::WeakAppender,
+    genesis: Genesis,
+) {
+    let mut standing = replica.log.status().watch();
+    loop {
+        let followed = tokio::select! {
+            followed = standing.wait_for(|standing| *standing == Standing::Following) => followed.is_ok(),
+            () = replica.log.stopped() => false,
+        };
+        if !followed {
+            return;
+        }
+        let Some(appender) = appender.upgrade() else { return };
+        match first_step(&shared, &replica, &appender, genesis).await {
+            Ok(()) => {
+                replica.begun.store(true, Ordering::Release);
+                tracing::info!("ready");
+                return;
+            }
+            Err(why) => tracing::warn!(why, "not begun yet"),
+        }
+        drop(appender);
+        tokio::time::sleep(GENESIS_PAUSE).await;
+    }
+}
+
+async fn first_step(
+    shared: &Shared,
+    replica: &Replica,
+    appender: &nats::Appender,
+    genesis: Genesis,
+) -> Result<(), String> {
+    let newest = *shared.shown.borrow();
+    if let Some(before) = expected(&replica.folder) {
+        if newest < before.position {
+            let why = format!(
+                "the journal that was set aside in `{}` had {} positions, and the stream has {newest}: the \
+                 stream has lost entries. What can be read of that journal can be republished; then, or to \
+                 go on without them, remove `expected.json` from the data folder and start again",
+                before.set_aside.display(),
+                before.position
+            );
+            if replica.lost.lock().replace(why.clone()).is_none() {
+                tracing::error!(code = "log_lost_tail", "{why}");
+            }
+            return Err("the stream has lost entries".to_owned());
+        }
+        forget_expected(&replica.folder).map_err(|error| chain(&error))?;
+        replica.lost.lock().take();
+    }
+    if genesis == Genesis::Manual {
+        return Ok(());
+    }
+    let last = replica.log.status().applied();
+    let missing = missing_catalogs(shared)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    tracing::info!(catalogs = missing.len(), "appending the built-in catalogues");
+    // Of several replicas that begin at once, one appends them.
+    match appender.append_after(last, missing).await {
+        Ok(_) => Ok(()),
+        Err(AppendError::NotDone(why)) => Err(why),
+        Err(error @ AppendError::Indeterminate) => Err(error.to_string()),
+    }
+}
+
+fn missing_catalogs(shared: &Shared) -> Result<Vec<Encoded>, String> {
+    let built_in = catalogs::genesis(&shared.name).map_err(|error| chain(&error))?;
+    let ledger = shared.snapshot.load();
+    Ok(built_in.into_iter().filter(|entry| ledger.owner(entry.entry().id()).is_none()).collect())
+}

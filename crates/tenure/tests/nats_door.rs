@@ -1,0 +1,175 @@
+//! Questions over NATS to the program itself: replicas share them, and servers that go come back
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use async_nats::service::NATS_SERVICE_ERROR;
+use async_nats::{Client, ConnectOptions};
+use common::{PATIENCE, Server, Start, entry, grant, landscape};
+use futures::StreamExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenure_test_nats::{Server as Nats, Version};
+
+fn start(nats: &Nats, data: &TempDir) -> Start {
+    Start::on(data.path()).arg("--ledger", "acme").arg("--log", &nats.url())
+}
+
+async fn client(nats: &Nats) -> Client {
+    let options = ConnectOptions::new().request_timeout(Some(PATIENCE));
+    options.connect(nats.url()).await.unwrap()
+}
+
+/// The answer to a question, if somebody is there
+async fn try_ask(client: &Client, question: &str, parameters: &Value) -> Option<Value> {
+    let subject = format!("tenure.acme.ask.{question}");
+    let answer = client.request(subject, parameters.to_string().into()).await.ok()?;
+    let problem = answer.headers.as_ref().and_then(|headers| headers.get(NATS_SERVICE_ERROR));
+    assert_eq!(problem, None, "{:?}", answer.payload);
+    Some(serde_json::from_slice(&answer.payload).unwrap())
+}
+
+/// Asks until somebody is there
+async fn ask(client: &Client, question: &str, parameters: Value) -> Value {
+    let asked = async {
+        loop {
+            if let Some(answer) = try_ask(client, question, &parameters).await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap()
+}
+
+/// How many questions each of so many replicas has answered
+async fn shares(client: &Client, replicas: usize) -> Vec<u64> {
+    let inbox = client.new_inbox();
+    let mut replies = client.subscribe(inbox.clone()).await.unwrap();
+    client.publish_with_reply("$SRV.STATS.tenure", inbox, "".into()).await.unwrap();
+    let mut shares = Vec::new();
+    while shares.len() < replicas {
+        let reply = tokio::time::timeout(PATIENCE, replies.next()).await.unwrap().unwrap();
+        let stats: Value = serde_json::from_slice(&reply.payload).unwrap();
+        let asked = stats["endpoints"].as_array().unwrap().iter();
+        shares.push(asked.map(|endpoint| endpoint["num_requests"].as_u64().unwrap()).sum());
+    }
+    shares
+}
+
+fn append(server: &Server, entries: &[Value]) -> u64 {
+    server.append(entries).last().unwrap()["position"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_share_the_questions_and_each_answers_as_newly_as_is_asked() {
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = start(&nats, &one).ready();
+        let mut second = start(&nats, &other).ready();
+        append(&first, &landscape());
+        let client = client(&nats).await;
+        ask(&client, "levels", json!({})).await;
+        // Both have joined once both have answered.
+        let both = async {
+            while shares(&client, 2).await.contains(&0) {
+                ask(&client, "levels", json!({})).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, both).await.unwrap();
+        // What one has appended is there at whichever answers.
+        for n in 0..20 {
+            let user = format!("u{n}@acme.example");
+            let position = append(&first, &[entry(&[grant(&user)])]);
+            let asked = json!({ "principal": user, "can": "role-collection:Subaccount Viewer",
+                "on": "subaccount:dev", "min_position": position });
+            let check = ask(&client, "check", asked).await;
+            assert_eq!(check["allowed"], true);
+            assert!(check["as_of"]["known_at"].as_u64().unwrap() >= position);
+        }
+        let asked_of_each = shares(&client, 2).await;
+        assert!(!asked_of_each.contains(&0), "{asked_of_each:?}");
+        // One that is gone is not asked: the server knows it at once.
+        second.kill();
+        for _ in 0..20 {
+            ask(&client, "levels", json!({})).await;
+        }
+        first.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_away_is_asked_again_and_nobody_has_to_do_anything() {
+    for version in Version::ALL {
+        let mut nats = Nats::start(version);
+        let data = tempfile::tempdir().unwrap();
+        let server = start(&nats, &data).ready();
+        append(&server, &landscape());
+        let client = client(&nats).await;
+        ask(&client, "levels", json!({})).await;
+        for _ in 0..2 {
+            nats.kill();
+            // Reads over HTTP go on.
+            server.get("/v1/levels").ok();
+            nats.start_again();
+            let levels = ask(&client, "levels", json!({})).await;
+            assert_eq!(levels["levels"].as_array().unwrap().len(), 4);
+        }
+        // What is published meanwhile is heard of by its publisher.
+        let published = entry(&[grant("carol@acme.example")]);
+        let asked = json!({ "entry": published["id"], "wait": 20_000 });
+        let waiting = tokio::spawn({
+            let client = client.clone();
+            async move { ask(&client, "entry", asked).await }
+        });
+        append(&server, std::slice::from_ref(&published));
+        assert_eq!(waiting.await.unwrap()["outcome"], "applied");
+        server.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_stops_though_its_replies_cannot_be_sent() {
+    let mut nats = Nats::start(Version::Newest);
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&nats, &data).ready();
+    let client = client(&nats).await;
+    ask(&client, "levels", json!({})).await;
+    // Much more than may wait for the connection.
+    for _ in 0..5_000 {
+        client.publish_with_reply("tenure.acme.ask.catalog", "replies", "".into()).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    nats.kill();
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_answers_what_it_has_begun() {
+    let nats = Nats::start(Version::Newest);
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&nats, &data).ready();
+    let client = client(&nats).await;
+    ask(&client, "levels", json!({})).await;
+    let absent = json!({ "entry": uuid::Uuid::now_v7().to_string(), "wait": 20_000 });
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { client.request("tenure.acme.ask.entry", absent.to_string().into()).await }
+    });
+    // It has come when the requests before it were answered.
+    client.flush().await.unwrap();
+    ask(&client, "levels", json!({})).await;
+    server.stop();
+    // It is not waited for any longer, and it is said that the entry is not there.
+    let answer = waiting.await.unwrap().unwrap();
+    let code = answer.headers.unwrap().get(NATS_SERVICE_ERROR).unwrap().to_string();
+    assert_eq!(code, "unknown_entry");
+    client.request("tenure.acme.ask.levels", "".into()).await.unwrap_err();
+}

@@ -1,0 +1,515 @@
+//! A ledger whose log is a stream of a real nats-server: it starts, goes on, and gets over what is lost
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
+
+mod common;
+mod raw_nats;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Server, Start, entry, grant, landscape, poll, query, tenure_on};
+use raw_nats::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenure_test_nats::{Server as Nats, Version, free_port};
+
+/// Publishes entries as a program would that knows no ledger
+fn publish(client: &mut Client, kind: &str, data: &Value) -> Value {
+    let headers = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "test"),
+        ("ce-type", kind),
+        ("content-type", "application/json"),
+    ];
+    client.request("tenure.acme.log.crm", &headers, data.to_string().as_bytes())
+}
+
+const KIND: &str = "dev.tenure.entries.v1";
+
+fn on(data: &Path, nats: &Nats) -> Start {
+    Start::on(data).arg("--ledger", "acme").arg("--log", &nats.url())
+}
+
+fn readiness(server: &Server) -> Value {
+    server.get("/readyz").json()
+}
+
+/// Waits until a server is not ready, with that code
+#[track_caller]
+fn unready_as(server: &Server, code: &str) -> Value {
+    let found = poll(|| Some(readiness(server)).filter(|found| found["code"] == code));
+    found.unwrap_or_else(|| panic!("{}\n{}", readiness(server), server.stderr()))
+}
+
+#[track_caller]
+fn away(server: &Server) {
+    let found = poll(|| readiness(server).to_string().contains("NATS is away").then_some(()));
+    assert!(found.is_some(), "{}", readiness(server));
+}
+
+#[track_caller]
+fn ready(server: &Server) -> Value {
+    let found = poll(|| Some(readiness(server)).filter(|found| found["status"] == "ready"));
+    found.unwrap_or_else(|| panic!("{}\n{}", readiness(server), server.stderr()))
+}
+
+#[track_caller]
+fn ready_at(server: &Server, position: u64) -> Value {
+    let found = poll(|| Some(readiness(server)).filter(|found| found["position"] == position));
+    found.unwrap_or_else(|| panic!("{}\n{}", readiness(server), server.stderr()))
+}
+
+fn digest(server: &Server) -> String {
+    ready(server)["log"]["digest"].as_str().unwrap().to_owned()
+}
+
+/// Grants to so many people, one entry each
+fn grants(names: std::ops::Range<u32>) -> Vec<Value> {
+    names.map(|n| entry(&[grant(&format!("p{n}@acme.example"))])).collect()
+}
+
+#[track_caller]
+fn reads_go_on(server: &Server) {
+    let asked = query(&[("on", "subaccount:dev")]);
+    let found = server.get(&format!("/v1/assignments{asked}")).ok();
+    assert!(found["as_of"]["known_at"].as_u64().unwrap() > 0, "{found}");
+}
+
+#[track_caller]
+fn refuses_to_append(server: &Server) {
+    let body = json!({ "entries": grants(900..901) });
+    server.post("/v1/entries", &body).is_problem(503, "log_unavailable", &[]);
+}
+
+/// What stays the same whoever tells it
+fn told(server: &Server) -> Vec<Value> {
+    let strip = |mut row: Value| {
+        let refusal = row.get_mut("refusal").and_then(Value::as_object_mut);
+        refusal.map(|refusal| refusal.remove("message"));
+        row
+    };
+    server.log().into_iter().map(strip).collect()
+}
+
+#[test]
+fn a_ledger_goes_on_where_it_was_and_a_lost_folder_is_built_again() {
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let (data, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let server = on(data.path(), &nats).ready();
+        server.append(&landscape());
+        server.append(&grants(0..50));
+        let (log, first) = (told(&server), digest(&server));
+        // The newest server syncs when it is told to; what an older one cannot do is said.
+        let late = version == Version::Debian;
+        let warned = ready(&server)["log"]["warnings"].to_string();
+        assert_eq!(warned.contains("two minutes"), late, "{warned}");
+        assert_eq!(server.metric("tenure_log_late_sync"), Some(f64::from(u8::from(late))));
+        assert_eq!(server.stderr().contains("two minutes"), late);
+        server.stop();
+        let again = on(data.path(), &nats).ready();
+        assert_eq!((told(&again), digest(&again)), (log.clone(), first.clone()));
+        assert_eq!(again.append(&grants(50..51))[0]["position"], log.len() as u64 + 1);
+        let (log, first) = (told(&again), digest(&again));
+        let built = on(other.path(), &nats).ready();
+        assert_eq!((told(&built), digest(&built)), (log, first));
+    }
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill_and_a_retry_counts_once() {
+    let nats = Nats::start(Version::Newest);
+    let data = TempDir::new().unwrap();
+    let mut server = on(data.path(), &nats).ready();
+    server.append(&landscape());
+    let sent = grants(0..200);
+    for part in sent.chunks(7) {
+        server.append(part);
+    }
+    let log = told(&server);
+    server.kill();
+    let again = on(data.path(), &nats).ready();
+    assert_eq!(told(&again), log);
+    let sent = again.post("/v1/entries", &json!({ "entries": sent })).ok();
+    for result in sent["results"].as_array().unwrap() {
+        assert_eq!(result["outcome"], "duplicate");
+    }
+}
+
+#[test]
+fn a_stream_that_can_forget_or_rewrite_is_refused_with_the_setting() {
+    let nats = Nats::start(Version::Newest);
+    let mut client = Client::of(&nats);
+    let good = json!({"name": "TENURE_ACME", "subjects": ["tenure.acme.log.>"], "retention": "limits",
+        "storage": "file", "discard": "new", "num_replicas": 1, "deny_delete": true, "deny_purge": true});
+    let transform = json!({"src": "tenure.acme.log.a", "dest": "tenure.acme.log.b"});
+    for (setting, value) in [
+        ("max_age", json!(3_600_000_000_000_u64)),
+        ("max_bytes", json!(1_000_000)),
+        ("max_msgs", json!(1_000)),
+        ("max_msgs_per_subject", json!(10)),
+        ("storage", json!("memory")),
+        ("discard", json!("old")),
+        ("retention", json!("workqueue")),
+        ("allow_rollup_hdrs", json!(true)),
+        ("deny_delete", json!(false)),
+        ("deny_purge", json!(false)),
+        ("allow_msg_ttl", json!(true)),
+        ("subject_transform", transform),
+        ("no_ack", json!(true)),
+        ("subjects", json!(["tenure.acme.log.>", "tenure.other.log.>"])),
+        ("subjects", json!(["tenure.other.log.>"])),
+        ("sealed", json!(true)),
+    ] {
+        let mut config = good.clone();
+        config[setting] = value.clone();
+        // Rollup needs purging; sealing is a change of a stream that is there.
+        if setting == "allow_rollup_hdrs" {
+            config["deny_purge"] = json!(false);
+        }
+        if setting == "sealed" {
+            config["sealed"] = json!(false);
+        }
+        let made =
+            client.request("$JS.API.STREAM.CREATE.TENURE_ACME", &[], config.to_string().as_bytes());
+        assert!(made["error"].is_null(), "{setting}: {made}");
+        if setting == "sealed" {
+            config["sealed"] = json!(true);
+            let text = config.to_string();
+            let made = client.request("$JS.API.STREAM.UPDATE.TENURE_ACME", &[], text.as_bytes());
+            assert!(made["error"].is_null(), "{setting}: {made}");
+        }
+        let data = TempDir::new().unwrap();
+        let ran = on(data.path(), &nats).attempt().unwrap_err();
+        ran.exits(3).complains(&["TENURE_ACME", &format!("`{setting}`"), "must be"]);
+        let gone = client.request("$JS.API.STREAM.DELETE.TENURE_ACME", &[], b"");
+        assert_eq!(gone["success"], true, "{gone}");
+    }
+    let made =
+        client.request("$JS.API.STREAM.CREATE.TENURE_ACME", &[], good.to_string().as_bytes());
+    assert!(made["error"].is_null(), "{made}");
+    let data = TempDir::new().unwrap();
+    let server = on(data.path(), &nats).ready();
+    // One that is changed while it is followed is found too, and again when it is put right.
+    let mut config = good.clone();
+    config["max_age"] = json!(3_600_000_000_000_u64);
+    client.request("$JS.API.STREAM.UPDATE.TENURE_ACME", &[], config.to_string().as_bytes());
+    assert!(unready_as(&server, "log_unfit")["detail"].to_string().contains("max_age"));
+    refuses_to_append(&server);
+    client.request("$JS.API.STREAM.UPDATE.TENURE_ACME", &[], good.to_string().as_bytes());
+    ready(&server);
+}
+
+#[test]
+fn nats_may_be_away_at_the_start_and_in_the_middle() {
+    for version in Version::ALL {
+        let port = free_port();
+        let data = TempDir::new().unwrap();
+        let url = format!("nats://127.0.0.1:{port}");
+        let start = || Start::on(data.path()).arg("--ledger", "acme").arg("--log", &url);
+        let server = start().listening().unwrap();
+        away(&server);
+        let body = json!({ "entries": grants(0..1) });
+        server.post("/v1/entries", &body).is_problem(
+            503,
+            "log_unavailable",
+            &["nothing was appended"],
+        );
+        let mut nats = tenure_test_nats::Start::with(version, "").port(port).running();
+        ready(&server);
+        server.append(&landscape());
+        nats.kill();
+        away(&server);
+        reads_go_on(&server);
+        server.post("/v1/entries", &body).is_problem(
+            503,
+            "log_unavailable",
+            &["nothing was appended"],
+        );
+        nats.start_again();
+        ready(&server);
+        assert_eq!(server.append(&grants(1..2))[0]["outcome"], "applied");
+        // The folder is served without NATS as well, as far as it is known.
+        nats.stop();
+        server.stop();
+        let server = start().listening().unwrap();
+        away(&server);
+        reads_go_on(&server);
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    common::copy_folder(from, to);
+}
+
+#[test]
+fn a_stream_that_lost_its_tail_is_found_and_gets_it_back() {
+    let mut nats = Nats::start(Version::Newest);
+    let (data, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let server = on(data.path(), &nats).ready();
+    server.append(&landscape());
+    nats.stop();
+    let backup = TempDir::new().unwrap();
+    copy(&nats.store(), &backup.path().join("store"));
+    nats.start_again();
+    ready(&server);
+    server.append(&grants(0..20));
+    let mut client = Client::of(&nats);
+    publish(&mut client, KIND, &json!({"id": 5}));
+    publish(
+        &mut client,
+        KIND,
+        &json!({"entries": [grants(30..31)[0], {"id": 7}, grants(31..32)[0]]}),
+    );
+    drop(client);
+    let newest = poll(|| {
+        let log = server.log();
+        log.iter().filter(|row| row["refusal"]["code"] == "malformed").nth(1)?;
+        (log.last()?["outcome"] == "applied").then_some(log.len() as u64)
+    });
+    let newest = newest.unwrap_or_else(|| panic!("{:#?}", server.log().last()));
+    ready_at(&server, newest);
+    let (log, before) = (told(&server), digest(&server));
+    // The broker comes back with an older backup, while the ledger runs.
+    nats.stop();
+    nats.lose_store();
+    copy(&backup.path().join("store"), &nats.store());
+    nats.start_again();
+    let found = unready_as(&server, "log_lost_tail");
+    assert!(found["detail"].to_string().contains("republish"), "{found}");
+    reads_go_on(&server);
+    refuses_to_append(&server);
+    server.stop();
+    let server = on(data.path(), &nats).listening().unwrap();
+    unready_as(&server, "log_lost_tail");
+    reads_go_on(&server);
+    server.stop();
+    let url = nats.url();
+    let republish = |more: &[&str]| {
+        let arguments = [&["republish", "--log", &url], more].concat();
+        tenure_on(data.path(), &arguments)
+    };
+    let shown = republish(&[]);
+    shown.exits(1);
+    assert!(shown.stdout.contains(&format!("to {newest} are to be appended")), "{shown:?}");
+    assert!(republish(&["--yes"]).exits(0).stdout.contains("appended"));
+    assert!(republish(&[]).exits(0).stdout.contains("nothing to append"));
+    let server = on(data.path(), &nats).ready();
+    assert_eq!((told(&server), digest(&server)), (log.clone(), before.clone()));
+    // Who reads the stream from its beginning has the same.
+    let built = on(other.path(), &nats).ready();
+    assert_eq!((told(&built), digest(&built)), (log, before));
+    assert_eq!(server.append(&grants(40..41))[0]["position"], newest + 1);
+    server.stop();
+    let server = on(data.path(), &nats).ready();
+    assert_eq!(server.position(), newest + 1);
+}
+
+#[test]
+fn a_stream_that_went_on_otherwise_is_found() {
+    let mut nats = Nats::start(Version::Newest);
+    let data = TempDir::new().unwrap();
+    let server = on(data.path(), &nats).ready();
+    server.append(&landscape());
+    let common = server.position();
+    nats.stop();
+    let backup = TempDir::new().unwrap();
+    copy(&nats.store(), &backup.path().join("store"));
+    nats.start_again();
+    ready(&server);
+    server.append(&grants(0..3));
+    server.stop();
+    nats.stop();
+    nats.lose_store();
+    copy(&backup.path().join("store"), &nats.store());
+    nats.start_again();
+    let mut client = Client::of(&nats);
+    for n in 10..15 {
+        publish(&mut client, KIND, &grants(n..n + 1)[0]);
+    }
+    let server = on(data.path(), &nats).listening().unwrap();
+    let found = unready_as(&server, "log_diverged");
+    assert!(found["detail"].to_string().contains(&format!("position {}", common + 1)), "{found}");
+    assert_eq!(server.log().len() as u64, common + 3);
+    refuses_to_append(&server);
+    server.stop();
+    let url = nats.url();
+    let ran = tenure_on(data.path(), &["republish", "--log", &url, "--yes"]);
+    ran.exits(3).complains(&["other entries"]);
+    let ran = tenure_on(data.path(), &["republish", "--log", &url, "--yes", "--after-others"]);
+    ran.exits(0);
+    let other = TempDir::new().unwrap();
+    let built = on(other.path(), &nats).ready();
+    assert_eq!(built.position(), common + 5 + 3);
+}
+
+#[test]
+fn a_journal_moves_from_a_folder_to_a_stream() {
+    let nats = Nats::start(Version::Newest);
+    let data = TempDir::new().unwrap();
+    let server = Start::on(data.path()).arg("--ledger", "acme").ready();
+    server.append(&landscape());
+    let log = told(&server);
+    server.stop();
+    let url = nats.url();
+    tenure_on(data.path(), &["republish", "--log", &url, "--yes"]).exits(0);
+    let server = on(data.path(), &nats).ready();
+    assert_eq!(told(&server), log);
+    server.append(&grants(0..1));
+    server.stop();
+    // And does not go another way than the stream.
+    let ran = Start::on(data.path()).attempt().unwrap_err();
+    ran.exits(3).complains(&["follows a stream"]);
+    let one = grants(1..2)[0].to_string();
+    let file = data.path().join("one.json");
+    fs::write(&file, one).unwrap();
+    let ran = tenure_on(data.path(), &["submit", file.to_str().unwrap()]);
+    ran.exits(3).complains(&["follows a stream"]);
+}
+
+#[test]
+fn a_damaged_journal_is_set_aside_and_built_again() {
+    let nats = Nats::start(Version::Newest);
+    let data = TempDir::new().unwrap();
+    let server = on(data.path(), &nats).ready();
+    server.append(&landscape());
+    server.append(&grants(0..300));
+    let log = told(&server);
+    server.stop();
+    let file = data.path().join("journal/db");
+    let mut bytes = fs::read(&file).unwrap();
+    let length = bytes.len();
+    bytes[length / 3..length / 3 + 64].fill(0xA5);
+    fs::write(&file, bytes).unwrap();
+    let server = on(data.path(), &nats).ready();
+    let kept = data.path().join("quarantine-1");
+    assert!(
+        kept.join("journal/db").exists() && kept.join("why.txt").exists(),
+        "{}",
+        server.stderr()
+    );
+    assert_eq!(told(&server), log);
+    assert!(!data.path().join("expected.json").exists());
+}
+
+#[test]
+fn a_damaged_journal_is_not_forgotten_when_the_stream_lost_more() {
+    let mut nats = Nats::start(Version::Newest);
+    let data = TempDir::new().unwrap();
+    let server = on(data.path(), &nats).ready();
+    server.append(&landscape());
+    server.append(&grants(0..10));
+    server.stop();
+    nats.stop();
+    nats.lose_store();
+    nats.start_again();
+    fs::remove_dir_all(data.path().join("journal")).unwrap();
+    let server = on(data.path(), &nats).listening().unwrap();
+    let found = unready_as(&server, "log_lost_tail");
+    assert!(found["detail"].to_string().contains("quarantine-1"), "{found}");
+}
+
+#[test]
+fn newer_rules_stop_a_replica_and_nothing_else() {
+    let nats = Nats::start(Version::Newest);
+    let data = TempDir::new().unwrap();
+    let server = on(data.path(), &nats).ready();
+    server.append(&landscape());
+    let position = server.position();
+    let mut client = Client::of(&nats);
+    publish(&mut client, "dev.tenure.entries.v2", &grants(0..1)[0]);
+    publish(&mut client, KIND, &grants(1..2)[0]);
+    let found = unready_as(&server, "needs_upgrade");
+    assert!(found["detail"].to_string().contains("version 2"), "{found}");
+    reads_go_on(&server);
+    refuses_to_append(&server);
+    server.stop();
+    let server = on(data.path(), &nats).listening().unwrap();
+    unready_as(&server, "needs_upgrade");
+    assert_eq!(server.log().len() as u64, position);
+}
+
+#[test]
+fn replicas_agree_and_one_that_differs_says_so() {
+    let nats = Nats::start(Version::Newest);
+    let folders = [TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let servers = folders.each_ref().map(|folder| on(folder.path(), &nats).ready());
+    let [one, two, three] = &servers;
+    one.append(&landscape());
+    for n in 0..20 {
+        let position = one.append(&grants(n..n + 1))[0]["position"].as_u64().unwrap();
+        // What was written through one is read through the others.
+        let asked = query(&[("on", "subaccount:dev"), ("min_position", &position.to_string())]);
+        for other in [two, three] {
+            let found = other.get(&format!("/v1/assignments{asked}")).ok();
+            assert!(found.to_string().contains(&format!("p{n}@acme.example")), "{found}");
+        }
+    }
+    let all = servers.each_ref().map(digest);
+    assert!(all.iter().all(|digest| *digest == all[0]), "{all:?}");
+    let agreeing = poll(|| {
+        servers
+            .iter()
+            .all(|server| server.metric("tenure_replicas_agreeing") == Some(2.0))
+            .then_some(())
+    });
+    assert!(agreeing.is_some(), "{}", readiness(one));
+    // Two that say otherwise are more than those that agree.
+    let mut client = Client::of(&nats);
+    let position = one.position();
+    let mut wrong = || {
+        for name in ["x", "y", "z"] {
+            let told = json!({"replica": name, "position": position, "digest": "0".repeat(32), "mark": 0,
+                "mark_digest": ""});
+            let text = told.to_string();
+            client.send(
+                format!("PUB tenure.acme.replica.digest {}\r\n{text}\r\n", text.len()).as_bytes(),
+            );
+        }
+    };
+    let found = poll(|| {
+        wrong();
+        Some(readiness(one)).filter(|found| found["code"] == "replica_differs")
+    });
+    assert!(found.is_some(), "{}", readiness(one));
+    refuses_to_append(one);
+    reads_go_on(one);
+    let kept = fs::read_dir(folders[0].path()).unwrap().flatten();
+    let kept = kept.filter(|file| file.file_name().to_string_lossy().starts_with("divergence-"));
+    assert_eq!(kept.count(), 3);
+}
+
+#[test]
+fn recorded_times_never_step_back() {
+    let nats = Nats::start(Version::Newest);
+    let data = TempDir::new().unwrap();
+    let server = on(data.path(), &nats).ready();
+    server.append(&landscape());
+    let before = server.log().last().unwrap()["recorded_at"].clone();
+    // The one subject whose messages say when they were recorded stands for a clock that stepped back.
+    let mut client = Client::of(&nats);
+    let headers = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "test"),
+        ("ce-type", KIND),
+        ("content-type", "application/json"),
+        ("tenure-recorded-at", "1000000"),
+    ];
+    let data = grants(0..1)[0].to_string();
+    client.request("tenure.acme.log.republished", &headers, data.as_bytes());
+    let last = poll(|| server.log().last().cloned().filter(|row| row["recorded_at"] == before));
+    let last = last.unwrap_or_else(|| panic!("{:#?}", server.log().last()));
+    assert_eq!(last["outcome"], "applied");
+    // On any other subject that header says nothing.
+    client.request("tenure.acme.log.crm", &headers, grants(1..2)[0].to_string().as_bytes());
+    let later =
+        poll(|| server.log().last().cloned().filter(|row| row["position"] != last["position"]));
+    assert!(later.unwrap()["recorded_at"].as_str() > before.as_str());
+}

@@ -1,0 +1,90 @@
+//! A NATS client of a few lines, which is not the one under test
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
+
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+use tenure_test_nats::Server as Nats;
+
+/// How long an answer may take
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection that asks
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+    inbox: String,
+}
+
+impl Client {
+    pub(crate) fn of(nats: &Nats) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", nats.port())).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut client = Self {
+            stream: BufReader::new(stream),
+            inbox: format!("_INBOX.{}", uuid::Uuid::new_v4().simple()),
+        };
+        client.line();
+        client.send(b"CONNECT {\"verbose\":false,\"headers\":true,\"no_responders\":true}\r\n");
+        let inbox = client.inbox.clone();
+        client.send(format!("SUB {inbox} 1\r\n").as_bytes());
+        client
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// Asks, and gives the JSON of the answer
+    pub(crate) fn request(
+        &mut self,
+        subject: &str,
+        headers: &[(&str, &str)],
+        data: &[u8],
+    ) -> Value {
+        let inbox = self.inbox.clone();
+        let mut head = "NATS/1.0\r\n".to_owned();
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += "\r\n";
+        let (hdr, all) = (head.len(), head.len() + data.len());
+        self.send(format!("HPUB {subject} {inbox} {hdr} {all}\r\n{head}").as_bytes());
+        self.send(data);
+        self.send(b"\r\n");
+        loop {
+            let line = self.line();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words.first().copied() {
+                Some("PING") => self.send(b"PONG\r\n"),
+                Some("MSG" | "HMSG") => {
+                    let size: usize = words.last().unwrap().parse().unwrap();
+                    let mut data = vec![0; size + 2];
+                    self.stream.read_exact(&mut data).unwrap();
+                    let from = if words[0] == "HMSG" {
+                        words[words.len() - 2].parse().unwrap()
+                    } else {
+                        0
+                    };
+                    let text = &data[from..size];
+                    return serde_json::from_slice(text)
+                        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&data)));
+                }
+                Some("-ERR") | None => panic!("{line}"),
+                _ => {}
+            }
+        }
+    }
+}

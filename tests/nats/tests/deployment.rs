@@ -1,0 +1,229 @@
+//! `deploy/nats/nats-server.conf`: what each user may do, and what nobody but an operator may
+//!
+//! A real server runs with exactly this file. That something is denied is heard from the server itself, so
+//! nothing here waits for something not to happen.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_nats::jetstream::stream::{Config, Stream};
+use async_nats::jetstream::{self, ErrorCode};
+use async_nats::{Client, ConnectOptions, Event, HeaderMap, RequestErrorKind, ServerError};
+use futures::StreamExt;
+use tenure_test_nats::{Server, Start, Version};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const STREAM: &str = "TENURE_ACME";
+
+fn start(version: Version) -> Start {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/nats/nats-server.conf");
+    let users = ["LEDGER", "CRM", "HR", "AUDITOR", "OPERATOR", "SYSTEM"];
+    users.into_iter().fold(Start::of_file(version, &file), |start, user| {
+        start.variable(&format!("{user}_PASSWORD"), format!("secret-of-{}", user.to_lowercase()))
+    })
+}
+
+/// A user of the server, who hears what it denies
+struct User {
+    name: &'static str,
+    client: Client,
+    denied: UnboundedReceiver<String>,
+}
+
+impl User {
+    async fn of(server: &Server, name: &'static str) -> Self {
+        let (said, denied) = unbounded_channel();
+        let client =
+            ConnectOptions::with_user_and_password(name.into(), format!("secret-of-{name}"))
+                .custom_inbox_prefix(format!("_INBOX.{name}"))
+                .event_callback(move |event| {
+                    if let Event::ServerError(ServerError::Other(why)) = event {
+                        said.send(why.to_string()).unwrap_or_default();
+                    }
+                    std::future::ready(())
+                })
+                .connect(server.url())
+                .await
+                .unwrap();
+        Self { name, client, denied }
+    }
+
+    /// What the server says next that it denies
+    async fn hears(&mut self, what: &str, subject: &str) {
+        let denied = tokio::time::timeout(PATIENCE, self.denied.recv());
+        let Ok(Some(said)) = denied.await else {
+            panic!("{} may {what} `{subject}`", self.name);
+        };
+        let said = said.to_lowercase();
+        let expected =
+            format!("permissions violation for {what} to \"{}\"", subject.to_lowercase());
+        assert!(said.contains(&expected), "{}: {said}", self.name);
+    }
+
+    async fn may_not_publish(&mut self, subject: &str) {
+        self.client.publish(subject.to_owned(), "{}".into()).await.unwrap();
+        self.hears("publish", subject).await;
+    }
+
+    async fn may_not_subscribe(&mut self, subject: &str) {
+        let subscription = self.client.subscribe(subject.to_owned()).await.unwrap();
+        self.hears("subscription", subject).await;
+        drop(subscription);
+    }
+
+    /// That a request goes through: nobody is there to answer, and that is said to who asked
+    async fn may_ask(&self, subject: &str) {
+        let asked = self.client.request(subject.to_owned(), "{}".into()).await;
+        assert_eq!(asked.unwrap_err().kind(), RequestErrorKind::NoResponders, "{subject}");
+    }
+
+    fn stream(&self) -> jetstream::Context {
+        jetstream::new(self.client.clone())
+    }
+}
+
+/// As the ledger makes it, as far as permissions are concerned
+fn config() -> Config {
+    Config {
+        name: STREAM.to_owned(),
+        subjects: vec!["tenure.acme.log.>".to_owned()],
+        deny_delete: true,
+        deny_purge: true,
+        ..Config::default()
+    }
+}
+
+async fn messages(stream: &mut Stream) -> u64 {
+    stream.info().await.unwrap().state.messages
+}
+
+#[tokio::test]
+async fn each_may_do_what_is_theirs_and_nothing_else() {
+    let server = start(Version::Newest).running();
+    let mut ledger = User::of(&server, "ledger").await;
+    let mut crm = User::of(&server, "crm").await;
+    let mut auditor = User::of(&server, "auditor").await;
+
+    // The ledger makes the stream, appends, reads it and manages its consumers.
+    let context = ledger.stream();
+    let mut stream = context.create_stream(config()).await.unwrap();
+    context.publish("tenure.acme.log.ledger", "1".into()).await.unwrap().await.unwrap();
+    // A submitter publishes on its own subject, with its acknowledgement.
+    crm.stream().publish("tenure.acme.log.crm", "2".into()).await.unwrap().await.unwrap();
+    assert_eq!(messages(&mut stream).await, 2);
+    let durable = jetstream::consumer::pull::Config {
+        durable_name: Some("replica".to_owned()),
+        ..Default::default()
+    };
+    let consumer = stream.create_consumer(durable).await.unwrap();
+    let mut read = consumer.messages().await.unwrap();
+    for expected in ["1", "2"] {
+        let message = read.next().await.unwrap().unwrap();
+        assert_eq!(message.payload, expected);
+        message.ack().await.unwrap();
+    }
+    let ordered = jetstream::consumer::pull::OrderedConfig::default();
+    let mut read = stream.create_consumer(ordered).await.unwrap().messages().await.unwrap();
+    assert_eq!(read.next().await.unwrap().unwrap().payload, "1");
+    drop(read);
+    assert_eq!(stream.get_raw_message(2).await.unwrap().payload, "2");
+    assert!(stream.delete_consumer("replica").await.unwrap().success);
+    ledger.client.publish("tenure.acme.replica.digest", "{}".into()).await.unwrap();
+    for subject in ["tenure.acme.ask.*", "tenure.acme.replica.digest", "$SRV.PING"] {
+        ledger.client.subscribe(subject).await.unwrap();
+    }
+    ledger.client.flush().await.unwrap();
+
+    // The ledger may not change the stream, remove from it, or publish as another.
+    for verb in
+        ["UPDATE", "DELETE", "PURGE", "MSG.DELETE", "SNAPSHOT", "RESTORE", "LEADER.STEPDOWN"]
+    {
+        ledger.may_not_publish(&format!("$JS.API.STREAM.{verb}.{STREAM}")).await;
+    }
+    for subject in [
+        "$JS.API.STREAM.CREATE.OTHER",
+        "$JS.API.STREAM.PEER.REMOVE.TENURE_ACME",
+        "tenure.acme.log.crm",
+        "tenure.acme.log.republished",
+        "tenure.other.log.ledger",
+    ] {
+        ledger.may_not_publish(subject).await;
+    }
+    // Creating what is there changes nothing of it.
+    let forgetting = Config { max_messages: 1, ..config() };
+    let refused = context.create_stream(forgetting).await.unwrap_err();
+    let jetstream::context::CreateStreamErrorKind::JetStream(why) = refused.kind() else {
+        panic!("{refused}");
+    };
+    assert_eq!(why.error_code(), ErrorCode::STREAM_NAME_EXIST);
+
+    // A submitter is itself alone, and does not read.
+    for subject in [
+        "tenure.acme.log.hr",
+        "tenure.acme.log.ledger",
+        "tenure.acme.log.republished",
+        "tenure.acme.log.crm.more",
+        "tenure.acme.ask.who",
+        "tenure.acme.replica.digest",
+        "$JS.API.STREAM.INFO.TENURE_ACME",
+        "$JS.API.STREAM.MSG.GET.TENURE_ACME",
+        "$JS.API.STREAM.UPDATE.TENURE_ACME",
+        "$JS.API.STREAM.DELETE.TENURE_ACME",
+        "$JS.API.STREAM.PURGE.TENURE_ACME",
+        "$JS.API.STREAM.MSG.DELETE.TENURE_ACME",
+        "$JS.API.STREAM.CREATE.MIRROR",
+        "$JS.API.CONSUMER.CREATE.TENURE_ACME",
+        "_INBOX.auditor.x",
+    ] {
+        crm.may_not_publish(subject).await;
+    }
+    // Nor does it answer for a ledger, or hear what others are answered.
+    for subject in ["tenure.acme.log.>", "tenure.acme.ask.*", "_INBOX.>", "_INBOX.hr.>", "$SRV.>"] {
+        crm.may_not_subscribe(subject).await;
+    }
+    crm.may_ask("tenure.acme.ask.entry").await;
+    // A header asks the stream to forget what was before: it takes no such message.
+    let mut rollup = HeaderMap::new();
+    rollup.insert("Nats-Rollup", "all");
+    let published =
+        crm.stream().publish_with_headers("tenure.acme.log.crm", rollup, "3".into()).await;
+    published.unwrap().await.unwrap_err();
+
+    // Who asks does not write.
+    for subject in
+        ["tenure.acme.log.auditor", "tenure.acme.log.crm", "$JS.API.STREAM.PURGE.TENURE_ACME"]
+    {
+        auditor.may_not_publish(subject).await;
+    }
+    for subject in ["tenure.acme.ask.who", "tenure.acme.ask.role-collections"] {
+        auditor.may_ask(subject).await;
+    }
+    auditor.may_not_subscribe("tenure.acme.log.>").await;
+    assert_eq!(messages(&mut stream).await, 2);
+
+    // Without a user nothing is done at all.
+    async_nats::connect(server.url()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn an_operator_may_mend_what_the_stream_itself_does_not_forbid() {
+    let server = start(Version::Newest).running();
+    let operator = User::of(&server, "operator").await;
+    let context = operator.stream();
+    let stream = context.create_stream(config()).await.unwrap();
+    context.publish("tenure.acme.log.republished", "1".into()).await.unwrap().await.unwrap();
+    // The stream's own settings hold for everyone.
+    stream.purge().await.unwrap_err();
+    stream.delete_message(1).await.unwrap_err();
+    context.update_stream(Config { deny_delete: false, ..config() }).await.unwrap_err();
+    let described = Config { description: Some("mended".to_owned()), ..config() };
+    context.update_stream(described).await.unwrap();
+    assert!(context.delete_stream(STREAM).await.unwrap().success);
+}
+
+#[test]
+fn an_older_server_refuses_the_file_rather_than_acknowledge_before_the_disk_has_it() {
+    let said = start(Version::Debian).attempt().unwrap_err();
+    assert!(said.contains("sync_interval"), "{said}");
+}
