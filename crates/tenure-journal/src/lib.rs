@@ -2,9 +2,11 @@
 //!
 //! It keeps [`Row`]s, in order and without gaps, and says when they are safe ([`Journal`]); a [`Reader`]
 //! reads them meanwhile. It does not decide
-//! outcomes, and it holds no index: what is read from it is folded again.
+//! outcomes: what is read from it is folded again. Beside it lie [`Checkpoints`] of what was folded, which may be
+//! lost at any time.
 
 mod block;
+mod checkpoint;
 mod flusher;
 mod folder;
 mod journal;
@@ -14,6 +16,7 @@ mod row;
 mod store;
 
 pub use block::BlockError;
+pub use checkpoint::{Checkpoints, Manifest, Pieces, Senseless, Unusable, WriteError};
 pub use flusher::Flusher;
 pub use folder::{FORMAT, FolderError};
 pub use journal::{Error, Journal};

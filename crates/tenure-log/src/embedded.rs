@@ -38,6 +38,30 @@ impl std::fmt::Debug for Waiting {
     }
 }
 
+/// Wakes whoever waits for the queue, without an entry; it does not keep the log open
+#[derive(Clone, Debug)]
+pub struct Nudge {
+    queue: mpsc::WeakSender<Waiting>,
+}
+
+impl Nudge {
+    /// Lets [`Log::next`] return with no messages, unless there are some
+    pub fn nudge(&self) {
+        let (waiter, _) = oneshot::channel();
+        if let Some(queue) = self.queue.upgrade() {
+            // Where there is no room, nobody sleeps.
+            let _full = queue.try_send(Waiting { entries: Vec::new(), waiter });
+        }
+    }
+}
+
+impl Appender {
+    /// What wakes whoever waits for the queue
+    pub fn nudge(&self) -> Nudge {
+        Nudge { queue: self.queue.downgrade() }
+    }
+}
+
 /// A log, and what appends to it
 pub fn open() -> (Appender, Queue) {
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
@@ -81,6 +105,8 @@ impl Log for Queue {
             origin: None,
             waiter: Some(waiting.waiter),
         };
-        Some(taken.into_iter().map(message).collect())
+        // Without an entry it is a nudge.
+        let taken = taken.into_iter().filter(|waiting| !waiting.entries.is_empty());
+        Some(taken.map(message).collect())
     }
 }

@@ -60,7 +60,7 @@ pub enum AppendError {
 /// Messages in the order of the log
 pub trait Log: Send {
     /// Waits for messages and gives all that are there, up to so many entries; `None` when the log is
-    /// closed
+    /// closed, and no messages when whoever waits was only woken
     fn next(&mut self, entries_max: usize) -> Option<Vec<Message>>;
 }
 

@@ -12,7 +12,7 @@ use tenure_core::principal::DEFAULT_ORIGIN;
 use tenure_log::nats::NatsSettings;
 use tenure_log::nats::connect::ConnectSettings;
 
-use crate::engine::Genesis;
+use crate::engine::{Checkpointing, Genesis};
 
 /// The settings of a server, each as far as one source says it
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -36,6 +36,10 @@ pub struct Partial {
     pub requests_max: Option<usize>,
     /// Longest time that a request may take, in milliseconds
     pub request_timeout_ms: Option<u64>,
+    /// Index checkpoints: `on` or `off`
+    pub index_checkpoints: Option<String>,
+    /// Percent of one processor that writing them takes at most
+    pub index_checkpoint_share: Option<u8>,
 }
 
 /// How NATS is reached, as far as one source says it
@@ -180,6 +184,8 @@ pub struct Settings {
     pub requests_max: usize,
     /// Longest time that a request may take
     pub request_timeout: Duration,
+    /// What is done with index checkpoints
+    pub checkpoints: Checkpointing,
 }
 
 impl Partial {
@@ -209,6 +215,8 @@ impl Partial {
             default_origin: self.default_origin.or(other.default_origin),
             requests_max: self.requests_max.or(other.requests_max),
             request_timeout_ms: self.request_timeout_ms.or(other.request_timeout_ms),
+            index_checkpoints: self.index_checkpoints.or(other.index_checkpoints),
+            index_checkpoint_share: self.index_checkpoint_share.or(other.index_checkpoint_share),
         }
     }
 
@@ -251,6 +259,18 @@ impl Partial {
         if !(100..=3_600_000).contains(&timeout_ms) {
             return Err(value("request-timeout-ms", "it is 100 to 3,600,000 (an hour)"));
         }
+        let share = self.index_checkpoint_share.unwrap_or(20);
+        if !(1..=100).contains(&share) {
+            return Err(value(
+                "index-checkpoint-share",
+                "it is 1 to 100 (percent of one processor)",
+            ));
+        }
+        let checkpoints = match self.index_checkpoints.as_deref() {
+            None | Some("on") => Checkpointing::Write { share },
+            Some("off") => Checkpointing::Off,
+            Some(_) => return Err(value("index-checkpoints", "it is `on` or `off`")),
+        };
         Ok(Settings {
             ledger: self.ledger,
             data: self.data.unwrap_or_else(|| PathBuf::from("tenure-data")),
@@ -260,6 +280,7 @@ impl Partial {
             default_origin,
             requests_max,
             request_timeout: Duration::from_millis(timeout_ms),
+            checkpoints,
         })
     }
 }
@@ -295,6 +316,9 @@ mod tests {
             "requests-max = 0",
             "request-timeout-ms = 1",
             "default-origin = \"a/b\"",
+            "index-checkpoints = \"sometimes\"",
+            "index-checkpoint-share = 0",
+            "index-checkpoint-share = 101",
         ] {
             let error = parsed(text).unwrap().settle().unwrap_err().to_string();
             assert!(error.starts_with("the setting `"), "{error}");

@@ -5,10 +5,16 @@
 //! snapshot that is shown; neither waits for the other.
 
 mod appender;
+mod checkpointer;
+mod checkpoints;
+mod compare;
 mod digest;
+mod green;
 mod peers;
 mod replay;
 mod replica;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +38,13 @@ use replica::Replica;
 
 pub use replica::{Obstacle, Report, open_or_begin_again};
 
+use self::checkpointer::{Checkpointer, Due};
+use self::checkpoints::{Begun, Formats};
+use self::green::Green;
+
+pub use checkpointer::write_checkpoint;
+pub use checkpoints::Checkpointing;
+pub use compare::{CompareError, Compared, compare_checkpoint};
 pub use replay::{rebuild, verify};
 
 /// Entries that are taken from the log at once
@@ -96,6 +109,15 @@ pub enum Genesis {
     Manual,
 }
 
+/// How an engine starts
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Whether the built-in catalogues are appended where they are missing
+    pub genesis: Genesis,
+    /// What is done with index checkpoints
+    pub checkpoints: Checkpointing,
+}
+
 /// What all parts of a running ledger share
 #[derive(Debug)]
 struct Shared {
@@ -107,6 +129,8 @@ struct Shared {
     shown: watch::Sender<u64>,
     /// Set when a write has failed: what is on the disk is not known
     failed: AtomicBool,
+    /// Whether the index is the one that this program makes, and not one of an older format
+    index_is_current: AtomicBool,
     metrics: Arc<Metrics>,
     /// Where the log is a stream that others follow too
     replica: Option<Arc<Replica>>,
@@ -146,43 +170,70 @@ pub struct Progress {
 }
 
 impl Engine {
-    /// Rebuilds the ledger from the journal, appends the built-in catalogues where they are missing, and
-    /// starts
+    /// Makes the ledger from its index checkpoint and the journal, appends the built-in catalogues where
+    /// they are missing, and starts
     ///
     /// # Errors
-    /// A journal that cannot be read, or says otherwise than the fold.
+    /// A journal that cannot be read, or says otherwise than the fold. What is wrong with a checkpoint is no
+    /// error: it is discarded.
     /// # Cost
-    /// O(entries).
+    /// O(entries), of which those that a checkpoint has cost much less.
     pub fn start(
+        journal: Journal,
+        options: Options,
+        metrics: Arc<Metrics>,
+        progress: impl FnMut(Progress),
+    ) -> Result<(Self, Writer), StartError> {
+        Self::start_with(journal, options, (&Formats::default(), Due::default()), metrics, progress)
+    }
+
+    fn start_with(
         mut journal: Journal,
-        genesis: Genesis,
+        options: Options,
+        (formats, due): (&Formats, Due),
         metrics: Arc<Metrics>,
         mut progress: impl FnMut(Progress),
     ) -> Result<(Self, Writer), StartError> {
         let reader = journal.reader();
-        if genesis == Genesis::BuiltIn && reader.cursor().map_err(StartError::Journal)?.is_some() {
+        let builds = options.genesis == Genesis::BuiltIn;
+        if builds && reader.cursor().map_err(StartError::Journal)?.is_some() {
             // It would go another way than the stream.
             return Err(StartError::FollowsStream(journal.path().to_owned()));
         }
-        let mut ledger = rebuild(&reader, &mut progress)?;
-        if genesis == Genesis::BuiltIn {
+        let Begun { mut ledger, stored } =
+            checkpoints::begin(&journal, options.checkpoints, formats, &metrics, &mut progress)?;
+        if builds {
             publish_missing(&mut journal, &mut ledger)?;
         }
+        let current = stored.as_ref().is_none_or(|stored| stored.is_current(formats));
         let newest = ledger.newest_position().map_or(0, Position::get);
         metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
         let shared = Arc::new(Shared {
             name: journal.ledger().to_owned(),
             snapshot: ArcSwap::from_pointee(ledger.snapshot()),
-            reader,
+            reader: reader.clone(),
             shown: watch::Sender::new(newest),
             failed: AtomicBool::new(false),
+            index_is_current: AtomicBool::new(current),
             metrics,
             replica: None,
         });
         let (appender, queue) = embedded::open();
+        let green = (!current).then(|| {
+            tracing::info!("the index is of an older format: it serves while it is rebuilt beside");
+            Green::start(reader, appender.nudge())
+        });
         let appender = Appender::Embedded(appender);
+        let checkpointer = Checkpointer::start(&shared, options.checkpoints, stored, formats, due);
         let for_thread = Arc::clone(&shared);
-        let thread = std::thread::spawn(move || write_all(&for_thread, ledger, journal, queue));
+        let thread = std::thread::spawn(move || {
+            // The journal holds the folder: it is dropped last.
+            let mut journal = journal;
+            write_all(&for_thread, ledger, &mut journal, queue, green);
+            if let Some(checkpointer) = checkpointer {
+                checkpointer.finish();
+            }
+        });
         Ok((Self { shared, appender }, Writer { thread }))
     }
 
@@ -368,9 +419,38 @@ impl Drop for FailureGuard<'_> {
     }
 }
 
-fn write_all(shared: &Shared, mut ledger: Ledger, mut journal: Journal, mut queue: Queue) {
+/// Puts a rebuilt ledger in the place of the one that served meanwhile
+fn take_over(shared: &Shared, ledger: &mut Ledger, mut rebuilt: Ledger) {
+    let caught_up = replay::catch_up(&mut rebuilt, &shared.reader, &mut |_| {});
+    if let Err(error) = caught_up {
+        tracing::error!(
+            error = chain(&error),
+            "the rebuilt index is not taken: the older one goes on"
+        );
+        return;
+    }
+    *ledger = rebuilt;
+    shared.snapshot.store(Arc::new(ledger.snapshot()));
+    shared.index_is_current.store(true, Ordering::Release);
+    tracing::info!("the rebuilt index serves from here on");
+}
+
+fn write_all(
+    shared: &Shared,
+    mut ledger: Ledger,
+    journal: &mut Journal,
+    mut queue: Queue,
+    mut green: Option<Green>,
+) {
     let mut guard = FailureGuard { failed: &shared.failed, armed: true };
     while let Some(messages) = queue.next(BATCH_ENTRIES_MAX) {
+        if let Some(rebuilt) = green.as_ref().and_then(Green::take) {
+            take_over(shared, &mut ledger, rebuilt);
+            green = None;
+        }
+        if messages.is_empty() {
+            continue;
+        }
         if let Err(error) = journal.writable() {
             tracing::error!(%error, "nothing can be appended");
             for waiter in messages.into_iter().filter_map(|message| message.waiter) {

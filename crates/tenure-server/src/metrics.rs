@@ -2,6 +2,8 @@
 //!
 //! Names follow Prometheus' conventions: base units last, `_total` for counters.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -9,7 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use tenure_journal::Row;
+use tenure_journal::{Manifest, Row};
 
 /// The outcome of an entry
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -43,6 +45,11 @@ pub struct Metrics {
     pub(crate) ready: Gauge,
     pub(crate) journal_bytes: Gauge,
     pub(crate) requests_in_flight: Gauge,
+    index_checkpoint_position: Gauge,
+    index_checkpoint_bytes: Gauge,
+    index_checkpoint_written: Gauge,
+    index_checkpoint_seconds: Gauge<f64, AtomicU64>,
+    pub(crate) index_checkpoint_failures: Counter,
     pub(crate) log_connected: Gauge,
     pub(crate) log_sequence: Gauge,
     pub(crate) log_behind: Gauge,
@@ -69,6 +76,11 @@ impl Default for Metrics {
             ready: Gauge::default(),
             journal_bytes: Gauge::default(),
             requests_in_flight: Gauge::default(),
+            index_checkpoint_position: Gauge::default(),
+            index_checkpoint_bytes: Gauge::default(),
+            index_checkpoint_written: Gauge::default(),
+            index_checkpoint_seconds: Gauge::default(),
+            index_checkpoint_failures: Counter::default(),
             log_connected: Gauge::default(),
             log_sequence: Gauge::default(),
             log_behind: Gauge::default(),
@@ -110,6 +122,7 @@ impl Default for Metrics {
             "Requests being served",
             metrics.requests_in_flight.clone(),
         );
+        metrics.register_checkpoints(&mut registry);
         for (name, help, gauge) in [
             ("log_connected", "1 while a NATS server is connected", &metrics.log_connected),
             (
@@ -142,6 +155,46 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    fn register_checkpoints(&self, registry: &mut Registry) {
+        registry.register(
+            "index_checkpoint_position",
+            "Position of the newest index checkpoint",
+            self.index_checkpoint_position.clone(),
+        );
+        registry.register_with_unit(
+            "index_checkpoint_size",
+            "Size of the newest index checkpoint, compressed",
+            Unit::Bytes,
+            self.index_checkpoint_bytes.clone(),
+        );
+        registry.register_with_unit(
+            "index_checkpoint_written_timestamp",
+            "When the newest index checkpoint was written, since 1970",
+            Unit::Seconds,
+            self.index_checkpoint_written.clone(),
+        );
+        registry.register_with_unit(
+            "index_checkpoint_duration",
+            "Time to write the newest index checkpoint, pauses included",
+            Unit::Seconds,
+            self.index_checkpoint_seconds.clone(),
+        );
+        registry.register(
+            "index_checkpoint_failures",
+            "Index checkpoints that could not be written",
+            self.index_checkpoint_failures.clone(),
+        );
+    }
+
+    /// The newest index checkpoint
+    pub(crate) fn checkpoint(&self, manifest: &Manifest) {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.index_checkpoint_position.set(number(manifest.position));
+        self.index_checkpoint_bytes.set(number(manifest.stored_bytes));
+        self.index_checkpoint_written.set(number(manifest.written_at));
+        self.index_checkpoint_seconds.set(manifest.took_ms as f64 / 1_000.0);
+    }
+
     pub(crate) fn count(&self, rows: &[Row]) {
         for row in rows {
             let outcome = row.outcome.kind().as_str();

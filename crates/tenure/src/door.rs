@@ -12,7 +12,7 @@ use serde_json::Value;
 use tenure_core::principal::DEFAULT_ORIGIN;
 use tenure_journal::Journal;
 use tenure_server::ask::{self, Context};
-use tenure_server::engine::{Engine, Genesis, Writer};
+use tenure_server::engine::{Checkpointing, Engine, Genesis, Options, Writer};
 use tenure_server::metrics::Metrics;
 use tenure_wire::api::{Appended, EntryResult, Problem};
 use tenure_wire::codec;
@@ -115,7 +115,8 @@ impl DoorArgs {
     pub(crate) fn folder_door(folder: &Path, genesis: Genesis) -> anyhow::Result<Door> {
         let journal = Journal::open(folder, None)?;
         let bar = bar("folding the journal");
-        let started = Engine::start(journal, genesis, Arc::new(Metrics::default()), |progress| {
+        let options = Options { genesis, checkpoints: Checkpointing::Read };
+        let started = Engine::start(journal, options, Arc::new(Metrics::default()), |progress| {
             bar.set_length(progress.of);
             bar.set_position(progress.done);
         });

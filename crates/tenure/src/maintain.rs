@@ -9,12 +9,14 @@ use anyhow::Context;
 use clap::Args;
 use tenure_core::known::KnownAt;
 use tenure_core::outcome::Position;
-use tenure_journal::{Journal, Reader};
-use tenure_server::engine::{Progress, StartError, rebuild, verify};
+use tenure_journal::{Checkpoints, Journal, Reader};
+use tenure_server::engine::{
+    Progress, StartError, compare_checkpoint, rebuild, verify, write_checkpoint,
+};
 use tenure_wire::question::{self, Question};
 
 use crate::door::{Door, DoorArgs};
-use crate::output::{bar, complain, say};
+use crate::output::{bar, say};
 
 /// Write the log as JSON, one entry a line with what became of it
 #[derive(Debug, Args)]
@@ -72,48 +74,73 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Check every checksum of a data folder, decide every entry again and compare the outcomes
+/// Check every checksum of a data folder, decide every entry again and compare the outcomes; compare the
+/// index checkpoint with what was decided
 #[derive(Debug, Args)]
 pub(crate) struct Verify {}
 
 impl Verify {
     pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
-        let (ledger, seconds) =
-            read(door, "verifying", |reader, progress| verify(reader, &mut |now| progress(now)))?;
+        let journal = Journal::open(door.folder()?, None)?;
+        let (ledger, seconds) = read(&journal, "verifying", |reader, progress| {
+            verify(reader, &mut |now| progress(now))
+        })?;
         let entries = ledger.newest_position().map_or(0, Position::get);
         let levels = ledger.view(KnownAt(entries)).levels(tenure_server::ask::now()).len();
         say(&format!(
             "sound: {entries} entries, every checksum fits and every outcome is the one recorded; \
              {levels} levels now ({seconds:.1} s)"
         ))?;
+        match compare_checkpoint(&Checkpoints::of(&journal), &ledger)? {
+            Some(compared) => say(&format!(
+                "the index checkpoint of position {} and the entries beyond it answer the same at {} \
+                 coordinates",
+                compared.position, compared.coordinates
+            ))?,
+            None => say("there is no index checkpoint")?,
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Fold the journal of a data folder again from its first entry
+/// Discard the index checkpoints of a data folder, fold its journal again from the first entry and write a
+/// new checkpoint
 #[derive(Debug, Args)]
 pub(crate) struct Rebuild {}
 
 impl Rebuild {
     pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
-        let (ledger, seconds) =
-            read(door, "rebuilding", |reader, progress| rebuild(reader, &mut |now| progress(now)))?;
+        let journal = Journal::open(door.folder()?, None)?;
+        let checkpoints = Checkpoints::of(&journal);
+        let discarded =
+            checkpoints.discard_all().context("the index checkpoints cannot be discarded")?;
+        let (ledger, seconds) = read(&journal, "rebuilding", |reader, progress| {
+            rebuild(reader, &mut |now| progress(now))
+        })?;
         let entries = ledger.newest_position().map_or(0, Position::get);
-        say(&format!("rebuilt from {entries} entries ({seconds:.1} s)"))?;
-        complain(
-            "the folded view lives in memory: every start builds it, so nothing was discarded",
-        );
+        say(&format!(
+            "rebuilt from {entries} entries ({seconds:.1} s); {discarded} index checkpoints discarded"
+        ))?;
+        if entries > 0 {
+            let written = write_checkpoint(&checkpoints, &ledger).context(
+                "the new index checkpoint cannot be written: the next start folds the journal",
+            )?;
+            say(&format!(
+                "an index checkpoint is written: {} bytes ({:.1} s)",
+                written.stored_bytes,
+                written.took_ms as f64 / 1_000.0
+            ))?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Reads the journal of a data folder, with a bar and the seconds that it took
+/// Reads a journal, with a bar and the seconds that it took
 fn read<T>(
-    door: &DoorArgs,
+    journal: &Journal,
     what: &'static str,
     how: impl FnOnce(&Reader, &mut dyn FnMut(Progress)) -> Result<T, StartError>,
 ) -> anyhow::Result<(T, f64)> {
-    let journal = Journal::open(door.folder()?, None)?;
     let began = Instant::now();
     let bar = bar(what);
     let read = how(&journal.reader(), &mut |progress| {

@@ -45,6 +45,13 @@ pub(crate) struct Serve {
     /// Longest time a request may take, in milliseconds [default: 30000]
     #[arg(long, value_name = "MS", env = "TENURE_REQUEST_TIMEOUT_MS")]
     request_timeout_ms: Option<u64>,
+    /// `on` keeps checkpoints of the index in the data folder, so that a start folds little; `off` neither
+    /// reads nor writes any [default: on]
+    #[arg(long, value_name = "ON|OFF", env = "TENURE_INDEX_CHECKPOINTS")]
+    index_checkpoints: Option<String>,
+    /// Percent of one processor that writing them takes at most, 1 to 100 [default: 20]
+    #[arg(long, value_name = "PERCENT", env = "TENURE_INDEX_CHECKPOINT_SHARE")]
+    index_checkpoint_share: Option<u8>,
 }
 
 impl Serve {
@@ -63,6 +70,8 @@ impl Serve {
             default_origin: self.default_origin,
             requests_max: self.requests_max,
             request_timeout_ms: self.request_timeout_ms,
+            index_checkpoints: self.index_checkpoints,
+            index_checkpoint_share: self.index_checkpoint_share,
         };
         Ok(flags.over(file).settle()?)
     }
@@ -83,6 +92,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         catalog = ?settings.genesis,
         requests_max = settings.requests_max,
         request_timeout_ms = settings.request_timeout.as_millis(),
+        index_checkpoints = ?settings.checkpoints,
         "effective settings"
     );
     let runtime = tokio::runtime::Runtime::new().context("the threads cannot be started")?;

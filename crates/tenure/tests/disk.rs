@@ -184,6 +184,25 @@ fn a_full_disk_takes_nothing_and_loses_nothing() {
 }
 
 #[test]
+fn a_nearly_full_disk_has_room_for_the_journal_and_none_for_an_index_checkpoint() {
+    let Some(disk) = Mounted::small_disk() else {
+        return;
+    };
+    let data = disk.path().join("data");
+    let server = Start::on(&data).ready();
+    server.append(&landscape());
+    let log = server.log();
+    server.stop();
+    let ran = tenure_on(&data, &["rebuild"]);
+    ran.exits(3).complains(&["cannot be written", "left to the journal"]);
+    assert!(ran.stdout.contains("rebuilt from"), "{ran:#?}");
+    let server = Start::on(&data).ready();
+    is_readable(&server, &log);
+    server.append(&[one()]);
+    server.stop();
+}
+
+#[test]
 fn killed_on_a_full_disk_it_starts_again_once_there_is_room() {
     let Some(disk) = Mounted::small_disk() else {
         return;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tenure_journal::Journal;
-use tenure_server::engine::{Engine, Genesis};
+use tenure_server::engine::{self, Checkpointing, Engine, Genesis};
 use tenure_server::metrics::Metrics;
 use tenure_wire::codec::{self, Encoded};
 use uuid::Uuid;
@@ -42,7 +42,8 @@ pub(super) fn measure(
     let folder = folder.join(FOLDER);
     let journal = Journal::open(&folder, Some("append"))?;
     let metrics = Arc::new(Metrics::default());
-    let (engine, writer) = Engine::start(journal, Genesis::BuiltIn, metrics, |_| {})?;
+    let start = engine::Options { genesis: Genesis::BuiltIn, checkpoints: Checkpointing::Off };
+    let (engine, writer) = Engine::start(journal, start, metrics, |_| {})?;
     let account = json!({"actor": "user:sap.default/admin@acme.example",
         "changes": [{"type": "create_level", "level": "global-account:acme"}]});
     engine.append_blocking(vec![encoded(&account)?]).map_err(BenchError::Append)?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use tenure_journal::Journal;
-use tenure_server::engine::{Engine, Genesis};
+use tenure_server::engine::{Checkpointing, Engine, Genesis, Options};
 use tenure_server::metrics::Metrics;
 
 use super::BenchError;
@@ -35,8 +35,8 @@ pub fn start(folder: &Path) -> Result<Started, BenchError> {
     let opening_seconds = began.elapsed().as_secs_f64();
     let resident_before_bytes = resident_bytes();
     let began = Instant::now();
-    let (engine, writer) =
-        Engine::start(journal, Genesis::Manual, Arc::new(Metrics::default()), |_| {})?;
+    let options = Options { genesis: Genesis::Manual, checkpoints: Checkpointing::Read };
+    let (engine, writer) = Engine::start(journal, options, Arc::new(Metrics::default()), |_| {})?;
     let folding_seconds = began.elapsed().as_secs_f64();
     let resident_bytes = resident_bytes();
     drop(engine);

@@ -3,6 +3,7 @@
 //! A rebuild takes the outcomes as the journal has them and folds the facts; a verification decides every
 //! entry again and compares. One thread reads and decodes, another folds.
 
+use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 
 use tenure_core::change::Entry;
@@ -44,6 +45,22 @@ pub(crate) fn catch_up(
     reader: &Reader,
     progress: &mut impl FnMut(Progress),
 ) -> Result<(), StartError> {
+    let mut whole = |now| {
+        progress(now);
+        ControlFlow::Continue(())
+    };
+    catch_up_while(ledger, reader, &mut whole).map(|_| ())
+}
+
+/// As [`catch_up`], for as long as `progress` says so
+///
+/// # Errors
+/// As [`rebuild`].
+pub(crate) fn catch_up_while(
+    ledger: &mut Ledger,
+    reader: &Reader,
+    progress: &mut impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, StartError> {
     let of = reader.newest().map_or(0, Position::get);
     let from = ledger.next_position();
     ledger.reserve(of.saturating_sub(from.get()));
@@ -55,7 +72,7 @@ pub(crate) fn catch_up(
                     decode(first, &rows)
                         .map_err(|(position, source)| StartError::Row { position, source })
                 });
-                // Nobody receives once the fold has failed.
+                // Nobody receives once the fold has ended.
                 if sender.send(decoded).is_err() {
                     return;
                 }
@@ -67,9 +84,12 @@ pub(crate) fn catch_up(
                 let restored = ledger.restore(recorded_at, entry.as_ref(), &outcome);
                 restored.map_err(|now| other_outcome(position, &outcome, &now))?;
             }
-            progress(Progress { done: ledger.newest_position().map_or(0, Position::get), of });
+            let done = ledger.newest_position().map_or(0, Position::get);
+            if progress(Progress { done, of: of.max(done) }).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     })
 }
 

@@ -27,8 +27,9 @@ use super::appender::Appender;
 use super::digest::Trail;
 use super::peers::{Announcement, PeerReport, Peers};
 use super::{
-    BATCH_ENTRIES_MAX, Engine, FailureGuard, Genesis, Progress, Shared, StartError, WRITE_FAILED,
-    Writer, chain, decide, rebuild,
+    BATCH_ENTRIES_MAX, Begun, Checkpointer, Checkpointing, Due, Engine, FailureGuard, Formats,
+    Genesis, Options, Progress, Shared, StartError, WRITE_FAILED, Writer, chain, checkpoints,
+    decide,
 };
 use crate::metrics::Metrics;
 use crate::problem::Code;
@@ -207,13 +208,15 @@ impl Engine {
     pub async fn follow(
         journal: Journal,
         settings: &NatsSettings,
-        genesis: Genesis,
+        options: Options,
         metrics: Arc<Metrics>,
         mut progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<(Self, Writer), StartError> {
-        let folded =
-            tokio::task::spawn_blocking(move || fold_or_begin_again(journal, &mut progress)).await;
-        let (journal, ledger, trail) = match folded {
+        let of_fold = Arc::clone(&metrics);
+        let folded = tokio::task::spawn_blocking(move || {
+            fold_or_begin_again(journal, options.checkpoints, &of_fold, &mut progress)
+        });
+        let (journal, Begun { ledger, stored }, trail) = match folded.await {
             Ok(folded) => folded?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
@@ -240,6 +243,7 @@ impl Engine {
             reader,
             shown: tokio::sync::watch::Sender::new(newest),
             failed: AtomicBool::new(false),
+            index_is_current: AtomicBool::new(true),
             metrics,
             replica: Some(Arc::clone(&replica)),
         });
@@ -247,10 +251,17 @@ impl Engine {
         let of_thread = Arc::clone(&replica);
         let thread = std::thread::Builder::new()
             .name("follow".to_owned())
-            .spawn(move || follow_all(&for_thread, &of_thread, ledger, journal, feed))
+            .spawn(move || {
+                let checkpointing = options.checkpoints;
+                let (formats, due) = (formats(), Due::default());
+                let checkpointer =
+                    Checkpointer::start(&for_thread, checkpointing, stored, &formats, due);
+                follow_all(&for_thread, &of_thread, ledger, journal, feed, checkpointer);
+            })
             .map_err(StartError::Folder)?;
         tokio::spawn(tell_others(Arc::clone(&shared), Arc::clone(&replica), client));
-        let first = begin(Arc::clone(&shared), Arc::clone(&replica), appender.downgrade(), genesis);
+        let first =
+            begin(Arc::clone(&shared), Arc::clone(&replica), appender.downgrade(), options.genesis);
         tokio::spawn(first);
         Ok((Self { shared, appender: Appender::Nats(appender) }, Writer { thread }))
     }
@@ -286,22 +297,29 @@ fn set_aside(path: &Path, error: &tenure_journal::Error) -> std::io::Result<()> 
     Ok(())
 }
 
-type Folded = (Journal, Ledger, Trail);
+/// A replica does not serve from an older format of the index: it is not ready before it has caught up anyway
+fn formats() -> Formats {
+    Formats::default().without_older()
+}
+
+type Folded = (Journal, Begun, Trail);
 
 fn fold_or_begin_again(
     journal: Journal,
+    checkpointing: Checkpointing,
+    metrics: &Metrics,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Folded, StartError> {
     let path = journal.path().to_owned();
-    let folded = fold(&journal, progress);
+    let folded = fold(&journal, checkpointing, metrics, progress);
     match folded {
-        Ok((ledger, trail)) => Ok((journal, ledger, trail)),
+        Ok((begun, trail)) => Ok((journal, begun, trail)),
         Err(StartError::Journal(error)) if error.is_damage() => {
             drop(journal);
             set_aside(&path, &error).map_err(StartError::Folder)?;
             let journal = Journal::open(&path, None).map_err(StartError::Journal)?;
-            let (ledger, trail) = fold(&journal, progress)?;
-            Ok((journal, ledger, trail))
+            let (begun, trail) = fold(&journal, checkpointing, metrics, progress)?;
+            Ok((journal, begun, trail))
         }
         Err(error) => Err(error),
     }
@@ -309,12 +327,13 @@ fn fold_or_begin_again(
 
 fn fold(
     journal: &Journal,
+    checkpointing: Checkpointing,
+    metrics: &Metrics,
     progress: &mut impl FnMut(Progress),
-) -> Result<(Ledger, Trail), StartError> {
-    let reader = journal.reader();
-    let ledger = rebuild(&reader, progress)?;
-    let trail = Trail::open(&reader).map_err(StartError::Journal)?;
-    Ok((ledger, trail))
+) -> Result<(Begun, Trail), StartError> {
+    let begun = checkpoints::begin(journal, checkpointing, &formats(), metrics, progress)?;
+    let trail = Trail::open(&journal.reader()).map_err(StartError::Journal)?;
+    Ok((begun, trail))
 }
 
 /// The name of a replica: one for each data folder
@@ -384,6 +403,7 @@ fn follow_all(
     mut ledger: Ledger,
     mut journal: Journal,
     mut feed: Feed,
+    checkpointer: Option<Checkpointer>,
 ) {
     let mut guard = FailureGuard { failed: &shared.failed, armed: true };
     let unflushed = Unflushed::default();
@@ -406,6 +426,10 @@ fn follow_all(
         while !feed.stopped() {
             std::thread::park_timeout(DISK_INTERVAL);
         }
+    }
+    // The journal holds the folder: it is dropped last.
+    if let Some(checkpointer) = checkpointer {
+        checkpointer.finish();
     }
     guard.armed = false;
 }

@@ -20,7 +20,7 @@ use tokio::sync::{OnceCell, Semaphore, watch};
 
 use super::{Shared, router};
 use crate::config::{LogSettings, Settings};
-use crate::engine::{Engine, Progress, StartError, Writer, chain, open_or_begin_again};
+use crate::engine::{Engine, Options, Progress, StartError, Writer, chain, open_or_begin_again};
 use crate::metrics::Metrics;
 use crate::nats;
 
@@ -179,15 +179,15 @@ async fn start(
     settings: &Settings,
     mut progress: impl FnMut(Progress) + Send + 'static,
 ) -> Result<Writer, StartError> {
-    let genesis = settings.genesis;
+    let options = Options { genesis: settings.genesis, checkpoints: settings.checkpoints };
     let metrics = Arc::clone(&shared.metrics);
     if let LogSettings::Nats(nats) = &settings.log {
-        let (engine, writer) = Engine::follow(journal, nats, genesis, metrics, progress).await?;
+        let (engine, writer) = Engine::follow(journal, nats, options, metrics, progress).await?;
         set(&shared, engine);
         return Ok(writer);
     }
     let started = tokio::task::spawn_blocking(move || {
-        Engine::start(journal, genesis, metrics, &mut progress)
+        Engine::start(journal, options, metrics, &mut progress)
     });
     let (engine, writer) = match started.await {
         Ok(started) => started?,

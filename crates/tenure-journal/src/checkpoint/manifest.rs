@@ -1,0 +1,73 @@
+//! What does an index checkpoint say of itself?
+//!
+//! It is written last, so a checkpoint without a manifest was not finished. It says which ledger and which
+//! place in its journal the checkpoint is of, in which format, and how much of it there is.
+//!
+//! ```text
+//! version 1 byte | checksum 4 | MessagePack, fields by their place
+//! ```
+//! The checksum is CRC-32 (IEEE) of what follows it.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tenure_core::outcome::Position;
+
+use super::Unusable;
+use crate::row::{Row, RowError};
+
+const VERSION: u8 = 1;
+const HEADER_BYTES: usize = 5;
+
+/// What an index checkpoint is of
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format of its pieces
+    pub format: u32,
+    /// The version of the rules that its ledger was folded by
+    pub rules: u32,
+    /// The name of the ledger
+    pub ledger: String,
+    /// The position that it was taken at
+    pub position: u64,
+    /// SHA-256 of the journal's row at that position: another history has another one
+    pub row: [u8; 32],
+    /// Pieces
+    pub pieces: u32,
+    /// Volumes that they are in
+    pub volumes: u32,
+    /// Bytes of the pieces
+    pub raw_bytes: u64,
+    /// Bytes of the pieces, compressed
+    pub stored_bytes: u64,
+    /// When it was written, in seconds since 1970
+    pub written_at: u64,
+    /// How long that took, in milliseconds, pauses included
+    pub took_ms: u64,
+}
+
+impl Manifest {
+    pub(super) fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+        let content = rmp_serde::to_vec(self)?;
+        let mut value = Vec::with_capacity(HEADER_BYTES + content.len());
+        value.push(VERSION);
+        value.extend(crc32fast::hash(&content).to_be_bytes());
+        value.extend(content);
+        Ok(value)
+    }
+
+    pub(super) fn decode(value: &[u8]) -> Result<Self, Unusable> {
+        let (head, content) = value.split_at_checked(HEADER_BYTES).ok_or(Unusable::Manifest)?;
+        match head {
+            [VERSION, sum @ ..] if *sum == crc32fast::hash(content).to_be_bytes() => {}
+            _ => return Err(Unusable::Manifest),
+        }
+        rmp_serde::from_slice(content).map_err(|_| Unusable::Manifest)
+    }
+}
+
+/// What a journal's row at a position is known by
+pub(super) fn digest(position: Position, row: &Row) -> Result<[u8; 32], RowError> {
+    let mut bytes = position.get().to_be_bytes().to_vec();
+    row.encode(&mut bytes)?;
+    Ok(Sha256::digest(&bytes).into())
+}

@@ -1,0 +1,114 @@
+//! Is an index that was written in pieces and read again the index, whatever is recorded after it?
+
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::test_runner::{TestCaseError, TestCaseResult};
+
+use tenure_core::catalog::Catalog;
+use tenure_core::change::Change;
+use tenure_core::checkpoint::Piece;
+use tenure_core::ledger::{Ledger, LedgerInMemory};
+use tenure_core::outcome::{Fingerprint, Outcome, Position, Recorded, Submission};
+use tenure_tests::harness::{check, same};
+use tenure_tests::oracle::{Oracle, Verdict};
+use tenure_tests::question::{self, Draft};
+use tenure_tests::scenario::{Scenario, mixed};
+
+fn at(log: &[Recorded], position: Position) -> &Submission {
+    &log[usize::try_from(position.get()).unwrap() - 1].submission
+}
+
+/// The catalogue that an entry published, which an index does not have
+fn catalog(log: &[Recorded], position: Position) -> Result<Arc<Catalog>, String> {
+    let Submission::Entry(entry, _) = at(log, position) else {
+        return Err(format!("a malformed entry at {position}"));
+    };
+    match entry.changes() {
+        [Change::PublishCatalog { catalog }] => Ok(Arc::clone(catalog)),
+        _ => Err(format!("no catalogue at {position}")),
+    }
+}
+
+fn content(log: &[Recorded], position: Position) -> Fingerprint {
+    match at(log, position) {
+        Submission::Entry(_, fingerprint) => *fingerprint,
+        Submission::Malformed { .. } => Fingerprint::NONE,
+    }
+}
+
+/// A ledger that goes through its pieces
+fn through_pieces(ledger: &Ledger, log: &[Recorded]) -> Result<Ledger, TestCaseError> {
+    let pieces: Vec<Piece> = ledger.pieces().collect();
+    Ledger::from_pieces(pieces.into_iter().map(Ok), |position| catalog(log, position))
+        .map_err(|error| TestCaseError::fail(format!("{error:?}")))
+}
+
+fn apply(ledger: &mut Ledger, log: &[Recorded], recorded: &Recorded) -> Outcome {
+    let outcome = ledger.apply_with(recorded, |position| Ok::<_, ()>(content(log, position)));
+    outcome.unwrap()
+}
+
+fn same_as_the_oracle(
+    ledger: &Ledger,
+    oracle: &Oracle,
+    scenario: &Scenario,
+    drafts: &[Draft],
+    newest: usize,
+) -> TestCaseResult {
+    drafts.iter().try_for_each(|draft| {
+        let question = draft.about(scenario, newest);
+        same(format_args!("{question:?}"), &question.ask(ledger), &question.ask_oracle(oracle))
+    })
+}
+
+/// Cuts a history everywhere: what is read from the pieces answers as the oracle does at once and when the
+/// rest, and all of it a second time, has been taken in
+#[test]
+fn an_index_read_from_its_pieces_and_the_tail_is_the_fold() {
+    let strategy = (mixed(1..30), vec(question::drafts(), 1..8));
+    let name = "an_index_read_from_its_pieces_and_the_tail_is_the_fold";
+    check(name, 60, strategy, |(scenario, drafts)| {
+        let log = &scenario.log;
+        let mut before = LedgerInMemory::new();
+        let mut oracle = Oracle::new();
+        for cut in 0..=log.len() {
+            if cut > 0 {
+                before.apply(&log[cut - 1]);
+                oracle.apply(&log[cut - 1]);
+            }
+            let mut ledger = through_pieces(&before, log)?;
+            same_as_the_oracle(&ledger, &oracle, &scenario, &drafts, cut)?;
+            let mut all = Oracle::new();
+            log[..cut].iter().for_each(|recorded| drop(all.apply(recorded)));
+            for recorded in &log[cut..] {
+                let outcome = apply(&mut ledger, log, recorded);
+                same("an outcome", &Verdict::from(&outcome), &all.apply(recorded))?;
+            }
+            same_as_the_oracle(&ledger, &all, &scenario, &drafts, log.len())?;
+            let Some(last) = log.last() else { return Ok(()) };
+            for recorded in log {
+                let again = Recorded { recorded_at: last.recorded_at, ..recorded.clone() };
+                let outcome = apply(&mut ledger, log, &again);
+                same("an outcome again", &Verdict::from(&outcome), &all.apply(&again))?;
+            }
+        }
+        Ok(())
+    });
+}
+
+/// What is read from the pieces can be written in pieces again, with nothing lost
+#[test]
+fn an_index_goes_through_its_pieces_twice() {
+    let strategy = (mixed(1..50), vec(question::drafts(), 1..25));
+    check("an_index_goes_through_its_pieces_twice", 150, strategy, |(scenario, drafts)| {
+        let (mut ledger, mut oracle) = (LedgerInMemory::new(), Oracle::new());
+        for recorded in &scenario.log {
+            ledger.apply(recorded);
+            oracle.apply(recorded);
+        }
+        let once = through_pieces(&ledger, &scenario.log)?;
+        let twice = through_pieces(&once, &scenario.log)?;
+        same_as_the_oracle(&twice, &oracle, &scenario, &drafts, scenario.log.len())
+    });
+}
