@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tenure_core::ledger::Ledger;
-use tenure_journal::{Journal, Reader};
-use tenure_server::engine::{StartError, rebuild};
+use tenure_journal::{Checkpoints, Journal, Reader};
+use tenure_server::engine::{StartError, rebuild, write_checkpoint};
 use tenure_wire::catalogs::CatalogFileError;
 
 pub use start::{Started, start};
@@ -69,6 +69,9 @@ pub enum BenchError {
     /// The journal cannot be folded
     #[error("the journal cannot be folded")]
     Start(#[from] StartError),
+    /// The index checkpoint cannot be written
+    #[error("the index checkpoint cannot be written")]
+    Checkpoint(#[source] tenure_journal::WriteError),
     /// A question has no answer
     #[error("`{asked}` cannot be measured")]
     Ask {
@@ -123,14 +126,17 @@ pub fn measure(
     plan: &Plan,
     options: &Options,
     folder: &Path,
-    start: impl FnOnce(&Path) -> Result<Started, BenchError>,
+    start: impl Fn(&Path) -> Result<Started, BenchError>,
     watch: &mut impl Watch,
 ) -> Result<Report, BenchError> {
     refuse_full(folder)?;
     let loaded = load::load(plan, folder, watch)?;
     let bytes = folder_bytes(folder).map_err(|e| BenchError::Io("the folder cannot be read", e))?;
     let changes = loaded.facts.counts.changes;
-    watch.begins("starting on it", 1);
+    watch.begins("starting on it", 2);
+    let folded = start(folder)?;
+    watch.is_at(1);
+    let checkpoint = write_checkpoint_of(folder)?;
     let started = start(folder)?;
     watch.ends();
     let in_process = ask_folder(folder, &loaded.facts, plan.seed, options, watch)?;
@@ -142,7 +148,7 @@ pub fn measure(
         landscape: Landscape::new(plan, &loaded.facts.counts),
         load: loaded.load,
         disk: Disk { bytes, bytes_a_change: a_change(bytes, changes) },
-        start: started_report(&started, &loaded.facts),
+        start: started_report(&folded, &started, checkpoint, &loaded.facts),
         in_process,
         http,
         append,
@@ -167,15 +173,30 @@ fn a_change(bytes: u64, changes: u64) -> f64 {
     bytes / changes
 }
 
-fn started_report(started: &Started, facts: &Facts) -> Start {
+/// Folds a journal and writes an index checkpoint; the bytes that it takes
+fn write_checkpoint_of(folder: &Path) -> Result<u64, BenchError> {
+    let journal = Journal::open(folder, None)?;
+    let ledger = rebuild(&journal.reader(), &mut |_| {})?;
+    let written = write_checkpoint(&Checkpoints::of(&journal), &ledger);
+    Ok(written.map_err(BenchError::Checkpoint)?.stored_bytes)
+}
+
+/// `folded` is a start without a checkpoint, `started` one with it
+fn started_report(
+    folded: &Started,
+    started: &Started,
+    checkpoint_bytes: u64,
+    facts: &Facts,
+) -> Start {
     let names_bytes = facts.names_bytes + facts.names * NAME_BYTES;
-    let folded = started.resident_bytes.zip(started.resident_before_bytes);
-    let folded_bytes = folded.map(|(after, before)| after.saturating_sub(before));
-    let seconds = started.opening_seconds + started.folding_seconds;
-    let folding = Duration::from_secs_f64(started.folding_seconds.max(1e-9));
+    let resident = started.resident_bytes.zip(started.resident_before_bytes);
+    let folded_bytes = resident.map(|(after, before)| after.saturating_sub(before));
+    let folding = Duration::from_secs_f64(folded.folding_seconds.max(1e-9));
     Start {
-        seconds,
+        seconds: started.opening_seconds + started.folding_seconds,
         opening_seconds: started.opening_seconds,
+        folded_seconds: folded.opening_seconds + folded.folding_seconds,
+        checkpoint_bytes,
         changes_per_second: per_second(facts.counts.changes, folding),
         resident_bytes: started.resident_bytes,
         folded_bytes,

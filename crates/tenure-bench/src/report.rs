@@ -120,10 +120,14 @@ pub struct Disk {
 /// A start on the data folder, in a process of its own
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct Start {
-    /// Until it could answer
+    /// Until it could answer, from an index checkpoint
     pub seconds: f64,
     /// Of these, opening the journal
     pub opening_seconds: f64,
+    /// Until it could answer without a checkpoint
+    pub folded_seconds: f64,
+    /// Bytes that the checkpoint takes
+    pub checkpoint_bytes: u64,
     /// Changes a second, from the journal to what can be asked
     pub changes_per_second: f64,
     /// Memory that is resident then; null where the system does not say

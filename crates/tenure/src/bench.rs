@@ -340,9 +340,11 @@ fn show(report: &Report) -> anyhow::Result<()> {
     ))?;
     say(&format!("disk: {}, {:.1} bytes a change", mebibytes(disk.bytes), disk.bytes_a_change))?;
     say(&format!(
-        "start: {:.2} s ({:.2} s opening), {} changes/s from the journal",
+        "start: {:.2} s ({:.2} s opening) from a checkpoint of {}; {:.2} s without, {} changes/s from the journal",
         start.seconds,
         start.opening_seconds,
+        mebibytes(start.checkpoint_bytes),
+        start.folded_seconds,
         figure(start.changes_per_second),
     ))?;
     match (start.resident_bytes, start.folded_bytes) {

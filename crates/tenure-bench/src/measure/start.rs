@@ -25,7 +25,8 @@ pub struct Started {
     pub resident_bytes: Option<u64>,
 }
 
-/// Starts on a data folder as a server does, and stops
+/// Starts on a data folder as a server does, and stops: from its index checkpoint, or where it has none by
+/// folding its journal
 ///
 /// # Errors
 /// A folder that cannot be started on.
