@@ -8,11 +8,13 @@ use std::fmt::Debug;
 use proptest::collection::vec;
 use proptest::prelude::BoxedStrategy;
 
-use tenure_core::answer::{AskError, Check, LevelThen};
+use tenure_core::answer::{AskError, Check};
 use tenure_core::change::Change;
 use tenure_core::instant::EffectiveAt;
 use tenure_core::known::KnownAt;
+use tenure_core::ledger::LedgerInMemory;
 use tenure_core::level::Attributes;
+use tenure_core::outcome::{OutcomeKind, Submission};
 use tenure_tests::harness::{check, samples};
 use tenure_tests::question::{self, Answer, Question};
 use tenure_tests::scenario::{Scenario, Shares, busy, crowds};
@@ -75,16 +77,15 @@ fn crowds_are_crowded() {
     let shares = Shares { off_time: 1, ends: 3 };
     let mut long = 0;
     for scenario in samples(&crowds(60..140, 5, 60, shares), 20) {
-        let mut ledger = tenure_core::ledger::LedgerInMemory::new();
+        let mut ledger = LedgerInMemory::new();
         let applied = scenario.log.iter().filter(|recorded| {
             let tells_of_s1 = match &recorded.submission {
-                tenure_core::outcome::Submission::Entry(entry, _) => {
+                Submission::Entry(entry, _) => {
                     entry.changes().iter().any(|change| matches!(change, Change::Grant { .. }))
                 }
-                tenure_core::outcome::Submission::Malformed { .. } => false,
+                Submission::Malformed { .. } => false,
             };
-            ledger.apply(recorded).kind() == tenure_core::outcome::OutcomeKind::Applied
-                && tells_of_s1
+            ledger.apply(recorded).kind() == OutcomeKind::Applied && tells_of_s1
         });
         long += usize::from(applied.count() > 40);
     }
@@ -98,41 +99,42 @@ fn must<T: Debug>(result: Result<T, impl Debug>) -> T {
 /// More late changes of structure than there are earlier landscapes kept.
 #[test]
 fn landscapes_of_thousands_of_late_changes() {
-    const LATE: i64 = 4_300;
-    let named = |n: i64| {
-        let name = Some(format!("n{n}").into());
-        let attributes = Attributes { name, ..Attributes::default() };
-        vec![Change::SetLevel { level: world::level("subaccount:s1"), attributes }]
-    };
+    const ENTRIES: i64 = 5_300;
+    const LEVELS: i64 = 40;
     let g = "global-account:g";
-    let levels = vec![create(g, None), create("subaccount:s1", Some(g))];
-    let mut script = Script::new().at(0, None, levels);
-    // Every third is late by up to three hours, every seventh is to come.
-    let effective = |n: i64| match n {
-        n if n % 3 != 0 && n % 7 == 0 => n + 2,
-        n if n % 3 != 0 => n,
-        n => (n - n % 4).max(1),
+    let level = |n: i64| format!("subaccount:n{}", n % LEVELS);
+    // Four of five are late by some hours, and now and then one is to come.
+    let effective = |n: i64| match n % 5 {
+        0 if n % 7 == 0 => n + 2,
+        0 => n,
+        _ => n - n % 4 - 1,
     };
-    for n in 1..=LATE * 3 {
-        script = script.at(n, Some(effective(n)), named(n));
+    let mut levels = vec![create(g, None)];
+    levels.extend((0..LEVELS).map(|n| create(&level(n), Some(g))));
+    let mut script = Script::new().at(-9, None, levels);
+    for n in 1..=ENTRIES {
+        let attributes = Attributes { name: Some(format!("n{n}").into()), ..Attributes::default() };
+        let set = Change::SetLevel { level: world::level(&level(n)), attributes };
+        script = script.at(n, Some(effective(n)), vec![set]);
     }
-    let scenario = script.scenario();
-    let mut ledger = tenure_core::ledger::LedgerInMemory::new();
-    for recorded in &scenario.log {
+    let mut ledger = LedgerInMemory::new();
+    for recorded in &script.scenario().log {
         assert_eq!(ledger.apply(recorded).kind().as_str(), "applied");
     }
-    for k in 0..700_i64 {
-        let n = k * 7_919 % (LATE * 3);
-        for t in [n - 1, n, n + 1, n + 3, LATE * 4] {
-            // Position 1 made the levels, and position n + 1 is that of the name n.
-            let newest = (1..=n).filter(|n| effective(*n) <= t).rev().take(12);
-            let expected = newest.max_by_key(|n| (effective(*n), *n));
+    for n in (0..60).map(|k| k * 7_919 % ENTRIES) {
+        for t in [n - 60, n - 1, n, n + 1, n + 3, ENTRIES * 2] {
             let at = EffectiveAt::saturating_from_micros(hour(t));
-            let levels = ledger.view(KnownAt(n as u64 + 1)).levels(at);
-            let is_s1 = |then: &&LevelThen| then.level == world::level("subaccount:s1");
-            let found = levels.iter().find(is_s1).and_then(|then| then.attributes.name.clone());
-            let expected = expected.map(|n| format!("n{n}"));
-            assert_eq!(found.as_deref(), expected.as_deref(), "known at {n}, at {t}");
+            // Position 1 made the levels, and position n + 1 is that of the name n.
+            let found = ledger.view(KnownAt(n as u64 + 1)).levels(at);
+            for of in 0..LEVELS {
+                let known = (1..=n).rev().filter(|n| n % LEVELS == of);
+                let names = known.filter(|n| effective(*n) <= t).take(3);
+                let expected = names.max_by_key(|n| (effective(*n), *n)).map(|n| format!("n{n}"));
+                let of = world::level(&level(of));
+                let then = found.iter().find(|then| then.level == of);
+                let name = then.and_then(|then| then.attributes.name.clone());
+                assert_eq!(name.as_deref(), expected.as_deref(), "{of} known at {n}, at {t}");
+            }
         }
     }
 }

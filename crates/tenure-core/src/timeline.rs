@@ -473,6 +473,25 @@ mod tests {
     }
 
     #[test]
+    fn what_an_entry_did_is_in_one_run() {
+        for before in RUN_EVENTS_MIN as u32 - 4..RUN_EVENTS_MIN as u32 + 4 {
+            let mut timeline = timeline();
+            for n in 1..=before {
+                timeline.push(n, What::Start(n), false);
+            }
+            let held = timeline.held(u64::MAX);
+            for n in 0..5 {
+                timeline.push(before + 1, What::Start(1_000 + n), false);
+            }
+            assert_eq!(timeline.changed_at(before + 1).len(), 5, "{before}");
+            for _ in 0..5 {
+                timeline.pop();
+            }
+            assert_eq!(timeline.held(u64::MAX), held, "{before}");
+        }
+    }
+
+    #[test]
     fn what_is_popped_was_never_there() {
         let (mut timeline, moments) = long();
         let (position, held) = moments.last().unwrap();
