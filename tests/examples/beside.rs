@@ -64,7 +64,7 @@ fn log(entries: usize) -> Vec<Recorded> {
         let level = world::level(&subaccount(next(&mut seed) % SUBACCOUNTS));
         let grantable = world::grantable(["Admins", "Viewers"][next(&mut seed) as usize % 2]);
         let who = world::principal(&format!("user:corp/u{}@x", next(&mut seed) % USERS));
-        let change = if next(&mut seed) % 3 == 0 {
+        let change = if next(&mut seed).is_multiple_of(3) {
             Change::Revoke { level, grantable, from: who, expect: Some(RevokeExpects::Any) }
         } else {
             Change::Grant { level, grantable, to: who, until: None, expect: None }
@@ -82,7 +82,7 @@ fn question(snapshot: &Snapshot, seed: &mut u64) -> usize {
     let t = EffectiveAt::saturating_from_micros(t as i64);
     let on = world::level(&subaccount(next(seed) % SUBACCOUNTS));
     let view = snapshot.view(s);
-    if next(seed) % 2 == 0 {
+    if next(seed).is_multiple_of(2) {
         let found = view.who(&Ability::RoleCollection("Admins".into()), &on, t, false);
         found.map_or(0, |who| who.subjects.len())
     } else {

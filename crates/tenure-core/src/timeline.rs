@@ -474,7 +474,8 @@ mod tests {
 
     #[test]
     fn what_an_entry_did_is_in_one_run() {
-        for before in RUN_EVENTS_MIN as u32 - 4..RUN_EVENTS_MIN as u32 + 4 {
+        let full = u32::try_from(RUN_EVENTS_MIN).unwrap();
+        for before in full - 4..full + 4 {
             let mut timeline = timeline();
             for n in 1..=before {
                 timeline.push(n, What::Start(n), false);

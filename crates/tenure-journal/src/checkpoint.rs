@@ -155,6 +155,9 @@ pub struct Checkpoints {
     reader: Reader,
 }
 
+/// A checkpoint that was read, or why it cannot be used
+pub type Loaded<T> = Result<(Manifest, T), Unusable>;
+
 impl Checkpoints {
     /// Those beside a journal
     pub fn of(journal: &Journal) -> Self {
@@ -194,7 +197,7 @@ impl Checkpoints {
     pub fn newest<T>(
         &self,
         mut read: impl FnMut(&Manifest, &mut Pieces<'_>) -> Result<T, Senseless>,
-    ) -> Option<(PathBuf, Result<(Manifest, T), Unusable>)> {
+    ) -> Option<(PathBuf, Loaded<T>)> {
         let newest = *self.generations().last()?;
         Some((self.generation(newest), self.attempt(newest, &mut read)))
     }

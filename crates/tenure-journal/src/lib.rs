@@ -16,7 +16,7 @@ mod row;
 mod store;
 
 pub use block::BlockError;
-pub use checkpoint::{Checkpoints, Manifest, Pieces, Senseless, Unusable, WriteError};
+pub use checkpoint::{Checkpoints, Loaded, Manifest, Pieces, Senseless, Unusable, WriteError};
 pub use flusher::Flusher;
 pub use folder::{FORMAT, FolderError};
 pub use journal::{Error, Journal};

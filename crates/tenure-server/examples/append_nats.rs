@@ -20,7 +20,7 @@ use serde_json::json;
 use tenure_journal::Journal;
 use tenure_log::nats::connect::ConnectSettings;
 use tenure_log::nats::{NatsSettings, subject};
-use tenure_server::engine::{Engine, Genesis, Writer};
+use tenure_server::engine::{Checkpointing, Engine, Genesis, Options, Writer};
 use tenure_server::metrics::Metrics;
 use tenure_wire::codec::{self, Encoded};
 use tenure_wire::message::{CE_TYPE, encode};
@@ -94,7 +94,8 @@ impl Server {
         };
         let journal = Journal::open(folder, Some("bench"))?;
         let metrics = Arc::new(Metrics::default());
-        Ok(Engine::follow(journal, &settings, Genesis::BuiltIn, metrics, |_| {}).await?)
+        let options = Options { genesis: Genesis::BuiltIn, checkpoints: Checkpointing::Off };
+        Ok(Engine::follow(journal, &settings, options, metrics, |_| {}).await?)
     }
 }
 

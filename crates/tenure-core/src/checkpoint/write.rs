@@ -116,7 +116,7 @@ fn count(length: usize) -> impl Iterator<Item = Vec<u8>> {
 fn names(ledger: &Ledger) -> impl Iterator<Item = Vec<u8>> + '_ {
     let text = |text: &str| Record::default().text(text).0;
     count(ledger.symbols.len())
-        .chain(ledger.symbols.iter().map(move |name| text(name)))
+        .chain(ledger.symbols.iter().map(text))
         .chain(count(ledger.levels.len()))
         .chain(ledger.levels.iter().map(move |level| text(level.as_str())))
         .chain(count(ledger.principals.len()))

@@ -11,7 +11,7 @@ use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::engine::{Engine, Genesis, Writer};
+use crate::engine::{Checkpointing, Engine, Genesis, Options, Writer};
 use crate::metrics::Metrics;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,7 +52,8 @@ impl Replica {
     fn fold(&mut self) {
         let journal = Journal::open(self._data.path(), Some("acme")).unwrap();
         let metrics = Arc::clone(&self.shared.metrics);
-        let (engine, writer) = Engine::start(journal, Genesis::BuiltIn, metrics, |_| {}).unwrap();
+        let options = Options { genesis: Genesis::BuiltIn, checkpoints: Checkpointing::Off };
+        let (engine, writer) = Engine::start(journal, options, metrics, |_| {}).unwrap();
         self.shared.engine.set(engine).unwrap();
         self.writer = Some(writer);
     }
