@@ -1,6 +1,6 @@
 //! The fold, the timelines and the questions of the ledger
 //!
-//! This crate decides: what becomes of an entry ([`ledger::Ledger::apply`]), and who could do X at T as
+//! This crate decides: what becomes of an entry ([`ledger::Ledger::apply_with`]), and who could do X at T as
 //! known at S ([`view::View`]). It has no IO, no clock and no async: everything it knows came in an
 //! entry. It does not read or write the durable format (`tenure-wire`), and keeps nothing on disk
 //! (`tenure-journal`).

@@ -2,7 +2,7 @@
 //!
 //! A [`View`] pins what was known. It answers from single facts: does this holding run, is this user a
 //! member, what does this name mean. The questions of [`crate::ask`] are made of these; what they ask of
-//! one moment goes through a [`Moment`](crate::moment::Moment).
+//! one moment goes through a `Moment` (`moment.rs`).
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
