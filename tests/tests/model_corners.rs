@@ -100,10 +100,13 @@ fn a_removal_ends_what_is_held_and_who_is_a_member() {
         .at(5, None, vec![grant(S1, "Admins", ALICE)])
         .at(6, None, vec![remove(GROUP)])
         .at(7, None, vec![grant(S1, "Auditors", GROUP)])
-        .at(8, None, vec![add(GROUP, ALICE)])
-        .at(9, None, vec![void(6)])
-        .at(10, None, vec![void(8)])
-        .at(11, None, vec![void(11)]);
+        .at(8, None, vec![add(GROUP, ALICE)]);
+    settle(removals.clone());
+    let removals = removals.at(9, None, vec![void(6)]).at(10, None, vec![void(8)]).at(
+        11,
+        None,
+        vec![void(11)],
+    );
     settle(removals);
 }
 
