@@ -25,7 +25,7 @@ use crate::scenario::{ORIGIN_MICROS, Scenario, TICK_MICROS};
 use crate::world;
 
 /// A log in the making
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Script {
     log: Vec<Recorded>,
 }

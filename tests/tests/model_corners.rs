@@ -3,7 +3,8 @@
 //! Short logs written by hand, asked about exhaustively: at and beside each moment, known at each position.
 
 use tenure_tests::script::{
-    Script, add, collection, create, delete, exhaust, grant, no_collection, publish, remove, void,
+    Script, add, collection, create, delete, exhaust, grant, no_collection, publish, remove,
+    revoke, void,
 };
 
 const G: &str = "global-account:g";
@@ -86,4 +87,63 @@ fn what_was_to_come_may_turn_out_otherwise() {
         .at(6, None, vec![void(6)])
         .at(7, None, vec![grant(S1, "Admins", GROUP), add(GROUP, BOB)]);
     settle(deletion);
+}
+
+/// Removals that take effect when they are recorded, of users and of groups, voided and counting again.
+#[test]
+fn a_removal_ends_what_is_held_and_who_is_a_member() {
+    let removals = landscape()
+        .at(2, None, vec![grant(S1, "Admins", ALICE), add(GROUP, ALICE)])
+        .at(3, None, vec![grant(S1, "Auditors", GROUP), grant(S1, "Admins", BOB)])
+        .at(3, None, vec![add(GROUP, BOB)])
+        .at(4, None, vec![remove(ALICE)])
+        .at(5, None, vec![grant(S1, "Admins", ALICE)])
+        .at(6, None, vec![remove(GROUP)])
+        .at(7, None, vec![grant(S1, "Auditors", GROUP)])
+        .at(8, None, vec![add(GROUP, ALICE)]);
+    settle(removals.clone());
+    let removals = removals.at(9, None, vec![void(6)]).at(10, None, vec![void(8)]).at(
+        11,
+        None,
+        vec![void(11)],
+    );
+    settle(removals);
+}
+
+/// Deletions that take effect when they are recorded, and turn out not to have been.
+#[test]
+fn a_deletion_that_is_voided_ended_nothing() {
+    let level = landscape()
+        .at(2, None, vec![grant(S1, "Admins", ALICE)])
+        .at(3, None, vec![delete(S1)])
+        .at(4, None, vec![void(4)])
+        .at(5, None, vec![grant(S1, "Admins", BOB)])
+        .at(6, None, vec![revoke(S1, "Admins", ALICE)])
+        .at(7, None, vec![void(5)]);
+    settle(level);
+    let custom = landscape()
+        .at(2, None, vec![collection(S1, "Custom")])
+        .at(3, None, vec![grant(S1, "Custom", ALICE)])
+        .at(4, None, vec![no_collection(S1, "Custom")])
+        .at(5, None, vec![collection(S1, "Custom"), grant(S1, "Custom", BOB)])
+        .at(6, None, vec![void(5)])
+        .at(7, None, vec![grant(S1, "Custom", ALICE)]);
+    settle(custom);
+}
+
+/// Several changes of one holding in one entry, and entries that are refused in the end.
+#[test]
+fn what_a_refused_entry_took_in_is_taken_back() {
+    let unlawful = || grant("subaccount:s3", "Admins", ALICE);
+    let script = landscape()
+        .at(2, None, vec![grant(S1, "Admins", BOB), grant(S1, "Admins", GROUP)])
+        .at(3, None, vec![grant(S1, "Admins", ALICE), add(GROUP, ALICE), unlawful()])
+        .at(4, None, vec![grant(S1, "Admins", ALICE), grant(S1, "Admins", ALICE), unlawful()])
+        .at(5, None, vec![remove(BOB), remove(GROUP), unlawful()])
+        .at(6, None, vec![delete(S1), unlawful()])
+        .at(7, None, vec![revoke(S1, "Admins", BOB), grant(S1, "Admins", BOB)])
+        .at(8, Some(20), vec![remove(BOB), unlawful()])
+        .at(9, Some(1), vec![create("subaccount:s2", Some(G)), unlawful()])
+        .at(10, None, vec![grant(S1, "Viewers", BOB)]);
+    settle(script);
 }
