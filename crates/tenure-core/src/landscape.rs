@@ -37,6 +37,24 @@ pub(crate) enum Structural {
     PublishCatalog(Arc<Published>),
 }
 
+impl Structural {
+    /// The level that it changes, or that has what it changes
+    fn level(&self) -> Option<LevelRef> {
+        match self {
+            Self::CreateLevel { level, .. }
+            | Self::MoveLevel { level, .. }
+            | Self::SetLevel { level, .. }
+            | Self::DeleteLevel { level }
+            | Self::CreateRole { level, .. }
+            | Self::DeleteRole { level, .. }
+            | Self::CreateRoleCollection { level, .. }
+            | Self::SetRoles { level, .. }
+            | Self::DeleteRoleCollection { level, .. } => Some(*level),
+            Self::PublishCatalog(_) => None,
+        }
+    }
+}
+
 /// A catalogue, and the entry that published it
 #[derive(Debug)]
 pub(crate) struct Published {
@@ -196,6 +214,16 @@ impl Landscape {
         let track = Arc::make_mut(track);
         track.of = Some(level);
         track
+    }
+
+    /// About how many records are copied when a change goes in at its place or comes out, while a clone shares
+    /// them: those of later steps, and those of its level
+    pub(crate) fn weight_of(&self, key: OrderKey, change: &Structural) -> usize {
+        let later = match self.steps.binary_search_by_key(&key, |step| step.key) {
+            Ok(place) | Err(place) => self.steps.len() - place,
+        };
+        let own = change.level().and_then(|level| self.track(level));
+        later + own.map_or(0, |track| track.states.len())
     }
 
     /// What the step with that key did something to

@@ -74,6 +74,10 @@ impl<T> Track<T> {
         self.records.last().map(|(_, value)| value)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
     pub(crate) fn push(&mut self, key: OrderKey, value: T) {
         debug_assert!(self.records.last().is_none_or(|(last, _)| *last < key));
         self.records.push((key, value));

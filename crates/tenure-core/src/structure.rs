@@ -25,6 +25,8 @@ use crate::outcome::Position;
 const FOLDED_MAX: usize = 32;
 /// Landscapes as they were before a late change or a void; beyond that every other one is dropped
 const EARLIER_MAX: usize = 4_096;
+/// Records that these do not share with later ones, half a kilobyte each at most; beyond that too
+const EARLIER_WEIGHT_MAX: usize = 1 << 18;
 
 /// A landscape, and the positions S that it serves
 // INVARIANT (earlier): of what it holds and what was recorded after `from`, all up to `through` took effect
@@ -34,6 +36,8 @@ struct Earlier {
     from: u64,
     through: u64,
     landscape: Landscape,
+    /// About how many records of it later ones do not share
+    weight: usize,
 }
 
 type Folded = Vec<(usize, Arc<Landscape>)>;
@@ -49,6 +53,7 @@ pub(crate) struct Structure {
     /// The first position that the newest one serves with a clamp
     newest_from: u64,
     earlier: Vector<Earlier>,
+    earlier_weight: usize,
     /// What was scheduled: when it takes effect, and where it was recorded
     scheduled: Vector<(EffectiveAt, Position)>,
     folded: Arc<Mutex<Folded>>,
@@ -69,7 +74,7 @@ impl Structure {
     pub(crate) fn insert(&mut self, key: OrderKey, change: &Arc<Structural>, late: bool) {
         // Before the first change there is nothing, and no clamp leaves out what takes effect at once.
         if late || self.newest_from == 0 {
-            self.keep_earlier(key.position);
+            self.keep_earlier(key.position, self.newest.weight_of(key, change));
         }
         self.newest.insert(key, Arc::clone(change));
     }
@@ -102,7 +107,9 @@ impl Structure {
             |place: &usize| self.changes.get(*place).is_some_and(|(key, _)| key.position == entry);
         let start = (0..=found).rev().take_while(of_entry).last().unwrap_or(found);
         let count = (start..).take_while(of_entry).count();
-        self.keep_earlier(because_of);
+        let first = self.changes.get(start).cloned();
+        let weight = first.map_or(0, |(key, change)| self.newest.weight_of(key, &change));
+        self.keep_earlier(because_of, weight);
         for place in start..start + count {
             let Some((key, change)) = self.changes.get(place).cloned() else { continue };
             if voided {
@@ -121,16 +128,19 @@ impl Structure {
     }
 
     /// Keeps the newest landscape for those who ask as known before a position
-    fn keep_earlier(&mut self, position: Position) {
+    fn keep_earlier(&mut self, position: Position, weight: usize) {
         let through = position.get() - 1;
         if self.newest_from > through {
             return;
         }
         let from = std::mem::replace(&mut self.newest_from, position.get());
-        self.earlier.push_back(Earlier { from, through, landscape: self.newest.clone() });
-        if self.earlier.len() > EARLIER_MAX {
+        let landscape = self.newest.clone();
+        self.earlier.push_back(Earlier { from, through, landscape, weight });
+        self.earlier_weight += weight;
+        while self.earlier.len() > EARLIER_MAX || self.earlier_weight > EARLIER_WEIGHT_MAX {
             let kept = self.earlier.iter().enumerate().filter(|(n, _)| n % 2 == 1);
             self.earlier = kept.map(|(_, earlier)| earlier.clone()).collect();
+            self.earlier_weight = self.earlier.iter().map(|earlier| earlier.weight).sum();
         }
     }
 
