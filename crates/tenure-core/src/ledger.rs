@@ -169,7 +169,8 @@ impl Ledger {
 
     /// Makes room for so many more entries at once
     pub fn reserve(&mut self, entries: u64) {
-        self.owners.reserve(usize::try_from(entries).unwrap_or(0));
+        let places = &self.places;
+        self.owners.reserve(usize::try_from(entries).unwrap_or(0), |at| places.id(at));
     }
 
     /// The ledger as it is now, for who asks while entries are taken in
@@ -716,7 +717,7 @@ impl Ledger {
     /// Lets each id be owned by the first entry with it
     pub(crate) fn own_all(&mut self) {
         let places = &self.places;
-        self.owners.reserve(usize::try_from(places.len()).unwrap_or(0));
+        self.owners.reserve(usize::try_from(places.len()).unwrap_or(0), |at| places.id(at));
         for (position, id) in places.owning() {
             self.owners.insert(id, position, |at| places.id(at));
         }

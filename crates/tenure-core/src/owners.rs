@@ -63,10 +63,12 @@ impl Owners {
     }
 
     /// Makes room for so many ids at once
-    pub(crate) fn reserve(&self, ids: usize) {
+    pub(crate) fn reserve(&self, ids: usize, id_at: impl Fn(Position) -> Option<EntryId>) {
+        let hash_of =
+            |one: &u32| place(*one).and_then(&id_at).map_or(0, |id| self.hasher.hash_one(id));
         for part in self.parts.iter() {
             // The parts are not filled evenly.
-            part.write().reserve(ids / PARTS + ids / PARTS / 16, |_| 0);
+            part.write().reserve(ids / PARTS + ids / PARTS / 16, hash_of);
         }
     }
 
@@ -115,6 +117,9 @@ mod tests {
         // The second half has the ids of the first.
         for n in 1..10_000_u64 {
             let position = Position::new(n).unwrap();
+            if n % 3_000 == 0 {
+                owners.reserve(100_000, |at| Some(id(at.get())));
+            }
             owners.insert(id(n), position, |at| Some(id(at.get())));
         }
         for n in 1..10_000_u64 {
