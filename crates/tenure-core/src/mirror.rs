@@ -171,7 +171,7 @@ mod tests {
     fn invariant_mirror() {
         let mut mirror = Mirror::default();
         let mut expected: Vec<(u32, u32, bool)> = Vec::new();
-        for n in 1..3_000_u32 {
+        for n in 1..9_000_u32 {
             let timeline = n * 7_919 % 97;
             mirror.push(TimelineId(timeline), n, n % 3 == 0);
             expected.push((timeline, n, n % 3 == 0));
@@ -192,7 +192,7 @@ mod tests {
             let own = expected.iter().filter(|(t, ..)| *t == timeline);
             let own: Vec<_> = own.map(|(_, position, stops)| (*position, *stops)).collect();
             assert_eq!(changes, own, "{timeline}");
-            for prefix in [0, 41, 1_000, 2_999, u64::MAX] {
+            for prefix in [0, 41, 1_000, 8_999, u64::MAX] {
                 let last = own.iter().rev().find(|(at, _)| u64::from(*at) <= prefix);
                 let expected = last.is_some_and(|(_, stops)| !stops);
                 assert_eq!(mirror.started(TimelineId(timeline), prefix), expected, "{timeline}");

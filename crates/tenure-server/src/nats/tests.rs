@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::RequestErrorKind;
 use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
 use serde_json::json;
 use tempfile::TempDir;
@@ -94,7 +95,9 @@ async fn ask(client: &Client, question: &str, body: &[u8], content_type: Option<
             match client.request_with_headers(subject, headers, body.to_vec().into()).await {
                 Ok(answer) => return answer,
                 Err(error) => {
-                    assert_eq!(error.kind(), async_nats::RequestErrorKind::NoResponders, "{error}");
+                    // A loaded machine may take longer than the client waits.
+                    let kinds = [RequestErrorKind::NoResponders, RequestErrorKind::TimedOut];
+                    assert!(kinds.contains(&error.kind()), "{error}");
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             }
