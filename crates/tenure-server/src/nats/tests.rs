@@ -298,7 +298,7 @@ async fn only_replicas_that_are_ready_are_asked() {
     let mut first = Replica::starting(&server, 8).await;
     let subject = ask_subject("acme", "levels");
     let nobody = client.request(subject, "".into()).await.unwrap_err();
-    assert_eq!(nobody.kind(), async_nats::RequestErrorKind::NoResponders);
+    assert_eq!(nobody.kind(), RequestErrorKind::NoResponders);
     first.fold();
     json_of(&client, "levels", json!({})).await;
     // A second one takes its share.
