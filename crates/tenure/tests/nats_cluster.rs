@@ -90,8 +90,7 @@ impl Cluster {
     #[track_caller]
     fn whole(&self) -> usize {
         let found = poll_for(CLUSTER_PATIENCE, || {
-            let info =
-                Client::of(&self.nodes[0]).request("$JS.API.STREAM.INFO.TENURE_ACME", &[], b"");
+            let info = self.info(0)?;
             let current =
                 info["cluster"]["replicas"].as_array()?.iter().all(|r| r["current"] == true);
             (current && info["cluster"]["replicas"].as_array()?.len() == 2).then_some(())?;
