@@ -90,7 +90,8 @@ impl Cluster {
     #[track_caller]
     fn whole(&self) -> usize {
         let found = poll_for(CLUSTER_PATIENCE, || {
-            let info = self.info(0)?;
+            let mut client = Client::of(&self.nodes[0]);
+            let info = client.try_request("$JS.API.STREAM.INFO.TENURE_ACME", &[], b"")?;
             let current =
                 info["cluster"]["replicas"].as_array()?.iter().all(|r| r["current"] == true);
             (current && info["cluster"]["replicas"].as_array()?.len() == 2).then_some(())?;

@@ -18,6 +18,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenure_test_nats::{Server as Nats, Version, free_port};
 
+/// Asks, and gives the JSON of the answer
+#[track_caller]
+fn request(client: &mut Client, subject: &str, headers: &[(&str, &str)], data: &[u8]) -> Value {
+    client.try_request(subject, headers, data).unwrap_or_else(|| panic!("no answer: {subject}"))
+}
+
 /// Publishes entries as a program would that knows no ledger
 fn publish(client: &mut Client, kind: &str, data: &Value) -> Value {
     let headers = [
@@ -27,7 +33,7 @@ fn publish(client: &mut Client, kind: &str, data: &Value) -> Value {
         ("ce-type", kind),
         ("content-type", "application/json"),
     ];
-    client.request("tenure.acme.log.crm", &headers, data.to_string().as_bytes())
+    request(client, "tenure.acme.log.crm", &headers, data.to_string().as_bytes())
 }
 
 const KIND: &str = "dev.tenure.entries.v1";
@@ -176,33 +182,38 @@ fn a_stream_that_can_forget_or_rewrite_is_refused_with_the_setting() {
         if setting == "sealed" {
             config["sealed"] = json!(false);
         }
-        let made =
-            client.request("$JS.API.STREAM.CREATE.TENURE_ACME", &[], config.to_string().as_bytes());
+        let made = request(
+            &mut client,
+            "$JS.API.STREAM.CREATE.TENURE_ACME",
+            &[],
+            config.to_string().as_bytes(),
+        );
         assert!(made["error"].is_null(), "{setting}: {made}");
         if setting == "sealed" {
             config["sealed"] = json!(true);
             let text = config.to_string();
-            let made = client.request("$JS.API.STREAM.UPDATE.TENURE_ACME", &[], text.as_bytes());
+            let made =
+                request(&mut client, "$JS.API.STREAM.UPDATE.TENURE_ACME", &[], text.as_bytes());
             assert!(made["error"].is_null(), "{setting}: {made}");
         }
         let data = TempDir::new().unwrap();
         let ran = on(data.path(), &nats).attempt().unwrap_err();
         ran.exits(3).complains(&["TENURE_ACME", &format!("`{setting}`"), "must be"]);
-        let gone = client.request("$JS.API.STREAM.DELETE.TENURE_ACME", &[], b"");
+        let gone = request(&mut client, "$JS.API.STREAM.DELETE.TENURE_ACME", &[], b"");
         assert_eq!(gone["success"], true, "{gone}");
     }
     let made =
-        client.request("$JS.API.STREAM.CREATE.TENURE_ACME", &[], good.to_string().as_bytes());
+        request(&mut client, "$JS.API.STREAM.CREATE.TENURE_ACME", &[], good.to_string().as_bytes());
     assert!(made["error"].is_null(), "{made}");
     let data = TempDir::new().unwrap();
     let server = on(data.path(), &nats).ready();
     // One that is changed while it is followed is found too, and again when it is put right.
     let mut config = good.clone();
     config["max_age"] = json!(3_600_000_000_000_u64);
-    client.request("$JS.API.STREAM.UPDATE.TENURE_ACME", &[], config.to_string().as_bytes());
+    request(&mut client, "$JS.API.STREAM.UPDATE.TENURE_ACME", &[], config.to_string().as_bytes());
     assert!(unready_as(&server, "log_unfit")["detail"].to_string().contains("max_age"));
     refuses_to_append(&server);
-    client.request("$JS.API.STREAM.UPDATE.TENURE_ACME", &[], good.to_string().as_bytes());
+    request(&mut client, "$JS.API.STREAM.UPDATE.TENURE_ACME", &[], good.to_string().as_bytes());
     ready(&server);
 }
 
@@ -503,12 +514,12 @@ fn recorded_times_never_step_back() {
         ("tenure-recorded-at", "1000000"),
     ];
     let data = grants(0..1)[0].to_string();
-    client.request("tenure.acme.log.republished", &headers, data.as_bytes());
+    request(&mut client, "tenure.acme.log.republished", &headers, data.as_bytes());
     let last = poll(|| server.log().last().cloned().filter(|row| row["recorded_at"] == before));
     let last = last.unwrap_or_else(|| panic!("{:#?}", server.log().last()));
     assert_eq!(last["outcome"], "applied");
     // On any other subject that header says nothing.
-    client.request("tenure.acme.log.crm", &headers, grants(1..2)[0].to_string().as_bytes());
+    request(&mut client, "tenure.acme.log.crm", &headers, grants(1..2)[0].to_string().as_bytes());
     let later =
         poll(|| server.log().last().cloned().filter(|row| row["position"] != last["position"]));
     assert!(later.unwrap()["recorded_at"].as_str() > before.as_str());

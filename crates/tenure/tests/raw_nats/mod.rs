@@ -53,17 +53,6 @@ impl Client {
         Some(line)
     }
 
-    /// Asks, and gives the JSON of the answer
-    #[track_caller]
-    pub(crate) fn request(
-        &mut self,
-        subject: &str,
-        headers: &[(&str, &str)],
-        data: &[u8],
-    ) -> Value {
-        self.try_request(subject, headers, data).unwrap_or_else(|| panic!("no answer: {subject}"))
-    }
-
     /// Asks, and gives the JSON of the answer if one comes in time
     pub(crate) fn try_request(
         &mut self,
