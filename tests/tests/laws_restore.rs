@@ -125,3 +125,19 @@ fn a_wrong_outcome_is_noticed() {
         same(format_args!("#{}", wrong + 1), &found, &Some(truth))
     });
 }
+
+#[test]
+fn an_id_that_is_owned_is_not_applied_again() {
+    check("an_id_that_is_owned_is_not_applied_again", 300, scenarios(), |scenario| {
+        let (_, outcomes) = decided(&scenario);
+        let repeats = |n: &usize| match &outcomes[*n] {
+            Outcome::Duplicate(original) => original.refusal.is_none(),
+            _ => false,
+        };
+        let Some(wrong) = (0..outcomes.len()).find(repeats) else { return Ok(()) };
+        let mut outcomes = outcomes.clone();
+        outcomes[wrong] = Outcome::Applied;
+        let found = restored(&scenario.log[..=wrong], &outcomes[..=wrong]);
+        same(format_args!("#{}", wrong + 1), &found.is_err(), &true)
+    });
+}

@@ -5,6 +5,9 @@
 //! what was known at one position, so entries taken in later do not show in it. Who asks while entries
 //! are taken in asks a [`Snapshot`].
 
+mod applying;
+mod loading;
+
 use std::convert::Infallible;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,16 +16,12 @@ use imbl::Vector;
 use roaring::RoaringBitmap;
 
 use crate::catalog::Defined;
-use crate::change::{Change, Entry, EntryId};
-use crate::fold::Fact;
-use crate::grantable::Grantable;
-use crate::index::{Done, Index};
-use crate::instant::{EffectiveAt, RecordedAt};
+use crate::change::{Entry, EntryId};
+use crate::index::Index;
+use crate::instant::RecordedAt;
 use crate::known::{KnownAt, Voids};
-use crate::landscape::{Structural, Touched};
 use crate::level::Level;
 use crate::mentions::{Mentioned, Mentions};
-use crate::order::OrderKey;
 use crate::outcome::{
     Fingerprint, Original, Outcome, OutcomeKind, Position, Recorded, Refusal, RefusalCode,
     Submission,
@@ -32,8 +31,10 @@ use crate::places::Places;
 use crate::principal::{Principal, PrincipalKind};
 use crate::structure::Structure;
 use crate::symbol::{LevelRef, PrincipalRef, Registry, SharedMap, Symbol, Symbols};
-use crate::timeline::{Of, TimelineId};
+use crate::timeline::TimelineId;
 use crate::view::View;
+
+pub(crate) use applying::{Trust, named_in};
 
 /// The fold of a log
 ///
@@ -118,46 +119,6 @@ impl LedgerInMemory {
             Submission::Malformed { .. } => None,
         });
         outcome
-    }
-}
-
-/// How an entry is taken in
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Trust {
-    /// Everything is looked at
-    Decide,
-    /// It was applied before: what only decides whether it is applied is passed over
-    Restore,
-}
-
-/// A change that was taken in
-struct Taken {
-    key: OrderKey,
-    fact: Fact,
-    /// Whether a timeline tells of it as an event
-    told: bool,
-}
-
-/// When the changes of an entry take effect, and when it was recorded
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timing {
-    pub(crate) effective_at: EffectiveAt,
-    recorded_at: EffectiveAt,
-    /// Whether it also deletes or removes something
-    ends: bool,
-}
-
-impl Timing {
-    fn late(self) -> bool {
-        self.effective_at < self.recorded_at
-    }
-
-    fn scheduled(self) -> bool {
-        self.effective_at > self.recorded_at
-    }
-
-    fn on_time(self) -> bool {
-        self.effective_at == self.recorded_at
     }
 }
 
@@ -265,18 +226,21 @@ impl Ledger {
                 (other, _) => return Err(other),
             },
         };
-        self.note(position, entry, outcome, timelines);
+        if !self.note(position, entry, outcome, timelines) && *outcome == Outcome::Applied {
+            let owner = self.owner(entry.id()).unwrap_or(position);
+            return Err(Outcome::Duplicate(Original { position: owner, refusal: None }));
+        }
         Ok(())
     }
 
-    /// Remembers a place
+    /// Remembers a place; whether its entry owns its id
     fn note(
         &mut self,
         position: Position,
         entry: &Entry,
         outcome: &Outcome,
         timelines: Option<Vec<TimelineId>>,
-    ) {
+    ) -> bool {
         let actor = self.principal_ref(entry.actor());
         self.mentions.add(Mentioned::Actor(actor), position);
         if timelines.is_none() {
@@ -286,15 +250,16 @@ impl Ledger {
         }
         let timelines = timelines.unwrap_or_default();
         self.places.finish(Some(entry.id()), outcome.kind(), &timelines);
-        if !matches!(outcome, Outcome::Duplicate(_)) {
-            let places = &self.places;
-            self.owners.insert(entry.id(), position, |at| places.id(at));
-            if let Outcome::Refused(refusal) = outcome
-                && refusal.code != RefusalCode::IdReused
-            {
-                self.refusals.insert(position, Arc::new(refusal.clone()));
-            }
+        if let Outcome::Duplicate(_) = outcome {
+            return false;
         }
+        if let Outcome::Refused(refusal) = outcome
+            && refusal.code != RefusalCode::IdReused
+        {
+            self.refusals.insert(position, Arc::new(refusal.clone()));
+        }
+        let places = &self.places;
+        self.owners.insert(entry.id(), position, |at| places.id(at))
     }
 
     /// The position that the next entry gets
@@ -448,304 +413,4 @@ impl Ledger {
     pub(crate) fn numbered(&self, number: u32) -> PrincipalRef {
         PrincipalRef { number, kind: self.principals.item(number).kind() }
     }
-
-    /// Notes what a change names, where no timeline tells of it
-    fn mention(&mut self, position: Position, change: &Change) {
-        for level in change.level().into_iter().chain(change.parent()) {
-            let level = self.level_ref(level);
-            self.mentions.add(Mentioned::Level(level), position);
-        }
-        for principal in change.principals() {
-            let principal = self.principal_ref(principal);
-            self.mentions.add(Mentioned::Principal(principal), position);
-        }
-        self.mention_role_collection(position, change);
-    }
-
-    fn mention_role_collection(&mut self, position: Position, change: &Change) {
-        if let Some(name) = change.role_collection() {
-            let name = self.symbols.intern(name);
-            self.mentions.add(Mentioned::RoleCollection(name), position);
-        }
-    }
-
-    fn known_id(&self, owner: Position, same: bool, entry: &Entry) -> Outcome {
-        if same {
-            let refusal = self.refusals.get(&owner).map(|refusal| (**refusal).clone());
-            return Outcome::Duplicate(Original { position: owner, refusal });
-        }
-        let message = format!(
-            "the id {} came before at position {owner} with other content: a new attempt needs a new id",
-            entry.id()
-        );
-        Outcome::Refused(Refusal { code: RefusalCode::IdReused, change: None, message })
-    }
-
-    /// The outcome of an entry whose id is new; if it is applied, with the timelines that tell of it
-    fn decide(
-        &mut self,
-        position: Position,
-        recorded_at: RecordedAt,
-        entry: &Entry,
-        trust: Trust,
-    ) -> (Outcome, Option<Vec<TimelineId>>) {
-        let recorded_at = EffectiveAt::saturating_from_micros(recorded_at.micros());
-        let effective_at = match entry.effective_at().map(EffectiveAt::try_from) {
-            None => recorded_at,
-            Some(Ok(effective_at)) => effective_at,
-            Some(Err(bad)) => {
-                let message = format!("`effective_at`: {bad}");
-                let code = RefusalCode::BadTime;
-                return (Outcome::Refused(Refusal { code, change: None, message }), None);
-            }
-        };
-        let ends = entry.changes().iter().any(Change::ends_others);
-        let timing = Timing { effective_at, recorded_at, ends };
-        let mut taken: Vec<Taken> = Vec::with_capacity(entry.changes().len());
-        let mut done: Vec<Done> = Vec::new();
-        for (n, change) in entry.changes().iter().enumerate() {
-            // By INVARIANT (entry) there are at most 256 changes.
-            let index = u16::try_from(n).unwrap_or(u16::MAX);
-            let key = OrderKey { effective_at, position, index };
-            let earlier = entry.changes().get(..n).unwrap_or_default();
-            match self.check(key, change, earlier, trust) {
-                Ok(fact) => {
-                    let told = self.take_in(key, &fact, timing, &mut done);
-                    taken.push(Taken { key, fact, told });
-                }
-                Err((code, message)) => {
-                    self.take_back(&taken, done);
-                    let refusal = Refusal { code, change: Some(n), message };
-                    return (Outcome::Refused(refusal), None);
-                }
-            }
-        }
-        let mut timelines: Vec<TimelineId> = Vec::new();
-        for one in done {
-            if let Done::Event(timeline, ..) = one
-                && !timelines.contains(&timeline)
-            {
-                timelines.push(timeline);
-            }
-        }
-        for (one, change) in taken.into_iter().zip(entry.changes()) {
-            self.settle(one, change, timing);
-        }
-        (Outcome::Applied, Some(timelines))
-    }
-
-    /// Takes a fact in; whether a timeline tells of it as an event
-    fn take_in(
-        &mut self,
-        key: OrderKey,
-        fact: &Fact,
-        timing: Timing,
-        done: &mut Vec<Done>,
-    ) -> bool {
-        match fact {
-            Fact::Structural(change) => {
-                self.structure.insert(key, change, timing.late());
-                if timing.on_time() {
-                    self.reset_ended(key, change, done);
-                }
-                false
-            }
-            Fact::Change(change) => {
-                let regular = timing.on_time() && !timing.ends;
-                self.index.take_in(&self.places, *change, regular, done)
-            }
-            Fact::Removal(principal) => {
-                let regular = timing.on_time();
-                self.index.remove_principal(&self.places, *principal, key, regular, done);
-                false
-            }
-            Fact::Void(_) => false,
-        }
-    }
-
-    /// Lets the timelines know of holdings that a change of structure ends
-    fn reset_ended(&mut self, key: OrderKey, change: &Structural, done: &mut Vec<Done>) {
-        match change {
-            Structural::DeleteLevel { .. } => {
-                for touched in self.structure.newest.touched(key).iter() {
-                    let Touched::Level(level) = *touched else { continue };
-                    let timelines: Vec<TimelineId> =
-                        self.index.at_level(level).map(|(_, timeline)| timeline).collect();
-                    for timeline in timelines {
-                        self.index.reset(timeline, key.position, done);
-                    }
-                }
-            }
-            Structural::DeleteRole { level, role } => {
-                self.reset_custom(key, *level, Grantable::Role(*role), done);
-            }
-            Structural::DeleteRoleCollection { level, name } => {
-                self.reset_custom(key, *level, Grantable::RoleCollection(*name), done);
-            }
-            _ => {}
-        }
-    }
-
-    fn reset_custom(
-        &mut self,
-        key: OrderKey,
-        level: LevelRef,
-        grantable: Grantable,
-        done: &mut Vec<Done>,
-    ) {
-        if let Some(timeline) = self.index.find_holding_timeline(level, grantable)
-            && self.index.timeline(timeline).custom()
-        {
-            self.index.reset(timeline, key.position, done);
-        }
-    }
-
-    /// Takes back what a refused entry did
-    fn take_back(&mut self, taken: &[Taken], done: Vec<Done>) {
-        for one in done.into_iter().rev() {
-            self.index.take_back(one);
-        }
-        for one in taken.iter().rev() {
-            if let Fact::Structural(_) = one.fact {
-                self.structure.remove(one.key);
-            }
-        }
-    }
-
-    /// Notes what stays of a fact, now that its entry is applied
-    fn settle(&mut self, taken: Taken, change: &Change, timing: Timing) {
-        let Taken { key, fact, told } = taken;
-        if told {
-            self.mention_role_collection(key.position, change);
-        } else {
-            self.mention(key.position, change);
-        }
-        match fact {
-            Fact::Structural(change) => {
-                self.note_defined(&change, key.position);
-                self.structure.settle(key, change, timing.scheduled());
-            }
-            Fact::Void(target) => {
-                for (position, voided) in self.voids.add(key.position, target) {
-                    self.index.flip(&self.places, position);
-                    self.structure.flip(position, voided, key.position);
-                }
-            }
-            Fact::Change(change) => {
-                self.note_named(change.principal, key.position);
-                if let Of::Members { set } = self.index.timeline(change.timeline).of {
-                    self.note_named(set, key.position);
-                }
-            }
-            Fact::Removal(principal) => {
-                self.note_named(principal, key.position);
-                self.index.note_removal(key.position, principal);
-            }
-        }
-    }
-
-    fn note_defined(&mut self, change: &Structural, position: Position) {
-        for what in definitions_of(change) {
-            let positions = self.defined.entry(what).or_default();
-            if positions.last() != Some(&position) {
-                positions.push_back(position);
-            }
-        }
-    }
-
-    fn note_named(&mut self, principal: PrincipalRef, position: Position) {
-        let number = principal.number as usize;
-        while self.named.len() <= number {
-            self.named.push_back(None);
-        }
-        if self.named.get(number).is_some_and(Option::is_none) {
-            self.named.set(number, Some(position));
-        }
-    }
-}
-
-// What an index checkpoint is made of and read into.
-impl Ledger {
-    pub(crate) fn refusals(&self) -> &SharedMap<Position, Arc<Refusal>> {
-        &self.refusals
-    }
-
-    pub(crate) fn named(&self) -> &Vector<Option<Position>> {
-        &self.named
-    }
-
-    pub(crate) fn load_principal(&mut self, principal: &Principal) {
-        let number = self.principals.number_unranked(principal);
-        self.note_kind(PrincipalRef { number, kind: principal.kind() }, principal);
-    }
-
-    pub(crate) fn load_refusal(&mut self, position: Position, refusal: Refusal) {
-        self.refusals.insert(position, Arc::new(refusal));
-    }
-
-    pub(crate) fn load_named(&mut self, position: Option<Position>) {
-        self.named.push_back(position);
-    }
-
-    /// Folds the changes of structure and the voids, in log order
-    pub(crate) fn load_structure(
-        &mut self,
-        changes: Vec<(OrderKey, Arc<Structural>)>,
-        voids: &[(Position, Position)],
-    ) {
-        let mut voids = voids.iter().copied().peekable();
-        let mut take_voids = |ledger: &mut Self, before: Option<Position>| {
-            while let Some((void, target)) =
-                voids.next_if(|(void, _)| before.is_none_or(|before| *void < before))
-            {
-                for (position, voided) in ledger.voids.add(void, target) {
-                    ledger.structure.flip(position, voided, void);
-                }
-            }
-        };
-        for (key, change) in changes {
-            take_voids(self, Some(key.position));
-            let recorded = self.recorded_at(key.position).map_or(0, RecordedAt::micros);
-            let effective = key.effective_at.micros();
-            self.structure.insert(key, &change, effective < recorded);
-            self.note_defined(&change, key.position);
-            self.structure.settle(key, change, effective > recorded);
-        }
-        take_voids(self, None);
-    }
-
-    /// Lets each id be owned by the first entry with it
-    pub(crate) fn own_all(&mut self) {
-        let places = &self.places;
-        self.owners.reserve(usize::try_from(places.len()).unwrap_or(0), |at| places.id(at));
-        for (position, id) in places.owning() {
-            self.owners.insert(id, position, |at| places.id(at));
-        }
-    }
-}
-
-fn definitions_of(change: &Structural) -> Vec<Defined> {
-    match change {
-        Structural::PublishCatalog(published) => published.definitions.defined.clone(),
-        Structural::CreateRole { role, custom, .. } => {
-            let scopes = custom.scopes.iter().flat_map(|scopes| scopes.iter());
-            [Defined::Role(*role), Defined::RoleName(role.name)]
-                .into_iter()
-                .chain(scopes.map(|scope| Defined::Scope(*scope)))
-                .collect()
-        }
-        Structural::CreateRoleCollection { name, .. } => vec![Defined::RoleCollection(*name)],
-        Structural::CreateLevel { .. }
-        | Structural::MoveLevel { .. }
-        | Structural::SetLevel { .. }
-        | Structural::DeleteLevel { .. }
-        | Structural::DeleteRole { .. }
-        | Structural::SetRoles { .. }
-        | Structural::DeleteRoleCollection { .. } => Vec::new(),
-    }
-}
-
-/// Whether one of these changes names the principal
-pub(crate) fn named_in(changes: &[Change], principal: &Principal) -> bool {
-    changes.iter().any(|change| change.principals().any(|named| named == principal))
 }

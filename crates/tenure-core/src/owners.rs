@@ -72,13 +72,13 @@ impl Owners {
         }
     }
 
-    /// Notes that a position owns its id; whoever owns it already goes on owning it
+    /// Notes that a position owns its id, and gives whether it does: whoever owns it already goes on owning it
     pub(crate) fn insert(
         &self,
         id: EntryId,
         position: Position,
         id_at: impl Fn(Position) -> Option<EntryId>,
-    ) {
+    ) -> bool {
         let id_of = |one: u32| {
             let known = place(one).filter(|one| *one != position);
             known.map_or(Some(id), &id_at)
@@ -86,16 +86,15 @@ impl Owners {
         let hash = self.hasher.hash_one(id);
         let mut part = self.part(hash).write();
         if part.find(hash, |one| id_of(*one) == Some(id)).is_some() {
-            return;
+            return false;
         }
         match u32::try_from(position.get()) {
             Ok(number) => {
                 let hash_of = |one: &u32| id_of(*one).map_or(0, |id| self.hasher.hash_one(id));
                 part.insert_unique(hash, number, hash_of);
+                true
             }
-            Err(_) => {
-                self.far.write().entry(id).or_insert(position);
-            }
+            Err(_) => *self.far.write().entry(id).or_insert(position) == position,
         }
     }
 }
