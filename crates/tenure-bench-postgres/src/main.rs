@@ -34,6 +34,10 @@ use measure::{Gathered, Load, shortest};
 use report::Report;
 use sqlite::Sqlite;
 
+/// As in the program
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Compare the ledger with PostgreSQL 15, with SQLite and with naive replay: the same history, the same
 /// questions, the same answers
 #[derive(Clone, Debug, Parser)]

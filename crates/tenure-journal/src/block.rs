@@ -49,6 +49,26 @@ pub enum BlockError {
     Row(#[source] RowError),
 }
 
+/// What compresses blocks, and is kept from one to the next: to make it costs as much as a small block
+#[derive(Default)]
+pub(crate) struct Packer(Option<zstd::bulk::Compressor<'static>>);
+
+impl Packer {
+    /// `None` if it cannot be compressed
+    fn pack(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+        if self.0.is_none() {
+            self.0 = zstd::bulk::Compressor::new(ZSTD_LEVEL).ok();
+        }
+        self.0.as_mut()?.compress(payload).ok()
+    }
+}
+
+impl std::fmt::Debug for Packer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Packer").field(&self.0.is_some()).finish()
+    }
+}
+
 /// A run of encoded rows
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
@@ -88,10 +108,10 @@ impl Block {
         Row::decode_all(&self.payload, self.count as usize).map_err(BlockError::Row)
     }
 
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self, packer: &mut Packer) -> Vec<u8> {
         let raw_length = u32::try_from(self.payload.len()).unwrap_or(u32::MAX);
         let compressed = (self.payload.len() >= COMPRESS_BYTES_MIN)
-            .then(|| zstd::bulk::compress(&self.payload, ZSTD_LEVEL).ok())
+            .then(|| packer.pack(&self.payload))
             .flatten()
             .filter(|compressed| compressed.len() < self.payload.len());
         let (codec, payload) = match &compressed {
@@ -193,12 +213,12 @@ mod tests {
         let mut block = Block::new(Position::new(7).unwrap());
         rows.iter().for_each(|row| block.push(row).unwrap());
         if std::env::var_os("TENURE_UPDATE").is_some() && !std::path::Path::new(path).exists() {
-            std::fs::write(path, block.encode()).unwrap();
+            std::fs::write(path, block.encode(&mut Packer::default())).unwrap();
         }
         let stored = std::fs::read(path).unwrap();
         let decoded = Block::decode(7, &stored).unwrap();
         assert_eq!(decoded.rows().unwrap(), rows);
-        assert_eq!(block.encode(), stored);
+        assert_eq!(block.encode(&mut Packer::default()), stored);
     }
 
     #[test]
@@ -207,7 +227,10 @@ mod tests {
         rows[1].origin = Some(Origin { sequence: 7, digest: [9; 16] });
         let mut block = Block::new(Position::FIRST);
         rows.iter().for_each(|row| block.push(row).unwrap());
-        assert_eq!(Block::decode(1, &block.encode()).unwrap().rows().unwrap(), rows);
+        assert_eq!(
+            Block::decode(1, &block.encode(&mut Packer::default())).unwrap().rows().unwrap(),
+            rows
+        );
     }
 
     #[test]
@@ -215,7 +238,7 @@ mod tests {
         for copies in [1, 2_000] {
             let mut block = Block::new(Position::FIRST);
             (0..copies).for_each(|_| golden().iter().for_each(|row| block.push(row).unwrap()));
-            let sound = block.encode();
+            let sound = block.encode(&mut Packer::default());
             assert_eq!(Block::decode(1, &sound).unwrap().payload, block.payload);
             for at in (0..sound.len()).step_by(1 + sound.len() / 500) {
                 let mut damaged = sound.clone();

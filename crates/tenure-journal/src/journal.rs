@@ -9,12 +9,15 @@ use tenure_core::instant::RecordedAt;
 use tenure_core::outcome::Position;
 use tenure_wire::message::Origin;
 
-use crate::block::{Block, BlockError};
+use crate::block::{Block, BlockError, Packer, SEGMENT_ROWS_MAX};
 use crate::flusher::Flusher;
 use crate::folder::{Folder, FolderError, Witness};
 use crate::origin::anchor_value;
+use crate::reserve::{Kept, RESERVED_BYTES, Reserve};
 use crate::row::{Row, RowError};
-use crate::store::{BLOCK, Blocks, Reader, Store, block_key, failure, newest, note_key};
+use crate::store::{
+    BLOCK, Blocks, Reader, Store, block_key, failure, newest, note_key, remove_unfinished,
+};
 
 /// Where a copy of the store is read before sled may repair the store itself
 const LOOK_FOLDER: &str = "journal.look";
@@ -67,7 +70,11 @@ pub enum Error {
         problem: String,
     },
     /// The disk is nearly full; nothing was written
-    #[error("the disk of `{}` has {free_bytes} bytes left, {FREE_BYTES_MIN} are kept free: make room", path.display())]
+    #[error(
+        "the disk of `{}` has {free_bytes} bytes left, and the journal keeps {RESERVED_BYTES} for itself and \
+         {FREE_BYTES_MIN} free: make room",
+        path.display()
+    )]
     DiskFull {
         /// The data folder
         path: PathBuf,
@@ -118,6 +125,8 @@ pub struct Journal {
     unflushed: bool,
     /// What is written with the next rows
     notes: Vec<(Vec<u8>, Vec<u8>)>,
+    packer: Packer,
+    reserve: Reserve,
     /// Last, so that the lock is given back when sled is closed
     folder: Folder,
 }
@@ -146,10 +155,13 @@ impl Journal {
                 return Err(Error::DiskFull { path: path.to_owned(), free_bytes });
             }
         }
+        remove_unfinished(&store).map_err(|e| io_failure(&store, e))?;
         let looked = if new { None } else { look(&folder, acknowledged)? };
         let db = open_store(&store, &store)?;
         let db_path = store.join("db");
-        let db_file = File::open(&db_path).map_err(|e| io_failure(&db_path, e))?;
+        let db_file = File::options().read(true).write(true).open(&db_path);
+        let db_file = Arc::new(db_file.map_err(|e| io_failure(&db_path, e))?);
+        let reserve = Reserve::new(&db_file);
         let store = Arc::new(Store::new(db, store));
         let tail = match looked {
             Some(Directory { blocks, tail }) => {
@@ -174,13 +186,15 @@ impl Journal {
         };
         let mut journal = Self {
             store,
-            db_file: Arc::new(db_file),
+            db_file,
             witness: Arc::new(Mutex::new(witness)),
             tail,
             newest_recorded_at: None,
             failed: false,
             unflushed: false,
             notes: Vec::new(),
+            packer: Packer::default(),
+            reserve,
             folder,
         };
         if let Some(position) = journal.newest() {
@@ -235,13 +249,14 @@ impl Journal {
     ///
     /// # Errors
     /// The disk is nearly full, or an earlier write failed.
-    pub fn writable(&self) -> Result<(), Error> {
+    pub fn writable(&mut self) -> Result<(), Error> {
         if self.failed {
             return Err(Error::Failed);
         }
         let path = self.folder.path();
+        let kept = self.reserve.keep().map_err(|e| io_failure(path, e))?;
         let free_bytes = self.folder.free_bytes().map_err(|e| io_failure(path, e))?;
-        if free_bytes < FREE_BYTES_MIN {
+        if kept == Kept::Full || free_bytes < FREE_BYTES_MIN {
             return Err(Error::DiskFull { path: path.to_owned(), free_bytes });
         }
         Ok(())
@@ -306,7 +321,7 @@ impl Journal {
         }
         let mut batch = sled::Batch::default();
         for block in &blocks {
-            batch.insert(&block_key(block.first.get()), block.encode());
+            batch.insert(&block_key(block.first.get()), block.encode(&mut self.packer));
         }
         for (key, value) in std::mem::take(&mut self.notes) {
             batch.insert(key, value);
@@ -352,23 +367,31 @@ impl Journal {
     fn gather(&mut self, flush: Flush) -> Result<(), Error> {
         let store = Arc::clone(&self.store);
         let mut segments: Vec<Block> = Vec::new();
+        let mut gathered = Vec::with_capacity(self.tail.len());
         let mut batch = sled::Batch::default();
-        for first in &self.tail {
-            let block = store.block(*first)?;
-            batch.remove(&block_key(*first));
-            match segments.last_mut().filter(|segment| !segment.is_full()) {
+        for first in std::mem::take(&mut self.tail) {
+            let growing = segments.last_mut().filter(|segment| !segment.is_full());
+            let rows = store.blocks().get(&first).copied().unwrap_or_default();
+            if growing.is_none() && rows as usize >= SEGMENT_ROWS_MAX {
+                // It is a segment as it is.
+                continue;
+            }
+            let block = store.block(first)?;
+            batch.remove(&block_key(first));
+            gathered.push(first);
+            match growing {
                 Some(segment) => segment.extend(&block),
                 None => segments.push(block),
             }
         }
         // What is removed and stands again at the same key: the later of the two is what the batch does.
         for segment in &segments {
-            batch.insert(&block_key(segment.first.get()), segment.encode());
+            batch.insert(&block_key(segment.first.get()), segment.encode(&mut self.packer));
         }
         // By INVARIANT (blocks): who reads meanwhile waits.
         let mut blocks = store.blocks_mut();
         self.write(batch, newest(&blocks).map_or(0, Position::get), flush)?;
-        for first in self.tail.drain(..) {
+        for first in gathered {
             blocks.remove(&first);
         }
         for segment in &segments {

@@ -12,6 +12,7 @@ mod folder;
 mod journal;
 mod origin;
 pub mod quarantine;
+mod reserve;
 mod row;
 mod store;
 

@@ -1,6 +1,7 @@
 //! What is read from the journal?
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -154,6 +155,27 @@ pub(crate) fn block_key(first: u64) -> [u8; 9] {
     key
 }
 
+/// Removes what sled began to write of its own checkpoint and did not finish
+///
+/// It is written beside and renamed, yet sled 0.34 takes it for the newest one when it opens, and finds it
+/// damaged: a process that is killed in a start, or a disk that is full then, would end every later start.
+pub(crate) fn remove_unfinished(store: &Path) -> io::Result<()> {
+    let files = match std::fs::read_dir(store) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        files => files?,
+    };
+    for file in files {
+        let file = file?;
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            tracing::info!(%name, "removing what a start that ended early has left");
+            std::fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Keys of what is noted beside the blocks
 pub(crate) fn note_key(key: &[u8]) -> Vec<u8> {
     [b"n", key].concat()
@@ -176,6 +198,22 @@ impl Reader {
     /// sled cannot read.
     pub fn note(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         self.meta(&note_key(key))
+    }
+
+    /// What was noted under the keys that begin so, in their order, each with the rest of its key
+    ///
+    /// # Errors
+    /// sled cannot read.
+    pub fn notes(
+        &self,
+        beginning: &[u8],
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), Error>> + use<> {
+        let beginning = note_key(beginning);
+        let store = Arc::clone(&self.store);
+        self.store.db.scan_prefix(&beginning).map(move |noted| {
+            let (key, value) = noted.map_err(|source| store.failure(1, source))?;
+            Ok((key.get(beginning.len()..).unwrap_or_default().to_vec(), value.to_vec()))
+        })
     }
 
     /// What stands beside the blocks under a key

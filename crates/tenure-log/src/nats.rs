@@ -15,8 +15,6 @@ use tenure_journal::Reader;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::Waiter;
-
 pub mod align;
 pub mod append;
 pub mod connect;
@@ -48,8 +46,8 @@ pub(crate) struct Shared {
     pub(crate) stream_replicas: usize,
     pub(crate) connection: watch::Receiver<connect::Connection>,
     pub(crate) status: Status,
-    /// Who waits for what becomes of a message that is under way, by its `ce-id`
-    pub(crate) waiting: Mutex<HashMap<Uuid, Waiter>>,
+    /// Messages that were sent from here and have not come back, by their `ce-id`
+    pub(crate) under_way: Mutex<HashMap<Uuid, envelope::UnderWay>>,
     /// Set when nobody is left who appends
     pub(crate) stopped: watch::Sender<bool>,
 }
@@ -119,7 +117,7 @@ pub async fn open(
         stream_replicas: settings.stream_replicas,
         connection,
         status: Status::default(),
-        waiting: Mutex::default(),
+        under_way: Mutex::default(),
         stopped: watch::Sender::new(false),
     });
     let feed = follow::start(&shared, reader).map_err(OpenError::Journal)?;

@@ -1,6 +1,6 @@
 //! How fast is a ledger whose log is a NATS stream, against NATS alone in the same run?
 //!
-//! `cargo run --release -p tenure-server --example append_nats [folder] [seconds]`: starts nats-server
+//! `cargo run --release -p tenure-server --example append_nats [folder] [seconds] [always|default|rebuild]`: starts nats-server
 //! (`TENURE_BENCH_NATS`, else `.cache/nats/bin/nats-server`) on loopback with a store in the folder, once with
 //! `sync_interval: always` and once as it comes, and measures
 //! - durable appends of 64 clients that wait for each answer, and the same entries as one message each,
@@ -11,12 +11,17 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::{self, Context};
 use futures::StreamExt;
 use serde_json::json;
+use tenure_core::change::{Change, Entry, EntryId};
+use tenure_core::grantable::GrantableText;
+use tenure_core::level::Level;
+use tenure_core::principal::Principal;
 use tenure_journal::Journal;
 use tenure_log::nats::connect::ConnectSettings;
 use tenure_log::nats::{NatsSettings, subject};
@@ -28,14 +33,29 @@ use uuid::Uuid;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// As in the program
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Entries made so far, so that each has an id of its own
+static RUN: AtomicU64 = AtomicU64::new(1);
+
 const CLIENTS: u64 = 64;
 const REBUILD_ENTRIES: u64 = 200_000;
 
+/// A grant as a client has it: what it costs to make one is no cost of the ledger, nor of NATS
 fn grant(n: u64) -> Result<Encoded, Failure> {
-    let entry = json!({"actor": "admin@acme.example", "changes": [{"type": "grant",
-        "level": "global-account:acme", "role_collection": "Global Account Viewer",
-        "to": format!("p{}@acme.example", n % 10_000)}]});
-    Ok(codec::decode_draft(&entry, "sap.default", Uuid::now_v7)?)
+    let person = |name: &str| Principal::parse_short(name, "sap.default");
+    let change = Change::Grant {
+        level: Level::parse("global-account:acme")?,
+        grantable: GrantableText::RoleCollection("Global Account Viewer".into()),
+        to: person(&format!("p{}@acme.example", n % 10_000))?,
+        until: None,
+        expect: None,
+    };
+    let id = EntryId(Uuid::from_u64_pair(RUN.fetch_add(1, Ordering::Relaxed), n));
+    let entry = Entry::new(id, person("admin@acme.example")?, None, None, vec![change]);
+    Ok(Encoded::new(entry.map_err(|(_, error)| error)?)?)
 }
 
 /// A nats-server that ends with this run
@@ -291,10 +311,18 @@ async fn main() -> Result<(), Failure> {
     let seconds = std::env::args().nth(2).map_or(Ok(5), |text| text.parse())?;
     let folder = folder.join(format!("append-nats-{}", std::process::id()));
     let measure = Duration::from_secs(seconds);
-    appends(&folder, "sync_interval always", "sync_interval: always", measure).await?;
-    appends(&folder, "default sync", "", measure).await?;
+    let only = std::env::args().nth(3);
+    let asked = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    if asked("always") {
+        appends(&folder, "sync_interval always", "sync_interval: always", measure).await?;
+    }
+    if asked("default") {
+        appends(&folder, "default sync", "", measure).await?;
+    }
     for each in [1, 16, 250] {
-        rebuild(&folder, each).await?;
+        if asked("rebuild") {
+            rebuild(&folder, each).await?;
+        }
     }
     std::fs::remove_dir_all(&folder)?;
     Ok(())

@@ -9,6 +9,7 @@ mod checkpointer;
 mod checkpoints;
 mod compare;
 mod digest;
+mod disk;
 mod green;
 mod peers;
 mod replay;
@@ -40,6 +41,7 @@ pub use replica::{Obstacle, Report, open_or_begin_again};
 
 use self::checkpointer::{Checkpointer, Due};
 use self::checkpoints::{Begun, Formats};
+use self::disk::{DiskWatch, Work};
 use self::green::Green;
 
 pub use checkpointer::write_checkpoint;
@@ -132,6 +134,7 @@ struct Shared {
     /// Whether the index is the one that this program makes, and not one of an older format
     index_is_current: AtomicBool,
     metrics: Arc<Metrics>,
+    disk: DiskWatch,
     /// Where the log is a stream that others follow too
     replica: Option<Arc<Replica>>,
 }
@@ -216,6 +219,7 @@ impl Engine {
             failed: AtomicBool::new(false),
             index_is_current: AtomicBool::new(current),
             metrics,
+            disk: DiskWatch::default(),
             replica: None,
         });
         let (appender, queue) = embedded::open();
@@ -268,6 +272,11 @@ impl Engine {
     /// Why nothing can be appended, if so
     pub fn failure(&self) -> Option<&'static str> {
         self.shared.failed.load(Ordering::Acquire).then_some(WRITE_FAILED)
+    }
+
+    /// What to say of the disk while it stands still
+    pub fn stalled(&self) -> Option<String> {
+        self.shared.disk.stalled()
     }
 
     /// Appends entries and waits until they are on the disk and may be seen
@@ -354,7 +363,7 @@ fn decide(
         let recorded_at = ledger
             .newest_recorded_at()
             .map_or(message.stamped_at, |newest| newest.max(message.stamped_at));
-        let mut receipts = Vec::with_capacity(message.entries.len());
+        let mut receipts = message.waiter.is_some().then(Vec::new);
         let mut origin = message.origin;
         for item in message.entries {
             let position = ledger.next_position();
@@ -368,17 +377,12 @@ fn decide(
                 }
             };
             let outcome = ledger.apply_with(&Recorded { recorded_at, submission }, content_of)?;
-            rows.push(Row {
-                recorded_at,
-                outcome: outcome.clone(),
-                payload,
-                origin: origin.take(),
-            });
-            receipts.push(Receipt { position, recorded_at, outcome });
+            if let Some(receipts) = &mut receipts {
+                receipts.push(Receipt { position, recorded_at, outcome: outcome.clone() });
+            }
+            rows.push(Row { recorded_at, outcome, payload, origin: origin.take() });
         }
-        if let Some(waiter) = message.waiter {
-            answers.push((waiter, receipts));
-        }
+        answers.extend(message.waiter.zip(receipts));
     }
     Ok((rows, answers))
 }
@@ -397,7 +401,10 @@ fn content(row: &Row, position: Position) -> Result<Fingerprint, tenure_journal:
 /// What is kept of an item, and what the fold is told
 fn taken(item: Item) -> (Payload, Submission) {
     match item {
-        Item::Entry(entry) => (Payload::Entry(entry.bytes().to_vec()), entry.into_submission()),
+        Item::Entry(entry) => {
+            let (bytes, submission) = entry.into_parts();
+            (Payload::Entry(bytes), submission)
+        }
         Item::Malformed { raw, message } => (
             Payload::Malformed { raw, message: message.clone() },
             Submission::Malformed { message },
@@ -451,7 +458,7 @@ fn write_all(
         if messages.is_empty() {
             continue;
         }
-        if let Err(error) = journal.writable() {
+        if let Err(error) = shared.disk.during(Work::Writing, || journal.writable()) {
             tracing::error!(%error, "nothing can be appended");
             for waiter in messages.into_iter().filter_map(|message| message.waiter) {
                 let _gone = waiter.send(Err(AppendError::NotDone(error.to_string())));
@@ -461,7 +468,10 @@ fn write_all(
         let began = Instant::now();
         let decided = decide(&mut ledger, &shared.reader, messages);
         let (written, rows, answers) = match decided {
-            Ok((rows, answers)) => (journal.commit(&rows), rows, answers),
+            Ok((rows, answers)) => {
+                let written = shared.disk.during(Work::Writing, || journal.commit(&rows));
+                (written, rows, answers)
+            }
             Err(error) => (Err(error), Vec::new(), Answers::new()),
         };
         if let Err(error) = written {

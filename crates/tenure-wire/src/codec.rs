@@ -129,6 +129,11 @@ impl Encoded {
     pub fn into_submission(self) -> Submission {
         Submission::Entry(self.entry, self.fingerprint)
     }
+
+    /// Its canonical encoding, and what the fold is told
+    pub fn into_parts(self) -> (Vec<u8>, Submission) {
+        (self.bytes, Submission::Entry(self.entry, self.fingerprint))
+    }
 }
 
 /// Reads canonical bytes that were written here, without their fingerprint

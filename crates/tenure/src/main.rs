@@ -24,6 +24,11 @@ use clap_complete::Shell;
 use crate::door::DoorArgs;
 use crate::output::Output;
 
+/// Small things are made and freed by several threads: glibc takes twice the time for it, and keeps more
+/// memory (`docs/benchmarks.md`)
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Remembers who could do what on SAP BTP, and who gave it to them
 #[derive(Debug, Parser)]
 #[command(

@@ -10,6 +10,7 @@
 )]
 
 mod common;
+mod mounted;
 
 use std::fs;
 use std::io::Write as _;
@@ -19,46 +20,12 @@ use std::process::Command;
 use common::{
     Server, Start, clean, entry, files_under, grant, is_root, landscape, poll, tenure_on,
 };
+use mounted::Mounted;
 use serde_json::{Value, json};
 
-/// Something mounted in a folder of this test, until it goes out of scope
-struct Mounted {
-    at: tempfile::TempDir,
-}
-
-impl Mounted {
-    /// `None`, and a word on stderr, where mounting is not permitted
-    fn new(arguments: &[&str]) -> Option<Self> {
-        let at = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(arguments).arg(at.path()).output();
-        match mounted {
-            Ok(mounted) if mounted.status.success() => Some(Self { at }),
-            Ok(other) => {
-                let why = String::from_utf8_lossy(&other.stderr).into_owned();
-                eprintln!("not tested on a disk of its own: {}", why.trim());
-                None
-            }
-            Err(why) => {
-                eprintln!("not tested on a disk of its own: {why}");
-                None
-            }
-        }
-    }
-
-    fn small_disk() -> Option<Self> {
-        Self::new(&["-t", "tmpfs", "-o", "size=48m", "tmpfs"])
-    }
-
-    fn path(&self) -> &Path {
-        self.at.path()
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // Lazily: whoever still has a file open there does not keep it in the way.
-        drop(Command::new("umount").arg("-l").arg(self.at.path()).status());
-    }
+fn free_bytes(folder: &Path) -> u64 {
+    let stat = rustix::fs::statvfs(folder).unwrap();
+    stat.f_bavail * stat.f_frsize
 }
 
 /// A file that takes room
@@ -67,17 +34,22 @@ struct Ballast {
 }
 
 impl Ballast {
-    /// Of so many mebibytes, or as many as there is room for
-    fn new(folder: &Path, mebibytes: usize) -> Self {
-        let path = folder.join("ballast");
+    /// Leaves so many mebibytes
+    fn leaving(folder: &Path, mebibytes: u64) -> Self {
+        let path = folder.join(format!("ballast-{}", uuid::Uuid::new_v4()));
         let mut file = fs::File::create(&path).unwrap();
         let block = vec![7; 64 * 1024];
-        for _ in 0..mebibytes * 16 {
+        while free_bytes(folder) > mebibytes * 1024 * 1024 {
             if file.write_all(&block).is_err() {
                 break;
             }
         }
         Self { path }
+    }
+
+    /// Leaves nothing
+    fn filling(folder: &Path) -> Self {
+        Self::leaving(folder, 0)
     }
 
     fn remove(self) {
@@ -116,8 +88,11 @@ fn a_replica_with_a_full_disk_waits_and_goes_on_by_itself() {
             .unwrap_or_else(|| panic!("{}\n{}", readiness(&full), full.stderr()));
     };
     at(position);
-    // Nearly full, as below: rows that wait for their flush find the room that is kept free.
-    let ballast = Ballast::new(disk.path(), 34);
+    // Without a single byte, while rows wait for their flush: it finds room that was kept beforehand.
+    let ballast = Ballast::leaving(disk.path(), 18);
+    roomy.append(&[one()]);
+    at(position + 1);
+    let last_bytes = Ballast::filling(disk.path());
     // The others go on; this one says why it does not, and takes nothing.
     for _ in 0..10 {
         roomy.append(&[one()]);
@@ -125,9 +100,10 @@ fn a_replica_with_a_full_disk_waits_and_goes_on_by_itself() {
     poll(|| readiness(&full)["detail"].as_str()?.contains("bytes left").then_some(()))
         .unwrap_or_else(|| panic!("{}\n{}", readiness(&full), full.stderr()));
     full.post("/v1/entries", &one()).is_problem(503, "log_unavailable", &["nothing was appended"]);
-    assert_eq!(full.log().len() as u64, position);
+    assert_eq!(full.log().len() as u64, position + 1);
+    last_bytes.remove();
     ballast.remove();
-    at(position + 10);
+    at(position + 11);
     assert_eq!(full.log(), roomy.log());
     assert_eq!(readiness(&full)["log"]["digest"], readiness(&roomy)["log"]["digest"]);
 }
@@ -142,7 +118,7 @@ fn a_full_disk_takes_nothing_and_loses_nothing() {
     server.append(&landscape());
     let log = server.log();
     // Nearly full: what is kept free is not touched.
-    let ballast = Ballast::new(disk.path(), 34);
+    let ballast = Ballast::leaving(disk.path(), 12);
     let refused = one();
     for _ in 0..3 {
         let answer = server.post("/v1/entries", &refused);
@@ -156,7 +132,7 @@ fn a_full_disk_takes_nothing_and_loses_nothing() {
     assert_eq!(server.append(std::slice::from_ref(&refused))[0]["position"], log.len() + 1);
     let log = server.log();
     // Without a single byte.
-    let ballast = Ballast::new(disk.path(), 64);
+    let ballast = Ballast::filling(disk.path());
     server.post("/v1/entries", &one()).is_problem(503, "log_unavailable", &["make room"]);
     is_readable(&server, &log);
     server.stop();
@@ -215,7 +191,7 @@ fn killed_on_a_full_disk_it_starts_again_once_there_is_room() {
         server.append(&[one()]);
     }
     let log = server.log();
-    let ballast = Ballast::new(disk.path(), 64);
+    let ballast = Ballast::filling(disk.path());
     server.post("/v1/entries", &one()).is_problem(503, "log_unavailable", &[]);
     server.kill();
     // Whatever comes of a start there, what was acknowledged is not lost by it.

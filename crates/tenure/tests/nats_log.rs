@@ -491,9 +491,12 @@ fn replicas_agree_and_one_that_differs_says_so() {
     assert!(found.is_some(), "{}", readiness(one));
     refuses_to_append(one);
     reads_go_on(one);
-    let kept = fs::read_dir(folders[0].path()).unwrap().flatten();
-    let kept = kept.filter(|file| file.file_name().to_string_lossy().starts_with("divergence-"));
-    assert_eq!(kept.count(), 3);
+    let kept = || {
+        let files = fs::read_dir(folders[0].path()).unwrap().flatten();
+        files.filter(|file| file.file_name().to_string_lossy().starts_with("divergence-")).count()
+    };
+    assert!(poll(|| (kept() >= 3).then_some(())).is_some());
+    assert_eq!(kept(), 3);
 }
 
 #[test]

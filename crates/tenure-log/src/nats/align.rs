@@ -87,7 +87,8 @@ pub(crate) async fn compare(
             return Ok(Comparison::Missing { sequence });
         };
         let nanos = found.time.unix_timestamp_nanos();
-        let opened = envelope::open(ledger, &found.subject, &found.headers, &found.payload, nanos);
+        let opened =
+            envelope::open(ledger, &found.subject, &found.headers, &found.payload, nanos, |_| None);
         let differs = |position: Position| {
             Ok(Comparison::OtherContent { position: position.get(), sequence })
         };

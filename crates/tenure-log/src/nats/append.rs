@@ -17,6 +17,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::envelope::UnderWay;
 use super::standing::Standing;
 use super::{Shared, Status, envelope, stream, subject};
 use crate::{Append, AppendError, Receipt, Waiter, chain, embedded};
@@ -25,8 +26,8 @@ use crate::{Append, AppendError, Receipt, Waiter, chain, embedded};
 const QUEUE_MAX: usize = 1_024;
 /// Messages under way at once
 const IN_FLIGHT_MAX: usize = 4;
-/// While others are under way, fewer entries wait for more
-const TOGETHER_MIN: usize = 64;
+/// While others are under way, fewer entries wait for more: each message costs a server a flush
+const TOGETHER_MIN: usize = 32;
 /// Bytes of one message's entries, should the server take so many
 const MESSAGE_BYTES_MAX: usize = 512 * 1_024;
 /// Bytes that headers may take of what a server takes
@@ -223,7 +224,7 @@ async fn send_all(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
         let (shared, ended) = (Arc::clone(&shared), Arc::clone(&ended));
         tokio::spawn(async move {
             let Parcel { entries, after, waiters, .. } = parcel;
-            let sent = send(&shared, &entries, after).await;
+            let sent = send(&shared, entries, after).await;
             drop(place);
             ended.notify_one();
             answer(sent, waiters);
@@ -256,7 +257,7 @@ async fn send_in_parts(
     let _place = place;
     let mut receipts = Vec::with_capacity(waiting.entries.len());
     let mut after = waiting.after;
-    let mut rest = waiting.entries.as_slice();
+    let mut rest = waiting.entries;
     let sent = loop {
         if rest.is_empty() {
             break Ok(receipts);
@@ -266,8 +267,8 @@ async fn send_in_parts(
             bytes += entry.bytes().len();
             bytes <= room
         });
-        let (part, others) = rest.split_at(fitting.count().max(1).min(rest.len()));
-        rest = others;
+        let others = rest.split_off(fitting.count().max(1).min(rest.len()));
+        let part = std::mem::replace(&mut rest, others);
         match send(&shared, part, after).await {
             Ok(more) => {
                 after = after.map(|last| last + 1);
@@ -283,7 +284,7 @@ async fn send_in_parts(
     let _gone = waiting.waiter.send(sent);
 }
 
-/// Takes a waiter away that nothing came for
+/// Takes away what did not come back
 struct Registered<'a> {
     shared: &'a Shared,
     id: Uuid,
@@ -291,14 +292,14 @@ struct Registered<'a> {
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.shared.waiting.lock().remove(&self.id);
+        self.shared.under_way.lock().remove(&self.id);
     }
 }
 
 /// Sends one message, and waits until it is acknowledged and applied here
 async fn send(
     shared: &Shared,
-    entries: &[Encoded],
+    entries: Vec<Encoded>,
     after: Option<u64>,
 ) -> Result<Vec<Receipt>, AppendError> {
     let deadline = Instant::now() + PATIENCE;
@@ -309,7 +310,7 @@ async fn send(
     let to = subject::appended(&shared.ledger);
     let registered = Registered { shared, id };
     let (waiter, mut receipts) = oneshot::channel();
-    shared.waiting.lock().insert(id, waiter);
+    shared.under_way.lock().insert(id, UnderWay { data: data.clone(), entries, waiter });
     loop {
         ready(shared, deadline).await?;
         let headers = envelope::headers(registered.id, &source, embedded::now());

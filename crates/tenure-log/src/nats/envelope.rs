@@ -3,11 +3,14 @@
 //! Headers are looked up by just these names, so every replica finds the same.
 
 use async_nats::HeaderMap;
+use bytes::Bytes;
 use tenure_core::instant::RecordedAt;
+use tenure_wire::codec::Encoded;
 use tenure_wire::message::{CE_TYPE, Content, Head, Item, decode};
 use uuid::Uuid;
 
 use super::subject;
+use crate::Waiter;
 
 /// On a republished message: when its entries were recorded, in microseconds since 1970
 const RECORDED_AT: &str = "tenure-recorded-at";
@@ -19,21 +22,41 @@ const MALFORMED: &str = "tenure-malformed";
 pub(crate) struct Opened {
     pub(crate) stamped_at: RecordedAt,
     pub(crate) content: Content,
-    /// The `ce-id` of a message that a ledger appended
-    pub(crate) id: Option<Uuid>,
+    /// Who waits for what becomes of it, if it was sent from here
+    pub(crate) waiter: Option<Waiter>,
 }
+
+/// A message that was sent from here, and has not come back yet
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    pub(crate) data: Bytes,
+    /// What [`decode`] would make of the data
+    pub(crate) entries: Vec<Encoded>,
+    pub(crate) waiter: Waiter,
+}
+
+/// What a message that this program publishes says of itself
+const OWN_HEAD: Head<'static> = Head {
+    spec_version: Some("1.0"),
+    kind: Some(CE_TYPE),
+    content_type: Some("application/msgpack"),
+};
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(async_nats::HeaderValue::as_str)
 }
 
 /// Reads a message of a ledger's stream
+///
+/// `under_way` gives the message of that `ce-id` that was sent from here. What comes back as it was sent is
+/// not decoded again.
 pub(crate) fn open(
     ledger: &str,
     to: &str,
     headers: &HeaderMap,
     data: &[u8],
     stamped_nanos: i128,
+    under_way: impl FnOnce(Uuid) -> Option<UnderWay>,
 ) -> Opened {
     let micros = i64::try_from(stamped_nanos.div_euclid(1_000)).unwrap_or(i64::MAX);
     let stamped_at = RecordedAt::saturating_from_micros(micros);
@@ -43,13 +66,21 @@ pub(crate) fn open(
         let stamped_at = recorded_at.map_or(stamped_at, RecordedAt::saturating_from_micros);
         if let Some(why) = text(headers, MALFORMED) {
             let item = Item::Malformed { raw: data.to_vec(), message: why.to_owned() };
-            return Opened { stamped_at, content: Content::Items(vec![item]), id: None };
+            return Opened { stamped_at, content: Content::Items(vec![item]), waiter: None };
         }
-        return Opened { stamped_at, content: decode(head(headers), data), id: None };
+        return Opened { stamped_at, content: decode(head(headers), data), waiter: None };
     }
     let id = (to == subject::appended(ledger)).then(|| text(headers, "ce-id")).flatten();
-    let id = id.and_then(|id| Uuid::parse_str(id).ok());
-    Opened { stamped_at, content: decode(head(headers), data), id }
+    let sent = id.and_then(|id| Uuid::parse_str(id).ok()).and_then(under_way);
+    let head = head(headers);
+    let (content, waiter) = match sent {
+        // Another program of the ledger may have taken the id: only the same bytes say the same.
+        Some(UnderWay { data: sent, entries, waiter }) if sent == data && head == OWN_HEAD => {
+            (Content::Items(entries.into_iter().map(Item::from).collect()), Some(waiter))
+        }
+        sent => (decode(head, data), sent.map(|sent| sent.waiter)),
+    };
+    Opened { stamped_at, content, waiter }
 }
 
 fn head(headers: &HeaderMap) -> Head<'_> {
@@ -63,12 +94,13 @@ fn head(headers: &HeaderMap) -> Head<'_> {
 /// The headers of a message that this program publishes
 pub(crate) fn headers(id: Uuid, source: &str, now: RecordedAt) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert("ce-specversion", "1.0");
+    let own = |text: Option<&'static str>| text.unwrap_or_default();
+    headers.insert("ce-specversion", own(OWN_HEAD.spec_version));
     headers.insert("ce-id", id.to_string());
-    headers.insert("ce-type", CE_TYPE);
+    headers.insert("ce-type", own(OWN_HEAD.kind));
     headers.insert("ce-source", source);
     headers.insert("ce-time", now.to_string());
-    headers.insert("content-type", "application/msgpack");
+    headers.insert("content-type", own(OWN_HEAD.content_type));
     headers
 }
 

@@ -30,8 +30,18 @@ use crate::{Message, chain};
 const BATCH_MAX: usize = 512;
 /// Bytes that are read ahead of the journal
 const AHEAD_BYTES_MAX: u32 = 32 * 1_024 * 1_024;
-/// Messages that are read ahead of the journal
-const AHEAD_MAX: usize = 4_096;
+/// Bytes that are asked for at once, unless a message has more
+const REQUEST_BYTES: usize = 8 * 1_024 * 1_024;
+/// Bytes of the largest message that a NATS server can be told to take, with its headers
+const REQUEST_BYTES_MAX: usize = 65 * 1_024 * 1_024;
+/// Runs of messages that are read ahead of the journal
+const AHEAD_MAX: usize = 64;
+/// Entries of a run that is handed on although more are there
+const RUN_ENTRIES_MAX: usize = 1_024;
+/// Bytes of a run that is handed on although more are there
+const RUN_BYTES_MAX: u32 = 256 * 1_024;
+/// Bytes that an entry takes in memory beside its own
+const ENTRY_OVERHEAD_BYTES: usize = 256;
 /// How often the stream is looked at
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// A consumer that says nothing for two of these is made again
@@ -46,8 +56,8 @@ const LONG_PAUSE: Duration = Duration::from_secs(1);
 /// What the stream gives to whoever writes the journal
 #[derive(Debug)]
 pub enum Fed {
-    /// A message, and its part of the memory that may be used
-    Message(Message, OwnedSemaphorePermit),
+    /// Messages that follow each other, and their part of the memory that may be used
+    Messages(Vec<Message>, OwnedSemaphorePermit),
     /// The journal's end is that message of the stream now
     Aligned(Cursor),
 }
@@ -90,7 +100,9 @@ impl Feed {
             }
         };
         let size = |fed: &Fed| match fed {
-            Fed::Message(message, permit) => (message.entries.len(), permit.num_permits()),
+            Fed::Messages(messages, permit) => {
+                (messages.iter().map(|message| message.entries.len()).sum(), permit.num_permits())
+            }
             Fed::Aligned(_) => (0, 0),
         };
         let (mut entries, mut bytes) = size(&first);
@@ -189,6 +201,33 @@ fn away(error: &dyn std::error::Error) -> End {
     End::Standing(Standing::Away { why: chain(error) })
 }
 
+/// Messages that are handed on together
+#[derive(Default)]
+struct Run {
+    messages: Vec<Message>,
+    entries: usize,
+    /// Bytes of memory, about
+    weight: u32,
+}
+
+impl Run {
+    fn push(&mut self, message: Message, data_bytes: usize) {
+        let bytes = data_bytes + message.entries.len() * ENTRY_OVERHEAD_BYTES;
+        self.weight = self.weight.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        self.entries += message.entries.len();
+        self.messages.push(message);
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries >= RUN_ENTRIES_MAX || self.weight >= RUN_BYTES_MAX
+    }
+
+    /// Its part of the memory; one large message does not wait for ever
+    fn permits(&self) -> u32 {
+        self.weight.min(AHEAD_BYTES_MAX / 2)
+    }
+}
+
 struct Follower {
     shared: Arc<Shared>,
     reader: Reader,
@@ -200,8 +239,14 @@ struct Follower {
     read: Option<Origin>,
     /// The journal has rows, and none of them came from a stream
     unaligned: bool,
-    /// Read, and waiting for room
-    pending: Option<(Message, u32)>,
+    /// Bytes that are asked for at once
+    request_bytes: usize,
+    /// What was read when the stream was looked at
+    read_before: u64,
+    /// Read, and not yet handed on
+    run: Run,
+    /// A run that waits for room
+    pending: Option<Run>,
     /// A gap that was seen once; a consumer may be wrong
     gap: Option<u64>,
 }
@@ -224,6 +269,9 @@ pub(crate) fn start(shared: &Arc<Shared>, reader: Reader) -> Result<Feed, tenure
         connection: shared.connection.clone(),
         stopped: shared.stopped.subscribe(),
         read,
+        request_bytes: REQUEST_BYTES,
+        read_before: 0,
+        run: Run::default(),
         pending: None,
         gap: None,
     };
@@ -297,6 +345,7 @@ impl Follower {
         let messages = consumer
             .stream()
             .max_messages_per_batch(BATCH_MAX)
+            .max_bytes_per_batch(self.request_bytes)
             .heartbeat(HEARTBEAT)
             .expires(HEARTBEAT * 15)
             .messages()
@@ -318,7 +367,7 @@ impl Follower {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let waits = self.pending.is_some();
-            let weight = self.pending.as_ref().map_or(0, |(_, weight)| *weight);
+            let weight = self.pending.as_ref().map_or(0, Run::permits);
             let memory = Arc::clone(&self.memory);
             let feed = self.feed.clone();
             let room = async move {
@@ -336,32 +385,61 @@ impl Follower {
                 _ = looks.tick() => last = self.look(stream, last).await?,
                 (permit, slot) = room, if waits => {
                     let (Ok(permit), Ok(slot)) = (permit, slot) else { return Ok(End::Stopped) };
-                    if let Some((message, _)) = self.pending.take() {
-                        slot.send(Fed::Message(message, permit));
+                    if let Some(run) = self.pending.take() {
+                        slot.send(Fed::Messages(run.messages, permit));
                     }
                 }
                 message = messages.next(), if !waits => {
-                    let mut message = Some(message);
-                    // What is there already is taken without asking for anything else in between.
-                    for _ in 0..BATCH_MAX {
-                        let Some(received) = message.take() else { break };
-                        let received = match received {
-                            Some(Ok(received)) => received,
-                            Some(Err(error)) => return Err(away(&error)),
-                            None => return Ok(End::Again),
-                        };
-                        self.take(stream, &received).await?;
-                        if self.pending.is_some() {
-                            break;
+                    let taken = self.take_run(stream, &mut messages, message).await;
+                    self.offer();
+                    match taken {
+                        Ok(()) => {}
+                        // Nobody comes back for what waits.
+                        Err(end @ End::ForEver(_)) => {
+                            self.hand_over().await?;
+                            return Err(end);
                         }
-                        message = messages.next().now_or_never();
+                        Err(end) => return Err(end),
                     }
                 }
             }
         }
     }
 
-    /// Takes a message in, and hands it on if there is room
+    /// Takes in a message and those that are there already, without asking for anything else in between
+    async fn take_run(
+        &mut self,
+        stream: &Stream,
+        messages: &mut pull::Stream,
+        first: Option<Result<async_nats::jetstream::Message, pull::MessagesError>>,
+    ) -> Result<(), End> {
+        let mut next = Some(first);
+        while let Some(received) = next {
+            match received {
+                Some(Ok(received)) => self.take(stream, &received).await?,
+                Some(Err(error)) => return Err(away(&error)),
+                None => return Err(End::Again),
+            }
+            next = (!self.run.is_full()).then(|| messages.next().now_or_never()).flatten();
+        }
+        Ok(())
+    }
+
+    /// Hands on what was read, or lets it wait for room
+    // Only while nothing else waits for it: the order is that of the stream.
+    fn offer(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        if run.messages.is_empty() {
+            return;
+        }
+        let memory = Arc::clone(&self.memory).try_acquire_many_owned(run.permits());
+        match (memory, self.feed.try_reserve()) {
+            (Ok(permit), Ok(slot)) => slot.send(Fed::Messages(run.messages, permit)),
+            _ => self.pending = Some(run),
+        }
+    }
+
+    /// Takes a message in
     async fn take(
         &mut self,
         stream: &Stream,
@@ -387,27 +465,24 @@ impl Follower {
         let nanos = info.published.unix_timestamp_nanos();
         let none = async_nats::HeaderMap::new();
         let headers = received.headers.as_ref().unwrap_or(&none);
-        let ledger = &self.shared.ledger;
         let data = &received.payload;
-        let opened = envelope::open(ledger, &received.subject, headers, data, nanos);
+        let opened =
+            envelope::open(&self.shared.ledger, &received.subject, headers, data, nanos, |id| {
+                self.shared.under_way.lock().remove(&id)
+            });
         let entries = match opened.content {
             Content::Items(items) => items,
             Content::NeedsUpgrade { version } => {
                 return Err(End::ForEver(Standing::NeedsUpgrade { version, sequence }));
             }
         };
-        let waiter = opened.id.and_then(|id| self.shared.waiting.lock().remove(&id));
         let origin = Origin::new(sequence, nanos, data);
         self.read = Some(origin);
         self.gap = None;
         let stamped_at = opened.stamped_at;
+        let waiter = opened.waiter;
         let message = Message { stamped_at, entries, origin: Some(origin), waiter };
-        let weight = u32::try_from(data.len()).unwrap_or(u32::MAX).clamp(64, AHEAD_BYTES_MAX / 2);
-        let memory = Arc::clone(&self.memory).try_acquire_many_owned(weight);
-        match (memory, self.feed.try_reserve()) {
-            (Ok(permit), Ok(slot)) => slot.send(Fed::Message(message, permit)),
-            _ => self.pending = Some((message, weight)),
-        }
+        self.run.push(message, data.len());
         Ok(())
     }
 
@@ -422,6 +497,14 @@ impl Follower {
             && (last < read.sequence || !align::has(stream, read).await?)
         {
             // The next turn compares all of it.
+            return Err(End::Again);
+        }
+        let read = self.read.map_or(0, |origin| origin.sequence);
+        let stuck = self.pending.is_none() && read < last_before && read == self.read_before;
+        self.read_before = read;
+        if stuck && self.request_bytes < REQUEST_BYTES_MAX {
+            // The next message may have more bytes than were asked for: nothing says so.
+            self.request_bytes = REQUEST_BYTES_MAX;
             return Err(End::Again);
         }
         if status.applied() < last_before && status.standing() == Standing::Following {
@@ -475,10 +558,10 @@ impl Follower {
     }
 
     async fn hand_over(&mut self) -> Result<(), End> {
-        if let Some((message, weight)) = self.pending.take() {
-            let permit = Arc::clone(&self.memory).acquire_many_owned(weight).await;
+        if let Some(run) = self.pending.take() {
+            let permit = Arc::clone(&self.memory).acquire_many_owned(run.permits()).await;
             let Ok(permit) = permit else { return Err(End::Stopped) };
-            self.feed.send(Fed::Message(message, permit)).await.map_err(|_| End::Stopped)?;
+            self.feed.send(Fed::Messages(run.messages, permit)).await.map_err(|_| End::Stopped)?;
         }
         Ok(())
     }

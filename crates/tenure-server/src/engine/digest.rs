@@ -4,7 +4,7 @@
 //! it was recorded, and its outcome. Equal digests mean the same history. The sentence of a refusal is not
 //! in it: it may be put better one day.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use sha2::{Digest as _, Sha256};
 use tenure_core::outcome::{Outcome, Position, Refusal};
@@ -72,11 +72,16 @@ pub(super) fn next(before: &StateDigest, position: Position, row: &Row) -> State
 }
 
 /// The digests of a ledger's history
+///
+/// All in memory, 16 bytes for 1,024 positions and for each of the newest: others are told of it while the
+/// disk stands still too.
 // INVARIANT (trail): the last of `recent` is the digest at `newest`; there is none while `newest` is 0.
 #[derive(Debug, Default)]
 pub(super) struct Trail {
     newest: u64,
     recent: VecDeque<StateDigest>,
+    /// By position, those that are noted in the journal
+    marks: BTreeMap<u64, StateDigest>,
 }
 
 impl Trail {
@@ -85,21 +90,31 @@ impl Trail {
     /// # Errors
     /// The journal cannot be read.
     /// # Cost
-    /// One read; O(entries) for a journal without digests.
+    /// O(entries / 1,024); O(entries) for a journal without digests.
     pub(super) fn open(reader: &Reader) -> Result<Self, tenure_journal::Error> {
         let newest = reader.newest().map_or(0, Position::get);
         if newest == 0 {
             return Ok(Self::default());
         }
         if let Some(digest) = reader.note(HEAD)?.and_then(|note| head_at(&note, newest)) {
-            return Ok(Self { newest, recent: VecDeque::from([digest]) });
+            let mut marks = BTreeMap::new();
+            for noted in reader.notes(&[MARK]) {
+                let (key, digest) = noted?;
+                if let (Ok(position), Ok(digest)) = (key.try_into(), digest.try_into()) {
+                    marks.insert(u64::from_be_bytes(position), digest);
+                }
+            }
+            return Ok(Self { newest, recent: VecDeque::from([digest]), marks });
         }
-        let mut digest = StateDigest::default();
+        let (mut digest, mut marks) = (StateDigest::default(), BTreeMap::new());
         for row in reader.rows_from(Position::FIRST) {
             let (position, row) = row?;
             digest = next(&digest, position, &row);
+            if position.get().is_multiple_of(MARK_EVERY) {
+                marks.insert(position.get(), digest);
+            }
         }
-        Ok(Self { newest, recent: VecDeque::from([digest]) })
+        Ok(Self { newest, recent: VecDeque::from([digest]), marks })
     }
 
     /// The newest position, and its digest
@@ -127,21 +142,21 @@ impl Trail {
 
     /// Takes in the digests of rows that were written
     pub(super) fn extend(&mut self, digests: Vec<StateDigest>) {
+        let positions = self.newest + 1..;
+        let marks = positions.zip(&digests).filter(|(at, _)| at.is_multiple_of(MARK_EVERY));
+        self.marks.extend(marks.map(|(at, digest)| (at, *digest)));
         self.newest += digests.len() as u64;
         self.recent.extend(digests);
         let over = self.recent.len().saturating_sub(RECENT_MAX);
         self.recent.drain(..over);
     }
 
-    /// The digest at a position, if it is at hand or noted
-    pub(super) fn at(&self, position: u64, reader: &Reader) -> Option<StateDigest> {
+    /// The digest at a position, if it is known
+    pub(super) fn at(&self, position: u64) -> Option<StateDigest> {
         let back = self.newest.checked_sub(position)?;
         let back = usize::try_from(back).ok()?;
         let recent = self.recent.len().checked_sub(back + 1).and_then(|at| self.recent.get(at));
-        if recent.is_some() || !position.is_multiple_of(MARK_EVERY) {
-            return recent.copied();
-        }
-        reader.note(&mark_key(position)).ok()??.try_into().ok()
+        recent.or_else(|| self.marks.get(&position)).copied()
     }
 }
 
@@ -205,8 +220,9 @@ mod tests {
         let reader = journal.reader();
         let found = Trail::open(&reader).unwrap();
         assert_eq!(found.head(), trail.head());
-        assert_eq!(found.at(1_024, &reader), trail.at(1_024, &reader));
-        assert!(found.at(1_024, &reader).is_some() && found.at(1_025, &reader).is_none());
+        assert_eq!(found.at(1_024), trail.at(1_024));
+        assert!(found.at(1_024).is_some() && found.at(1_025).is_none());
+        assert_eq!((found.marks.len(), &found.marks), (2, &trail.marks));
         let (position, digest) = trail.head();
         assert_eq!(parse(&hex(&digest)), Some(digest));
         assert_eq!(position, 3_000);
@@ -215,6 +231,8 @@ mod tests {
         let rows = [row(b"last", 1, Outcome::Applied)];
         journal.commit(&rows).unwrap();
         let last = Position::new(3_001).unwrap();
-        assert_eq!(Trail::open(&reader).unwrap().head().1, next(&digest, last, &rows[0]));
+        let again = Trail::open(&reader).unwrap();
+        assert_eq!(again.head().1, next(&digest, last, &rows[0]));
+        assert_eq!(again.marks, trail.marks);
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! One thread takes messages from the stream, lets the fold decide and writes the rows with the place in
 //! the stream that they came from. The stream has the entries, so what is shown need not wait for this
-//! disk: another thread flushes the rows ten times a second, and what a crash takes away is read again. A disk that is
-//! full or stands still holds the reading up and nothing else.
+//! disk: another thread flushes the rows ten times a second (see [`super::disk`]), and what a crash takes away is
+//! read again. A disk that is full or stands still holds the reading up and nothing else.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -15,8 +15,8 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tenure_core::ledger::Ledger;
 use tenure_core::outcome::Position;
+use tenure_journal::Journal;
 use tenure_journal::quarantine::{self, expected, forget_expected};
-use tenure_journal::{Flusher, Journal};
 use tenure_log::nats::{self, Fed, Feed, LogHandle, NatsSettings, Next, Opened, Standing, subject};
 use tenure_log::{AppendError, Message};
 use tenure_wire::catalogs;
@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use super::appender::Appender;
 use super::digest::Trail;
+use super::disk::{DiskWatch, Unflushed, Work};
 use super::peers::{Announcement, PeerReport, Peers};
 use super::{
     BATCH_ENTRIES_MAX, Begun, Checkpointer, Checkpointing, Due, Engine, FailureGuard, Formats,
@@ -36,10 +37,6 @@ use crate::problem::Code;
 
 /// Bytes that are taken from the stream at once
 const BATCH_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-/// Rows wait so long for their flush
-const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
-/// Rows that are not on the disk yet; at more nothing is read
-const UNFLUSHED_ROWS_MAX: usize = 131_072;
 /// How long nothing may come before it is looked up again
 const IDLE: Duration = Duration::from_secs(5);
 /// How long a server may take to be there at the start
@@ -167,6 +164,9 @@ impl Engine {
         if let Some(why) = self.failure() {
             return Some(Obstacle { code: Code::NotReady, why: why.to_owned() });
         }
+        if let Some(why) = self.stalled() {
+            return Some(Obstacle { code: Code::NotReady, why });
+        }
         self.shared.replica.as_ref().and_then(|replica| replica.obstacle())
     }
 
@@ -185,6 +185,9 @@ impl Engine {
     /// Why nothing can be appended through this ledger, if so
     pub(super) fn forbids_appending(&self) -> Option<String> {
         let obstacle = self.obstacle()?;
+        if let Some(why) = self.stalled() {
+            return Some(why);
+        }
         if let Some(blocked) = self.shared.replica.as_ref().and_then(|r| r.blocked.lock().clone()) {
             return Some(blocked);
         }
@@ -245,6 +248,7 @@ impl Engine {
             failed: AtomicBool::new(false),
             index_is_current: AtomicBool::new(true),
             metrics,
+            disk: DiskWatch::default(),
             replica: Some(Arc::clone(&replica)),
         });
         let for_thread = Arc::clone(&shared);
@@ -349,54 +353,6 @@ fn replica_id(folder: &Path) -> std::io::Result<String> {
     Ok(id)
 }
 
-/// What was written and is not on this disk yet
-#[derive(Default)]
-struct Unflushed {
-    rows: AtomicUsize,
-    /// Nothing more is written
-    ended: AtomicBool,
-    failed: Mutex<Option<tenure_journal::Error>>,
-}
-
-impl Unflushed {
-    /// Waits while too much of it is not on the disk; whether the log is needed still
-    ///
-    /// # Errors
-    /// A flush that failed.
-    fn wait(&self, feed: &Feed) -> Result<bool, tenure_journal::Error> {
-        loop {
-            if let Some(error) = self.failed.lock().take() {
-                return Err(error);
-            }
-            if self.rows.load(Ordering::Acquire) < UNFLUSHED_ROWS_MAX {
-                return Ok(true);
-            }
-            if feed.stopped() {
-                return Ok(false);
-            }
-            std::thread::park_timeout(Duration::from_millis(1));
-        }
-    }
-}
-
-/// Flushes behind whoever writes, until that has ended
-fn flush_behind(flusher: &Flusher, unflushed: &Unflushed, metrics: &Metrics) {
-    while !unflushed.ended.load(Ordering::Acquire) {
-        std::thread::park_timeout(FLUSH_INTERVAL);
-        let rows = unflushed.rows.load(Ordering::Acquire);
-        if rows == 0 {
-            continue;
-        }
-        let began = Instant::now();
-        if let Err(error) = flusher.flush() {
-            *unflushed.failed.lock() = Some(error);
-            return;
-        }
-        metrics.flush_seconds.observe(began.elapsed().as_secs_f64());
-        unflushed.rows.fetch_sub(rows, Ordering::AcqRel);
-    }
-}
-
 fn follow_all(
     shared: &Shared,
     replica: &Replica,
@@ -409,11 +365,11 @@ fn follow_all(
     let unflushed = Unflushed::default();
     let flusher = journal.flusher();
     let followed = std::thread::scope(|scope| {
-        let behind = scope.spawn(|| flush_behind(&flusher, &unflushed, &shared.metrics));
+        let behind = scope.spawn(|| unflushed.flush_behind(&flusher, shared));
+        unflushed.flushed_by(behind.thread());
         let (ledger, journal) = (&mut ledger, &mut journal);
         let followed = follow_until_closed(shared, replica, ledger, journal, &mut feed, &unflushed);
-        unflushed.ended.store(true, Ordering::Release);
-        behind.thread().unpark();
+        unflushed.end();
         followed
     });
     drop(flusher);
@@ -446,19 +402,17 @@ fn follow_until_closed(
     loop {
         match feed.next(BATCH_ENTRIES_MAX, BATCH_BYTES_MAX, IDLE) {
             Next::Closed => return Ok(()),
-            Next::Idle => {
-                unflushed.wait(feed)?;
-            }
+            Next::Idle => unflushed.failure()?,
             Next::Some(fed) => {
-                if !unflushed.wait(feed)? || !wait_for_room(replica, journal, feed) {
+                if !unflushed.wait(feed)? || !wait_for_room(shared, replica, journal, feed) {
                     return Ok(());
                 }
-                let mut messages = Vec::with_capacity(fed.len());
+                let mut messages = Vec::new();
                 let mut permits = Vec::with_capacity(fed.len());
                 for fed in fed {
                     match fed {
-                        Fed::Message(message, permit) => {
-                            messages.push(message);
+                        Fed::Messages(run, permit) => {
+                            messages.extend(run);
                             permits.push(permit);
                         }
                         Fed::Aligned(cursor) => {
@@ -492,9 +446,9 @@ fn follow_until_closed(
 }
 
 /// Waits while the disk is full; whether the log is needed still
-fn wait_for_room(replica: &Replica, journal: &Journal, feed: &Feed) -> bool {
+fn wait_for_room(shared: &Shared, replica: &Replica, journal: &mut Journal, feed: &Feed) -> bool {
     loop {
-        match journal.writable() {
+        match shared.disk.during(Work::Writing, || journal.writable()) {
             Ok(()) => {
                 if replica.blocked.lock().take().is_some() {
                     tracing::info!("there is room again: the stream is read on");
@@ -532,25 +486,25 @@ fn apply(
     let (rows, answers) = decide(ledger, &shared.reader, std::mem::take(messages))?;
     let digests = replica.trail.lock().ahead(&rows, journal);
     loop {
-        match journal.commit_unflushed(&rows) {
+        match shared.disk.during(Work::Writing, || journal.commit_unflushed(&rows)) {
             Ok(()) => break,
             // It filled up in between, and nothing was written.
             Err(tenure_journal::Error::DiskFull { .. }) => {
-                if !wait_for_room(replica, journal, feed) {
+                if !wait_for_room(shared, replica, journal, feed) {
                     return Ok(());
                 }
             }
             Err(error) => return Err(error),
         }
     }
-    unflushed.rows.fetch_add(rows.len(), Ordering::AcqRel);
+    unflushed.add(&rows);
     shared.metrics.count(&rows);
     let newest = journal.newest().map_or(0, Position::get);
     shared.metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
     {
         let mut trail = replica.trail.lock();
         trail.extend(digests);
-        replica.peers.lock().catch_up(&trail, &shared.reader);
+        replica.peers.lock().catch_up(&trail);
     }
     shared.snapshot.store(Arc::new(ledger.snapshot()));
     shared.shown.send_replace(newest);
@@ -586,7 +540,7 @@ async fn tell_others(shared: Arc<Shared>, replica: Arc<Replica>, client: async_n
                 if !replica.log.connected() {
                     continue;
                 }
-                let told = Announcement::of(&replica.id, &replica.trail.lock(), &shared.reader);
+                let told = Announcement::of(&replica.id, &replica.trail.lock());
                 let data = told.and_then(|told| serde_json::to_vec(&told).ok());
                 if let Some(data) = data
                     && let Err(error) = client.publish(to.clone(), data.into()).await
@@ -598,7 +552,7 @@ async fn tell_others(shared: Arc<Shared>, replica: Arc<Replica>, client: async_n
                 let Some(message) = message else { return };
                 if let Ok(told) = serde_json::from_slice::<Announcement>(&message.payload) {
                     let trail = replica.trail.lock();
-                    replica.peers.lock().hear(&told, &trail, &shared.reader);
+                    replica.peers.lock().hear(&told, &trail);
                 }
             }
         }

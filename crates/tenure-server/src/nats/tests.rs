@@ -338,7 +338,9 @@ async fn only_replicas_that_are_ready_are_asked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_is_held_is_refused_at_once_and_the_door_lives_on() {
-    let server = Server::start(Version::Newest);
+    // As it comes, a server closes the connection of whoever does not take 64 MB in time.
+    let patient = "max_pending: 1GB\nwrite_deadline: \"60s\"\n";
+    let server = tenure_test_nats::Start::with(Version::Newest, patient).running();
     let replica = Replica::ready(&server).await;
     let client = client(&server).await;
     json_of(&client, "levels", json!({})).await;

@@ -1,0 +1,90 @@
+//! How is there room on the disk for rows that were taken on?
+//!
+//! sled writes behind, and a write that finds no room is one after which nothing is known. So the blocks that
+//! it will write next are taken from the file system beforehand, beyond the end of its file: a disk that fills
+//! up is found before anything is written, and never in the middle. Where that cannot be done the check of
+//! what is free has to do.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+/// Bytes beyond the end of sled's file that are its own already
+///
+/// More than rows that wait for a flush take, with what sled writes beside them.
+pub(crate) const RESERVED_BYTES: u64 = 32 * 1_024 * 1_024;
+
+/// What keeps room for sled's file
+#[derive(Debug)]
+pub(crate) struct Reserve {
+    file: Arc<File>,
+    possible: bool,
+}
+
+/// What became of a try to keep room
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kept {
+    /// There is room, as far as can be known
+    Room,
+    /// The disk is full, or a quota is used up
+    Full,
+}
+
+impl Reserve {
+    pub(crate) fn new(file: &Arc<File>) -> Self {
+        Self { file: Arc::clone(file), possible: cfg!(target_os = "linux") }
+    }
+
+    /// Makes sure of the room
+    ///
+    /// # Cost
+    /// One look at the file, but for once in a few mebibytes.
+    pub(crate) fn keep(&mut self) -> io::Result<Kept> {
+        if !self.possible {
+            return Ok(Kept::Room);
+        }
+        let (length, allocated) = extent(&self.file)?;
+        // A part may be used up, so that not every write asks.
+        if allocated >= length + RESERVED_BYTES / 2 {
+            return Ok(Kept::Room);
+        }
+        match allocate(&self.file, length) {
+            Ok(()) => Ok(Kept::Room),
+            Err(error) if is_full(&error) => Ok(Kept::Full),
+            Err(error) => {
+                tracing::info!(%error, "room for the journal cannot be kept beforehand on this file system");
+                self.possible = false;
+                Ok(Kept::Room)
+            }
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// A file's length, and the bytes that are taken for it
+#[cfg(target_os = "linux")]
+fn extent(file: &File) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = file.metadata()?;
+    // Of 512 bytes, whatever the file system's are.
+    Ok((metadata.len(), metadata.blocks().saturating_mul(512)))
+}
+
+#[cfg(target_os = "linux")]
+fn allocate(file: &File, length: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    Ok(fallocate(file, FallocateFlags::KEEP_SIZE, length, RESERVED_BYTES)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn extent(_: &File) -> io::Result<(u64, u64)> {
+    Ok((0, u64::MAX))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn allocate(_: &File, _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

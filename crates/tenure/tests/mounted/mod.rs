@@ -1,0 +1,83 @@
+//! File systems of a test's own: one that fills up, one that can be made to stand still
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may fail by a panic, and one that does less says so: `allow-*-in-tests` does not \
+              reach helpers"
+)]
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+
+/// Whether a command does what it should, else a word on stderr
+fn done(command: &mut Command) -> Option<()> {
+    let why = match command.output() {
+        Ok(ran) if ran.status.success() => return Some(()),
+        Ok(ran) => String::from_utf8_lossy(&ran.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    eprintln!("not tested on a disk of its own: {command:?}: {why}");
+    None
+}
+
+/// Something mounted in a folder of this test, until it goes out of scope
+pub(crate) struct Mounted {
+    at: tempfile::TempDir,
+    /// What is mounted, where it is a file
+    image: Option<tempfile::NamedTempFile>,
+}
+
+impl Mounted {
+    /// `None`, and a word on stderr, where mounting is not permitted
+    pub(crate) fn new(arguments: &[&str]) -> Option<Self> {
+        let at = tempfile::tempdir().unwrap();
+        done(Command::new("mount").args(arguments).arg(at.path()))?;
+        Some(Self { at, image: None })
+    }
+
+    pub(crate) fn small_disk() -> Option<Self> {
+        Self::new(&["-t", "tmpfs", "-o", "size=96m", "tmpfs"])
+    }
+
+    /// A disk that can be made to stand still
+    pub(crate) fn ext4() -> Option<Self> {
+        let image = tempfile::NamedTempFile::new().unwrap();
+        image.as_file().set_len(1 << 30).unwrap();
+        done(Command::new("mkfs.ext4").arg("-q").arg(image.path()))?;
+        let mut mounted = Self::new(&["-o", "loop", image.path().to_str().unwrap()])?;
+        mounted.image = Some(image);
+        Some(mounted)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.at.path()
+    }
+
+    /// Lets it stand still until what is given back goes out of scope: whoever writes or flushes waits
+    pub(crate) fn stand_still(&self) -> Option<StandsStill> {
+        let opened = File::open(self.path()).unwrap();
+        done(Command::new("fsfreeze").arg("--freeze").arg(self.path()))?;
+        Some(StandsStill { at: self.path().to_owned(), _held: opened })
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Lazily: whoever still has a file open there does not keep it in the way.
+        drop(Command::new("umount").arg("-l").arg(self.at.path()).status());
+    }
+}
+
+/// A disk that stands still
+pub(crate) struct StandsStill {
+    at: std::path::PathBuf,
+    _held: File,
+}
+
+impl Drop for StandsStill {
+    fn drop(&mut self) {
+        drop(Command::new("fsfreeze").arg("--unfreeze").arg(&self.at).status());
+    }
+}

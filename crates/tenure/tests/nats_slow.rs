@@ -1,0 +1,175 @@
+//! A replica that cannot keep up, or whose disk stands still: its memory is bounded, its readiness is
+//! honest, and it goes on by itself
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
+
+mod common;
+mod mounted;
+mod raw_nats;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use common::{Server, Start, entry, grant, landscape, poll};
+use mounted::Mounted;
+use raw_nats::Client;
+use serde_json::Value;
+use tenure_test_nats::{Server as Nats, Version};
+
+/// Bytes that are published while a replica does not get on
+const FLOOD_BYTES: usize = 384 * 1024 * 1024;
+/// Bytes of one message, below what a server takes
+const MESSAGE_BYTES: usize = 1_000_000;
+/// Kibibytes that a replica may take more meanwhile: 32 MiB are read ahead, 12 asked for, 8 unflushed, and sled
+/// caches 64
+const MORE_KIB_MAX: u64 = 192 * 1024;
+
+fn follow(data: &Path, nats: &Nats) -> Server {
+    Start::on(data).arg("--ledger", "acme").arg("--log", &nats.url()).ready()
+}
+
+fn readiness(server: &Server) -> Value {
+    server.get("/readyz").json()
+}
+
+/// What a process has of memory now, in KiB
+fn resident_kib(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// Publishes what is no entry and does not compress: it is kept whole in every journal, and in no memory
+fn flood(nats: &Nats) -> u64 {
+    let mut client = Client::of(nats);
+    let mut noise: Vec<u8> = Vec::with_capacity(MESSAGE_BYTES);
+    while noise.len() < MESSAGE_BYTES {
+        noise.extend(uuid::Uuid::new_v4().as_bytes());
+    }
+    let messages = FLOOD_BYTES / MESSAGE_BYTES;
+    for n in 0..messages {
+        // Another one each time.
+        noise.rotate_left(1 + n % 16);
+        let answer = client.try_request("tenure.acme.log.crm", &[("ce-type", "noise")], &noise);
+        assert!(answer.is_some_and(|answer| answer["seq"].is_u64()));
+    }
+    messages as u64
+}
+
+#[track_caller]
+fn is_at(server: &Server, position: u64) {
+    let there = || (readiness(server)["position"] == position).then_some(());
+    poll(there).unwrap_or_else(|| panic!("{}\n{}", readiness(server), server.stderr()));
+}
+
+/// That two replicas have the same history at a position, and are ready
+#[track_caller]
+fn agree(one: &Server, other: &Server, position: u64) {
+    for server in [one, other] {
+        is_at(server, position);
+        let ready = || (server.get("/readyz").status == 200).then_some(());
+        poll(ready).unwrap_or_else(|| panic!("{}\n{}", readiness(server), server.stderr()));
+    }
+    assert_eq!(readiness(one)["log"]["digest"], readiness(other)["log"]["digest"]);
+}
+
+/// That what was known is answered
+#[track_caller]
+fn answers(server: &Server) {
+    let check = "/v1/check?principal=alice@acme.example&can=destinations.manage&on=subaccount:dev";
+    assert_eq!(server.get(check).ok()["allowed"], true);
+    server.get("/healthz").ok();
+}
+
+#[test]
+fn a_replica_whose_disk_stands_still_says_so_and_goes_on_when_the_disk_does() {
+    let Some(disk) = Mounted::ext4() else { return };
+    let nats = Nats::start(Version::Newest);
+    let other = tempfile::tempdir().unwrap();
+    let (slow, quick) = (follow(&disk.path().join("data"), &nats), follow(other.path(), &nats));
+    quick.append(&landscape());
+    let position = quick.position();
+    is_at(&slow, position);
+    let before = resident_kib(&slow);
+    let Some(stands) = disk.stand_still() else { return };
+    let flooded = flood(&nats);
+    is_at(&quick, position + flooded);
+    let said = poll(|| {
+        let detail = readiness(&slow)["detail"].as_str()?.to_owned();
+        detail.contains("has not answered for").then_some(())
+    });
+    said.unwrap_or_else(|| panic!("{}\n{}", readiness(&slow), slow.stderr()));
+    answers(&slow);
+    let one = entry(&[grant("dave@acme.example")]);
+    slow.post("/v1/entries", &one).is_problem(503, "log_unavailable", &["nothing was appended"]);
+    assert!(slow.metric("tenure_log_behind").unwrap() > 0.0);
+    let more = resident_kib(&slow).saturating_sub(before);
+    assert!(more < MORE_KIB_MAX, "{more} KiB more, of {FLOOD_BYTES} bytes that were published");
+    drop(stands);
+    agree(&slow, &quick, position + flooded);
+    slow.append(&[one]);
+    agree(&slow, &quick, position + 1 + flooded);
+}
+
+/// Lets a process run for a tenth of the time only, until that is over
+fn slow_down(server: &Server, over: &AtomicBool) {
+    let id = server.id().to_string();
+    let signal = |name: &str| {
+        let told = Command::new("sh").args(["-c", "kill -$0 $1", name, &id]).status().unwrap();
+        assert!(told.success());
+    };
+    while !over.load(Ordering::Acquire) {
+        signal("STOP");
+        std::thread::sleep(Duration::from_millis(90));
+        signal("CONT");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_slow_replica_keeps_its_memory_and_catches_up() {
+    let nats = Nats::start(Version::Newest);
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [slow, quick] = folders.each_ref().map(|folder| follow(folder.path(), &nats));
+    quick.append(&landscape());
+    let position = quick.position();
+    is_at(&slow, position);
+    let before = resident_kib(&slow);
+    let over = AtomicBool::new(false);
+    let (mut most, mut behind) = (0, false);
+    let flooded = std::thread::scope(|scope| {
+        scope.spawn(|| slow_down(&slow, &over));
+        let flooding = scope.spawn(|| flood(&nats));
+        while !flooding.is_finished() {
+            most = most.max(resident_kib(&slow));
+            behind |=
+                readiness(&slow)["detail"].as_str().is_some_and(|why| why.contains("being read"));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let flooded = flooding.join().unwrap();
+        is_at(&quick, position + flooded);
+        // Who needs what the quick one has is told that this one has not.
+        let ask = format!("/v1/levels?min_position={}", position + flooded);
+        if let Some(answer) = slow.try_get(&ask).filter(|answer| answer.status != 200) {
+            answer.is_problem(409, "behind", &[]);
+        }
+        behind |= poll(|| {
+            let why = readiness(&slow)["detail"].as_str().map(str::to_owned);
+            why.is_none_or(|why| why.contains("being read")).then_some(())
+        })
+        .is_some();
+        over.store(true, Ordering::Release);
+        flooded
+    });
+    assert!(behind, "{}", slow.stderr());
+    let more = most.saturating_sub(before);
+    assert!(more < MORE_KIB_MAX, "{more} KiB more, of {FLOOD_BYTES} bytes that were published");
+    agree(&slow, &quick, position + flooded);
+    answers(&slow);
+}
