@@ -27,7 +27,7 @@ use common::{Start, entry, grant, landscape, poll, poll_for};
 use raw_nats::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tenure_test_nats::{Server as Nats, Version, free_port};
+use tenure_test_nats::{Server as Nats, Version, Wire, free_port};
 
 /// How long a cluster may take to go on
 const CLUSTER_PATIENCE: Duration = Duration::from_secs(120);
@@ -53,20 +53,37 @@ impl Dice {
 
 struct Cluster {
     nodes: Vec<Nats>,
+    /// From the first to the second
+    wires: BTreeMap<(usize, usize), Wire>,
 }
 
 impl Cluster {
     fn start() -> Self {
         let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
-        let routes = ports.iter().map(|port| format!("\"nats://127.0.0.1:{port}\""));
-        let routes = routes.collect::<Vec<_>>().join(", ");
+        let pairs = (0..3).flat_map(|from| (0..3).map(move |to| (from, to)));
+        let wires: BTreeMap<_, _> = pairs
+            .filter(|(from, to)| from != to)
+            .map(|(from, to)| ((from, to), Wire::to(ports[to])))
+            .collect();
         let start = |(n, port): (usize, &u16)| {
+            let routes = wires.iter().filter(|((from, _), _)| *from == n);
+            let routes = routes.map(|(_, wire)| format!("\"nats://127.0.0.1:{}\"", wire.port()));
+            let routes = routes.collect::<Vec<_>>().join(", ");
+            // They tell each other of a port where nobody listens, so that no way leads around the wires.
             let config = format!(
-                "server_name: n{n}\ncluster {{ name: tenure, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}\n"
+                "server_name: n{n}\ncluster {{ name: tenure, listen: \"127.0.0.1:{port}\", advertise: \"127.0.0.1:9\", \
+                 routes: [{routes}] }}\n"
             );
             tenure_test_nats::Start::with(Version::Newest, &config).running()
         };
-        Self { nodes: ports.iter().enumerate().map(start).collect() }
+        let nodes = ports.iter().enumerate().map(start).collect();
+        Self { nodes, wires }
+    }
+
+    /// The wires that lead to a node and from it
+    fn wires_of(&self, node: usize) -> impl Iterator<Item = &Wire> {
+        let own = move |(from, to): &(usize, usize)| *from == node || *to == node;
+        self.wires.iter().filter(move |(ends, _)| own(ends)).map(|(_, wire)| wire)
     }
 
     fn urls(&self) -> String {
@@ -198,12 +215,19 @@ fn disrupt(
             "restarted all three, one after another".to_owned()
         }
         _ => {
-            let minority = (leader + 1 + dice.roll(2)) % 3;
-            cluster.nodes[minority].pause();
+            let minority = dice.roll(3);
+            cluster.wires_of(minority).for_each(Wire::cut);
             gets_on(seen, "a minority was cut off");
+            // It knows of no leader any more, but that whoever led thinks so for a while, alone.
+            let lost = || cluster.leader(minority).is_none_or(|knows| knows == minority);
+            assert!(poll(|| lost().then_some(())).is_some(), "n{minority} was not cut off");
             std::thread::park_timeout(pause);
-            cluster.nodes[minority].go_on();
-            format!("cut n{minority} off, went on without it, let it come back")
+            gets_on(seen, "a minority was cut off for a while");
+            cluster.wires_of(minority).for_each(Wire::mend);
+            let role = if minority == leader { "the leader " } else { "" };
+            format!(
+                "cut {role}n{minority} off from the others, went on without it, mended the network"
+            )
         }
     }
 }

@@ -4,6 +4,8 @@
 //! goes out of scope. `tests/run` installs both versions and says where they are by `TENURE_TEST_*`;
 //! without it they are looked for where it puts them.
 
+mod wire;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -15,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+pub use wire::Wire;
 
 /// How long anything may take that should happen; a busy machine is slow
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -48,6 +48,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// A consumer that nobody reads is forgotten by the server after
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+/// How long a connected server may not reach the stream before another one is tried
+const REACH_PATIENCE: Duration = Duration::from_secs(5);
 /// Pause before the next turn after one that failed
 const PAUSE: Duration = Duration::from_millis(250);
 /// Pause before the next turn where an operator has to do something
@@ -239,6 +241,8 @@ struct Follower {
     read: Option<Origin>,
     /// The journal has rows, and none of them came from a stream
     unaligned: bool,
+    /// Since when the server that is connected does not reach the stream
+    unreached: Option<Instant>,
     /// Bytes that are asked for at once
     request_bytes: usize,
     /// What was read when the stream was looked at
@@ -269,6 +273,7 @@ pub(crate) fn start(shared: &Arc<Shared>, reader: Reader) -> Result<Feed, tenure
         connection: shared.connection.clone(),
         stopped: shared.stopped.subscribe(),
         read,
+        unreached: None,
         request_bytes: REQUEST_BYTES,
         read_before: 0,
         run: Run::default(),
@@ -292,7 +297,11 @@ impl Follower {
                 End::Again => PAUSE,
                 End::Standing(standing) => {
                     let pause = if standing.forbids_appending() { LONG_PAUSE } else { PAUSE };
+                    let away = matches!(standing, Standing::Away { .. });
                     self.shared.status.set(standing);
+                    if away {
+                        self.try_elsewhere().await;
+                    }
                     pause
                 }
                 End::ForEver(standing) => {
@@ -302,6 +311,27 @@ impl Follower {
                 }
             };
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Leaves a server that is connected and does not reach the stream, if there are others: it may be cut off
+    /// from them
+    async fn try_elsewhere(&mut self) {
+        if !self.connection.borrow().connected {
+            self.unreached = None;
+            return;
+        }
+        let since = *self.unreached.get_or_insert_with(Instant::now);
+        if since.elapsed() < REACH_PATIENCE {
+            return;
+        }
+        self.unreached = None;
+        let client = &self.shared.client;
+        if client.server_pool().await.is_ok_and(|servers| servers.len() > 1) {
+            tracing::warn!("this server does not reach the stream: another one is tried");
+            if let Err(error) = client.force_reconnect().await {
+                tracing::warn!(error = chain(&error), "no other server can be tried");
+            }
         }
     }
 
@@ -351,6 +381,7 @@ impl Follower {
             .messages()
             .await
             .map_err(|e| away(&e))?;
+        self.unreached = None;
         shared.status.set(Standing::CatchingUp { target: last });
         self.read_on(&stream, messages, made, last).await
     }
