@@ -9,7 +9,7 @@ use tenure_core::instant::RecordedAt;
 use tenure_core::outcome::Position;
 use tenure_wire::message::Origin;
 
-use crate::block::{Block, BlockError, Packer, SEGMENT_ROWS_MAX};
+use crate::block::{BLOCK_BYTES_MAX, Block, BlockError, Packer, SEGMENT_ROWS_MAX};
 use crate::flusher::Flusher;
 use crate::folder::{Folder, FolderError, Witness};
 use crate::origin::anchor_value;
@@ -29,6 +29,11 @@ pub(crate) const ANCHOR: &[u8] = b"anchor";
 const FREE_BYTES_MIN: u64 = 16 * 1_024 * 1_024;
 /// Blocks at the tail before they are gathered into segments
 const TAIL_BLOCKS_MAX: usize = 256;
+/// Bytes of their rows
+const TAIL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// For so many bytes of rows there must be this many times as much room: sled writes a large row's neighbours
+/// again with it, to files of their own
+const ROOM_FACTOR: u64 = 16;
 
 /// Why the journal did not do what it was asked
 #[derive(Debug, thiserror::Error)]
@@ -119,12 +124,16 @@ pub struct Journal {
     witness: Arc<Mutex<Witness>>,
     /// The first positions of the blocks that are not yet gathered
     tail: Vec<u64>,
+    /// Bytes of their rows, as far as they were written since it was opened
+    tail_bytes: usize,
     newest_recorded_at: Option<RecordedAt>,
     failed: bool,
     /// Something was committed and not flushed
     unflushed: bool,
     /// What is written with the next rows
     notes: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What is written with those that are pending
+    pending_notes: Vec<(Vec<u8>, Vec<u8>)>,
     packer: Packer,
     reserve: Reserve,
     /// Last, so that the lock is given back when sled is closed
@@ -189,10 +198,12 @@ impl Journal {
             db_file,
             witness: Arc::new(Mutex::new(witness)),
             tail,
+            tail_bytes: 0,
             newest_recorded_at: None,
             failed: false,
             unflushed: false,
             notes: Vec::new(),
+            pending_notes: Vec::new(),
             packer: Packer::default(),
             reserve,
             folder,
@@ -220,7 +231,7 @@ impl Journal {
 
     /// The newest position, if there is one
     pub fn newest(&self) -> Option<Position> {
-        newest(&self.store.blocks())
+        self.store.newest()
     }
 
     /// When the newest row was recorded, if there is one
@@ -239,6 +250,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::commit`].
     pub fn anchor(&mut self, position: Position, origin: Origin) -> Result<(), Error> {
+        self.write_pending()?;
         let newest = self.newest().map_or(0, Position::get);
         let mut batch = sled::Batch::default();
         batch.insert(ANCHOR, anchor_value(position, origin));
@@ -250,13 +262,22 @@ impl Journal {
     /// # Errors
     /// The disk is nearly full, or an earlier write failed.
     pub fn writable(&mut self) -> Result<(), Error> {
+        self.writable_with(0)
+    }
+
+    /// Whether there is room for rows of so many bytes
+    fn writable_with(&mut self, bytes: usize) -> Result<(), Error> {
         if self.failed {
             return Err(Error::Failed);
         }
         let path = self.folder.path();
-        let kept = self.reserve.keep().map_err(|e| io_failure(path, e))?;
         let free_bytes = self.folder.free_bytes().map_err(|e| io_failure(path, e))?;
-        if kept == Kept::Full || free_bytes < FREE_BYTES_MIN {
+        // Small rows find room in what is reserved.
+        let large = (bytes as u64).saturating_sub(BLOCK_BYTES_MAX as u64 * 2);
+        let needed = FREE_BYTES_MIN.saturating_add(large.saturating_mul(ROOM_FACTOR));
+        let spare = free_bytes.saturating_sub(FREE_BYTES_MIN);
+        let kept = self.reserve.keep(spare).map_err(|e| io_failure(path, e))?;
+        if kept == Kept::Full || free_bytes < needed {
             return Err(Error::DiskFull { path: path.to_owned(), free_bytes });
         }
         Ok(())
@@ -271,16 +292,62 @@ impl Journal {
     /// # Cost
     /// One flush, however many rows; once in 256 calls the tail is gathered into segments.
     pub fn commit(&mut self, rows: &[Row]) -> Result<(), Error> {
-        self.add(rows, Flush::Now)
+        self.write_pending()?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        self.writable_with(rows.iter().map(Row::submitted_bytes).sum())?;
+        let notes = std::mem::take(&mut self.notes);
+        self.add(rows, notes, Flush::Now)?;
+        self.newest_recorded_at = Some(last.recorded_at);
+        Ok(())
     }
 
-    /// Writes rows at the end, to be flushed later: for rows that a log elsewhere has
+    /// Takes rows on, to be written with others and flushed later: for rows that a log elsewhere has
     ///
+    /// Tells what was written meanwhile.
     /// # Guarantees
-    /// On `Ok` they are read here; after a crash they are there up to some commit, which is at or after the
-    /// last [`Journal::flush`]. Errors are those of [`Journal::commit`].
-    pub fn commit_unflushed(&mut self, rows: &[Row]) -> Result<(), Error> {
-        self.add(rows, Flush::Later)
+    /// On `Ok` they are read here; after a crash those are there that came before some row, which is at or
+    /// after the last that [`Journal::write_pending`] wrote before a flush.
+    /// # Errors
+    /// As [`Journal::write_pending`]; the rows are left with the caller then.
+    /// # Cost
+    /// A write for about a thousand rows.
+    pub fn commit_unflushed(&mut self, rows: &mut Vec<Row>) -> Result<Written, Error> {
+        let is_full = {
+            let pending = self.store.pending();
+            pending.rows.len() >= SEGMENT_ROWS_MAX || pending.bytes >= BLOCK_BYTES_MAX
+        };
+        let written = if is_full { self.write_pending()? } else { Written::default() };
+        let first = self.newest().map_or(Position::FIRST, Position::next);
+        self.newest_recorded_at =
+            rows.last().map(|row| row.recorded_at).or(self.newest_recorded_at);
+        self.store.pending_mut().extend(rows, first);
+        self.pending_notes.append(&mut self.notes);
+        Ok(written)
+    }
+
+    /// Whether there are rows that were taken on and not written
+    pub fn has_pending(&self) -> bool {
+        !self.store.pending().rows.is_empty()
+    }
+
+    /// Writes the rows that were taken on
+    ///
+    /// # Errors
+    /// As [`Journal::commit`]; on [`Error::DiskFull`] nothing was written, and they are still read.
+    pub fn write_pending(&mut self) -> Result<Written, Error> {
+        let store = Arc::clone(&self.store);
+        let written = {
+            let pending = store.pending();
+            if pending.rows.is_empty() {
+                return Ok(Written::default());
+            }
+            self.writable_with(pending.bytes)?;
+            let notes = std::mem::take(&mut self.pending_notes);
+            self.add(&pending.rows, notes, Flush::Later)?;
+            Written { rows: pending.rows.len(), bytes: pending.bytes }
+        };
+        store.pending_mut().clear();
+        Ok(written)
     }
 
     /// Waits until all that was committed is on the disk
@@ -291,6 +358,7 @@ impl Journal {
         if self.failed {
             return Err(Error::Failed);
         }
+        self.write_pending()?;
         match self.newest() {
             Some(newest) if self.unflushed => self.sync(newest.get()),
             _ => Ok(()),
@@ -303,12 +371,14 @@ impl Journal {
         Flusher::new(&self.store, &self.db_file, &self.witness, folder)
     }
 
-    fn add(&mut self, rows: &[Row], flush: Flush) -> Result<(), Error> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.writable()?;
-        let mut next = self.newest().map_or(Position::FIRST, Position::next);
+    fn add(
+        &mut self,
+        rows: &[Row],
+        notes: Vec<(Vec<u8>, Vec<u8>)>,
+        flush: Flush,
+    ) -> Result<(), Error> {
+        let written = newest(&self.store.blocks());
+        let mut next = written.map_or(Position::FIRST, Position::next);
         let mut blocks = vec![Block::new(next)];
         for row in rows {
             if blocks.last().is_none_or(Block::is_full) {
@@ -323,16 +393,19 @@ impl Journal {
         for block in &blocks {
             batch.insert(&block_key(block.first.get()), block.encode(&mut self.packer));
         }
-        for (key, value) in std::mem::take(&mut self.notes) {
+        for (key, value) in notes {
             batch.insert(key, value);
         }
         self.write(batch, next.get() - 1, flush)?;
         for block in &blocks {
-            self.tail.push(block.first.get());
+            // A full one is a segment as it is.
+            if !block.is_full() {
+                self.tail.push(block.first.get());
+                self.tail_bytes += block.payload.len();
+            }
             self.store.blocks_mut().insert(block.first.get(), block.count);
         }
-        self.newest_recorded_at = rows.last().map(|row| row.recorded_at);
-        if self.tail.len() >= TAIL_BLOCKS_MAX {
+        if self.tail.len() >= TAIL_BLOCKS_MAX || self.tail_bytes >= TAIL_BYTES_MAX {
             self.gather(flush)?;
         }
         Ok(())
@@ -370,12 +443,7 @@ impl Journal {
         let mut gathered = Vec::with_capacity(self.tail.len());
         let mut batch = sled::Batch::default();
         for first in std::mem::take(&mut self.tail) {
-            let growing = segments.last_mut().filter(|segment| !segment.is_full());
-            let rows = store.blocks().get(&first).copied().unwrap_or_default();
-            if growing.is_none() && rows as usize >= SEGMENT_ROWS_MAX {
-                // It is a segment as it is.
-                continue;
-            }
+            let growing = segments.last_mut().filter(|s| !s.is_full() && s.end() == first);
             let block = store.block(first)?;
             batch.remove(&block_key(first));
             gathered.push(first);
@@ -398,10 +466,21 @@ impl Journal {
             blocks.insert(segment.first.get(), segment.count);
         }
         // The last one may still grow.
-        self.tail.extend(segments.last().filter(|last| !last.is_full()).map(|b| b.first.get()));
+        let last = segments.last().filter(|last| !last.is_full());
+        self.tail.extend(last.map(|last| last.first.get()));
+        self.tail_bytes = last.map_or(0, |last| last.payload.len());
         store.forget_cache();
         Ok(())
     }
+}
+
+/// What was written
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Written {
+    /// Rows
+    pub rows: usize,
+    /// Bytes of what was submitted in them
+    pub bytes: usize,
 }
 
 /// When what is written is flushed

@@ -20,7 +20,7 @@ pub use block::BlockError;
 pub use checkpoint::{Checkpoints, Loaded, Manifest, Pieces, Senseless, Unusable, WriteError};
 pub use flusher::Flusher;
 pub use folder::{FORMAT, FolderError};
-pub use journal::{Error, Journal};
+pub use journal::{Error, Journal, Written};
 pub use origin::Cursor;
 pub use row::{Payload, Row, RowError};
 pub use store::Reader;

@@ -35,11 +35,11 @@ impl Reserve {
         Self { file: Arc::clone(file), possible: cfg!(target_os = "linux") }
     }
 
-    /// Makes sure of the room
+    /// Makes sure of the room, of so many bytes that the disk has to spare
     ///
     /// # Cost
     /// One look at the file, but for once in a few mebibytes.
-    pub(crate) fn keep(&mut self) -> io::Result<Kept> {
+    pub(crate) fn keep(&mut self, spare_bytes: u64) -> io::Result<Kept> {
         if !self.possible {
             return Ok(Kept::Room);
         }
@@ -47,6 +47,10 @@ impl Reserve {
         // A part may be used up, so that not every write asks.
         if allocated >= length + RESERVED_BYTES / 2 {
             return Ok(Kept::Room);
+        }
+        // A file system that has too little may give what it has, and say that it is full.
+        if spare_bytes < RESERVED_BYTES {
+            return Ok(Kept::Full);
         }
         match allocate(&self.file, length) {
             Ok(()) => Ok(Kept::Room),

@@ -111,6 +111,14 @@ impl Row {
         }
     }
 
+    /// Bytes of what was submitted
+    pub(crate) fn submitted_bytes(&self) -> usize {
+        match &self.payload {
+            Payload::Entry(bytes) => bytes.len(),
+            Payload::Malformed { raw, message } => raw.len() + message.len(),
+        }
+    }
+
     /// Appends its encoding
     pub(crate) fn encode(&self, into: &mut Vec<u8>) -> Result<(), RowError> {
         let refusal = |refusal: &Refusal| {

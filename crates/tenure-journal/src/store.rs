@@ -24,7 +24,46 @@ pub(crate) struct Store {
     pub(crate) db: sled::Db,
     path: PathBuf,
     blocks: RwLock<Blocks>,
+    pending: RwLock<Pending>,
     cache: Mutex<VecDeque<(u64, Arc<Vec<Row>>)>>,
+}
+
+/// Rows that follow those in sled and are written together with others
+// INVARIANT (pending): they begin where the last block ends, and are taken away after the block that has
+// them is in `blocks`.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) rows: Vec<Row>,
+    /// Bytes of what was submitted in them
+    pub(crate) bytes: usize,
+    /// The position of the first
+    first: u64,
+}
+
+impl Pending {
+    pub(crate) fn extend(&mut self, rows: &mut Vec<Row>, first: Position) {
+        if self.rows.is_empty() {
+            self.first = first.get();
+        }
+        self.bytes += rows.iter().map(Row::submitted_bytes).sum::<usize>();
+        self.rows.append(rows);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+        self.bytes = 0;
+    }
+
+    /// Those from a position on; none if it is not among them
+    fn from(&self, position: Position) -> &[Row] {
+        let place = position.get().checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        place.and_then(|place| self.rows.get(place..)).unwrap_or_default()
+    }
+
+    fn newest(&self) -> Option<Position> {
+        let count = self.rows.len() as u64;
+        (count > 0).then(|| Position::new(self.first + count - 1)).flatten()
+    }
 }
 
 /// First positions, with their row counts
@@ -38,7 +77,13 @@ pub(crate) fn newest(blocks: &Blocks) -> Option<Position> {
 
 impl Store {
     pub(crate) fn new(db: sled::Db, path: PathBuf) -> Self {
-        Self { db, path, blocks: RwLock::default(), cache: Mutex::default() }
+        Self {
+            db,
+            path,
+            blocks: RwLock::default(),
+            pending: RwLock::default(),
+            cache: Mutex::default(),
+        }
     }
 
     pub(crate) fn blocks(&self) -> RwLockReadGuard<'_, Blocks> {
@@ -47,6 +92,21 @@ impl Store {
 
     pub(crate) fn blocks_mut(&self) -> RwLockWriteGuard<'_, Blocks> {
         self.blocks.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pending(&self) -> RwLockReadGuard<'_, Pending> {
+        self.pending.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pending_mut(&self) -> RwLockWriteGuard<'_, Pending> {
+        self.pending.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest position that is read here, written or pending
+    pub(crate) fn newest(&self) -> Option<Position> {
+        // In this order, by INVARIANT (pending).
+        let pending = self.pending().newest();
+        pending.or_else(|| newest(&self.blocks()))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -86,6 +146,9 @@ impl Store {
 
     fn row(&self, position: Position) -> Result<Row, Error> {
         let missing = || self.damaged(position.get(), &BlockError::Shape);
+        if let Some(row) = self.pending().from(position).first() {
+            return Ok(row.clone());
+        }
         let blocks = self.blocks();
         let (first, _) = blocks.range(..=position.get()).next_back().ok_or_else(missing)?;
         let rows = self.rows(*first)?;
@@ -98,7 +161,8 @@ impl Store {
         // Meanwhile no block is gathered into another.
         let blocks = self.blocks();
         if newest(&blocks).is_none_or(|newest| position > newest) {
-            return Ok(None);
+            let rows = self.pending().from(position).to_vec();
+            return Ok((!rows.is_empty()).then_some(rows));
         }
         let found = blocks.range(..=position.get()).next_back();
         let (first, _) = found.ok_or_else(|| self.damaged(position.get(), &BlockError::Shape))?;
@@ -224,7 +288,7 @@ impl Reader {
 
     /// The newest position, if there is one
     pub fn newest(&self) -> Option<Position> {
-        newest(&self.store.blocks())
+        self.store.newest()
     }
 
     /// The row at a position

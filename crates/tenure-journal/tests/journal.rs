@@ -87,6 +87,75 @@ fn a_reader_sees_every_row_while_the_tail_is_gathered() {
 }
 
 #[test]
+fn rows_that_are_taken_on_are_read_at_once_and_a_restart_has_those_that_came_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut newest, mut written) = (0, 0);
+    for round in 0..4_u64 {
+        let mut journal = Journal::open(folder.path(), None).unwrap();
+        // Whatever was not written is gone, and nothing before it.
+        newest = written.min(newest);
+        expect_rows(&journal, newest);
+        for step in 0..120 {
+            let size = 1 + (step * 13 + round) % 9 + u64::from(step % 50 == 9) * 1_500;
+            let mut rows: Vec<Row> = (newest + 1..=newest + size).map(row).collect();
+            match (step * 7 + round) % 11 {
+                0 => {
+                    journal.commit(&rows).unwrap();
+                    written = newest + size;
+                }
+                1 => {
+                    journal.write_pending().unwrap();
+                    assert!(!journal.has_pending());
+                    written = newest;
+                    continue;
+                }
+                _ => {
+                    journal.note(b"newest", (newest + size).to_be_bytes().to_vec());
+                    if journal.commit_unflushed(&mut rows).unwrap().rows > 0 {
+                        written = newest;
+                    }
+                    assert!(rows.is_empty());
+                }
+            }
+            newest += size;
+            assert_eq!(journal.newest(), Position::new(newest));
+            assert_eq!(journal.reader().row(position(newest)).unwrap(), row(newest));
+        }
+        expect_rows(&journal, newest);
+        let blocks = journal.reader();
+        let blocks = blocks.blocks_from(position(newest / 2)).map(|block| block.unwrap().1.len());
+        assert_eq!(blocks.sum::<usize>() as u64, newest - newest / 2 + 1);
+        if round % 2 == 0 {
+            journal.flush().unwrap();
+            written = newest;
+            let noted = journal.reader().note(b"newest").unwrap().unwrap();
+            assert!(u64::from_be_bytes(noted.try_into().unwrap()) <= newest);
+        }
+    }
+    assert!(newest > 10_000);
+}
+
+#[test]
+fn large_and_small_rows_side_by_side_are_gathered_and_stay_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let sized = |n: u64| {
+        let bytes = if n.is_multiple_of(3) { 300_000 } else { 40 };
+        Row { payload: Payload::Entry(vec![n.to_be_bytes()[7]; bytes]), ..row(n) }
+    };
+    let mut journal = Journal::open(folder.path(), None).unwrap();
+    for n in 1..=700 {
+        journal.commit(&[sized(n)]).unwrap();
+    }
+    for _ in 0..2 {
+        let all = journal.reader();
+        let found: Vec<Row> = all.rows_from(Position::FIRST).map(|row| row.unwrap().1).collect();
+        assert_eq!(found, (1..=700).map(sized).collect::<Vec<_>>());
+        drop((all, journal));
+        journal = Journal::open(folder.path(), None).unwrap();
+    }
+}
+
+#[test]
 fn a_folder_is_held_by_one_and_is_of_one_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path(), Some("acme")).unwrap();

@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) ledger: String,
     pub(crate) stream_replicas: usize,
     pub(crate) connection: watch::Receiver<connect::Connection>,
+    pub(crate) elsewhere: connect::Elsewhere,
     pub(crate) status: Status,
     /// Messages that were sent from here and have not come back, by their `ce-id`
     pub(crate) under_way: Mutex<HashMap<Uuid, envelope::UnderWay>>,
@@ -91,7 +92,10 @@ pub async fn open(
     reader: Reader,
     patience: Duration,
 ) -> Result<Opened, OpenError> {
-    let (client, connection) = settings.connect.connect(&format!("tenure {ledger}")).await?;
+    let elsewhere = connect::Elsewhere::default();
+    let heeding = |options| elsewhere.heed(options);
+    let name = format!("tenure {ledger}");
+    let (client, connection) = settings.connect.connect_with(&name, heeding).await?;
     let mut first = connection.clone();
     let connected = first.wait_for(|connection| connection.connected);
     let connected = tokio::time::timeout(patience, connected).await.is_ok_and(|told| told.is_ok());
@@ -116,6 +120,7 @@ pub async fn open(
         ledger: ledger.to_owned(),
         stream_replicas: settings.stream_replicas,
         connection,
+        elsewhere,
         status: Status::default(),
         under_way: Mutex::default(),
         stopped: watch::Sender::new(false),

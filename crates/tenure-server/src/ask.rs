@@ -585,8 +585,11 @@ fn in_all<'a>(
 ///
 /// # Errors
 /// A row that cannot be read. After a write that failed sled does not read reliably either: then a new
-/// start is what helps, and nothing is called damaged.
+/// start is what helps, and nothing is called damaged. A disk that stands still is not waited for.
 pub(crate) fn row(engine: &Engine, position: Position) -> Result<Row, Problem> {
+    if let Some(why) = engine.stalled() {
+        return Err(problem(Code::NotReady, why));
+    }
     engine.reader().row(position).map_err(|error| {
         let chain = crate::engine::chain(&error);
         tracing::error!(error = chain, "a row cannot be read");

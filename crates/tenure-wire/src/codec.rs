@@ -356,6 +356,42 @@ mod tests {
     }
 
     #[test]
+    fn what_was_made_canonical_is_canonical_for_every_reader() {
+        // The first ones are not what a careless reader of decimals makes of them.
+        let numbers = [
+            "1.102e-20",
+            "0.1",
+            "1e300",
+            "-0.0",
+            "2.5e-8",
+            "7e22",
+            "3",
+            "-9",
+            "18446744073709551615",
+        ];
+        let mut seed = 1_u64;
+        let random = (0..5_000).map(|_| {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            format!("{:e}", f64::from_bits(seed))
+        });
+        let numbers = numbers.iter().map(ToString::to_string).chain(random);
+        for number in numbers.filter(|number| !number.contains("NaN") && !number.contains("inf")) {
+            let text = format!(
+                r#"{{"id": "01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a", "actor": "client:a/b", "changes": [{{"type":
+                "create_role", "level": "subaccount:a", "role": "r", "application": "app!t1", "template": "t",
+                "attributes": {{"x": {number}}}}}]}}"#
+            );
+            let entry = decode_entry(Format::Json, text.as_bytes()).unwrap();
+            let again = Encoded::if_canonical(entry.bytes());
+            assert!(again.is_some_and(|again| again.bytes == entry.bytes), "{number}");
+            let read = Encoded::from_canonical(entry.bytes()).unwrap();
+            assert_eq!((read.entry(), read.fingerprint()), (entry.entry(), entry.fingerprint()));
+        }
+    }
+
+    #[test]
     fn an_entry_of_just_the_limit_is_taken_and_one_byte_more_is_not() {
         let entry = |length: usize| {
             let note = "x".repeat(length);

@@ -24,8 +24,8 @@ use crate::{Append, AppendError, Receipt, Waiter, chain, embedded};
 
 /// Appends that may wait; more wait at the door
 const QUEUE_MAX: usize = 1_024;
-/// Messages under way at once
-const IN_FLIGHT_MAX: usize = 4;
+/// Messages under way at once: one is written while the one before it is decided
+const IN_FLIGHT_MAX: usize = 2;
 /// While others are under way, fewer entries wait for more: each message costs a server a flush
 const TOGETHER_MIN: usize = 32;
 /// Bytes of one message's entries, should the server take so many

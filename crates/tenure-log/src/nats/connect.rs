@@ -5,9 +5,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectOptions, Event, ReconnectToServer, ServerAddr};
 use tokio::sync::watch;
 
 /// How long one attempt to connect may take
@@ -108,6 +110,38 @@ pub struct Connection {
     pub connected: bool,
     /// Connections made so far
     pub made: u64,
+}
+
+/// Leads a connection that is made again to another server, when it is asked to
+///
+/// Left to itself the client may take the same one for ever: it prefers those that did not fail. So they are
+/// taken in turn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Elsewhere {
+    asked: Arc<AtomicBool>,
+    turn: Arc<AtomicUsize>,
+}
+
+impl Elsewhere {
+    /// The next connection is to be made to the server whose turn it is
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+    }
+
+    /// Options that heed what is asked
+    pub(crate) fn heed(&self, options: ConnectOptions) -> ConnectOptions {
+        let Self { asked, turn } = self.clone();
+        options.reconnect_to_server_callback(move |servers, _| {
+            let asked = asked.swap(false, Ordering::AcqRel) && !servers.is_empty();
+            let turn = asked.then(|| turn.fetch_add(1, Ordering::AcqRel) % servers.len());
+            let server = turn.and_then(|turn| servers.get(turn));
+            let to = server.map(|server| ReconnectToServer {
+                addr: server.addr.clone(),
+                delay: Some(Duration::ZERO),
+            });
+            std::future::ready(to)
+        })
+    }
 }
 
 impl ConnectSettings {

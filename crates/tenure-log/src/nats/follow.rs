@@ -301,6 +301,8 @@ impl Follower {
                     self.shared.status.set(standing);
                     if away {
                         self.try_elsewhere().await;
+                    } else {
+                        self.unreached = None;
                     }
                     pause
                 }
@@ -329,6 +331,7 @@ impl Follower {
         let client = &self.shared.client;
         if client.server_pool().await.is_ok_and(|servers| servers.len() > 1) {
             tracing::warn!("this server does not reach the stream: another one is tried");
+            self.shared.elsewhere.ask();
             if let Err(error) = client.force_reconnect().await {
                 tracing::warn!(error = chain(&error), "no other server can be tried");
             }
@@ -531,8 +534,12 @@ impl Follower {
             return Err(End::Again);
         }
         let read = self.read.map_or(0, |origin| origin.sequence);
-        let stuck = self.pending.is_none() && read < last_before && read == self.read_before;
-        self.read_before = read;
+        let passed = read != std::mem::replace(&mut self.read_before, read);
+        let stuck = self.pending.is_none() && read < last_before && !passed;
+        if passed && self.request_bytes > REQUEST_BYTES {
+            self.request_bytes = REQUEST_BYTES;
+            return Err(End::Again);
+        }
         if stuck && self.request_bytes < REQUEST_BYTES_MAX {
             // The next message may have more bytes than were asked for: nothing says so.
             self.request_bytes = REQUEST_BYTES_MAX;

@@ -214,7 +214,7 @@ mod tests {
         for n in 0..3_000_u32 {
             let rows = [row(&n.to_be_bytes(), 1, Outcome::Applied)];
             let digests = trail.ahead(&rows, &mut journal);
-            journal.commit_unflushed(&rows).unwrap();
+            journal.commit_unflushed(&mut rows.to_vec()).unwrap();
             trail.extend(digests);
         }
         let reader = journal.reader();

@@ -10,7 +10,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tenure_journal::{Flusher, Payload, Row};
+use tenure_journal::{Flusher, Written};
 use tenure_log::nats::Feed;
 
 use super::Shared;
@@ -100,16 +100,12 @@ impl Unflushed {
         let _set_before = self.flusher.set(thread.clone());
     }
 
-    /// Takes note of rows that were written
-    pub(super) fn add(&self, rows: &[Row]) {
-        let size = |row: &Row| match &row.payload {
-            Payload::Entry(bytes) => bytes.len(),
-            Payload::Malformed { raw, message } => raw.len() + message.len(),
-        };
-        self.rows.fetch_add(rows.len(), Ordering::AcqRel);
-        let bytes = rows.iter().map(size).sum();
-        let before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
-        if before + bytes >= UNFLUSHED_BYTES_MAX / 2 {
+    /// Takes note of what was written
+    pub(super) fn add(&self, written: Written) {
+        // Whoever flushes looks at the rows first: what it finds of them it finds of the bytes.
+        let before = self.bytes.fetch_add(written.bytes, Ordering::AcqRel);
+        self.rows.fetch_add(written.rows, Ordering::AcqRel);
+        if before + written.bytes >= UNFLUSHED_BYTES_MAX / 2 {
             self.wake();
         }
     }

@@ -263,7 +263,7 @@ mod tests {
                 origin: None,
             }];
             let digests = self.trail.ahead(&rows, &mut self.journal);
-            self.journal.commit_unflushed(&rows).unwrap();
+            self.journal.commit_unflushed(&mut rows.to_vec()).unwrap();
             self.trail.extend(digests);
             self.peers.catch_up(&self.trail);
         }

@@ -1,7 +1,7 @@
 //! How does a ledger follow a stream that others follow too?
 //!
-//! One thread takes messages from the stream, lets the fold decide and writes the rows with the place in
-//! the stream that they came from. The stream has the entries, so what is shown need not wait for this
+//! One thread takes messages from the stream, lets the fold decide, shows it, and writes the rows, many at once,
+//! with the place in the stream that they came from. The stream has the entries, so what is shown need not wait for this
 //! disk: another thread flushes the rows ten times a second (see [`super::disk`]), and what a crash takes away is
 //! read again. A disk that is full or stands still holds the reading up and nothing else.
 
@@ -41,6 +41,8 @@ const BATCH_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 const IDLE: Duration = Duration::from_secs(5);
 /// How long a server may take to be there at the start
 const OPEN_PATIENCE: Duration = Duration::from_secs(3);
+/// Rows that were taken on wait so long to be written with others
+const WRITE_INTERVAL: Duration = Duration::from_millis(50);
 /// How often a full disk is looked at
 const DISK_INTERVAL: Duration = Duration::from_millis(250);
 /// How often replicas tell each other how far they are
@@ -373,7 +375,8 @@ fn follow_all(
         followed
     });
     drop(flusher);
-    if let Err(error) = followed.and_then(|()| journal.flush()) {
+    let flushed = followed.and_then(|()| unflushed.failure()).and_then(|()| journal.flush());
+    if let Err(error) = flushed {
         // The fold is ahead of the disk now, and what is on the disk is not known: only a new start
         // tells. What may be seen stays where it was.
         tracing::error!(error = chain(&error), "{WRITE_FAILED}");
@@ -399,8 +402,19 @@ fn follow_until_closed(
     unflushed: &Unflushed,
 ) -> Result<(), tenure_journal::Error> {
     let mut told = Instant::now();
+    let mut written = Instant::now();
     loop {
-        match feed.next(BATCH_ENTRIES_MAX, BATCH_BYTES_MAX, IDLE) {
+        let patience = if journal.has_pending() { WRITE_INTERVAL } else { IDLE };
+        let next = feed.next(BATCH_ENTRIES_MAX, BATCH_BYTES_MAX, patience);
+        if journal.has_pending()
+            && (matches!(next, Next::Idle) || written.elapsed() >= WRITE_INTERVAL)
+        {
+            if !write_pending(shared, replica, journal, feed, unflushed)? {
+                return Ok(());
+            }
+            written = Instant::now();
+        }
+        match next {
             Next::Closed => return Ok(()),
             Next::Idle => unflushed.failure()?,
             Next::Some(fed) => {
@@ -425,7 +439,8 @@ fn follow_until_closed(
                                 &mut messages,
                                 unflushed,
                             )?;
-                            journal.anchor(cursor.position, cursor.origin)?;
+                            let anchor = || journal.anchor(cursor.position, cursor.origin);
+                            shared.disk.during(Work::Writing, anchor)?;
                             feed.applied(cursor.origin.sequence);
                         }
                     }
@@ -441,6 +456,30 @@ fn follow_until_closed(
             let done = feed.status().applied();
             let percent = done * 100 / target.max(1);
             tracing::info!(done, of = target, percent, "reading the stream");
+        }
+    }
+}
+
+/// Writes what was taken on, as soon as there is room; whether the log is needed still
+fn write_pending(
+    shared: &Shared,
+    replica: &Replica,
+    journal: &mut Journal,
+    feed: &Feed,
+    unflushed: &Unflushed,
+) -> Result<bool, tenure_journal::Error> {
+    loop {
+        match shared.disk.during(Work::Writing, || journal.write_pending()) {
+            Ok(written) => {
+                unflushed.add(written);
+                return Ok(true);
+            }
+            Err(tenure_journal::Error::DiskFull { .. }) => {
+                if !wait_for_room(shared, replica, journal, feed) {
+                    return Ok(false);
+                }
+            }
+            Err(error) => return Err(error),
         }
     }
 }
@@ -483,12 +522,18 @@ fn apply(
 ) -> Result<(), tenure_journal::Error> {
     let last = messages.iter().rev().find_map(|message| message.origin);
     let Some(last) = last else { return Ok(()) };
-    let (rows, answers) = decide(ledger, &shared.reader, std::mem::take(messages))?;
+    // A repeated id is compared with the row that had it first.
+    let decide = || decide(ledger, &shared.reader, std::mem::take(messages));
+    let (mut rows, answers) = shared.disk.during(Work::Writing, decide)?;
     let digests = replica.trail.lock().ahead(&rows, journal);
+    shared.metrics.count(&rows);
     loop {
-        match shared.disk.during(Work::Writing, || journal.commit_unflushed(&rows)) {
-            Ok(()) => break,
-            // It filled up in between, and nothing was written.
+        match shared.disk.during(Work::Writing, || journal.commit_unflushed(&mut rows)) {
+            Ok(written) => {
+                unflushed.add(written);
+                break;
+            }
+            // It filled up in between, and nothing was taken on.
             Err(tenure_journal::Error::DiskFull { .. }) => {
                 if !wait_for_room(shared, replica, journal, feed) {
                     return Ok(());
@@ -497,8 +542,6 @@ fn apply(
             Err(error) => return Err(error),
         }
     }
-    unflushed.add(&rows);
-    shared.metrics.count(&rows);
     let newest = journal.newest().map_or(0, Position::get);
     shared.metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
     {
