@@ -31,8 +31,8 @@ const FREE_BYTES_MIN: u64 = 16 * 1_024 * 1_024;
 const TAIL_BLOCKS_MAX: usize = 256;
 /// Bytes of their rows
 const TAIL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-/// For so many bytes of rows there must be this many times as much room: sled writes a large row's neighbours
-/// again with it, to files of their own
+/// For so many bytes of large rows that were taken on there must be this many times as much room: sled writes
+/// their neighbours again with them, to files of their own
 const ROOM_FACTOR: u64 = 16;
 
 /// Why the journal did not do what it was asked
@@ -76,8 +76,7 @@ pub enum Error {
     },
     /// The disk is nearly full; nothing was written
     #[error(
-        "the disk of `{}` has {free_bytes} bytes left, and the journal keeps {RESERVED_BYTES} for itself and \
-         {FREE_BYTES_MIN} free: make room",
+        "the disk of `{}` has {free_bytes} bytes left, and {needed_bytes} are needed: make room",
         path.display()
     )]
     DiskFull {
@@ -85,6 +84,8 @@ pub enum Error {
         path: PathBuf,
         /// Bytes left
         free_bytes: u64,
+        /// Bytes that must be left before anything is written
+        needed_bytes: u64,
     },
     /// An earlier write failed, so what is on the disk is not known
     #[error("an earlier write failed: start again, which reads what is there")]
@@ -160,8 +161,10 @@ impl Journal {
         }
         if new {
             let free_bytes = folder.free_bytes().map_err(|e| io_failure(path, e))?;
-            if free_bytes < FREE_BYTES_MIN {
-                return Err(Error::DiskFull { path: path.to_owned(), free_bytes });
+            let needed_bytes = FREE_BYTES_MIN + RESERVED_BYTES;
+            if free_bytes < needed_bytes {
+                let path = path.to_owned();
+                return Err(Error::DiskFull { path, free_bytes, needed_bytes });
             }
         }
         remove_unfinished(&store).map_err(|e| io_failure(&store, e))?;
@@ -257,28 +260,27 @@ impl Journal {
         self.write(batch, newest, Flush::Now)
     }
 
-    /// Whether there is room for more
+    /// Whether there is room for what was taken on, and for more
     ///
     /// # Errors
     /// The disk is nearly full, or an earlier write failed.
     pub fn writable(&mut self) -> Result<(), Error> {
-        self.writable_with(0)
-    }
-
-    /// Whether there is room for rows of so many bytes
-    fn writable_with(&mut self, bytes: usize) -> Result<(), Error> {
         if self.failed {
             return Err(Error::Failed);
         }
+        let large = self.store.pending().large_bytes as u64;
         let path = self.folder.path();
         let free_bytes = self.folder.free_bytes().map_err(|e| io_failure(path, e))?;
         // Small rows find room in what is reserved.
-        let large = (bytes as u64).saturating_sub(BLOCK_BYTES_MAX as u64 * 2);
         let needed = FREE_BYTES_MIN.saturating_add(large.saturating_mul(ROOM_FACTOR));
         let spare = free_bytes.saturating_sub(FREE_BYTES_MIN);
         let kept = self.reserve.keep(spare).map_err(|e| io_failure(path, e))?;
-        if kept == Kept::Full || free_bytes < needed {
-            return Err(Error::DiskFull { path: path.to_owned(), free_bytes });
+        let needed_bytes = match kept {
+            Kept::Room => needed,
+            Kept::Full => needed.max(FREE_BYTES_MIN + RESERVED_BYTES),
+        };
+        if kept == Kept::Full || free_bytes < needed_bytes {
+            return Err(Error::DiskFull { path: path.to_owned(), free_bytes, needed_bytes });
         }
         Ok(())
     }
@@ -294,7 +296,7 @@ impl Journal {
     pub fn commit(&mut self, rows: &[Row]) -> Result<(), Error> {
         self.write_pending()?;
         let Some(last) = rows.last() else { return Ok(()) };
-        self.writable_with(rows.iter().map(Row::submitted_bytes).sum())?;
+        self.writable()?;
         let notes = std::mem::take(&mut self.notes);
         self.add(rows, notes, Flush::Now)?;
         self.newest_recorded_at = Some(last.recorded_at);
@@ -335,13 +337,13 @@ impl Journal {
     /// # Errors
     /// As [`Journal::commit`]; on [`Error::DiskFull`] nothing was written, and they are still read.
     pub fn write_pending(&mut self) -> Result<Written, Error> {
+        if !self.has_pending() {
+            return Ok(Written::default());
+        }
+        self.writable()?;
         let store = Arc::clone(&self.store);
         let written = {
             let pending = store.pending();
-            if pending.rows.is_empty() {
-                return Ok(Written::default());
-            }
-            self.writable_with(pending.bytes)?;
             let notes = std::mem::take(&mut self.pending_notes);
             self.add(&pending.rows, notes, Flush::Later)?;
             Written { rows: pending.rows.len(), bytes: pending.bytes }
@@ -406,7 +408,8 @@ impl Journal {
             self.store.blocks_mut().insert(block.first.get(), block.count);
         }
         if self.tail.len() >= TAIL_BLOCKS_MAX || self.tail_bytes >= TAIL_BYTES_MAX {
-            self.gather(flush)?;
+            // What was to be added is written: nobody may write it again.
+            self.gather(flush).inspect_err(|_| self.failed = true)?;
         }
         Ok(())
     }

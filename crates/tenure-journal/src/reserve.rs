@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// More than rows that wait for a flush take, with what sled writes beside them.
 pub(crate) const RESERVED_BYTES: u64 = 32 * 1_024 * 1_024;
 
+/// Bytes by which it is found out whether room can be kept
+const TRIED_BYTES: u64 = 4_096;
+
 /// What keeps room for sled's file
 #[derive(Debug)]
 pub(crate) struct Reserve {
@@ -32,14 +35,22 @@ pub(crate) enum Kept {
 
 impl Reserve {
     pub(crate) fn new(file: &Arc<File>) -> Self {
-        Self { file: Arc::clone(file), possible: cfg!(target_os = "linux") }
+        let tried = extent(file).and_then(|(length, _)| allocate(file, length, TRIED_BYTES));
+        let possible = match tried {
+            Err(error) if !is_full(&error) => {
+                tracing::info!(%error, "room for the journal cannot be kept beforehand on this file system");
+                false
+            }
+            Ok(()) | Err(_) => true,
+        };
+        Self { file: Arc::clone(file), possible }
     }
 
     /// Makes sure of the room, of so many bytes that the disk has to spare
     ///
     /// # Cost
     /// One look at the file, but for once in a few mebibytes.
-    pub(crate) fn keep(&mut self, spare_bytes: u64) -> io::Result<Kept> {
+    pub(crate) fn keep(&self, spare_bytes: u64) -> io::Result<Kept> {
         if !self.possible {
             return Ok(Kept::Room);
         }
@@ -49,17 +60,12 @@ impl Reserve {
             return Ok(Kept::Room);
         }
         // A file system that has too little may give what it has, and say that it is full.
-        if spare_bytes < RESERVED_BYTES {
+        if spare_bytes < (length + RESERVED_BYTES).saturating_sub(allocated) {
             return Ok(Kept::Full);
         }
-        match allocate(&self.file, length) {
-            Ok(()) => Ok(Kept::Room),
+        match allocate(&self.file, length, RESERVED_BYTES) {
             Err(error) if is_full(&error) => Ok(Kept::Full),
-            Err(error) => {
-                tracing::info!(%error, "room for the journal cannot be kept beforehand on this file system");
-                self.possible = false;
-                Ok(Kept::Room)
-            }
+            allocated => allocated.map(|()| Kept::Room),
         }
     }
 }
@@ -78,9 +84,9 @@ fn extent(file: &File) -> io::Result<(u64, u64)> {
 }
 
 #[cfg(target_os = "linux")]
-fn allocate(file: &File, length: u64) -> io::Result<()> {
+fn allocate(file: &File, from: u64, bytes: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
-    Ok(fallocate(file, FallocateFlags::KEEP_SIZE, length, RESERVED_BYTES)?)
+    Ok(fallocate(file, FallocateFlags::KEEP_SIZE, from, bytes)?)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -89,6 +95,6 @@ fn extent(_: &File) -> io::Result<(u64, u64)> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn allocate(_: &File, _: u64) -> io::Result<()> {
+fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

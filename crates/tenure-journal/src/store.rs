@@ -13,6 +13,8 @@ use crate::row::Row;
 
 /// Prefix of the keys of blocks; the first position follows, big-endian
 pub(crate) const BLOCK: u8 = b'b';
+/// Bytes of a row from which on it may come to lie in a file of its own
+const LARGE_ROW_BYTES: usize = 64 * 1_024;
 /// Decoded blocks that are kept
 const CACHE_BLOCKS_MAX: usize = 32;
 
@@ -36,6 +38,8 @@ pub(crate) struct Pending {
     pub(crate) rows: Vec<Row>,
     /// Bytes of what was submitted in them
     pub(crate) bytes: usize,
+    /// Bytes of those that are large
+    pub(crate) large_bytes: usize,
     /// The position of the first
     first: u64,
 }
@@ -45,13 +49,16 @@ impl Pending {
         if self.rows.is_empty() {
             self.first = first.get();
         }
-        self.bytes += rows.iter().map(Row::submitted_bytes).sum::<usize>();
+        for bytes in rows.iter().map(Row::submitted_bytes) {
+            self.bytes += bytes;
+            self.large_bytes += if bytes > LARGE_ROW_BYTES { bytes } else { 0 };
+        }
         self.rows.append(rows);
     }
 
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
-        self.bytes = 0;
+        (self.bytes, self.large_bytes) = (0, 0);
     }
 
     /// Those from a position on; none if it is not among them

@@ -329,7 +329,9 @@ impl Follower {
         }
         self.unreached = None;
         let client = &self.shared.client;
-        if client.server_pool().await.is_ok_and(|servers| servers.len() > 1) {
+        // A client that is just connecting again answers when it has.
+        let servers = tokio::time::timeout(LONG_PAUSE, client.server_pool()).await;
+        if servers.is_ok_and(|servers| servers.is_ok_and(|servers| servers.len() > 1)) {
             tracing::warn!("this server does not reach the stream: another one is tried");
             self.shared.elsewhere.ask();
             if let Err(error) = client.force_reconnect().await {

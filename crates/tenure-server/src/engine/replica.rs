@@ -430,22 +430,22 @@ fn follow_until_closed(
                             permits.push(permit);
                         }
                         Fed::Aligned(cursor) => {
-                            apply(
-                                shared,
-                                replica,
-                                ledger,
-                                journal,
-                                feed,
-                                &mut messages,
-                                unflushed,
-                            )?;
+                            let before = &mut messages;
+                            if !apply(shared, replica, ledger, journal, feed, before, unflushed)?
+                                || !write_pending(shared, replica, journal, feed, unflushed)?
+                            {
+                                return Ok(());
+                            }
                             let anchor = || journal.anchor(cursor.position, cursor.origin);
                             shared.disk.during(Work::Writing, anchor)?;
                             feed.applied(cursor.origin.sequence);
                         }
                     }
                 }
-                apply(shared, replica, ledger, journal, feed, &mut messages, unflushed)?;
+                let all = &mut messages;
+                if !apply(shared, replica, ledger, journal, feed, all, unflushed)? {
+                    return Ok(());
+                }
                 drop(permits);
             }
         }
@@ -510,7 +510,8 @@ fn wait_for_room(shared: &Shared, replica: &Replica, journal: &mut Journal, feed
     }
 }
 
-/// Lets the fold decide on messages, writes the rows, shows them, and answers who waits
+/// Lets the fold decide on messages, takes the rows on, shows them, and answers who waits; whether the log is
+/// needed still
 fn apply(
     shared: &Shared,
     replica: &Replica,
@@ -519,9 +520,9 @@ fn apply(
     feed: &Feed,
     messages: &mut Vec<Message>,
     unflushed: &Unflushed,
-) -> Result<(), tenure_journal::Error> {
+) -> Result<bool, tenure_journal::Error> {
     let last = messages.iter().rev().find_map(|message| message.origin);
-    let Some(last) = last else { return Ok(()) };
+    let Some(last) = last else { return Ok(true) };
     // A repeated id is compared with the row that had it first.
     let decide = || decide(ledger, &shared.reader, std::mem::take(messages));
     let (mut rows, answers) = shared.disk.during(Work::Writing, decide)?;
@@ -536,7 +537,7 @@ fn apply(
             // It filled up in between, and nothing was taken on.
             Err(tenure_journal::Error::DiskFull { .. }) => {
                 if !wait_for_room(shared, replica, journal, feed) {
-                    return Ok(());
+                    return Ok(false);
                 }
             }
             Err(error) => return Err(error),
@@ -556,7 +557,7 @@ fn apply(
         // Who no longer waits has no answer to get.
         let _gone = waiter.send(Ok(receipts));
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Tells the others how far this replica is, and hears them
