@@ -38,7 +38,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Entries made so far, so that each has an id of its own
-static RUN: AtomicU64 = AtomicU64::new(1);
+static MADE: AtomicU64 = AtomicU64::new(1);
 
 const CLIENTS: u64 = 64;
 const REBUILD_ENTRIES: u64 = 200_000;
@@ -53,7 +53,7 @@ fn grant(n: u64) -> Result<Encoded, Failure> {
         until: None,
         expect: None,
     };
-    let id = EntryId(Uuid::from_u64_pair(RUN.fetch_add(1, Ordering::Relaxed), n));
+    let id = EntryId(Uuid::from_u64_pair(MADE.fetch_add(1, Ordering::Relaxed), n));
     let entry = Entry::new(id, person("admin@acme.example")?, None, None, vec![change]);
     Ok(Encoded::new(entry.map_err(|(_, error)| error)?)?)
 }

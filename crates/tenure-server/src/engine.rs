@@ -139,6 +139,13 @@ struct Shared {
     replica: Option<Arc<Replica>>,
 }
 
+impl Shared {
+    /// A row of the journal, for the thread that writes it
+    fn kept(&self, position: Position) -> Result<Row, tenure_journal::Error> {
+        self.disk.during(Work::Writing, || self.reader.row(position))
+    }
+}
+
 /// A running ledger; cheap to clone
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -340,19 +347,21 @@ pub fn record(
     ledger: &mut Ledger,
     messages: Vec<Message>,
 ) -> Result<(), tenure_journal::Error> {
-    let (rows, _) = decide(ledger, &journal.reader(), messages)?;
+    let reader = journal.reader();
+    let (rows, _) = decide(ledger, |position| reader.row(position), messages)?;
     journal.commit(&rows)
 }
 
 type Answers = Vec<(tenure_log::Waiter, Vec<Receipt>)>;
 
-/// Lets the fold decide, in the order of the log
+/// Lets the fold decide, in the order of the log; `kept` reads a row that the journal has, with which an entry
+/// whose id came before is compared
 ///
 /// # Errors
 /// An earlier entry with the same id that cannot be read; the ledger is ahead of the journal then.
 fn decide(
     ledger: &mut Ledger,
-    reader: &Reader,
+    kept: impl Fn(Position) -> Result<Row, tenure_journal::Error>,
     messages: Vec<Message>,
 ) -> Result<(Vec<Row>, Answers), tenure_journal::Error> {
     let first = ledger.next_position();
@@ -369,7 +378,7 @@ fn decide(
             let position = ledger.next_position();
             let (payload, submission) = taken(item);
             let content_of = |owner: Position| match owner.get().checked_sub(first.get()) {
-                None => content(&reader.row(owner)?, owner),
+                None => content(&kept(owner)?, owner),
                 // It is not written yet.
                 Some(ahead) => {
                     let row = usize::try_from(ahead).ok().and_then(|ahead| rows.get(ahead));
@@ -466,7 +475,7 @@ fn write_all(
             continue;
         }
         let began = Instant::now();
-        let decided = decide(&mut ledger, &shared.reader, messages);
+        let decided = decide(&mut ledger, |position| shared.kept(position), messages);
         let (written, rows, answers) = match decided {
             Ok((rows, answers)) => {
                 let written = shared.disk.during(Work::Writing, || journal.commit(&rows));

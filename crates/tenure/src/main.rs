@@ -24,8 +24,8 @@ use clap_complete::Shell;
 use crate::door::DoorArgs;
 use crate::output::Output;
 
-/// Small things are made and freed by several threads: glibc takes twice the time for it, and keeps more
-/// memory (`docs/benchmarks.md`)
+/// Small things are made and freed by several threads, for which glibc's takes longer: a rebuild nearly twice as
+/// long, for less memory (`docs/benchmarks.md`)
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{
-    Server, Start, clean, entry, files_under, grant, is_root, landscape, poll, tenure_on,
+    Server, Start, clean, entry, files_under, grant, is_root, landscape, left_behind, poll,
+    tenure_on,
 };
 use mounted::Mounted;
 use serde_json::{Value, json};
@@ -343,11 +344,7 @@ fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 #[test]
 fn a_read_only_disk_is_said() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Start::on(data.path()).ready();
-    server.append(&landscape());
-    let log = server.log();
-    server.stop();
+    let (data, log) = left_behind();
     let before = contents(data.path());
     {
         let from = data.path().to_str().unwrap();

@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use common::{
-    Server, Start, assert_sentence, copy_folder, entry, files_under, grant, landscape, tenure_on,
+    Server, Start, assert_sentence, copy_folder, entry, files_under, grant, landscape, left_behind,
+    tenure_on,
 };
 use serde_json::{Value, json};
 
@@ -223,11 +224,7 @@ fn killed_before_the_folder_has_its_name_it_starts_again() {
 
 #[test]
 fn killed_while_sled_writes_its_own_checkpoint_it_starts_again() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Start::on(data.path()).ready();
-    server.append(&landscape());
-    let log = server.log();
-    server.stop();
+    let (data, log) = left_behind();
     // sled takes the one that sorts last; what was not renamed is none.
     for content in [b"".as_slice(), &[7; 100]] {
         let left = data.path().join("journal/snap.FFFFFFFFFFFFFFFF.generating");
@@ -241,11 +238,7 @@ fn killed_while_sled_writes_its_own_checkpoint_it_starts_again() {
 
 #[test]
 fn what_a_killed_start_has_left_is_cleared_away() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Start::on(data.path()).ready();
-    server.append(&landscape());
-    let log = server.log();
-    server.stop();
+    let (data, log) = left_behind();
     // Half a copy of the store, and a witness that was being written.
     let half = data.path().join("journal.look");
     fs::create_dir_all(half.join("blobs")).unwrap();

@@ -309,3 +309,24 @@ fn nothing_acknowledged_is_lost_and_replicas_agree_whatever_becomes_of_the_serve
     );
     assert!(poll(|| first.metric("tenure_replicas_differing").filter(|n| *n == 0.0)).is_some());
 }
+
+#[test]
+fn a_replica_whose_server_is_cut_off_goes_on_at_another_one() {
+    let cluster = Cluster::start();
+    let folders = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let first = replica(folders[0].path(), &cluster).ready();
+    first.append(&landscape());
+    let alone = (cluster.whole() + 1) % 3;
+    // It is told of one server; of the others it hears there.
+    let of_one = Start::on(folders[1].path()).arg("--ledger", "acme");
+    let server = of_one.arg("--log", &cluster.nodes[alone].url()).ready();
+    cluster.wires_of(alone).for_each(Wire::cut);
+    let body = entry(&[grant("carol@acme.example")]).to_string();
+    let appended = poll_for(CLUSTER_PATIENCE, || {
+        let answer = server.try_post("/v1/entries", "application/json", body.as_bytes());
+        answer.filter(|answer| answer.status == 200)
+    });
+    assert!(appended.is_some(), "{}", server.stderr());
+    assert!(server.stderr().contains("another one is tried"), "{}", server.stderr());
+    assert!(cluster.leader(alone).is_none(), "n{alone} was not cut off");
+}

@@ -523,9 +523,8 @@ fn apply(
 ) -> Result<bool, tenure_journal::Error> {
     let last = messages.iter().rev().find_map(|message| message.origin);
     let Some(last) = last else { return Ok(true) };
-    // A repeated id is compared with the row that had it first.
-    let decide = || decide(ledger, &shared.reader, std::mem::take(messages));
-    let (mut rows, answers) = shared.disk.during(Work::Writing, decide)?;
+    let kept = |position| shared.kept(position);
+    let (mut rows, answers) = decide(ledger, kept, std::mem::take(messages))?;
     let digests = replica.trail.lock().ahead(&rows, journal);
     shared.metrics.count(&rows);
     loop {

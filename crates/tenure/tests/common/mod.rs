@@ -471,6 +471,16 @@ pub(crate) fn landscape() -> Vec<Value> {
     ]
 }
 
+/// A data folder with the landscape, which no server holds any more, and its log
+pub(crate) fn left_behind() -> (tempfile::TempDir, Vec<Value>) {
+    let data = tempfile::tempdir().unwrap();
+    let server = Start::on(data.path()).ready();
+    server.append(&landscape());
+    let log = server.log();
+    server.stop();
+    (data, log)
+}
+
 /// Copies a folder with all that is in it
 pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();

@@ -7,7 +7,6 @@
 )]
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
@@ -56,10 +55,9 @@ impl Mounted {
     }
 
     /// Lets it stand still until what is given back goes out of scope: whoever writes or flushes waits
-    pub(crate) fn stand_still(&self) -> Option<StandsStill> {
-        let opened = File::open(self.path()).unwrap();
+    pub(crate) fn stand_still(&self) -> Option<StandsStill<'_>> {
         done(Command::new("fsfreeze").arg("--freeze").arg(self.path()))?;
-        Some(StandsStill { at: self.path().to_owned(), _held: opened })
+        Some(StandsStill { at: self.path() })
     }
 }
 
@@ -71,13 +69,12 @@ impl Drop for Mounted {
 }
 
 /// A disk that stands still
-pub(crate) struct StandsStill {
-    at: std::path::PathBuf,
-    _held: File,
+pub(crate) struct StandsStill<'a> {
+    at: &'a Path,
 }
 
-impl Drop for StandsStill {
+impl Drop for StandsStill<'_> {
     fn drop(&mut self) {
-        drop(Command::new("fsfreeze").arg("--unfreeze").arg(&self.at).status());
+        drop(Command::new("fsfreeze").arg("--unfreeze").arg(self.at).status());
     }
 }
