@@ -16,7 +16,7 @@ use crate::origin::anchor_value;
 use crate::reserve::{Kept, RESERVED_BYTES, Reserve};
 use crate::row::{Row, RowError};
 use crate::store::{
-    BLOCK, Blocks, Reader, Store, block_key, failure, newest, note_key, remove_unfinished,
+    BLOCK, Blocks, Reader, Store, block_key, failure, newest, note_key, remove_unfinished, sync_new,
 };
 
 /// Where a copy of the store is read before sled may repair the store itself
@@ -170,6 +170,9 @@ impl Journal {
         remove_unfinished(&store).map_err(|e| io_failure(&store, e))?;
         let looked = if new { None } else { look(&folder, acknowledged)? };
         let db = open_store(&store, &store)?;
+        if new {
+            sync_new(&store).map_err(|e| io_failure(&store, e))?;
+        }
         let db_path = store.join("db");
         let db_file = File::options().read(true).write(true).open(&db_path);
         let db_file = Arc::new(db_file.map_err(|e| io_failure(&db_path, e))?);

@@ -1,6 +1,7 @@
 //! What is read from the journal?
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -226,25 +227,41 @@ pub(crate) fn block_key(first: u64) -> [u8; 9] {
     key
 }
 
-/// Removes what sled began to write of its own checkpoint and did not finish
+/// Where sled keeps its settings: it reads them before all else, and refuses to open what they do not fit
+const SETTINGS_FILE: &str = "conf";
+
+/// Removes what an open that ended early has left of sled's own files
 ///
-/// It is written beside and renamed, yet sled 0.34 takes it for the newest one when it opens, and finds it
-/// damaged: a process that is killed in a start, or a disk that is full then, would end every later start.
+/// A process that is killed in a start, or a disk that is full then, would end every later start:
+/// - Its checkpoint is written beside and renamed, yet sled 0.34 takes what was not renamed for the newest
+///   one when it opens, and finds it damaged.
+/// - Its settings are written in place. They come before the database, so where that is not, they may be
+///   half of themselves, and nothing is lost with them.
 pub(crate) fn remove_unfinished(store: &Path) -> io::Result<()> {
     let files = match std::fs::read_dir(store) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         files => files?,
     };
+    let begun = store.join("db").try_exists()?;
     for file in files {
         let file = file?;
         let name = file.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
+        let unfinished = name.starts_with("snap.") && name.ends_with(".generating");
+        if unfinished || (name == SETTINGS_FILE && !begun) {
             tracing::info!(%name, "removing what a start that ended early has left");
             std::fs::remove_file(file.path())?;
         }
     }
     Ok(())
+}
+
+/// Waits until a new store will outlive a loss of power: sled leaves its settings, and the names of its files,
+/// to the system, and refuses a database without sound ones
+pub(crate) fn sync_new(store: &Path) -> io::Result<()> {
+    File::open(store.join(SETTINGS_FILE))?.sync_all()?;
+    File::open(store)?.sync_all()?;
+    store.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// Keys of what is noted beside the blocks

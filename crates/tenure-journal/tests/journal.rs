@@ -195,6 +195,25 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
+fn settings_that_were_being_written_when_the_first_start_was_killed_are_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Journal::open(folder.path(), Some("acme")).unwrap());
+    let store = folder.path().join("journal");
+    let settings = store.join("conf");
+    let whole = fs::read(&settings).unwrap();
+    for length in 0..=whole.len() {
+        fs::remove_dir_all(&store).unwrap();
+        fs::create_dir(&store).unwrap();
+        fs::write(&settings, &whole[..length]).unwrap();
+        drop(Journal::open(folder.path(), Some("acme")).unwrap());
+        assert_eq!(fs::read(&settings).unwrap(), whole, "cut at {length}");
+    }
+    let mut journal = Journal::open(folder.path(), Some("acme")).unwrap();
+    journal.commit(&[row(1)]).unwrap();
+    expect_rows(&journal, 1);
+}
+
+#[test]
 fn a_store_that_lost_its_tail_is_damaged_although_it_looks_sound() {
     let folder = tempfile::tempdir().unwrap();
     let commit = |rows: std::ops::RangeInclusive<u64>| {
