@@ -41,6 +41,8 @@ pub use serve::{ServeError, Server};
 const DRAINED_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// Most entries in one body
 const ENTRIES_MAX: usize = 1_000;
+/// How long the metrics wait for the file system
+const SIZE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What every request is served from
 #[derive(Debug)]
@@ -56,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) waiting: Semaphore,
     /// Clients that follow the changes at once
     pub(crate) streams: Arc<Semaphore>,
+    /// One looks at the size of the journal at once: a disk that stands still does not answer
+    pub(crate) sizing: Arc<Semaphore>,
     pub(crate) request_timeout: Duration,
     /// Set when the server shuts down, so that streams end
     pub(crate) closing: watch::Sender<bool>,
@@ -332,13 +336,26 @@ async fn metrics(State(shared): App) -> Response {
     let ready = engine.is_some_and(|engine| engine.obstacle().is_none());
     shared.metrics.ready.set(i64::from(ready));
     if let Some(engine) = engine {
-        let bytes = i64::try_from(engine.reader().size_on_disk_bytes()).unwrap_or(i64::MAX);
-        shared.metrics.journal_bytes.set(bytes);
+        measure_size(&shared, engine).await;
         engine.measure();
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], shared.metrics.text())
         .into_response()
+}
+
+/// Brings the size of the journal up to date, unless its disk stands still
+async fn measure_size(shared: &Shared, engine: &Engine) {
+    let Ok(place) = Arc::clone(&shared.sizing).try_acquire_owned() else { return };
+    let reader = engine.reader().clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let bytes = reader.size_on_disk_bytes();
+        drop(place);
+        bytes
+    });
+    if let Ok(Ok(bytes)) = tokio::time::timeout(SIZE_PATIENCE, looked).await {
+        shared.metrics.journal_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
 }
 
 async fn nothing_here(request: Request) -> Failure {

@@ -99,6 +99,7 @@ impl Server {
             computing: Arc::new(Semaphore::new(settings.requests_max.min(COMPUTING_MAX))),
             waiting: Semaphore::new(settings.requests_max.div_ceil(WAITING_SHARE)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            sizing: Arc::new(Semaphore::new(1)),
             request_timeout: settings.request_timeout,
             closing: watch::Sender::new(false),
         });

@@ -42,6 +42,7 @@ impl Replica {
             computing: Arc::new(Semaphore::new(4)),
             waiting: Semaphore::new(1),
             streams: Arc::new(Semaphore::new(1)),
+            sizing: Arc::new(Semaphore::new(1)),
             request_timeout: Duration::from_secs(30),
             closing: watch::Sender::new(false),
         });
