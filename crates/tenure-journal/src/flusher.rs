@@ -58,7 +58,7 @@ impl Flusher {
         witness.note(newest).map_err(|e| io_failure(&self.folder, e))
     }
 
-    /// Flushes what sled keeps in files of their own, if there is any
+    /// Flushes what sled keeps in files of their own: it does where a store has values that were not cut
     fn sync_blobs(&self) -> io::Result<()> {
         let folder = self.store.path().join("blobs");
         let mut any = false;

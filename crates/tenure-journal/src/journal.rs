@@ -13,11 +13,10 @@ use crate::block::{BLOCK_BYTES_MAX, Block, BlockError, Packer, SEGMENT_ROWS_MAX}
 use crate::flusher::Flusher;
 use crate::folder::{Folder, FolderError, Witness};
 use crate::origin::anchor_value;
+use crate::pieces;
 use crate::reserve::{Kept, RESERVED_BYTES, Reserve};
 use crate::row::{Row, RowError};
-use crate::store::{
-    BLOCK, Blocks, Reader, Store, block_key, failure, newest, note_key, remove_unfinished, sync_new,
-};
+use crate::store::{Blocks, Reader, Store, failure, newest, note_key, remove_unfinished, sync_new};
 
 /// Where a copy of the store is read before sled may repair the store itself
 const LOOK_FOLDER: &str = "journal.look";
@@ -31,9 +30,9 @@ const FREE_BYTES_MIN: u64 = 16 * 1_024 * 1_024;
 const TAIL_BLOCKS_MAX: usize = 256;
 /// Bytes of their rows
 const TAIL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-/// For so many bytes of large rows that were taken on there must be this many times as much room: sled writes
-/// their neighbours again with them, to files of their own
-const ROOM_FACTOR: u64 = 16;
+/// So many times the bytes of rows are written until they lie where they stay: sled writes a piece, then its
+/// neighbours with it, again and again (4.5 times the bytes at most were seen)
+const WRITTEN_FACTOR: u64 = 6;
 
 /// Why the journal did not do what it was asked
 #[derive(Debug, thiserror::Error)]
@@ -263,21 +262,22 @@ impl Journal {
         self.write(batch, newest, Flush::Now)
     }
 
-    /// Whether there is room for what was taken on, and for more
+    /// Whether there is room for what was taken on, and for rows with so many submitted bytes more
     ///
     /// # Errors
     /// The disk is nearly full, or an earlier write failed.
-    pub fn writable(&mut self) -> Result<(), Error> {
+    pub fn writable(&mut self, more_bytes: usize) -> Result<(), Error> {
         if self.failed {
             return Err(Error::Failed);
         }
-        let large = self.store.pending().large_bytes as u64;
+        let rows_bytes = self.store.pending().bytes.saturating_add(more_bytes) as u64;
         let path = self.folder.path();
         let free_bytes = self.folder.free_bytes().map_err(|e| io_failure(path, e))?;
-        // Small rows find room in what is reserved.
-        let needed = FREE_BYTES_MIN.saturating_add(large.saturating_mul(ROOM_FACTOR));
         let spare = free_bytes.saturating_sub(FREE_BYTES_MIN);
         let kept = self.reserve.keep(spare).map_err(|e| io_failure(path, e))?;
+        // Most rows find room in what is reserved.
+        let beyond = rows_bytes.saturating_mul(WRITTEN_FACTOR).saturating_sub(self.reserve.bytes());
+        let needed = FREE_BYTES_MIN.saturating_add(beyond);
         let needed_bytes = match kept {
             Kept::Room => needed,
             Kept::Full => needed.max(FREE_BYTES_MIN + RESERVED_BYTES),
@@ -299,7 +299,7 @@ impl Journal {
     pub fn commit(&mut self, rows: &[Row]) -> Result<(), Error> {
         self.write_pending()?;
         let Some(last) = rows.last() else { return Ok(()) };
-        self.writable()?;
+        self.writable(rows.iter().map(Row::submitted_bytes).sum())?;
         let notes = std::mem::take(&mut self.notes);
         self.add(rows, notes, Flush::Now)?;
         self.newest_recorded_at = Some(last.recorded_at);
@@ -343,7 +343,7 @@ impl Journal {
         if !self.has_pending() {
             return Ok(Written::default());
         }
-        self.writable()?;
+        self.writable(0)?;
         let store = Arc::clone(&self.store);
         let written = {
             let pending = store.pending();
@@ -396,7 +396,7 @@ impl Journal {
         }
         let mut batch = sled::Batch::default();
         for block in &blocks {
-            batch.insert(&block_key(block.first.get()), block.encode(&mut self.packer));
+            pieces::insert(&mut batch, block.first.get(), &block.encode(&mut self.packer));
         }
         for (key, value) in notes {
             batch.insert(key, value);
@@ -450,8 +450,10 @@ impl Journal {
         let mut batch = sled::Batch::default();
         for first in std::mem::take(&mut self.tail) {
             let growing = segments.last_mut().filter(|s| !s.is_full() && s.end() == first);
-            let block = store.block(first)?;
-            batch.remove(&block_key(first));
+            let value = store.value(first)?;
+            let block = Block::decode(first, &value);
+            let block = block.map_err(|problem| store.damaged(first, &problem))?;
+            pieces::remove(&mut batch, first, value.len());
             gathered.push(first);
             match growing {
                 Some(segment) => segment.extend(&block),
@@ -460,7 +462,8 @@ impl Journal {
         }
         // What is removed and stands again at the same key: the later of the two is what the batch does.
         for segment in &segments {
-            batch.insert(&block_key(segment.first.get()), segment.encode(&mut self.packer));
+            let value = segment.encode(&mut self.packer);
+            pieces::insert(&mut batch, segment.first.get(), &value);
         }
         // By INVARIANT (blocks): who reads meanwhile waits.
         let mut blocks = store.blocks_mut();
@@ -506,9 +509,9 @@ struct Directory {
 fn open_store(path: &Path, store: &Path) -> Result<sled::Db, Error> {
     sled::Config::new()
         .path(path)
-        .cache_capacity(64 * 1_024 * 1_024)
-        // A node of sixteen segments must stay below a fourth of this: what is larger goes to files of its
-        // own, which sled does not flush.
+        .cache_capacity(16 * 1_024 * 1_024)
+        // A node of sixteen values stays far below a fourth of this: what is larger goes to files of its own,
+        // which sled does not flush. A store that is there keeps the size that it was made with.
         .segment_size(4 * 1_024 * 1_024)
         .flush_every_ms(None)
         .open()
@@ -579,10 +582,9 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 fn read_directory(store: &Store, acknowledged: u64) -> Result<Directory, Error> {
     let mut directory = Directory { blocks: Blocks::new(), tail: Vec::new() };
     let mut next = 1;
-    for item in store.db.scan_prefix([BLOCK]) {
-        let (key, value) = item.map_err(|source| store.failure(next, source))?;
-        let first = key.get(1..).and_then(|bytes| bytes.try_into().ok());
-        let block = match first.map(u64::from_be_bytes) {
+    for value in pieces::all(&store.db) {
+        let (first, value) = value.map_err(|source| store.failure(next, source))?;
+        let block = match first {
             Some(first) if first == next => Block::decode(first, &value),
             _ => Err(BlockError::Shape),
         };

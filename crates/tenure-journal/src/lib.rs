@@ -11,6 +11,7 @@ mod flusher;
 mod folder;
 mod journal;
 mod origin;
+mod pieces;
 pub mod quarantine;
 mod reserve;
 mod row;

@@ -46,6 +46,11 @@ impl Reserve {
         Self { file: Arc::clone(file), possible }
     }
 
+    /// Bytes that there is room for at least after [`Kept::Room`]
+    pub(crate) fn bytes(&self) -> u64 {
+        if self.possible { RESERVED_BYTES / 2 } else { 0 }
+    }
+
     /// Makes sure of the room, of so many bytes that the disk has to spare
     ///
     /// # Cost

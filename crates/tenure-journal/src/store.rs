@@ -10,12 +10,9 @@ use tenure_core::outcome::Position;
 
 use crate::block::{Block, BlockError};
 use crate::journal::Error;
+use crate::pieces;
 use crate::row::Row;
 
-/// Prefix of the keys of blocks; the first position follows, big-endian
-pub(crate) const BLOCK: u8 = b'b';
-/// Bytes of a row from which on it may come to lie in a file of its own
-const LARGE_ROW_BYTES: usize = 64 * 1_024;
 /// Decoded blocks that are kept
 const CACHE_BLOCKS_MAX: usize = 32;
 
@@ -39,8 +36,6 @@ pub(crate) struct Pending {
     pub(crate) rows: Vec<Row>,
     /// Bytes of what was submitted in them
     pub(crate) bytes: usize,
-    /// Bytes of those that are large
-    pub(crate) large_bytes: usize,
     /// The position of the first
     first: u64,
 }
@@ -50,16 +45,13 @@ impl Pending {
         if self.rows.is_empty() {
             self.first = first.get();
         }
-        for bytes in rows.iter().map(Row::submitted_bytes) {
-            self.bytes += bytes;
-            self.large_bytes += if bytes > LARGE_ROW_BYTES { bytes } else { 0 };
-        }
+        self.bytes += rows.iter().map(Row::submitted_bytes).sum::<usize>();
         self.rows.append(rows);
     }
 
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
-        (self.bytes, self.large_bytes) = (0, 0);
+        self.bytes = 0;
     }
 
     /// Those from a position on; none if it is not among them
@@ -144,12 +136,13 @@ impl Store {
     }
 
     pub(crate) fn block(&self, first: u64) -> Result<Block, Error> {
-        let value = self
-            .db
-            .get(block_key(first))
-            .map_err(|source| self.failure(first, source))?
-            .ok_or_else(|| self.damaged(first, &BlockError::Shape))?;
-        Block::decode(first, &value).map_err(|problem| self.damaged(first, &problem))
+        Block::decode(first, &self.value(first)?).map_err(|problem| self.damaged(first, &problem))
+    }
+
+    /// The value of a block that is there
+    pub(crate) fn value(&self, first: u64) -> Result<Vec<u8>, Error> {
+        let value = pieces::get(&self.db, first).map_err(|source| self.failure(first, source))?;
+        value.ok_or_else(|| self.damaged(first, &BlockError::Shape))
     }
 
     fn row(&self, position: Position) -> Result<Row, Error> {
@@ -217,14 +210,6 @@ pub(crate) fn failure(store: &Path, position: u64, source: sled::Error) -> Error
             problem: format!("sled does not recognise its files ({other})"),
         },
     }
-}
-
-pub(crate) fn block_key(first: u64) -> [u8; 9] {
-    let mut key = [BLOCK; 9];
-    for (place, byte) in key.iter_mut().skip(1).zip(first.to_be_bytes()) {
-        *place = byte;
-    }
-    key
 }
 
 /// Where sled keeps its settings: it reads them before all else, and refuses to open what they do not fit

@@ -10,6 +10,7 @@ mod checkpoints;
 mod compare;
 mod digest;
 mod disk;
+mod following;
 mod green;
 mod peers;
 mod replay;
@@ -467,7 +468,8 @@ fn write_all(
         if messages.is_empty() {
             continue;
         }
-        if let Err(error) = shared.disk.during(Work::Writing, || journal.writable()) {
+        let bytes = messages.iter().flat_map(|message| &message.entries).map(Item::bytes).sum();
+        if let Err(error) = shared.disk.during(Work::Writing, || journal.writable(bytes)) {
             tracing::error!(%error, "nothing can be appended");
             for waiter in messages.into_iter().filter_map(|message| message.waiter) {
                 let _gone = waiter.send(Err(AppendError::NotDone(error.to_string())));

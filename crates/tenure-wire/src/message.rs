@@ -35,6 +35,16 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// Bytes of what was submitted, and of what is said of it
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Entry(entry) => entry.bytes().len(),
+            Self::Malformed { raw, message } => raw.len() + message.len(),
+        }
+    }
+}
+
 impl From<Encoded> for Item {
     fn from(entry: Encoded) -> Self {
         Self::Entry(entry)

@@ -1,56 +1,43 @@
-//! How does a ledger follow a stream that others follow too?
+//! What is a ledger whose log is a stream that others follow too?
 //!
-//! One thread takes messages from the stream, lets the fold decide, shows it, and writes the rows, many at once,
-//! with the place in the stream that they came from. The stream has the entries, so what is shown need not wait for this
-//! disk: another thread flushes the rows ten times a second (see [`super::disk`]), and what a crash takes away is
-//! read again. A disk that is full or stands still holds the reading up and nothing else.
+//! It folds its journal, follows the stream from there (see [`super::following`]), tells the other replicas how
+//! far it is, and says what stands between it and being asked.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use parking_lot::Mutex;
 use serde::Serialize;
-use tenure_core::ledger::Ledger;
 use tenure_core::outcome::Position;
 use tenure_journal::Journal;
 use tenure_journal::quarantine::{self, expected, forget_expected};
-use tenure_log::nats::{self, Fed, Feed, LogHandle, NatsSettings, Next, Opened, Standing, subject};
-use tenure_log::{AppendError, Message};
+use tenure_log::AppendError;
+use tenure_log::nats::{self, LogHandle, NatsSettings, Opened, Standing, subject};
 use tenure_wire::catalogs;
 use tenure_wire::codec::Encoded;
 use uuid::Uuid;
 
 use super::appender::Appender;
 use super::digest::Trail;
-use super::disk::{DiskWatch, Unflushed, Work};
+use super::disk::DiskWatch;
+use super::following::Follower;
 use super::peers::{Announcement, PeerReport, Peers};
 use super::{
-    BATCH_ENTRIES_MAX, Begun, Checkpointer, Checkpointing, Due, Engine, FailureGuard, Formats,
-    Genesis, Options, Progress, Shared, StartError, WRITE_FAILED, Writer, chain, checkpoints,
-    decide,
+    Begun, Checkpointer, Checkpointing, Due, Engine, Formats, Genesis, Options, Progress, Shared,
+    StartError, Writer, chain, checkpoints,
 };
 use crate::metrics::Metrics;
 use crate::problem::Code;
 
-/// Bytes that are taken from the stream at once
-const BATCH_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-/// How long nothing may come before it is looked up again
-const IDLE: Duration = Duration::from_secs(5);
 /// How long a server may take to be there at the start
 const OPEN_PATIENCE: Duration = Duration::from_secs(3);
-/// Rows that were taken on wait so long to be written with others
-const WRITE_INTERVAL: Duration = Duration::from_millis(50);
-/// How often a full disk is looked at
-const DISK_INTERVAL: Duration = Duration::from_millis(250);
 /// How often replicas tell each other how far they are
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// Pause before the built-in catalogues are tried again
 const GENESIS_PAUSE: Duration = Duration::from_millis(500);
-/// How often the progress of a long reading is logged
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 const REPLICA_FILE: &str = "replica";
 
@@ -87,10 +74,10 @@ pub(super) struct Replica {
     id: String,
     folder: PathBuf,
     log: LogHandle,
-    trail: Mutex<Trail>,
-    peers: Mutex<Peers>,
+    pub(super) trail: Mutex<Trail>,
+    pub(super) peers: Mutex<Peers>,
     /// Why nothing can be written here, while it is so
-    blocked: Mutex<Option<String>>,
+    pub(super) blocked: Mutex<Option<String>>,
     /// What the journal that was set aside had, and the stream has not
     lost: Mutex<Option<String>>,
     /// The built-in catalogues are there, or are left to people
@@ -262,7 +249,8 @@ impl Engine {
                 let (formats, due) = (formats(), Due::default());
                 let checkpointer =
                     Checkpointer::start(&for_thread, checkpointing, stored, &formats, due);
-                follow_all(&for_thread, &of_thread, ledger, journal, feed, checkpointer);
+                let follower = Follower { ledger, journal, feed };
+                follower.run(&for_thread, &of_thread, checkpointer);
             })
             .map_err(StartError::Folder)?;
         tokio::spawn(tell_others(Arc::clone(&shared), Arc::clone(&replica), client));
@@ -353,210 +341,6 @@ fn replica_id(folder: &Path) -> std::io::Result<String> {
     let id = Uuid::new_v4().to_string();
     std::fs::write(&path, &id)?;
     Ok(id)
-}
-
-fn follow_all(
-    shared: &Shared,
-    replica: &Replica,
-    mut ledger: Ledger,
-    mut journal: Journal,
-    mut feed: Feed,
-    checkpointer: Option<Checkpointer>,
-) {
-    let mut guard = FailureGuard { failed: &shared.failed, armed: true };
-    let unflushed = Unflushed::default();
-    let flusher = journal.flusher();
-    let followed = std::thread::scope(|scope| {
-        let behind = scope.spawn(|| unflushed.flush_behind(&flusher, shared));
-        unflushed.flushed_by(behind.thread());
-        let (ledger, journal) = (&mut ledger, &mut journal);
-        let followed = follow_until_closed(shared, replica, ledger, journal, &mut feed, &unflushed);
-        unflushed.end();
-        followed
-    });
-    drop(flusher);
-    let flushed = followed.and_then(|()| unflushed.failure()).and_then(|()| journal.flush());
-    if let Err(error) = flushed {
-        // The fold is ahead of the disk now, and what is on the disk is not known: only a new start
-        // tells. What may be seen stays where it was.
-        tracing::error!(error = chain(&error), "{WRITE_FAILED}");
-        shared.failed.store(true, Ordering::Release);
-        // The folder stays held for as long as sled has it open, and nothing more is read.
-        while !feed.stopped() {
-            std::thread::park_timeout(DISK_INTERVAL);
-        }
-    }
-    // The journal holds the folder: it is dropped last.
-    if let Some(checkpointer) = checkpointer {
-        checkpointer.finish();
-    }
-    guard.armed = false;
-}
-
-fn follow_until_closed(
-    shared: &Shared,
-    replica: &Replica,
-    ledger: &mut Ledger,
-    journal: &mut Journal,
-    feed: &mut Feed,
-    unflushed: &Unflushed,
-) -> Result<(), tenure_journal::Error> {
-    let mut told = Instant::now();
-    let mut written = Instant::now();
-    loop {
-        let patience = if journal.has_pending() { WRITE_INTERVAL } else { IDLE };
-        let next = feed.next(BATCH_ENTRIES_MAX, BATCH_BYTES_MAX, patience);
-        if journal.has_pending()
-            && (matches!(next, Next::Idle) || written.elapsed() >= WRITE_INTERVAL)
-        {
-            if !write_pending(shared, replica, journal, feed, unflushed)? {
-                return Ok(());
-            }
-            written = Instant::now();
-        }
-        match next {
-            Next::Closed => return Ok(()),
-            Next::Idle => unflushed.failure()?,
-            Next::Some(fed) => {
-                if !unflushed.wait(feed)? || !wait_for_room(shared, replica, journal, feed) {
-                    return Ok(());
-                }
-                let mut messages = Vec::new();
-                let mut permits = Vec::with_capacity(fed.len());
-                for fed in fed {
-                    match fed {
-                        Fed::Messages(run, permit) => {
-                            messages.extend(run);
-                            permits.push(permit);
-                        }
-                        Fed::Aligned(cursor) => {
-                            let before = &mut messages;
-                            if !apply(shared, replica, ledger, journal, feed, before, unflushed)?
-                                || !write_pending(shared, replica, journal, feed, unflushed)?
-                            {
-                                return Ok(());
-                            }
-                            let anchor = || journal.anchor(cursor.position, cursor.origin);
-                            shared.disk.during(Work::Writing, anchor)?;
-                            feed.applied(cursor.origin.sequence);
-                        }
-                    }
-                }
-                let all = &mut messages;
-                if !apply(shared, replica, ledger, journal, feed, all, unflushed)? {
-                    return Ok(());
-                }
-                drop(permits);
-            }
-        }
-        if told.elapsed() >= PROGRESS_INTERVAL
-            && let Standing::CatchingUp { target } = feed.status().standing()
-        {
-            told = Instant::now();
-            let done = feed.status().applied();
-            let percent = done * 100 / target.max(1);
-            tracing::info!(done, of = target, percent, "reading the stream");
-        }
-    }
-}
-
-/// Writes what was taken on, as soon as there is room; whether the log is needed still
-fn write_pending(
-    shared: &Shared,
-    replica: &Replica,
-    journal: &mut Journal,
-    feed: &Feed,
-    unflushed: &Unflushed,
-) -> Result<bool, tenure_journal::Error> {
-    loop {
-        match shared.disk.during(Work::Writing, || journal.write_pending()) {
-            Ok(written) => {
-                unflushed.add(written);
-                return Ok(true);
-            }
-            Err(tenure_journal::Error::DiskFull { .. }) => {
-                if !wait_for_room(shared, replica, journal, feed) {
-                    return Ok(false);
-                }
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Waits while the disk is full; whether the log is needed still
-fn wait_for_room(shared: &Shared, replica: &Replica, journal: &mut Journal, feed: &Feed) -> bool {
-    loop {
-        match shared.disk.during(Work::Writing, || journal.writable()) {
-            Ok(()) => {
-                if replica.blocked.lock().take().is_some() {
-                    tracing::info!("there is room again: the stream is read on");
-                }
-                return true;
-            }
-            Err(error) => {
-                let why = chain(&error);
-                let mut blocked = replica.blocked.lock();
-                if blocked.is_none() {
-                    tracing::error!(why, "nothing can be written: the stream is not read on");
-                }
-                *blocked = Some(why);
-            }
-        }
-        if feed.stopped() {
-            return false;
-        }
-        std::thread::park_timeout(DISK_INTERVAL);
-    }
-}
-
-/// Lets the fold decide on messages, takes the rows on, shows them, and answers who waits; whether the log is
-/// needed still
-fn apply(
-    shared: &Shared,
-    replica: &Replica,
-    ledger: &mut Ledger,
-    journal: &mut Journal,
-    feed: &Feed,
-    messages: &mut Vec<Message>,
-    unflushed: &Unflushed,
-) -> Result<bool, tenure_journal::Error> {
-    let last = messages.iter().rev().find_map(|message| message.origin);
-    let Some(last) = last else { return Ok(true) };
-    let kept = |position| shared.kept(position);
-    let (mut rows, answers) = decide(ledger, kept, std::mem::take(messages))?;
-    let digests = replica.trail.lock().ahead(&rows, journal);
-    shared.metrics.count(&rows);
-    loop {
-        match shared.disk.during(Work::Writing, || journal.commit_unflushed(&mut rows)) {
-            Ok(written) => {
-                unflushed.add(written);
-                break;
-            }
-            // It filled up in between, and nothing was taken on.
-            Err(tenure_journal::Error::DiskFull { .. }) => {
-                if !wait_for_room(shared, replica, journal, feed) {
-                    return Ok(false);
-                }
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    let newest = journal.newest().map_or(0, Position::get);
-    shared.metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
-    {
-        let mut trail = replica.trail.lock();
-        trail.extend(digests);
-        replica.peers.lock().catch_up(&trail);
-    }
-    shared.snapshot.store(Arc::new(ledger.snapshot()));
-    shared.shown.send_replace(newest);
-    feed.applied(last.sequence);
-    for (waiter, receipts) in answers {
-        // Who no longer waits has no answer to get.
-        let _gone = waiter.send(Ok(receipts));
-    }
-    Ok(true)
 }
 
 /// Tells the others how far this replica is, and hears them

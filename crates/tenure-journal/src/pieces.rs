@@ -1,0 +1,177 @@
+//! How does a block lie in sled?
+//!
+//! Cut into pieces, each a value of its own: sled keeps a node of some values together in memory, forgets nodes
+//! by their number and not by their bytes, and puts a node of many bytes into a file of its own, which it does
+//! not flush and does not count. With small values its memory is bounded, however large a row is.
+//!
+//! ```text
+//! key    'b' | first position 8              the first piece
+//! key    'b' | first position 8 | number 4   those after it, from 1 on
+//! ```
+//! Numbers are big-endian, so pieces lie in the order of positions. A piece of fewer than [`PIECE_BYTES`] is the
+//! last one; so is one of more, which journals had before blocks were cut.
+
+/// Prefix of the keys of blocks
+const BLOCK: u8 = b'b';
+/// Bytes of a piece, but for the last one
+const PIECE_BYTES: usize = 8 * 1_024;
+
+fn key(first: u64, number: u32) -> Vec<u8> {
+    let mut key = Vec::with_capacity(13);
+    key.push(BLOCK);
+    key.extend(first.to_be_bytes());
+    if number > 0 {
+        key.extend(number.to_be_bytes());
+    }
+    key
+}
+
+/// The position and the number of a piece
+fn parse(key: &[u8]) -> Option<(u64, u32)> {
+    let (first, number) = key.strip_prefix(&[BLOCK])?.split_first_chunk::<8>()?;
+    let number = match number {
+        [] => 0,
+        number => u32::from_be_bytes(number.try_into().ok()?),
+    };
+    Some((u64::from_be_bytes(*first), number))
+}
+
+/// Puts the value of a block
+pub(crate) fn insert(batch: &mut sled::Batch, first: u64, value: &[u8]) {
+    for (number, piece) in (0..).zip(value.chunks(PIECE_BYTES)) {
+        batch.insert(key(first, number), piece);
+    }
+}
+
+/// Takes the value of a block away
+pub(crate) fn remove(batch: &mut sled::Batch, first: u64, value_bytes: usize) {
+    for (number, _) in (0..).zip((0..value_bytes.max(1)).step_by(PIECE_BYTES)) {
+        batch.remove(key(first, number));
+    }
+}
+
+/// The value of a block, if there is one
+pub(crate) fn get(db: &sled::Db, first: u64) -> sled::Result<Option<Vec<u8>>> {
+    let Some(piece) = db.get(key(first, 0))? else { return Ok(None) };
+    let mut value = piece.to_vec();
+    let mut number = 1;
+    while goes_on(&value, number)
+        && let Some(piece) = db.get(key(first, number))?
+    {
+        value.extend_from_slice(&piece);
+        number += 1;
+    }
+    Ok(Some(value))
+}
+
+/// Whether another piece may follow so many
+fn goes_on(value: &[u8], pieces: u32) -> bool {
+    value.len() == PIECE_BYTES * pieces as usize
+}
+
+/// The values of all blocks, in order, each with its first position; `None` for what is no block's first piece
+pub(crate) fn all(db: &sled::Db) -> impl Iterator<Item = sled::Result<(Option<u64>, Vec<u8>)>> {
+    let mut before = sled::IVec::from(&[BLOCK]);
+    // Each is looked up: what an iterator passes over, sled hardly ever forgets.
+    let mut next = move || -> sled::Result<Option<(Option<u64>, Vec<u8>)>> {
+        let Some((found, piece)) = db.get_gt(&before)? else { return Ok(None) };
+        if !found.starts_with(&[BLOCK]) {
+            return Ok(None);
+        }
+        let first = parse(&found).and_then(|(first, number)| (number == 0).then_some(first));
+        let mut value = piece.to_vec();
+        before = found;
+        let Some(first) = first else { return Ok(Some((None, value))) };
+        let mut number = 1;
+        while goes_on(&value, number)
+            && let Some((found, piece)) = db.get_gt(&before)?
+            && *found == *key(first, number)
+        {
+            value.extend_from_slice(&piece);
+            before = found;
+            number += 1;
+        }
+        Ok(Some((Some(first), value)))
+    };
+    std::iter::from_fn(move || next().transpose())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, sled::Db) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = sled::open(folder.path()).unwrap();
+        (folder, db)
+    }
+
+    fn value(bytes: usize) -> Vec<u8> {
+        (0..=u8::MAX).cycle().step_by(7).take(bytes).collect()
+    }
+
+    const SIZES: [usize; 9] = [
+        1,
+        PIECE_BYTES - 1,
+        PIECE_BYTES,
+        PIECE_BYTES + 1,
+        2 * PIECE_BYTES - 1,
+        2 * PIECE_BYTES,
+        2 * PIECE_BYTES + 1,
+        3 * PIECE_BYTES,
+        1_000_000,
+    ];
+
+    #[test]
+    fn values_are_read_as_they_were_put_and_nothing_of_what_stood_there_before() {
+        let (_folder, db) = store();
+        for before in SIZES {
+            for after in SIZES {
+                let mut batch = sled::Batch::default();
+                remove(&mut batch, 5, before);
+                insert(&mut batch, 5, &value(after));
+                insert(&mut batch, 6, b"next");
+                db.apply_batch(batch).unwrap();
+                assert_eq!(get(&db, 5).unwrap(), Some(value(after)), "{before} then {after}");
+                let all: Vec<_> = all(&db).collect::<Result<_, _>>().unwrap();
+                assert_eq!(all, [(Some(5), value(after)), (Some(6), b"next".to_vec())]);
+                let mut batch = sled::Batch::default();
+                remove(&mut batch, 5, after);
+                remove(&mut batch, 6, 4);
+                db.apply_batch(batch).unwrap();
+                assert!(db.is_empty());
+                let mut batch = sled::Batch::default();
+                insert(&mut batch, 5, &value(before));
+                db.apply_batch(batch).unwrap();
+            }
+            let mut batch = sled::Batch::default();
+            remove(&mut batch, 5, before);
+            db.apply_batch(batch).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_value_of_before_they_were_cut_is_read_and_taken_away() {
+        let (_folder, db) = store();
+        let whole = value(100_000);
+        db.insert(key(7, 0), whole.as_slice()).unwrap();
+        db.insert(b"cursor", b"7").unwrap();
+        assert_eq!(get(&db, 7).unwrap(), Some(whole.clone()));
+        assert_eq!(all(&db).collect::<Result<Vec<_>, _>>().unwrap(), [(Some(7), whole)]);
+        let mut batch = sled::Batch::default();
+        remove(&mut batch, 7, 100_000);
+        db.apply_batch(batch).unwrap();
+        assert_eq!(get(&db, 7).unwrap(), None);
+        assert_eq!(all(&db).count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_first_piece_is_told() {
+        let (_folder, db) = store();
+        db.insert(key(7, 0), b"short").unwrap();
+        db.insert(key(7, 1), b"left behind").unwrap();
+        db.insert(b"bx", b"no position").unwrap();
+        let found: Vec<_> = all(&db).map(|value| value.unwrap().0).collect();
+        assert_eq!(found, [Some(7), None, None]);
+    }
+}
