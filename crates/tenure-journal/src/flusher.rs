@@ -49,11 +49,14 @@ impl Flusher {
     }
 
     pub(crate) fn sync(&self, newest: u64) -> Result<(), Error> {
+        // Of what is written meanwhile nothing is known.
+        let written_bytes = self.store.written_bytes();
         self.store.db.flush().map_err(|source| self.store.failure(newest, source))?;
         // sled's flush writes the pages back (`sync_file_range` on Linux) and leaves the drive's cache and
         // the file's length to this.
         self.db_file.sync_data().map_err(|e| io_failure(&self.store.file(), e))?;
         self.sync_blobs().map_err(|e| io_failure(&self.store.path().join("blobs"), e))?;
+        self.store.note_flushed(written_bytes);
         let mut witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
         witness.note(newest).map_err(|e| io_failure(&self.folder, e))
     }

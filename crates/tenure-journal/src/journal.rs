@@ -24,7 +24,7 @@ const LOOK_FOLDER: &str = "journal.look";
 const CURSOR: &[u8] = b"cursor";
 /// The key of the place that was last brought in line with the stream
 pub(crate) const ANCHOR: &[u8] = b"anchor";
-/// Free space below which nothing is written: sled needs room to finish what it began
+/// Free space below which nothing is written: sled needs room to finish what it began, and the tail to be gathered
 const FREE_BYTES_MIN: u64 = 16 * 1_024 * 1_024;
 /// Blocks at the tail before they are gathered into segments
 const TAIL_BLOCKS_MAX: usize = 256;
@@ -169,7 +169,7 @@ impl Journal {
         remove_unfinished(&store).map_err(|e| io_failure(&store, e))?;
         let looked = if new { None } else { look(&folder, acknowledged)? };
         let db = open_store(&store, &store)?;
-        if new {
+        if acknowledged == 0 {
             sync_new(&store).map_err(|e| io_failure(&store, e))?;
         }
         let db_path = store.join("db");
@@ -270,22 +270,25 @@ impl Journal {
         if self.failed {
             return Err(Error::Failed);
         }
-        let rows_bytes = self.store.pending().bytes.saturating_add(more_bytes) as u64;
+        let to_write_bytes = (self.store.pending().bytes + more_bytes) as u64;
+        let rows_bytes = to_write_bytes + self.store.unflushed_bytes();
+        let written_bytes = rows_bytes.saturating_mul(WRITTEN_FACTOR);
         let path = self.folder.path();
-        let free_bytes = self.folder.free_bytes().map_err(|e| io_failure(path, e))?;
-        let spare = free_bytes.saturating_sub(FREE_BYTES_MIN);
-        let kept = self.reserve.keep(spare).map_err(|e| io_failure(path, e))?;
-        // Most rows find room in what is reserved.
-        let beyond = rows_bytes.saturating_mul(WRITTEN_FACTOR).saturating_sub(self.reserve.bytes());
-        let needed = FREE_BYTES_MIN.saturating_add(beyond);
-        let needed_bytes = match kept {
-            Kept::Room => needed,
-            Kept::Full => needed.max(FREE_BYTES_MIN + RESERVED_BYTES),
+        let free = || self.folder.free_bytes().map_err(|e| io_failure(path, e));
+        let full = |free_bytes, needed_bytes| {
+            Err(Error::DiskFull { path: path.to_owned(), free_bytes, needed_bytes })
         };
-        if kept == Kept::Full || free_bytes < needed_bytes {
-            return Err(Error::DiskFull { path: path.to_owned(), free_bytes, needed_bytes });
+        let free_bytes = free()?;
+        let spare = free_bytes.saturating_sub(FREE_BYTES_MIN);
+        match self.reserve.keep(spare).map_err(|e| io_failure(path, e))? {
+            Kept::Full => full(free_bytes, FREE_BYTES_MIN + RESERVED_BYTES.max(written_bytes)),
+            // Most rows find room in what is kept; what it has just taken is no longer free.
+            Kept::Room(kept) => {
+                let free_bytes = free()?;
+                let needed_bytes = FREE_BYTES_MIN + written_bytes.saturating_sub(kept);
+                if free_bytes < needed_bytes { full(free_bytes, needed_bytes) } else { Ok(()) }
+            }
         }
-        Ok(())
     }
 
     /// Writes rows at the end and flushes them to the disk
@@ -394,6 +397,7 @@ impl Journal {
             }
             next = next.next();
         }
+        self.store.note_written(rows.iter().map(Row::submitted_bytes).sum());
         let mut batch = sled::Batch::default();
         for block in &blocks {
             pieces::insert(&mut batch, block.first.get(), &block.encode(&mut self.packer));

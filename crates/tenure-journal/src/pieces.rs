@@ -106,11 +106,12 @@ mod tests {
         (folder, db)
     }
 
+    /// No piece is like another
     fn value(bytes: usize) -> Vec<u8> {
-        (0..=u8::MAX).cycle().step_by(7).take(bytes).collect()
+        (0..251_u8).cycle().take(bytes).collect()
     }
 
-    const SIZES: [usize; 9] = [
+    const SIZES: [usize; 10] = [
         1,
         PIECE_BYTES - 1,
         PIECE_BYTES,
@@ -120,6 +121,8 @@ mod tests {
         2 * PIECE_BYTES + 1,
         3 * PIECE_BYTES,
         1_000_000,
+        // More pieces than one byte of their number counts.
+        300 * PIECE_BYTES,
     ];
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Bytes beyond the end of sled's file that are its own already
 ///
-/// More than rows that wait for a flush take, with what sled writes beside them.
+/// More than most rows that wait for a flush take, with what sled writes beside them.
 pub(crate) const RESERVED_BYTES: u64 = 32 * 1_024 * 1_024;
 
 /// Bytes by which it is found out whether room can be kept
@@ -27,8 +27,8 @@ pub(crate) struct Reserve {
 /// What became of a try to keep room
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kept {
-    /// There is room, as far as can be known
-    Room,
+    /// So many bytes are sled's already, as far as can be known
+    Room(u64),
     /// The disk is full, or a quota is used up
     Full,
 }
@@ -46,23 +46,19 @@ impl Reserve {
         Self { file: Arc::clone(file), possible }
     }
 
-    /// Bytes that there is room for at least after [`Kept::Room`]
-    pub(crate) fn bytes(&self) -> u64 {
-        if self.possible { RESERVED_BYTES / 2 } else { 0 }
-    }
-
     /// Makes sure of the room, of so many bytes that the disk has to spare
     ///
     /// # Cost
     /// One look at the file, but for once in a few mebibytes.
     pub(crate) fn keep(&self, spare_bytes: u64) -> io::Result<Kept> {
         if !self.possible {
-            return Ok(Kept::Room);
+            return Ok(Kept::Room(0));
         }
         let (length, allocated) = extent(&self.file)?;
+        let kept = allocated.saturating_sub(length);
         // A part may be used up, so that not every write asks.
-        if allocated >= length + RESERVED_BYTES / 2 {
-            return Ok(Kept::Room);
+        if kept >= RESERVED_BYTES / 2 {
+            return Ok(Kept::Room(kept));
         }
         // A file system that has too little may give what it has, and say that it is full.
         if spare_bytes < (length + RESERVED_BYTES).saturating_sub(allocated) {
@@ -70,7 +66,7 @@ impl Reserve {
         }
         match allocate(&self.file, length, RESERVED_BYTES) {
             Err(error) if is_full(&error) => Ok(Kept::Full),
-            allocated => allocated.map(|()| Kept::Room),
+            allocated => allocated.map(|()| Kept::Room(RESERVED_BYTES)),
         }
     }
 }

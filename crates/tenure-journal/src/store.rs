@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tenure_core::outcome::Position;
@@ -26,6 +27,10 @@ pub(crate) struct Store {
     blocks: RwLock<Blocks>,
     pending: RwLock<Pending>,
     cache: Mutex<VecDeque<(u64, Arc<Vec<Row>>)>>,
+    /// Bytes of what was submitted in rows since it was opened
+    written_bytes: AtomicU64,
+    /// Those of them that are on the disk
+    flushed_bytes: AtomicU64,
 }
 
 /// Rows that follow those in sled and are written together with others
@@ -83,7 +88,27 @@ impl Store {
             blocks: RwLock::default(),
             pending: RwLock::default(),
             cache: Mutex::default(),
+            written_bytes: AtomicU64::new(0),
+            flushed_bytes: AtomicU64::new(0),
         }
+    }
+
+    /// Bytes of what was submitted in rows that may not be on the disk yet, nor in sled's file
+    pub(crate) fn unflushed_bytes(&self) -> u64 {
+        self.written_bytes().saturating_sub(self.flushed_bytes.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn written_bytes(&self) -> u64 {
+        self.written_bytes.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_written(&self, bytes: usize) {
+        self.written_bytes.fetch_add(bytes as u64, Ordering::AcqRel);
+    }
+
+    /// All that had been written then is on the disk
+    pub(crate) fn note_flushed(&self, written_bytes: u64) {
+        self.flushed_bytes.fetch_max(written_bytes, Ordering::AcqRel);
     }
 
     pub(crate) fn blocks(&self) -> RwLockReadGuard<'_, Blocks> {

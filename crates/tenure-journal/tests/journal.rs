@@ -156,6 +156,44 @@ fn large_and_small_rows_side_by_side_are_gathered_and_stay_what_they_are() {
 }
 
 #[test]
+fn rows_that_do_not_compress_are_gathered_and_read_beside_it_and_stay_what_they_are() {
+    let noise = |n: u64, bytes: usize| {
+        let mut state = n * 2 + 1;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            u8::try_from(state >> 56).unwrap()
+        };
+        std::iter::repeat_with(&mut next).take(bytes).collect::<Vec<u8>>()
+    };
+    // Of one piece and of many, some of which end where a piece does.
+    let sizes = [50, 8_100, 8_200, 20_000, 3 * 8_192 - 60, 100_000, 700_000];
+    let row = |n: u64| {
+        let raw = noise(
+            n,
+            sizes[usize::try_from(n).unwrap() % sizes.len()] + usize::try_from(n % 64).unwrap(),
+        );
+        Row { payload: Payload::Malformed { raw, message: "no entry".into() }, ..row(n) }
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..2 {
+        let mut journal = Journal::open(folder.path(), Some("acme")).unwrap();
+        let reader = journal.reader();
+        let newest = 150 * round;
+        for n in newest + 1..=newest + 150 {
+            journal.commit(&[row(n)]).unwrap();
+            if n % 10 == 0 {
+                assert_eq!(reader.row(position(n / 2)).unwrap(), row(n / 2), "{n}");
+            }
+        }
+        let rows = reader.rows_from(Position::FIRST).map(|row| row.unwrap().1);
+        assert!(rows.eq((1..=newest + 150).map(row)));
+    }
+    let journal = Journal::open(folder.path(), Some("acme")).unwrap();
+    let rows = journal.reader();
+    assert!(rows.rows_from(Position::FIRST).map(|row| row.unwrap().1).eq((1..=300).map(row)));
+}
+
+#[test]
 fn a_folder_is_held_by_one_and_is_of_one_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path(), Some("acme")).unwrap();
@@ -192,6 +230,20 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(file.path(), target).unwrap();
         }
     }
+}
+
+#[test]
+fn rows_need_room_for_all_that_is_written_until_they_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path(), Some("acme")).unwrap();
+    let stat = rustix::fs::statvfs(folder.path()).unwrap();
+    let free_bytes = usize::try_from(stat.f_bavail * stat.f_frsize).unwrap();
+    journal.writable(0).unwrap();
+    journal.writable(free_bytes / 16).unwrap();
+    // They are written several times.
+    let error = journal.writable(free_bytes / 4).unwrap_err();
+    assert!(matches!(error, Error::DiskFull { .. }), "{error}");
+    assert!(error.to_string().contains("make room"), "{error}");
 }
 
 #[test]

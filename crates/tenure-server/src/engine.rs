@@ -397,6 +397,33 @@ fn decide(
     Ok((rows, answers))
 }
 
+/// Those that there is room for; who waits for another one is told why not
+fn with_room(shared: &Shared, journal: &mut Journal, messages: Vec<Message>) -> Vec<Message> {
+    let bytes_of = |message: &Message| message.entries.iter().map(Item::bytes).sum::<usize>();
+    let mut room_for = |bytes| shared.disk.during(Work::Writing, || journal.writable(bytes));
+    if room_for(messages.iter().map(bytes_of).sum()).is_ok() {
+        return messages;
+    }
+    let mut taken_bytes = 0;
+    let mut taken = Vec::new();
+    for message in messages {
+        let bytes = taken_bytes + bytes_of(&message);
+        match room_for(bytes) {
+            Ok(()) => {
+                taken_bytes = bytes;
+                taken.push(message);
+            }
+            Err(error) => {
+                tracing::error!(%error, "nothing can be appended");
+                if let Some(waiter) = message.waiter {
+                    let _gone = waiter.send(Err(AppendError::NotDone(error.to_string())));
+                }
+            }
+        }
+    }
+    taken
+}
+
 /// The fingerprint of an entry that the journal holds
 fn content(row: &Row, position: Position) -> Result<Fingerprint, tenure_journal::Error> {
     let unreadable = |source| tenure_journal::Error::Unreadable { position, source };
@@ -468,12 +495,8 @@ fn write_all(
         if messages.is_empty() {
             continue;
         }
-        let bytes = messages.iter().flat_map(|message| &message.entries).map(Item::bytes).sum();
-        if let Err(error) = shared.disk.during(Work::Writing, || journal.writable(bytes)) {
-            tracing::error!(%error, "nothing can be appended");
-            for waiter in messages.into_iter().filter_map(|message| message.waiter) {
-                let _gone = waiter.send(Err(AppendError::NotDone(error.to_string())));
-            }
+        let messages = with_room(shared, journal, messages);
+        if messages.is_empty() {
             continue;
         }
         let began = Instant::now();

@@ -161,6 +161,63 @@ fn a_full_disk_takes_nothing_and_loses_nothing() {
     tenure_on(&data, &["verify"]).exits(0);
 }
 
+/// An entry of about 200 KB that does not compress
+fn large() -> Value {
+    let noise = std::iter::repeat_with(|| *uuid::Uuid::new_v4().as_bytes()).flatten();
+    let role = format!("Large {}", uuid::Uuid::new_v4());
+    let text: String = noise.take(200_000).map(|byte| char::from(b'0' + byte % 64)).collect();
+    entry(&[json!({
+        "type": "create_role", "level": "subaccount:dev", "role": role, "application": "app!t1",
+        "template": "Large", "scopes": [], "attributes": { "noise": text } })])
+}
+
+#[test]
+fn large_ones_that_come_at_once_find_their_room_or_are_refused() {
+    let Some(disk) = Mounted::small_disk() else {
+        return;
+    };
+    let data = disk.path().join("data");
+    let server = Start::on(&data).ready();
+    server.append(&landscape());
+    let ballast = Ballast::leaving(disk.path(), 40);
+    let before = server.position();
+    let appended: u64 = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    for appended in 0.. {
+                        let body = json!({ "entries": [large(), large(), large(), large()] });
+                        let answer = server.post("/v1/entries", &body);
+                        if answer.status != 200 {
+                            // That nothing was appended is known: no write has failed.
+                            answer.is_problem(
+                                503,
+                                "log_unavailable",
+                                &["nothing was", "make room"],
+                            );
+                            return appended * 4;
+                        }
+                    }
+                    0
+                })
+            })
+            .collect();
+        clients.into_iter().map(|client| client.join().unwrap()).sum()
+    });
+    assert_eq!(server.position(), before + appended);
+    // A small one may find room still; with more of it large ones do.
+    let small = server.post("/v1/entries", &one()).status;
+    assert!([200, 503].contains(&small), "{small}");
+    ballast.remove();
+    server.append(&[large()]);
+    let log = server.log();
+    server.stop();
+    tenure_on(&data, &["verify"]).exits(0);
+    let server = Start::on(&data).ready();
+    assert_eq!(server.log(), log);
+    server.stop();
+}
+
 #[test]
 fn a_nearly_full_disk_has_room_for_the_journal_and_none_for_an_index_checkpoint() {
     let Some(disk) = Mounted::small_disk() else {

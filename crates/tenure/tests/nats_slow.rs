@@ -164,6 +164,8 @@ fn a_slow_replica_keeps_its_memory_and_catches_up() {
     assert!(told.is_some(), "it did not say that it is behind: {}", slow.stderr());
     assert!(more < MORE_KIB_MAX, "{more} KiB more, of {FLOOD_BYTES} bytes that were published");
     agree(&slow, &quick, position + flooded);
+    // In the end it has taken as much as one that was never behind, and no more.
+    assert!(peak_kib(&slow) < peak_kib(&quick) + MORE_KIB_MAX);
     // What there is to read takes no more memory when there is more of it.
     let peaks = [peak_kib(&slow), peak_kib(&quick)];
     let flooded = flooded + flood(&nats);

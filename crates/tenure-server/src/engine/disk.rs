@@ -83,6 +83,15 @@ impl DiskWatch {
     }
 }
 
+struct Ends<'a>(&'a Unflushed);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Release);
+        self.0.wake();
+    }
+}
+
 /// What was written and is not on the disk yet
 #[derive(Default)]
 pub(super) struct Unflushed {
@@ -116,10 +125,9 @@ impl Unflushed {
         }
     }
 
-    /// Says that nothing more is written
-    pub(super) fn end(&self) {
-        self.ended.store(true, Ordering::Release);
-        self.wake();
+    /// Says that nothing more is written, when what is given is dropped: also where its thread panics
+    pub(super) fn ends_with_this(&self) -> impl Drop {
+        Ends(self)
     }
 
     /// Whether a flush has failed

@@ -33,14 +33,14 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// What the thread that follows the stream owns
 #[derive(Debug)]
 pub(super) struct Follower {
-    pub(super) ledger: Ledger,
-    pub(super) journal: Journal,
     pub(super) feed: Feed,
+    pub(super) ledger: Ledger,
+    /// It holds the folder: it is dropped last
+    pub(super) journal: Journal,
 }
 
 impl Follower {
     /// Follows until nobody needs the log any more, or a write fails
-    // The journal holds the folder: it is dropped last.
     pub(super) fn run(
         mut self,
         shared: &Shared,
@@ -53,10 +53,8 @@ impl Follower {
         let followed = std::thread::scope(|scope| {
             let behind = scope.spawn(|| unflushed.flush_behind(&flusher, shared));
             unflushed.flushed_by(behind.thread());
-            let followed =
-                Following { shared, replica, unflushed: &unflushed, own: &mut self }.follow();
-            unflushed.end();
-            followed
+            let _ends = unflushed.ends_with_this();
+            Following { shared, replica, unflushed: &unflushed, own: &mut self }.follow()
         });
         drop(flusher);
         let flushed =
