@@ -102,8 +102,8 @@ pub async fn open(
     let context = stream::context(&client);
     if connected {
         // What is wrong with the stream is said at the start; what is only away comes back.
-        let ensured = stream::ensure(&context, ledger, settings.stream_replicas);
-        match tokio::time::timeout(patience, ensured).await {
+        let found = stream::find(&context, ledger);
+        match tokio::time::timeout(patience, found).await {
             Ok(Err(stream::StreamError::Unfit(unfit))) => return Err(OpenError::Unfit(unfit)),
             Ok(Err(stream::StreamError::Away(why))) => {
                 tracing::warn!(why, "the stream cannot be looked at yet");

@@ -75,10 +75,13 @@ impl Republish {
 
 fn describe(plan: &Plan) -> Vec<String> {
     let (stream, last, newest) = (&plan.stream, plan.last, plan.newest);
-    let has = format!(
-        "the stream `{stream}` ends with its message {last}; the data folder has {newest} positions"
-    );
+    let has = match last {
+        Some(last) => format!("the stream `{stream}` ends with its message {last}"),
+        None => format!("there is no stream `{stream}`: it is made"),
+    };
+    let has = format!("{has}; the data folder has {newest} positions");
     let then = match &plan.comparison {
+        Comparison::Same(_) if newest == 0 => "there is nothing to append".to_owned(),
         Comparison::Same(_) => "the stream has all of them: there is nothing to append".to_owned(),
         Comparison::LostTail { common, newest } => format!(
             "both have the positions up to {common}: positions {} to {newest} are to be appended, as they \

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use tenure_wire::codec::Encoded;
@@ -342,6 +342,11 @@ async fn send(
                 | PublishErrorKind::MaxPayloadExceeded => {
                     return Err(AppendError::NotDone(chain(&error)));
                 }
+                // The broker says that it did not store it, and why.
+                _ if is_refusal(&error) => {
+                    tracing::warn!(error = chain(&error), "NATS stores nothing more");
+                    return Err(AppendError::NotDone(chain(&error)));
+                }
                 // It may be in the stream: if it is, it will be read here.
                 _ => {
                     tracing::warn!(error = chain(&error), "an append was not acknowledged");
@@ -354,6 +359,12 @@ async fn send(
         Ok(Ok(receipts)) => receipts,
         Ok(Err(_)) | Err(_) => Err(AppendError::Indeterminate),
     }
+}
+
+/// Whether it is JetStream's own answer, and not that none came
+fn is_refusal(error: &PublishError) -> bool {
+    let source = std::error::Error::source(error);
+    source.is_some_and(<dyn std::error::Error>::is::<async_nats::jetstream::Error>)
 }
 
 /// Waits until the stream is followed: nothing is sent that might stay in a buffer

@@ -104,12 +104,26 @@ fn shown(url: &str) -> String {
 }
 
 /// Whether a connection is there; counts up with every new one
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Connection {
     /// It is there
     pub connected: bool,
     /// Connections made so far
     pub made: u64,
+    /// What a server, or the attempt to reach one, said last against it
+    pub complaint: Option<Arc<str>>,
+}
+
+impl Connection {
+    /// A reason together with what was said last, which may be its cause
+    pub(crate) fn explain(&self, why: String) -> String {
+        match &self.complaint {
+            Some(said) if !why.contains(&**said) => {
+                format!("{why}; the last complaint was: {said}")
+            }
+            _ => why,
+        }
+    }
 }
 
 /// Leads a connection that is made again to another server, when it is asked to
@@ -172,20 +186,45 @@ impl ConnectSettings {
     /// # Errors
     /// A URL that is none, or several identities at once.
     pub fn check(&self) -> Result<(), ConnectError> {
-        self.servers()?;
-        let ways = [self.credentials.is_some(), self.nkey.is_some(), self.user.is_some()];
-        if ways.into_iter().filter(|way| *way).count() > 1 {
-            return Err(ConnectError::Identity(
-                "say who this is in one way: a credentials file, an nkey, or a user with a password",
-            ));
-        }
-        if self.user.is_some() != self.password.is_some() {
-            return Err(ConnectError::Identity("a user and a password belong together"));
-        }
+        self.identity()?;
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return Err(ConnectError::Identity("a certificate and its key belong together"));
         }
         Ok(())
+    }
+
+    /// The user with its password, from the settings or from the URLs
+    ///
+    /// # Errors
+    /// Several identities at once, or half of one.
+    fn identity(&self) -> Result<Option<(String, String)>, ConnectError> {
+        let halves = || ConnectError::Identity("a user and a password belong together");
+        let decoded = |text: &str| {
+            percent_encoding::percent_decode_str(text).decode_utf8().map(String::from).map_err(
+                |_| ConnectError::Identity("the user or the password in a URL is no UTF-8"),
+            )
+        };
+        let mut users = match (&self.user, &self.password) {
+            (Some(user), Some(password)) => vec![(user.clone(), password.clone())],
+            (None, None) => Vec::new(),
+            _ => return Err(halves()),
+        };
+        for server in self.servers()? {
+            match (server.username(), server.password()) {
+                (None, None) => {}
+                (Some(user), Some(password)) => users.push((decoded(user)?, decoded(password)?)),
+                _ => return Err(halves()),
+            }
+        }
+        users.dedup();
+        let ways = usize::from(self.credentials.is_some()) + usize::from(self.nkey.is_some());
+        if ways + users.len() > 1 {
+            return Err(ConnectError::Identity(
+                "say who this is in one way, the same for all URLs: a credentials file, an nkey, or a user with \
+                 a password",
+            ));
+        }
+        Ok(users.pop())
     }
 
     /// A client that connects in the background, and again whenever the connection is lost
@@ -249,8 +288,9 @@ impl ConnectSettings {
             let seed = std::fs::read_to_string(path).map_err(file(path))?;
             options = options.nkey(seed.trim().to_owned());
         }
-        if let (Some(user), Some(password)) = (&self.user, &self.password) {
-            options = options.user_and_password(user.clone(), password.clone());
+        // The client does not take it from a URL.
+        if let Some((user, password)) = self.identity()? {
+            options = options.user_and_password(user, password);
         }
         let connected = own(options).connect(self.servers()?).await;
         let client = connected
@@ -266,18 +306,34 @@ fn tell(state: &watch::Sender<Connection>, event: &Event) {
             state.send_modify(|connection| {
                 connection.connected = true;
                 connection.made += 1;
+                connection.complaint = None;
             });
         }
         Event::Disconnected | Event::Closed => {
             tracing::warn!("the connection to NATS is lost");
             state.send_modify(|connection| connection.connected = false);
         }
-        Event::ServerError(error) => tracing::warn!(%error, "NATS complains"),
-        Event::ClientError(error) => tracing::warn!(%error, "no connection to NATS"),
+        Event::ServerError(error) => {
+            tracing::warn!(%error, "NATS complains");
+            complain(state, error);
+        }
+        Event::ClientError(error) => {
+            tracing::warn!(%error, "no connection to NATS");
+            complain(state, error);
+        }
         Event::SlowConsumer(_) | Event::LameDuckMode | Event::Draining => {
             tracing::info!(%event, "NATS says");
         }
     }
+}
+
+fn complain(state: &watch::Sender<Connection>, error: &dyn fmt::Display) {
+    let said: Arc<str> = error.to_string().into();
+    state.send_if_modified(|connection| {
+        let other = connection.complaint.as_ref() != Some(&said);
+        connection.complaint = Some(said);
+        other
+    });
 }
 
 #[cfg(test)]
@@ -317,5 +373,14 @@ mod tests {
         };
         assert!(two.check().is_err());
         assert!(ConnectSettings { user: Some("u".into()), ..of("nats://a") }.check().is_err());
+        let identity = |urls: &str| of(urls).identity().ok().flatten();
+        let user = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        assert_eq!(identity("nats://a,nats://b"), None);
+        assert_eq!(identity("nats://a,nats://u:p%40%3A@b,nats://u:p%40%3A@c"), user("u", "p@:"));
+        for wrong in ["nats://u@a", "nats://u:p@a,nats://v:p@b", "nats://u:%FF@a"] {
+            assert!(of(wrong).check().is_err(), "{wrong}");
+        }
+        let settings = ConnectSettings { nkey: Some("seed".into()), ..of("nats://u:p@a") };
+        assert!(settings.check().is_err());
     }
 }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::stream::{Info, Stream};
 use futures::{FutureExt, StreamExt};
+use tenure_core::outcome::Position;
 use tenure_journal::{Cursor, Reader};
 use tenure_wire::message::{Content, Origin};
 use tokio::runtime::Handle;
@@ -23,7 +24,7 @@ use super::align::{self, AlignError, Comparison};
 use super::connect::Connection;
 use super::standing::Standing;
 use super::stream::{self, StreamError};
-use super::{Shared, Status, envelope};
+use super::{Shared, Status, envelope, subject};
 use crate::{Message, chain};
 
 /// Messages that are asked for at once
@@ -298,6 +299,10 @@ impl Follower {
                 End::Standing(standing) => {
                     let pause = if standing.forbids_appending() { LONG_PAUSE } else { PAUSE };
                     let away = matches!(standing, Standing::Away { .. });
+                    let standing = match standing {
+                        Standing::Away { why } => self.away(why),
+                        other => other,
+                    };
                     self.shared.status.set(standing);
                     if away {
                         self.try_elsewhere().await;
@@ -340,14 +345,16 @@ impl Follower {
         }
     }
 
+    fn away(&self, why: String) -> Standing {
+        Standing::Away { why: self.connection.borrow().explain(why) }
+    }
+
     async fn connected_turn(&mut self) -> End {
-        if !self.connection.borrow().connected {
+        while !self.connection.borrow_and_update().connected {
             if !self.shared.status.standing().forbids_appending() {
-                let why = "no server is connected".to_owned();
-                self.shared.status.set(Standing::Away { why });
+                self.shared.status.set(self.away("no server is connected".to_owned()));
             }
-            let connected = self.connection.wait_for(|connection| connection.connected);
-            if connected.await.is_err() {
+            if self.connection.changed().await.is_err() {
                 return End::Stopped;
             }
         }
@@ -360,8 +367,18 @@ impl Follower {
         let made = self.connection.borrow_and_update().made;
         let shared = Arc::clone(&self.shared);
         let context = stream::context(&shared.client);
-        let ensured = stream::ensure(&context, &shared.ledger, shared.stream_replicas);
-        let (stream, info) = ensured.await?;
+        let (stream, info) = match stream::find(&context, &shared.ledger).await? {
+            Some(found) => found,
+            // Who knows entries does not begin a log without them.
+            None => match self.newest() {
+                0 => stream::make(&context, &shared.ledger, shared.stream_replicas).await?,
+                newest => {
+                    let stream = subject::stream(&shared.ledger);
+                    return Err(End::Standing(Standing::Absent { stream, newest }));
+                }
+            },
+        };
+        self.is_whole(&stream, &info).await?;
         shared.status.set_server(stream::facts(&shared.client, &info, shared.stream_replicas));
         let last = info.state.last_sequence;
         shared.status.set_last(last);
@@ -413,7 +430,7 @@ impl Follower {
             tokio::select! {
                 biased;
                 changed = self.connection.changed() => {
-                    let now = *self.connection.borrow();
+                    let now = self.connection.borrow();
                     if changed.is_err() || !now.connected || now.made != made {
                         return Ok(End::Again);
                     }
@@ -489,6 +506,10 @@ impl Follower {
         if sequence < expected {
             return Ok(());
         }
+        // What was published since the stream was looked at is to be read as well, but for the last few.
+        if info.pending > BATCH_MAX as u64 {
+            self.shared.status.reach_for(sequence + info.pending);
+        }
         if sequence > expected {
             // A consumer may have skipped it, or it is gone.
             let gone = stream::message(stream, expected).await?.is_none();
@@ -522,10 +543,27 @@ impl Follower {
         Ok(())
     }
 
+    /// The last position that is known here
+    fn newest(&self) -> u64 {
+        self.reader.newest().map_or(0, Position::get)
+    }
+
+    /// Makes sure that no message is gone of those that were read; one that was not read yet is found missing
+    /// when it is to be read
+    async fn is_whole(&mut self, stream: &Stream, info: &Info) -> Result<(), End> {
+        let read = self.read.map_or(0, |origin| origin.sequence);
+        let hole = stream::hole(stream, info).await?.filter(|hole| *hole <= read);
+        let Some(sequence) = hole else { return Ok(()) };
+        // A server that is just starting may count wrongly.
+        let again = self.gap.replace(sequence) == Some(sequence);
+        Err(if again { End::Standing(Standing::Missing { sequence }) } else { End::Again })
+    }
+
     /// Looks whether the stream is still what it was, and how far behind this ledger is
     async fn look(&mut self, stream: &Stream, last_before: u64) -> Result<u64, End> {
         let info = stream.get_info().await.map_err(|error| away(&error))?;
         stream::verify(&info, &self.shared.ledger).map_err(StreamError::Unfit)?;
+        self.is_whole(stream, &info).await?;
         let status = &self.shared.status;
         let last = info.state.last_sequence;
         status.set_last(last);

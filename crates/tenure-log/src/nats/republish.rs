@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::Stream;
 use tenure_core::outcome::Position;
 use tenure_journal::{Payload, Reader, Row};
 use tenure_wire::message::{ENCODE_BYTES_MAX, ENTRIES_MAX, encode};
@@ -37,7 +36,8 @@ pub enum RepublishError {
     Align(#[from] AlignError),
     /// A message was not acknowledged
     #[error(
-        "after {done} entries a message was not acknowledged: run it again, it goes on from there"
+        "after {done} entries a message was not acknowledged: run it again, it goes on from there; one that is \
+         larger with its headers than the server takes needs a larger `max_payload` there for this run"
     )]
     Publish {
         /// Entries that were appended before
@@ -56,8 +56,8 @@ pub enum RepublishError {
 pub struct Plan {
     /// The stream
     pub stream: String,
-    /// Its last message
-    pub last: u64,
+    /// Its last message; `None` if there is no stream yet
+    pub last: Option<u64>,
     /// The journal's last position
     pub newest: u64,
     /// How they compare
@@ -71,6 +71,7 @@ struct Connected {
     context: async_nats::jetstream::Context,
     max_payload: usize,
     ledger: String,
+    stream_replicas: usize,
 }
 
 impl std::fmt::Debug for Connected {
@@ -79,7 +80,7 @@ impl std::fmt::Debug for Connected {
     }
 }
 
-/// Compares a journal with its stream; a stream that is absent is made
+/// Compares a journal with its stream
 ///
 /// # Errors
 /// A server that is away, a stream that is no log, or a journal that cannot be read.
@@ -95,14 +96,19 @@ pub async fn plan(
         return Err(RepublishError::Away(settings.connect.shown_urls()));
     }
     let context = stream::context(&client);
-    let ensured = stream::ensure(&context, ledger, settings.stream_replicas).await;
-    let (found, info) = ensured.map_err(|error| match error {
-        StreamError::Unfit(unfit) => RepublishError::Open(OpenError::Unfit(unfit)),
-        away @ StreamError::Away(_) => RepublishError::Align(away.into()),
-    })?;
-    let found: Stream = found;
-    let last = info.state.last_sequence;
-    let comparison = align::compare(reader, &found, ledger, last).await?;
+    let newest = reader.newest().map_or(0, Position::get);
+    let (last, comparison) = match stream::find(&context, ledger).await? {
+        None if newest == 0 => (None, Comparison::Same(None)),
+        None => (None, Comparison::LostTail { common: 0, newest }),
+        Some((found, info)) => {
+            let last = info.state.last_sequence;
+            let comparison = match stream::hole(&found, &info).await? {
+                Some(sequence) => Comparison::Missing { sequence },
+                None => align::compare(reader, &found, ledger, last).await?,
+            };
+            (Some(last), comparison)
+        }
+    };
     let from = match &comparison {
         Comparison::Same(_) | Comparison::Missing { .. } => None,
         Comparison::LostTail { common, .. } => Position::new(common + 1),
@@ -111,13 +117,14 @@ pub async fn plan(
     Ok(Plan {
         stream: subject::stream(ledger),
         last,
-        newest: reader.newest().map_or(0, Position::get),
+        newest,
         comparison,
         from,
         connected: Connected {
             context,
             max_payload: client.max_payload(),
             ledger: ledger.to_owned(),
+            stream_replicas: settings.stream_replicas,
         },
     })
 }
@@ -171,7 +178,14 @@ pub async fn republish(
     let connected = &plan.connected;
     let room = connected.max_payload.saturating_sub(HEADERS_BYTES + ENCODE_BYTES_MAX);
     let to = subject::republished(&connected.ledger);
-    let mut last = plan.last;
+    let mut last = match plan.last {
+        Some(last) => last,
+        None => {
+            let Connected { context, ledger, stream_replicas, .. } = connected;
+            stream::make(context, ledger, *stream_replicas).await?;
+            0
+        }
+    };
     let mut done = 0;
     for rows in messages(reader, from, room.min(MESSAGE_BYTES_MAX)) {
         let rows = rows.map_err(AlignError::Journal)?;
@@ -203,6 +217,15 @@ pub async fn republish(
     }
     tracing::info!(entries = done, last, "republished");
     Ok(done)
+}
+
+impl From<StreamError> for RepublishError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Unfit(unfit) => Self::Open(OpenError::Unfit(unfit)),
+            away @ StreamError::Away(_) => Self::Align(away.into()),
+        }
+    }
 }
 
 impl RepublishError {

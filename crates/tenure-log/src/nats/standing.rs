@@ -25,6 +25,13 @@ pub enum Standing {
         /// What is wrong, and what would be right
         why: String,
     },
+    /// There is no stream, and there was one, or the journal is to move to one
+    Absent {
+        /// Its name
+        stream: String,
+        /// The last position of the journal
+        newest: u64,
+    },
     /// The journal has positions that the stream has not
     LostTail {
         /// The last position that both have
@@ -66,7 +73,7 @@ impl Standing {
             Self::Away { .. } => Some("log_unavailable"),
             Self::CatchingUp { .. } | Self::Journal { .. } => Some("not_ready"),
             Self::Unfit { .. } => Some("log_unfit"),
-            Self::LostTail { .. } => Some("log_lost_tail"),
+            Self::Absent { .. } | Self::LostTail { .. } => Some("log_lost_tail"),
             Self::OtherContent { .. } | Self::Missing { .. } => Some("log_diverged"),
             Self::NeedsUpgrade { .. } => Some("needs_upgrade"),
         }
@@ -83,6 +90,11 @@ impl Standing {
                 format!("the stream is being read, up to its message {target}")
             }
             Self::Unfit { why } => why.clone(),
+            Self::Absent { stream, newest } => format!(
+                "there is no stream `{stream}`, and {newest} positions are known here: it was deleted, or this \
+                 is not the NATS that had it. Nothing is applied. Restore it from a backup; or stop this \
+                 server, and `tenure republish --data …` makes it again with what is known here"
+            ),
             Self::LostTail { common, newest } => format!(
                 "the stream has lost entries: it ends at position {common}, and {newest} positions are \
                  known here. Nothing more is applied. Stop this server, and `tenure republish --data …` \
@@ -210,6 +222,17 @@ impl Status {
             changed
         });
         self.settle();
+    }
+
+    /// Notes how far there is to read: who catches up has not before that is applied
+    pub(crate) fn reach_for(&self, last: u64) {
+        self.standing.send_if_modified(|standing| match standing {
+            Standing::CatchingUp { target } if *target < last => {
+                *target = last;
+                true
+            }
+            _ => false,
+        });
     }
 
     /// Notes that a message is applied and may be seen

@@ -1,6 +1,6 @@
 //! Is this stream a log?
 //!
-//! It is made where there is none. One that is there must not be able to forget or to rewrite, and must be
+//! It is made where there is none, and nothing is known that was in one. One that is there must not be able to forget or to rewrite, and must be
 //! this ledger's; otherwise the setting at fault is named.
 
 use std::time::Duration;
@@ -79,34 +79,63 @@ pub fn settings(ledger: &str, replicas: usize) -> Config {
     }
 }
 
-/// The stream of a ledger, made if it is absent, and what it is like now
+/// The stream of a ledger and what it is like now, if there is one
 ///
 /// # Errors
 /// A stream that is no log, or one that cannot be reached now.
-pub(crate) async fn ensure(
+pub(crate) async fn find(
     context: &Context,
     ledger: &str,
-    replicas: usize,
-) -> Result<(Stream, Info), StreamError> {
-    let away = |error: &dyn std::error::Error| StreamError::Away(chain(error));
-    let name = subject::stream(ledger);
-    let stream = match context.get_stream(&name).await {
-        Ok(stream) => stream,
+) -> Result<Option<(Stream, Info)>, StreamError> {
+    match context.get_stream(subject::stream(ledger)).await {
+        Ok(stream) => verified(stream, ledger).map(Some),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(source)
                 if source.error_code() == ErrorCode::STREAM_NOT_FOUND =>
             {
-                let made = context.create_stream(settings(ledger, replicas)).await;
-                let made = made.map_err(|error| away(&error))?;
-                tracing::info!(stream = name, replicas, "made the stream");
-                made
+                Ok(None)
             }
-            _ => return Err(away(&error)),
+            _ => Err(StreamError::Away(chain(&error))),
         },
-    };
+    }
+}
+
+/// Makes the stream of a ledger; one that another has just made is taken, if it is the same
+///
+/// # Errors
+/// As [`find`].
+pub(crate) async fn make(
+    context: &Context,
+    ledger: &str,
+    replicas: usize,
+) -> Result<(Stream, Info), StreamError> {
+    let made = context.create_stream(settings(ledger, replicas)).await;
+    let stream = made.map_err(|error| StreamError::Away(chain(&error)))?;
+    tracing::info!(stream = subject::stream(ledger), replicas, "made the stream");
+    verified(stream, ledger)
+}
+
+fn verified(stream: Stream, ledger: &str) -> Result<(Stream, Info), StreamError> {
     let info = stream.cached_info().clone();
     verify(&info, ledger).map_err(StreamError::Unfit)?;
     Ok((stream, info))
+}
+
+/// The first message that is gone from the middle of a stream, if one is
+///
+/// # Errors
+/// The stream cannot be asked now.
+/// # Cost
+/// A request only where the numbers of messages show that one is.
+pub(crate) async fn hole(stream: &Stream, info: &Info) -> Result<Option<u64>, StreamError> {
+    let state = &info.state;
+    let places = (state.last_sequence + 1).saturating_sub(state.first_sequence.max(1));
+    if state.messages >= places {
+        return Ok(None);
+    }
+    let detailed = stream.info_builder().with_deleted(true).fetch().await;
+    let state = detailed.map_err(|error| StreamError::Away(chain(&error)))?.info.state;
+    Ok(state.deleted.into_iter().flatten().min())
 }
 
 /// Whether a stream can neither forget nor rewrite, and is this ledger's
@@ -122,7 +151,8 @@ pub fn verify(info: &Info, ledger: &str) -> Result<(), Unfit> {
         wanted: wanted.to_owned(),
     };
     let subjects = [subject::log(ledger)];
-    if config.subjects != subjects {
+    // A mirror has no subjects of its own.
+    if config.mirror.is_none() && config.subjects != subjects {
         let found = format!("`{}` (another ledger's, or more)", config.subjects.join("`, `"));
         return Err(unfit("subjects", found, &format!("`{}` alone", subjects.concat())));
     }

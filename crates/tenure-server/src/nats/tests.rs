@@ -15,7 +15,7 @@ use super::*;
 use crate::engine::{Checkpointing, Engine, Genesis, Options, Writer};
 use crate::metrics::Metrics;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const ADMIN: &str = "user:sap.default/admin@acme.example";
 
 /// A ledger that answers over NATS

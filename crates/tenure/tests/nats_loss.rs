@@ -1,0 +1,285 @@
+//! What a broker has lost, has not, or does not give: found by whoever follows it, never gone over in silence,
+//! and told with its cause
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
+
+mod common;
+mod raw_nats;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{
+    Ran, Server, Start, copy_folder, entry, files_under, grant, landscape, poll, tenure_on,
+};
+use raw_nats::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenure_test_nats::{Server as Nats, Start as StartNats, Version};
+
+fn on(data: &Path, url: &str) -> Start {
+    Start::on(data).arg("--ledger", "acme").arg("--log", url)
+}
+
+fn readiness(server: &Server) -> Value {
+    server.get("/readyz").json()
+}
+
+/// Waits until a server is not ready, with that code and a sentence that has these words
+#[track_caller]
+fn unready(server: &Server, code: &str, words: &str) {
+    let told = |found: &Value| {
+        found["code"] == code && found["detail"].as_str().is_some_and(|d| d.contains(words))
+    };
+    let found = poll(|| told(&readiness(server)).then_some(()));
+    found.unwrap_or_else(|| panic!("{words}: {}\n{}", readiness(server), server.stderr()));
+}
+
+/// Waits until a server is ready, and gives its position and its digest
+#[track_caller]
+fn ready(server: &Server) -> (u64, String) {
+    let found = poll(|| Some(readiness(server)).filter(|found| found["status"] == "ready"));
+    let found = found.unwrap_or_else(|| panic!("{}\n{}", readiness(server), server.stderr()));
+    (found["position"].as_u64().unwrap(), found["log"]["digest"].as_str().unwrap().to_owned())
+}
+
+#[track_caller]
+fn ready_at(server: &Server, position: u64) -> (u64, String) {
+    let there = poll(|| (readiness(server)["position"] == position).then_some(()));
+    there.unwrap_or_else(|| panic!("{}\n{}", readiness(server), server.stderr()));
+    ready(server)
+}
+
+/// That it takes nothing, and answers as before
+#[track_caller]
+fn takes_nothing_and_answers(server: &Server) {
+    let one = entry(&[grant("late@acme.example")]);
+    server.post("/v1/entries", &one).is_problem(503, "log_unavailable", &["nothing was appended"]);
+    let check = "/v1/check?principal=alice@acme.example&can=destinations.manage&on=subaccount:dev";
+    assert_eq!(server.get(check).ok()["allowed"], true);
+}
+
+#[track_caller]
+fn request(nats: &Nats, subject: &str) -> Value {
+    let answer = Client::of(nats).try_request(subject, &[], b"");
+    answer.unwrap_or_else(|| panic!("no answer: {subject}"))
+}
+
+fn delete_stream(nats: &Nats) {
+    let deleted = request(nats, "$JS.API.STREAM.DELETE.TENURE_ACME");
+    assert_eq!(deleted["success"], true, "{deleted}");
+}
+
+fn has_stream(nats: &Nats) -> bool {
+    let info = request(nats, "$JS.API.STREAM.INFO.TENURE_ACME");
+    assert!(info["config"].is_object() || info["error"]["code"] == 404, "{info}");
+    info["config"].is_object()
+}
+
+fn republish(data: &Path, nats: &Nats, more: &[&str]) -> Ran {
+    tenure_on(data, &[&["republish", "--log", &nats.url()], more].concat())
+}
+
+/// Publishes what is no entry until so many are stored, or the server stores no more
+fn publish_noise(nats: &Nats, messages: usize, bytes: usize) -> usize {
+    let mut client = Client::of(nats);
+    let noise = vec![b'~'; bytes];
+    let stored = |_: &usize| {
+        let answer = client.try_request("tenure.acme.log.crm", &[("ce-type", "noise")], &noise);
+        answer.unwrap()["error"].is_null()
+    };
+    (0..messages).take_while(stored).count()
+}
+
+fn stored_files(nats: &Nats) -> Vec<PathBuf> {
+    let store = nats.store();
+    files_under(&store).into_iter().map(|path| store.join(path)).collect()
+}
+
+/// The files of the stream's messages, in their order
+fn blocks(nats: &Nats) -> Vec<PathBuf> {
+    let number = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
+    let mut blocks: Vec<_> = stored_files(nats)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "blk") && number(path).is_some())
+        .filter(|path| path.to_string_lossy().contains("TENURE_ACME"))
+        .filter(|path| !path.to_string_lossy().contains("/obs/"))
+        .collect();
+    blocks.sort_by_key(number);
+    blocks
+}
+
+#[test]
+fn a_hole_is_found_by_who_had_read_it_and_by_who_had_not() {
+    let mut nats = Nats::start(Version::Newest);
+    let (data, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let server = on(data.path(), &nats.url()).ready();
+    server.append(&landscape());
+    // More than two of the files that a stream is kept in.
+    assert_eq!(publish_noise(&nats, 24, 1_000_000), 24);
+    server.append(&[entry(&[grant("bob@acme.example")])]);
+    let before = ready_at(&server, server.position());
+    nats.stop();
+    let blocks = blocks(&nats);
+    assert!(blocks.len() > 2, "{blocks:?}");
+    fs::remove_file(&blocks[1]).unwrap();
+    for index in stored_files(&nats) {
+        if index.ends_with("index.db") && !index.to_string_lossy().contains("/obs/") {
+            fs::remove_file(index).unwrap();
+        }
+    }
+    nats.start_again();
+    assert!(has_stream(&nats));
+    unready(&server, "log_diverged", "is gone");
+    takes_nothing_and_answers(&server);
+    server.stop();
+    let server = on(data.path(), &nats.url()).listening().unwrap();
+    unready(&server, "log_diverged", "is gone");
+    takes_nothing_and_answers(&server);
+    let fresh = on(other.path(), &nats.url()).listening().unwrap();
+    unready(&fresh, "log_diverged", "is gone");
+    fresh.stop();
+    server.stop();
+    let shown = republish(data.path(), &nats, &[]);
+    assert!(shown.exits(1).stdout.contains("is gone"), "{shown:?}");
+    // What it says to do.
+    delete_stream(&nats);
+    republish(data.path(), &nats, &["--yes"]).exits(0);
+    let server = on(data.path(), &nats.url()).ready();
+    assert_eq!(ready(&server), before);
+    let fresh = on(&other.path().join("again"), &nats.url()).ready();
+    assert_eq!(ready_at(&fresh, before.0), before);
+}
+
+#[test]
+fn a_stream_that_is_gone_is_not_begun_again_and_can_be_put_back() {
+    for version in Version::ALL {
+        let mut nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats.url()).ready();
+        server.append(&landscape());
+        let before = ready(&server);
+        nats.stop();
+        let backup = TempDir::new().unwrap();
+        copy_folder(&nats.store(), &backup.path().join("store"));
+        nats.start_again();
+        assert_eq!(ready(&server), before);
+        delete_stream(&nats);
+        unready(&server, "log_lost_tail", "there is no stream `TENURE_ACME`");
+        takes_nothing_and_answers(&server);
+        server.stop();
+        let server = on(data.path(), &nats.url()).listening().unwrap();
+        unready(&server, "log_lost_tail", "there is no stream `TENURE_ACME`");
+        // It has looked more than once by now.
+        assert!(!has_stream(&nats));
+        nats.stop();
+        nats.lose_store();
+        copy_folder(&backup.path().join("store"), &nats.store());
+        nats.start_again();
+        assert_eq!(ready(&server), before);
+        server.append(&[entry(&[grant("bob@acme.example")])]);
+        let before = ready(&server);
+        // Without a backup.
+        delete_stream(&nats);
+        unready(&server, "log_lost_tail", "there is no stream");
+        server.stop();
+        let shown = republish(data.path(), &nats, &[]);
+        assert!(shown.exits(1).stdout.contains("there is no stream"), "{shown:?}");
+        assert!(!has_stream(&nats), "showing what it would do has made the stream");
+        republish(data.path(), &nats, &["--yes"]).exits(0);
+        let server = on(data.path(), &nats.url()).ready();
+        assert_eq!(ready(&server), before);
+    }
+}
+
+#[test]
+fn it_is_not_ready_while_more_is_published_than_it_has_read() {
+    const SOON: u64 = 5_000;
+    let nats = Nats::start(Version::Newest);
+    let (data, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let first = on(other.path(), &nats.url()).ready();
+    first.append(&landscape());
+    first.stop();
+    let last = |nats: &Nats| {
+        let info = request(nats, "$JS.API.STREAM.INFO.TENURE_ACME");
+        info["state"]["last_seq"].as_u64().unwrap()
+    };
+    let publish = |count: usize| {
+        let one = "HPUB tenure.acme.log.crm 28 29\r\nNATS/1.0\r\nce-type: noise\r\n\r\n~\r\n";
+        let mut client = Client::of(&nats);
+        client.send(one.repeat(count).as_bytes());
+        // Those before it are stored when this one is.
+        client.try_request("tenure.acme.log.crm", &[("ce-type", "noise")], b"~").unwrap();
+    };
+    publish(20_000);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Faster than anybody decides.
+            for _ in 0..40 {
+                publish(10_000);
+            }
+            over.store(true, Ordering::Release);
+        });
+        let server = on(data.path(), &nats.url()).listening().unwrap();
+        let mut told = 0;
+        let became_ready = poll(|| {
+            let published = last(&nats);
+            let found = readiness(&server);
+            if found["status"] != "ready" {
+                told += 1;
+                return None;
+            }
+            let read = found["log"]["sequence"].as_u64().unwrap();
+            assert!(read + SOON >= published, "ready at {read} of {published}");
+            over.load(Ordering::Acquire).then_some(())
+        });
+        became_ready.unwrap_or_else(|| panic!("{}\n{}", readiness(&server), server.stderr()));
+        assert!(told > 0, "it was ready all the time: nothing is shown");
+    });
+}
+
+#[test]
+fn a_broker_that_stores_no_more_is_no_riddle() {
+    for version in Version::ALL {
+        let limits = "jetstream { max_file_store: 12MB, max_mem: 8MB }\n";
+        let nats = StartNats::with(version, limits).running();
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats.url()).ready();
+        server.append(&landscape());
+        assert!(publish_noise(&nats, 40, 500_000) < 40, "it stores all of it");
+        // It is known that nothing was appended, and why.
+        takes_nothing_and_answers(&server);
+        let one = entry(&[grant("bob@acme.example")]);
+        let answer = server.post("/v1/entries", &one);
+        answer.is_problem(503, "log_unavailable", &["nothing was appended", "resources"]);
+    }
+}
+
+#[test]
+fn who_is_not_let_in_is_told_why() {
+    let config = r#"
+        authorization { users = [
+            { user: "ledger", password: "right" },
+            { user: "stranger", password: "right", permissions: { publish: { deny: "$JS.API.>" } } },
+        ] }
+    "#;
+    for version in Version::ALL {
+        let nats = StartNats::with(version, config).running();
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats.url_as("ledger", "wrong")).listening().unwrap();
+        unready(&server, "not_ready", "uthorization");
+        server.stop();
+        let server = on(data.path(), &nats.url_as("stranger", "right")).listening().unwrap();
+        unready(&server, "not_ready", "ermissions Violation");
+        server.stop();
+        let server = on(data.path(), &nats.url_as("ledger", "right")).ready();
+        let body = json!({ "entries": landscape() });
+        server.post("/v1/entries", &body).ok();
+    }
+}
