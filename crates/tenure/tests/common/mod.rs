@@ -170,6 +170,12 @@ impl Start {
         self
     }
 
+    #[must_use]
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     /// Starts it, and waits until it listens
     pub(crate) fn listening(mut self) -> Result<Server, Ran> {
         let mut child = self.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
