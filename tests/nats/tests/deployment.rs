@@ -206,6 +206,183 @@ async fn each_may_do_what_is_theirs_and_nothing_else() {
     async_nats::connect(server.url()).await.unwrap_err();
 }
 
+/// Who may publish on each subject, besides the operator
+const PUBLISHING: &[(&str, &[&str])] = &[
+    ("tenure.acme.log.ledger", &["ledger"]),
+    ("tenure.acme.log.crm", &["crm"]),
+    ("tenure.acme.log.hr", &["hr"]),
+    ("tenure.acme.log.auditor", &[]),
+    ("tenure.acme.log.operator", &[]),
+    ("tenure.acme.log.republished", &[]),
+    ("tenure.acme.log.crm.more", &[]),
+    ("tenure.acme.log.hr.more", &[]),
+    ("tenure.acme.log.ledger.more", &[]),
+    ("tenure.acme.log", &[]),
+    ("tenure.other.log.crm", &[]),
+    ("tenure.other.log.ledger", &[]),
+    ("tenure.acme.ask.entry", &["crm", "hr", "auditor"]),
+    ("tenure.acme.ask.who", &["auditor"]),
+    ("tenure.other.ask.entry", &[]),
+    ("tenure.acme.replica.digest", &["ledger"]),
+    ("$SRV.PING", &["auditor"]),
+    ("$SYS.REQ.SERVER.PING", &[]),
+    ("_INBOX.crm.x", &["ledger"]),
+    ("_INBOX.hr.x", &["ledger"]),
+    ("_INBOX.auditor.x", &["ledger"]),
+    ("_INBOX.operator.x", &["ledger"]),
+    ("$JS.API.INFO", &["ledger"]),
+    ("$JS.API.STREAM.NAMES", &[]),
+    ("$JS.API.STREAM.LIST", &[]),
+    ("$JS.API.STREAM.CREATE.TENURE_ACME", &["ledger"]),
+    ("$JS.API.STREAM.CREATE.OTHER", &[]),
+    ("$JS.API.STREAM.INFO.TENURE_ACME", &["ledger"]),
+    ("$JS.API.STREAM.MSG.GET.TENURE_ACME", &["ledger"]),
+    ("$JS.API.STREAM.UPDATE.TENURE_ACME", &[]),
+    ("$JS.API.STREAM.DELETE.TENURE_ACME", &[]),
+    ("$JS.API.STREAM.PURGE.TENURE_ACME", &[]),
+    ("$JS.API.STREAM.MSG.DELETE.TENURE_ACME", &[]),
+    ("$JS.API.STREAM.SNAPSHOT.TENURE_ACME", &[]),
+    ("$JS.API.STREAM.RESTORE.TENURE_ACME", &[]),
+    ("$JS.API.STREAM.RESTORE.OTHER", &[]),
+    ("$JS.API.STREAM.LEADER.STEPDOWN.TENURE_ACME", &[]),
+    ("$JS.API.STREAM.PEER.REMOVE.TENURE_ACME", &[]),
+    ("$JS.API.DIRECT.GET.TENURE_ACME", &["ledger"]),
+    ("$JS.API.DIRECT.GET.TENURE_ACME.tenure.acme.log.crm", &["ledger"]),
+    ("$JS.API.DIRECT.GET.OTHER", &[]),
+    ("$JS.API.CONSUMER.CREATE.TENURE_ACME", &["ledger"]),
+    ("$JS.API.CONSUMER.CREATE.TENURE_ACME.replica", &["ledger"]),
+    ("$JS.API.CONSUMER.CREATE.TENURE_ACME.replica.tenure.acme.log.crm", &["ledger"]),
+    ("$JS.API.CONSUMER.DURABLE.CREATE.TENURE_ACME.replica", &["ledger"]),
+    ("$JS.API.CONSUMER.CREATE.OTHER", &[]),
+    ("$JS.API.CONSUMER.INFO.TENURE_ACME.replica", &["ledger"]),
+    ("$JS.API.CONSUMER.NAMES.TENURE_ACME", &[]),
+    ("$JS.API.CONSUMER.LIST.TENURE_ACME", &[]),
+    ("$JS.API.CONSUMER.MSG.NEXT.TENURE_ACME.replica", &["ledger"]),
+    ("$JS.API.CONSUMER.MSG.NEXT.OTHER.replica", &[]),
+    ("$JS.API.CONSUMER.DELETE.TENURE_ACME.replica", &["ledger"]),
+    ("$JS.API.CONSUMER.DELETE.OTHER.replica", &[]),
+    ("$JS.API.CONSUMER.LEADER.STEPDOWN.TENURE_ACME.replica", &[]),
+    ("$JS.ACK.TENURE_ACME.replica.1.1.1.1.0", &["ledger"]),
+    ("$JS.ACK.OTHER.replica.1.1.1.1.0", &[]),
+    ("$JS.FC.TENURE_ACME.replica.x", &["ledger"]),
+];
+
+/// Who may subscribe to each subject, besides the operator
+const SUBSCRIBING: &[(&str, &[&str])] = &[
+    (">", &[]),
+    ("tenure.>", &[]),
+    ("tenure.acme.>", &[]),
+    ("tenure.acme.log.>", &[]),
+    ("tenure.acme.log.crm", &[]),
+    ("tenure.acme.log.hr", &[]),
+    ("tenure.acme.log.ledger", &[]),
+    ("tenure.acme.ask.*", &["ledger"]),
+    ("tenure.acme.ask.entry", &["ledger"]),
+    ("tenure.other.ask.*", &[]),
+    ("tenure.acme.replica.digest", &["ledger"]),
+    ("$SRV.>", &["ledger"]),
+    ("_INBOX.>", &["ledger"]),
+    ("_INBOX.*", &["ledger"]),
+    ("_INBOX.crm.>", &["ledger", "crm"]),
+    ("_INBOX.hr.>", &["ledger", "hr"]),
+    ("_INBOX.auditor.>", &["ledger", "auditor"]),
+    ("_INBOX.operator.>", &["ledger"]),
+    ("$JS.>", &[]),
+    ("$JS.API.>", &[]),
+    ("$JS.ACK.>", &[]),
+    ("$JS.EVENT.>", &[]),
+    ("$SYS.>", &[]),
+];
+
+/// What nobody but an operator may: a denial of it shows that nothing before it was denied
+const NOBODY_MAY: &str = "nobody.may";
+
+#[tokio::test]
+async fn each_user_is_denied_all_that_is_not_theirs() {
+    let server = start(Version::Newest).running();
+    let operator = User::of(&server, "operator").await;
+    let context = operator.stream();
+    let mut stream = context.create_stream(config()).await.unwrap();
+    for subject in ["tenure.acme.log.crm", "tenure.acme.log.hr"] {
+        context.publish(subject, "1".into()).await.unwrap().await.unwrap();
+    }
+    let durable = jetstream::consumer::pull::Config {
+        durable_name: Some("replica".to_owned()),
+        ..Default::default()
+    };
+    stream.create_consumer(durable).await.unwrap();
+    let as_it_was = stream.info().await.unwrap().clone();
+    for name in ["ledger", "crm", "hr", "auditor"] {
+        let mut user = User::of(&server, name).await;
+        for (subject, who) in PUBLISHING {
+            if !who.contains(&name) {
+                user.may_not_publish(subject).await;
+            }
+        }
+        for (subject, who) in SUBSCRIBING {
+            if who.contains(&name) {
+                user.client.subscribe(*subject).await.unwrap();
+                user.may_not_subscribe(NOBODY_MAY).await;
+            } else {
+                user.may_not_subscribe(subject).await;
+            }
+        }
+    }
+    // The stream has all that it had, and its consumer.
+    let info = stream.info().await.unwrap();
+    assert_eq!((&info.config, &info.state), (&as_it_was.config, &as_it_was.state));
+    stream.consumer_info("replica").await.unwrap();
+
+    // What is theirs is not denied.
+    for name in ["ledger", "crm", "hr", "auditor"] {
+        let mut user = User::of(&server, name).await;
+        for (subject, _) in PUBLISHING.iter().filter(|(_, who)| who.contains(&name)) {
+            user.client.publish(*subject, "{}".into()).await.unwrap();
+            user.may_not_publish(NOBODY_MAY).await;
+        }
+    }
+}
+
+/// What an account is told that has no streams
+const NO_JETSTREAM: &[u8] = b"JetStream not enabled for account";
+
+#[tokio::test]
+async fn the_system_account_has_no_way_to_the_stream() {
+    let server = start(Version::Newest).running();
+    let operator = User::of(&server, "operator").await;
+    let context = operator.stream();
+    let mut stream = context.create_stream(config()).await.unwrap();
+    context.publish("tenure.acme.log.crm", "1".into()).await.unwrap().await.unwrap();
+    let system = User::of(&server, "system").await;
+    for (subject, _) in PUBLISHING.iter().filter(|(subject, _)| !subject.starts_with("$S")) {
+        let asked = system.client.request(*subject, "{}".into()).await;
+        let nothing = match &asked {
+            Ok(answer) => answer.payload.windows(NO_JETSTREAM.len()).any(|w| w == NO_JETSTREAM),
+            Err(error) => error.kind() == RequestErrorKind::NoResponders,
+        };
+        assert!(nothing, "{subject}: {asked:?}");
+    }
+    assert_eq!(messages(&mut stream).await, 1);
+    // Nor does it hear what is published to it: what comes first is its own.
+    let mut heard = system.client.subscribe("tenure.>").await.unwrap();
+    system.client.flush().await.unwrap();
+    context.publish("tenure.acme.log.crm", "2".into()).await.unwrap().await.unwrap();
+    system.client.publish("tenure.acme.log.crm", "its own".into()).await.unwrap();
+    let first = tokio::time::timeout(PATIENCE, heard.next()).await.unwrap().unwrap();
+    assert_eq!(first.payload, "its own", "{}", first.subject);
+    assert_eq!(messages(&mut stream).await, 2);
+}
+
+#[tokio::test]
+async fn who_does_not_know_the_password_is_nobody() {
+    let server = start(Version::Newest).running();
+    for user in ["ledger", "crm", "hr", "auditor", "operator", "system", "other"] {
+        let options = ConnectOptions::with_user_and_password(user.into(), "secret-of-x".into());
+        let refused = options.connect(server.url()).await.unwrap_err();
+        assert_eq!(refused.kind(), async_nats::ConnectErrorKind::AuthorizationViolation, "{user}");
+    }
+}
+
 #[tokio::test]
 async fn an_operator_may_mend_what_the_stream_itself_does_not_forbid() {
     let server = start(Version::Newest).running();
