@@ -130,91 +130,122 @@ fn a_ledger_goes_on_where_it_was_and_a_lost_folder_is_built_again() {
 
 #[test]
 fn what_was_acknowledged_outlives_a_kill_and_a_retry_counts_once() {
-    let nats = Nats::start(Version::Newest);
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let mut server = on(data.path(), &nats).ready();
+        server.append(&landscape());
+        let sent = grants(0..200);
+        for part in sent.chunks(7) {
+            server.append(part);
+        }
+        let log = told(&server);
+        server.kill();
+        let again = on(data.path(), &nats).ready();
+        assert_eq!(told(&again), log);
+        let sent = again.post("/v1/entries", &json!({ "entries": sent })).ok();
+        for result in sent["results"].as_array().unwrap() {
+            assert_eq!(result["outcome"], "duplicate");
+        }
+    }
+}
+
+/// Makes or changes the stream of the ledger as JSON says
+#[track_caller]
+fn set(client: &mut Client, verb: &str, config: &Value) {
+    let subject = format!("$JS.API.STREAM.{verb}.TENURE_ACME");
+    let answer = request(client, &subject, &[], config.to_string().as_bytes());
+    assert!(answer["error"].is_null(), "{verb} {config}: {answer}");
+}
+
+/// The settings of a stream that is a log, but for these
+fn but_for(others: &Value) -> Value {
+    let mut config = json!({"name": "TENURE_ACME", "subjects": ["tenure.acme.log.>"],
+        "retention": "limits", "storage": "file", "discard": "new", "num_replicas": 1,
+        "deny_delete": true, "deny_purge": true});
+    for (setting, value) in others.as_object().unwrap() {
+        config[setting] = value.clone();
+    }
+    config
+}
+
+#[track_caller]
+fn refused_for(nats: &Nats, client: &mut Client, setting: &str) {
     let data = TempDir::new().unwrap();
-    let mut server = on(data.path(), &nats).ready();
-    server.append(&landscape());
-    let sent = grants(0..200);
-    for part in sent.chunks(7) {
-        server.append(part);
-    }
-    let log = told(&server);
-    server.kill();
-    let again = on(data.path(), &nats).ready();
-    assert_eq!(told(&again), log);
-    let sent = again.post("/v1/entries", &json!({ "entries": sent })).ok();
-    for result in sent["results"].as_array().unwrap() {
-        assert_eq!(result["outcome"], "duplicate");
-    }
+    let ran = on(data.path(), nats).attempt().map(|_| setting).unwrap_err();
+    ran.exits(3).complains(&["TENURE_ACME", &format!("`{setting}`"), "must be"]);
+    let gone = request(client, "$JS.API.STREAM.DELETE.TENURE_ACME", &[], b"");
+    assert_eq!(gone["success"], true, "{gone}");
 }
 
 #[test]
 fn a_stream_that_can_forget_or_rewrite_is_refused_with_the_setting() {
-    let nats = Nats::start(Version::Newest);
-    let mut client = Client::of(&nats);
-    let good = json!({"name": "TENURE_ACME", "subjects": ["tenure.acme.log.>"], "retention": "limits",
-        "storage": "file", "discard": "new", "num_replicas": 1, "deny_delete": true, "deny_purge": true});
-    let transform = json!({"src": "tenure.acme.log.a", "dest": "tenure.acme.log.b"});
-    for (setting, value) in [
-        ("max_age", json!(3_600_000_000_000_u64)),
-        ("max_bytes", json!(1_000_000)),
-        ("max_msgs", json!(1_000)),
-        ("max_msgs_per_subject", json!(10)),
-        ("storage", json!("memory")),
-        ("discard", json!("old")),
-        ("retention", json!("workqueue")),
-        ("allow_rollup_hdrs", json!(true)),
-        ("deny_delete", json!(false)),
-        ("deny_purge", json!(false)),
-        ("allow_msg_ttl", json!(true)),
-        ("subject_transform", transform),
-        ("no_ack", json!(true)),
-        ("subjects", json!(["tenure.acme.log.>", "tenure.other.log.>"])),
-        ("subjects", json!(["tenure.other.log.>"])),
-        ("sealed", json!(true)),
-    ] {
-        let mut config = good.clone();
-        config[setting] = value.clone();
-        // Rollup needs purging; sealing is a change of a stream that is there.
-        if setting == "allow_rollup_hdrs" {
-            config["deny_purge"] = json!(false);
+    let of_both = [
+        ("max_age", json!({"max_age": 3_600_000_000_000_u64})),
+        ("max_bytes", json!({"max_bytes": 1_000_000})),
+        ("max_msgs", json!({"max_msgs": 1_000})),
+        ("max_msgs_per_subject", json!({"max_msgs_per_subject": 10})),
+        ("storage", json!({"storage": "memory"})),
+        ("discard", json!({"discard": "old"})),
+        ("retention", json!({"retention": "workqueue"})),
+        ("retention", json!({"retention": "interest"})),
+        // Rollup needs purging.
+        ("allow_rollup_hdrs", json!({"allow_rollup_hdrs": true, "deny_purge": false})),
+        ("deny_delete", json!({"deny_delete": false})),
+        ("deny_purge", json!({"deny_purge": false})),
+        ("no_ack", json!({"no_ack": true})),
+        ("subjects", json!({"subjects": ["tenure.acme.log.>", "tenure.other.log.>"]})),
+        ("subjects", json!({"subjects": ["tenure.other.log.>"]})),
+        ("sources", json!({"sources": [{"name": "OTHER"}]})),
+        // A mirror has no subjects of its own, and these are looked at first.
+        ("subjects", json!({"mirror": {"name": "OTHER"}, "subjects": null})),
+    ];
+    // An older server takes these for nothing.
+    let of_newest = [
+        ("allow_msg_ttl", json!({"allow_msg_ttl": true})),
+        (
+            "subject_transform",
+            json!({"subject_transform": {"src": "tenure.acme.log.a", "dest": "tenure.acme.log.b"}}),
+        ),
+        ("persist_mode", json!({"persist_mode": "async"})),
+        ("first_seq", json!({"first_seq": 10})),
+        // Neither goes with `discard: new`, and that is looked at first.
+        ("discard", json!({"allow_msg_counter": true, "discard": "old"})),
+        ("discard", json!({"allow_msg_schedules": true, "discard": "old"})),
+    ];
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let mut client = Client::of(&nats);
+        let newer = if version == Version::Newest { of_newest.as_slice() } else { &[] };
+        for (setting, others) in of_both.iter().chain(newer) {
+            set(&mut client, "CREATE", &but_for(others));
+            refused_for(&nats, &mut client, setting);
         }
-        if setting == "sealed" {
-            config["sealed"] = json!(false);
+        // A stream is sealed when it is there.
+        set(&mut client, "CREATE", &but_for(&json!({})));
+        set(&mut client, "UPDATE", &but_for(&json!({"sealed": true})));
+        refused_for(&nats, &mut client, "sealed");
+        // Its beginning is gone, though nobody can remove from it any more.
+        set(&mut client, "CREATE", &but_for(&json!({"deny_delete": false})));
+        for n in 0..2 {
+            publish(&mut client, KIND, &grants(n..n + 1)[0]);
         }
-        let made = request(
-            &mut client,
-            "$JS.API.STREAM.CREATE.TENURE_ACME",
-            &[],
-            config.to_string().as_bytes(),
-        );
-        assert!(made["error"].is_null(), "{setting}: {made}");
-        if setting == "sealed" {
-            config["sealed"] = json!(true);
-            let text = config.to_string();
-            let made =
-                request(&mut client, "$JS.API.STREAM.UPDATE.TENURE_ACME", &[], text.as_bytes());
-            assert!(made["error"].is_null(), "{setting}: {made}");
-        }
+        let deleted =
+            request(&mut client, "$JS.API.STREAM.MSG.DELETE.TENURE_ACME", &[], b"{\"seq\": 1}");
+        assert_eq!(deleted["success"], true, "{deleted}");
+        set(&mut client, "UPDATE", &but_for(&json!({})));
+        refused_for(&nats, &mut client, "first_seq");
+
+        set(&mut client, "CREATE", &but_for(&json!({})));
         let data = TempDir::new().unwrap();
-        let ran = on(data.path(), &nats).attempt().unwrap_err();
-        ran.exits(3).complains(&["TENURE_ACME", &format!("`{setting}`"), "must be"]);
-        let gone = request(&mut client, "$JS.API.STREAM.DELETE.TENURE_ACME", &[], b"");
-        assert_eq!(gone["success"], true, "{gone}");
+        let server = on(data.path(), &nats).ready();
+        // One that is changed while it is followed is found too, and again when it is put right.
+        set(&mut client, "UPDATE", &but_for(&json!({"max_age": 3_600_000_000_000_u64})));
+        assert!(unready_as(&server, "log_unfit")["detail"].to_string().contains("max_age"));
+        refuses_to_append(&server);
+        set(&mut client, "UPDATE", &but_for(&json!({})));
+        ready(&server);
     }
-    let made =
-        request(&mut client, "$JS.API.STREAM.CREATE.TENURE_ACME", &[], good.to_string().as_bytes());
-    assert!(made["error"].is_null(), "{made}");
-    let data = TempDir::new().unwrap();
-    let server = on(data.path(), &nats).ready();
-    // One that is changed while it is followed is found too, and again when it is put right.
-    let mut config = good.clone();
-    config["max_age"] = json!(3_600_000_000_000_u64);
-    request(&mut client, "$JS.API.STREAM.UPDATE.TENURE_ACME", &[], config.to_string().as_bytes());
-    assert!(unready_as(&server, "log_unfit")["detail"].to_string().contains("max_age"));
-    refuses_to_append(&server);
-    request(&mut client, "$JS.API.STREAM.UPDATE.TENURE_ACME", &[], good.to_string().as_bytes());
-    ready(&server);
 }
 
 #[test]
@@ -261,274 +292,301 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn a_stream_that_lost_its_tail_is_found_and_gets_it_back() {
-    let mut nats = Nats::start(Version::Newest);
-    let (data, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let server = on(data.path(), &nats).ready();
-    server.append(&landscape());
-    nats.stop();
-    let backup = TempDir::new().unwrap();
-    copy(&nats.store(), &backup.path().join("store"));
-    nats.start_again();
-    ready(&server);
-    server.append(&grants(0..20));
-    let mut client = Client::of(&nats);
-    publish(&mut client, KIND, &json!({"id": 5}));
-    publish(
-        &mut client,
-        KIND,
-        &json!({"entries": [grants(30..31)[0], {"id": 7}, grants(31..32)[0]]}),
-    );
-    drop(client);
-    let newest = poll(|| {
-        let log = server.log();
-        log.iter().filter(|row| row["refusal"]["code"] == "malformed").nth(1)?;
-        (log.last()?["outcome"] == "applied").then_some(log.len() as u64)
-    });
-    let newest = newest.unwrap_or_else(|| panic!("{:#?}", server.log().last()));
-    ready_at(&server, newest);
-    let (log, before) = (told(&server), digest(&server));
-    // The broker comes back with an older backup, while the ledger runs.
-    nats.stop();
-    nats.lose_store();
-    copy(&backup.path().join("store"), &nats.store());
-    nats.start_again();
-    let found = unready_as(&server, "log_lost_tail");
-    assert!(found["detail"].to_string().contains("republish"), "{found}");
-    reads_go_on(&server);
-    refuses_to_append(&server);
-    server.stop();
-    let server = on(data.path(), &nats).listening().unwrap();
-    unready_as(&server, "log_lost_tail");
-    reads_go_on(&server);
-    server.stop();
-    let url = nats.url();
-    let republish = |more: &[&str]| {
-        let arguments = [&["republish", "--log", &url], more].concat();
-        tenure_on(data.path(), &arguments)
-    };
-    let shown = republish(&[]);
-    shown.exits(1);
-    assert!(shown.stdout.contains(&format!("to {newest} are to be appended")), "{shown:?}");
-    assert!(republish(&["--yes"]).exits(0).stdout.contains("appended"));
-    assert!(republish(&[]).exits(0).stdout.contains("nothing to append"));
-    let server = on(data.path(), &nats).ready();
-    assert_eq!((told(&server), digest(&server)), (log.clone(), before.clone()));
-    // Who reads the stream from its beginning has the same.
-    let built = on(other.path(), &nats).ready();
-    assert_eq!((told(&built), digest(&built)), (log, before));
-    assert_eq!(server.append(&grants(40..41))[0]["position"], newest + 1);
-    server.stop();
-    let server = on(data.path(), &nats).ready();
-    assert_eq!(server.position(), newest + 1);
+    for version in Version::ALL {
+        let mut nats = Nats::start(version);
+        let (data, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let server = on(data.path(), &nats).ready();
+        server.append(&landscape());
+        nats.stop();
+        let backup = TempDir::new().unwrap();
+        copy(&nats.store(), &backup.path().join("store"));
+        nats.start_again();
+        ready(&server);
+        server.append(&grants(0..20));
+        let mut client = Client::of(&nats);
+        publish(&mut client, KIND, &json!({"id": 5}));
+        publish(
+            &mut client,
+            KIND,
+            &json!({"entries": [grants(30..31)[0], {"id": 7}, grants(31..32)[0]]}),
+        );
+        drop(client);
+        let newest = poll(|| {
+            let log = server.log();
+            log.iter().filter(|row| row["refusal"]["code"] == "malformed").nth(1)?;
+            (log.last()?["outcome"] == "applied").then_some(log.len() as u64)
+        });
+        let newest = newest.unwrap_or_else(|| panic!("{:#?}", server.log().last()));
+        ready_at(&server, newest);
+        let (log, before) = (told(&server), digest(&server));
+        // The broker comes back with an older backup, while the ledger runs.
+        nats.stop();
+        nats.lose_store();
+        copy(&backup.path().join("store"), &nats.store());
+        nats.start_again();
+        let found = unready_as(&server, "log_lost_tail");
+        assert!(found["detail"].to_string().contains("republish"), "{found}");
+        reads_go_on(&server);
+        refuses_to_append(&server);
+        server.stop();
+        let server = on(data.path(), &nats).listening().unwrap();
+        unready_as(&server, "log_lost_tail");
+        reads_go_on(&server);
+        server.stop();
+        let url = nats.url();
+        let republish = |more: &[&str]| {
+            let arguments = [&["republish", "--log", &url], more].concat();
+            tenure_on(data.path(), &arguments)
+        };
+        let shown = republish(&[]);
+        shown.exits(1);
+        assert!(shown.stdout.contains(&format!("to {newest} are to be appended")), "{shown:?}");
+        assert!(republish(&["--yes"]).exits(0).stdout.contains("appended"));
+        assert!(republish(&[]).exits(0).stdout.contains("nothing to append"));
+        let server = on(data.path(), &nats).ready();
+        assert_eq!((told(&server), digest(&server)), (log.clone(), before.clone()));
+        // Who reads the stream from its beginning has the same.
+        let built = on(other.path(), &nats).ready();
+        assert_eq!((told(&built), digest(&built)), (log, before));
+        assert_eq!(server.append(&grants(40..41))[0]["position"], newest + 1);
+        server.stop();
+        let server = on(data.path(), &nats).ready();
+        assert_eq!(server.position(), newest + 1);
+    }
 }
 
 #[test]
 fn a_stream_that_went_on_otherwise_is_found() {
-    let mut nats = Nats::start(Version::Newest);
-    let data = TempDir::new().unwrap();
-    let server = on(data.path(), &nats).ready();
-    server.append(&landscape());
-    let common = server.position();
-    nats.stop();
-    let backup = TempDir::new().unwrap();
-    copy(&nats.store(), &backup.path().join("store"));
-    nats.start_again();
-    ready(&server);
-    server.append(&grants(0..3));
-    server.stop();
-    nats.stop();
-    nats.lose_store();
-    copy(&backup.path().join("store"), &nats.store());
-    nats.start_again();
-    let mut client = Client::of(&nats);
-    for n in 10..15 {
-        publish(&mut client, KIND, &grants(n..n + 1)[0]);
+    for version in Version::ALL {
+        let mut nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats).ready();
+        server.append(&landscape());
+        let common = server.position();
+        nats.stop();
+        let backup = TempDir::new().unwrap();
+        copy(&nats.store(), &backup.path().join("store"));
+        nats.start_again();
+        ready(&server);
+        server.append(&grants(0..3));
+        server.stop();
+        nats.stop();
+        nats.lose_store();
+        copy(&backup.path().join("store"), &nats.store());
+        nats.start_again();
+        let mut client = Client::of(&nats);
+        for n in 10..15 {
+            publish(&mut client, KIND, &grants(n..n + 1)[0]);
+        }
+        let server = on(data.path(), &nats).listening().unwrap();
+        let found = unready_as(&server, "log_diverged");
+        assert!(
+            found["detail"].to_string().contains(&format!("position {}", common + 1)),
+            "{found}"
+        );
+        assert_eq!(server.log().len() as u64, common + 3);
+        refuses_to_append(&server);
+        server.stop();
+        let url = nats.url();
+        let ran = tenure_on(data.path(), &["republish", "--log", &url, "--yes"]);
+        ran.exits(3).complains(&["other entries"]);
+        let ran = tenure_on(data.path(), &["republish", "--log", &url, "--yes", "--after-others"]);
+        ran.exits(0);
+        let other = TempDir::new().unwrap();
+        let built = on(other.path(), &nats).ready();
+        assert_eq!(built.position(), common + 5 + 3);
     }
-    let server = on(data.path(), &nats).listening().unwrap();
-    let found = unready_as(&server, "log_diverged");
-    assert!(found["detail"].to_string().contains(&format!("position {}", common + 1)), "{found}");
-    assert_eq!(server.log().len() as u64, common + 3);
-    refuses_to_append(&server);
-    server.stop();
-    let url = nats.url();
-    let ran = tenure_on(data.path(), &["republish", "--log", &url, "--yes"]);
-    ran.exits(3).complains(&["other entries"]);
-    let ran = tenure_on(data.path(), &["republish", "--log", &url, "--yes", "--after-others"]);
-    ran.exits(0);
-    let other = TempDir::new().unwrap();
-    let built = on(other.path(), &nats).ready();
-    assert_eq!(built.position(), common + 5 + 3);
 }
 
 #[test]
 fn a_journal_moves_from_a_folder_to_a_stream() {
-    let nats = Nats::start(Version::Newest);
-    let data = TempDir::new().unwrap();
-    let server = Start::on(data.path()).arg("--ledger", "acme").ready();
-    server.append(&landscape());
-    let log = told(&server);
-    server.stop();
-    let url = nats.url();
-    tenure_on(data.path(), &["republish", "--log", &url, "--yes"]).exits(0);
-    let server = on(data.path(), &nats).ready();
-    assert_eq!(told(&server), log);
-    server.append(&grants(0..1));
-    server.stop();
-    // And does not go another way than the stream.
-    let ran = Start::on(data.path()).attempt().unwrap_err();
-    ran.exits(3).complains(&["follows a stream"]);
-    let one = grants(1..2)[0].to_string();
-    let file = data.path().join("one.json");
-    fs::write(&file, one).unwrap();
-    let ran = tenure_on(data.path(), &["submit", file.to_str().unwrap()]);
-    ran.exits(3).complains(&["follows a stream"]);
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let server = Start::on(data.path()).arg("--ledger", "acme").ready();
+        server.append(&landscape());
+        let log = told(&server);
+        server.stop();
+        let url = nats.url();
+        tenure_on(data.path(), &["republish", "--log", &url, "--yes"]).exits(0);
+        let server = on(data.path(), &nats).ready();
+        assert_eq!(told(&server), log);
+        server.append(&grants(0..1));
+        server.stop();
+        // And does not go another way than the stream.
+        let ran = Start::on(data.path()).attempt().unwrap_err();
+        ran.exits(3).complains(&["follows a stream"]);
+        let one = grants(1..2)[0].to_string();
+        let file = data.path().join("one.json");
+        fs::write(&file, one).unwrap();
+        let ran = tenure_on(data.path(), &["submit", file.to_str().unwrap()]);
+        ran.exits(3).complains(&["follows a stream"]);
+    }
 }
 
 #[test]
 fn a_damaged_journal_is_set_aside_and_built_again() {
-    let nats = Nats::start(Version::Newest);
-    let data = TempDir::new().unwrap();
-    let server = on(data.path(), &nats).ready();
-    server.append(&landscape());
-    server.append(&grants(0..300));
-    let log = told(&server);
-    server.stop();
-    let file = data.path().join("journal/db");
-    let mut bytes = fs::read(&file).unwrap();
-    let length = bytes.len();
-    bytes[length / 3..length / 3 + 64].fill(0xA5);
-    fs::write(&file, bytes).unwrap();
-    let server = on(data.path(), &nats).ready();
-    let kept = data.path().join("quarantine-1");
-    assert!(
-        kept.join("journal/db").exists() && kept.join("why.txt").exists(),
-        "{}",
-        server.stderr()
-    );
-    assert_eq!(told(&server), log);
-    assert!(!data.path().join("expected.json").exists());
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats).ready();
+        server.append(&landscape());
+        server.append(&grants(0..300));
+        let log = told(&server);
+        server.stop();
+        let file = data.path().join("journal/db");
+        let mut bytes = fs::read(&file).unwrap();
+        let length = bytes.len();
+        bytes[length / 3..length / 3 + 64].fill(0xA5);
+        fs::write(&file, bytes).unwrap();
+        let server = on(data.path(), &nats).ready();
+        let kept = data.path().join("quarantine-1");
+        assert!(
+            kept.join("journal/db").exists() && kept.join("why.txt").exists(),
+            "{}",
+            server.stderr()
+        );
+        assert_eq!(told(&server), log);
+        assert!(!data.path().join("expected.json").exists());
+    }
 }
 
 #[test]
 fn a_damaged_journal_is_not_forgotten_when_the_stream_lost_more() {
-    let mut nats = Nats::start(Version::Newest);
-    let data = TempDir::new().unwrap();
-    let server = on(data.path(), &nats).ready();
-    server.append(&landscape());
-    server.append(&grants(0..10));
-    server.stop();
-    nats.stop();
-    nats.lose_store();
-    nats.start_again();
-    fs::remove_dir_all(data.path().join("journal")).unwrap();
-    let server = on(data.path(), &nats).listening().unwrap();
-    let found = unready_as(&server, "log_lost_tail");
-    assert!(found["detail"].to_string().contains("quarantine-1"), "{found}");
+    for version in Version::ALL {
+        let mut nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats).ready();
+        server.append(&landscape());
+        server.append(&grants(0..10));
+        server.stop();
+        nats.stop();
+        nats.lose_store();
+        nats.start_again();
+        fs::remove_dir_all(data.path().join("journal")).unwrap();
+        let server = on(data.path(), &nats).listening().unwrap();
+        let found = unready_as(&server, "log_lost_tail");
+        assert!(found["detail"].to_string().contains("quarantine-1"), "{found}");
+    }
 }
 
 #[test]
 fn newer_rules_stop_a_replica_and_nothing_else() {
-    let nats = Nats::start(Version::Newest);
-    let data = TempDir::new().unwrap();
-    let server = on(data.path(), &nats).ready();
-    server.append(&landscape());
-    let position = server.position();
-    let mut client = Client::of(&nats);
-    publish(&mut client, "dev.tenure.entries.v2", &grants(0..1)[0]);
-    publish(&mut client, KIND, &grants(1..2)[0]);
-    let found = unready_as(&server, "needs_upgrade");
-    assert!(found["detail"].to_string().contains("version 2"), "{found}");
-    reads_go_on(&server);
-    refuses_to_append(&server);
-    server.stop();
-    let server = on(data.path(), &nats).listening().unwrap();
-    unready_as(&server, "needs_upgrade");
-    assert_eq!(server.log().len() as u64, position);
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats).ready();
+        server.append(&landscape());
+        let position = server.position();
+        let mut client = Client::of(&nats);
+        publish(&mut client, "dev.tenure.entries.v2", &grants(0..1)[0]);
+        publish(&mut client, KIND, &grants(1..2)[0]);
+        let found = unready_as(&server, "needs_upgrade");
+        assert!(found["detail"].to_string().contains("version 2"), "{found}");
+        reads_go_on(&server);
+        refuses_to_append(&server);
+        server.stop();
+        let server = on(data.path(), &nats).listening().unwrap();
+        unready_as(&server, "needs_upgrade");
+        assert_eq!(server.log().len() as u64, position);
+    }
 }
 
 #[test]
 fn replicas_agree_and_one_that_differs_says_so() {
-    let nats = Nats::start(Version::Newest);
-    let folders = [TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap()];
-    let servers = folders.each_ref().map(|folder| on(folder.path(), &nats).ready());
-    let [one, two, three] = &servers;
-    one.append(&landscape());
-    for n in 0..20 {
-        let position = one.append(&grants(n..n + 1))[0]["position"].as_u64().unwrap();
-        // What was written through one is read through the others.
-        let asked = query(&[("on", "subaccount:dev"), ("min_position", &position.to_string())]);
-        for other in [two, three] {
-            let found = other.get(&format!("/v1/assignments{asked}")).ok();
-            assert!(found.to_string().contains(&format!("p{n}@acme.example")), "{found}");
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let folders = [TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap()];
+        let servers = folders.each_ref().map(|folder| on(folder.path(), &nats).ready());
+        let [one, two, three] = &servers;
+        one.append(&landscape());
+        for n in 0..20 {
+            let position = one.append(&grants(n..n + 1))[0]["position"].as_u64().unwrap();
+            // What was written through one is read through the others.
+            let asked = query(&[("on", "subaccount:dev"), ("min_position", &position.to_string())]);
+            for other in [two, three] {
+                let found = other.get(&format!("/v1/assignments{asked}")).ok();
+                assert!(found.to_string().contains(&format!("p{n}@acme.example")), "{found}");
+            }
         }
+        let all = servers.each_ref().map(digest);
+        assert!(all.iter().all(|digest| *digest == all[0]), "{all:?}");
+        let agreeing = poll(|| {
+            servers
+                .iter()
+                .all(|server| server.metric("tenure_replicas_agreeing") == Some(2.0))
+                .then_some(())
+        });
+        assert!(agreeing.is_some(), "{}", readiness(one));
+        // Two that say otherwise are more than those that agree.
+        let mut client = Client::of(&nats);
+        let position = one.position();
+        let mut wrong = || {
+            for name in ["x", "y", "z"] {
+                let told = json!({"replica": name, "position": position, "digest": "0".repeat(32), "mark": 0,
+                    "mark_digest": ""});
+                let text = told.to_string();
+                client.send(
+                    format!("PUB tenure.acme.replica.digest {}\r\n{text}\r\n", text.len())
+                        .as_bytes(),
+                );
+            }
+        };
+        let found = poll(|| {
+            wrong();
+            Some(readiness(one)).filter(|found| found["code"] == "replica_differs")
+        });
+        assert!(found.is_some(), "{}", readiness(one));
+        refuses_to_append(one);
+        reads_go_on(one);
+        let kept = || {
+            let files = fs::read_dir(folders[0].path()).unwrap().flatten();
+            files
+                .filter(|file| file.file_name().to_string_lossy().starts_with("divergence-"))
+                .count()
+        };
+        assert!(poll(|| (kept() >= 3).then_some(())).is_some());
+        assert_eq!(kept(), 3);
     }
-    let all = servers.each_ref().map(digest);
-    assert!(all.iter().all(|digest| *digest == all[0]), "{all:?}");
-    let agreeing = poll(|| {
-        servers
-            .iter()
-            .all(|server| server.metric("tenure_replicas_agreeing") == Some(2.0))
-            .then_some(())
-    });
-    assert!(agreeing.is_some(), "{}", readiness(one));
-    // Two that say otherwise are more than those that agree.
-    let mut client = Client::of(&nats);
-    let position = one.position();
-    let mut wrong = || {
-        for name in ["x", "y", "z"] {
-            let told = json!({"replica": name, "position": position, "digest": "0".repeat(32), "mark": 0,
-                "mark_digest": ""});
-            let text = told.to_string();
-            client.send(
-                format!("PUB tenure.acme.replica.digest {}\r\n{text}\r\n", text.len()).as_bytes(),
-            );
-        }
-    };
-    let found = poll(|| {
-        wrong();
-        Some(readiness(one)).filter(|found| found["code"] == "replica_differs")
-    });
-    assert!(found.is_some(), "{}", readiness(one));
-    refuses_to_append(one);
-    reads_go_on(one);
-    let kept = || {
-        let files = fs::read_dir(folders[0].path()).unwrap().flatten();
-        files.filter(|file| file.file_name().to_string_lossy().starts_with("divergence-")).count()
-    };
-    assert!(poll(|| (kept() >= 3).then_some(())).is_some());
-    assert_eq!(kept(), 3);
 }
 
 #[test]
 fn recorded_times_never_step_back() {
-    let nats = Nats::start(Version::Newest);
-    let data = TempDir::new().unwrap();
-    let server = on(data.path(), &nats).ready();
-    server.append(&landscape());
-    let earlier = server.log().last().cloned().unwrap();
-    let before = earlier["recorded_at"].clone();
-    let after = |earlier: &Value| {
-        let last = poll(|| {
-            let last = server.log().last().cloned()?;
-            (last["position"] != earlier["position"]).then_some(last)
-        });
-        last.unwrap_or_else(|| panic!("{:#?}", server.log().last()))
-    };
-    // The one subject whose messages say when they were recorded stands for a clock that stepped back.
-    let mut client = Client::of(&nats);
-    let headers = [
-        ("ce-specversion", "1.0"),
-        ("ce-id", "1"),
-        ("ce-source", "test"),
-        ("ce-type", KIND),
-        ("content-type", "application/json"),
-        ("tenure-recorded-at", "1000000"),
-    ];
-    let data = grants(0..1)[0].to_string();
-    request(&mut client, "tenure.acme.log.republished", &headers, data.as_bytes());
-    let last = after(&earlier);
-    assert_eq!((&last["recorded_at"], &last["outcome"]), (&before, &json!("applied")));
-    // On any other subject that header says nothing.
-    request(&mut client, "tenure.acme.log.crm", &headers, grants(1..2)[0].to_string().as_bytes());
-    assert!(after(&last)["recorded_at"].as_str() > before.as_str());
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats).ready();
+        server.append(&landscape());
+        let earlier = server.log().last().cloned().unwrap();
+        let before = earlier["recorded_at"].clone();
+        let after = |earlier: &Value| {
+            let last = poll(|| {
+                let last = server.log().last().cloned()?;
+                (last["position"] != earlier["position"]).then_some(last)
+            });
+            last.unwrap_or_else(|| panic!("{:#?}", server.log().last()))
+        };
+        // The one subject whose messages say when they were recorded stands for a clock that stepped back.
+        let mut client = Client::of(&nats);
+        let headers = [
+            ("ce-specversion", "1.0"),
+            ("ce-id", "1"),
+            ("ce-source", "test"),
+            ("ce-type", KIND),
+            ("content-type", "application/json"),
+            ("tenure-recorded-at", "1000000"),
+        ];
+        let data = grants(0..1)[0].to_string();
+        request(&mut client, "tenure.acme.log.republished", &headers, data.as_bytes());
+        let last = after(&earlier);
+        assert_eq!((&last["recorded_at"], &last["outcome"]), (&before, &json!("applied")));
+        // On any other subject that header says nothing.
+        request(
+            &mut client,
+            "tenure.acme.log.crm",
+            &headers,
+            grants(1..2)[0].to_string().as_bytes(),
+        );
+        assert!(after(&last)["recorded_at"].as_str() > before.as_str());
+    }
 }
