@@ -81,6 +81,9 @@ pub struct Opened {
 
 /// Connects, and follows the stream from where the journal stands
 ///
+/// `known_before` is the last position of a journal that was set aside, 0 if none was: a stream that it came from is
+/// not made anew.
+///
 /// A server that is away is waited for that long, and then in the background: reads need no server.
 ///
 /// # Errors
@@ -90,6 +93,7 @@ pub async fn open(
     settings: &NatsSettings,
     ledger: &str,
     reader: Reader,
+    known_before: u64,
     patience: Duration,
 ) -> Result<Opened, OpenError> {
     let elsewhere = connect::Elsewhere::default();
@@ -125,7 +129,7 @@ pub async fn open(
         under_way: Mutex::default(),
         stopped: watch::Sender::new(false),
     });
-    let feed = follow::start(&shared, reader).map_err(OpenError::Journal)?;
+    let feed = follow::start(&shared, reader, known_before).map_err(OpenError::Journal)?;
     let appender = append::start(&shared);
     Ok(Opened { appender, feed, client })
 }

@@ -406,6 +406,7 @@ fn with_room(shared: &Shared, journal: &mut Journal, messages: Vec<Message>) -> 
     }
     let mut taken_bytes = 0;
     let mut taken = Vec::new();
+    let mut refused = None;
     for message in messages {
         let bytes = taken_bytes + bytes_of(&message);
         match room_for(bytes) {
@@ -414,12 +415,15 @@ fn with_room(shared: &Shared, journal: &mut Journal, messages: Vec<Message>) -> 
                 taken.push(message);
             }
             Err(error) => {
-                tracing::error!(%error, "nothing can be appended");
+                refused.get_or_insert_with(|| error.to_string());
                 if let Some(waiter) = message.waiter {
                     let _gone = waiter.send(Err(AppendError::NotDone(error.to_string())));
                 }
             }
         }
+    }
+    if let Some(error) = refused {
+        tracing::error!(error, "not all can be appended");
     }
     taken
 }

@@ -25,7 +25,8 @@ use tenure_wire::api::{Appended, EntryResult, Problem};
 use tenure_wire::codec::{self, Encoded};
 use tenure_wire::question::{self, Question};
 use tokio::sync::{OnceCell, Semaphore, watch};
-use tower_http::trace::TraceLayer;
+use tower_http::trace::{DefaultOnFailure, TraceLayer};
+use tracing::Level;
 use uuid::Uuid;
 
 use crate::ask::revision;
@@ -118,7 +119,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), limits))
         .layer(tower_http::compression::CompressionLayer::new())
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
-        .layer(TraceLayer::new_for_http())
+        // Who is asked whether it is ready, and is not, would fill its log; the metrics count failures.
+        .layer(TraceLayer::new_for_http().on_failure(DefaultOnFailure::new().level(Level::DEBUG)))
         .with_state(shared)
 }
 

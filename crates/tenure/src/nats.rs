@@ -21,7 +21,7 @@ pub(crate) struct NatsArgs {
     /// Password of the user; better through the environment, which other users do not see
     #[arg(long, value_name = "PASSWORD", env = "TENURE_NATS_PASSWORD", hide_env_values = true)]
     nats_password: Option<String>,
-    /// Certificates of authorities that are trusted besides the system's
+    /// Certificates of authorities that are trusted, instead of the system's
     #[arg(long, value_name = "FILE", env = "TENURE_NATS_TLS_CA")]
     nats_tls_ca: Option<PathBuf>,
     /// Our certificate

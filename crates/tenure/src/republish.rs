@@ -77,7 +77,7 @@ fn describe(plan: &Plan) -> Vec<String> {
     let (stream, last, newest) = (&plan.stream, plan.last, plan.newest);
     let has = match last {
         Some(last) => format!("the stream `{stream}` ends with its message {last}"),
-        None => format!("there is no stream `{stream}`: it is made"),
+        None => format!("there is no stream `{stream}`"),
     };
     let has = format!("{has}; the data folder has {newest} positions");
     let then = match &plan.comparison {

@@ -197,8 +197,8 @@ fn a_stream_that_can_forget_or_rewrite_is_refused_with_the_setting() {
         ("subjects", json!({"subjects": ["tenure.acme.log.>", "tenure.other.log.>"]})),
         ("subjects", json!({"subjects": ["tenure.other.log.>"]})),
         ("sources", json!({"sources": [{"name": "OTHER"}]})),
-        // A mirror has no subjects of its own, and these are looked at first.
-        ("subjects", json!({"mirror": {"name": "OTHER"}, "subjects": null})),
+        // A mirror has no subjects of its own.
+        ("mirror", json!({"mirror": {"name": "OTHER"}, "subjects": null})),
     ];
     // An older server takes these for nothing.
     let of_newest = [

@@ -342,8 +342,8 @@ async fn send(
                 | PublishErrorKind::MaxPayloadExceeded => {
                     return Err(AppendError::NotDone(chain(&error)));
                 }
-                // The broker says that it did not store it, and why.
-                _ if is_refusal(&error) => {
+                // The broker says that it did not store it, and why. Where several keep the stream, others may have.
+                _ if is_refusal(&error) && shared.status.server().stream_replicas == 1 => {
                     tracing::warn!(error = chain(&error), "NATS stores nothing more");
                     return Err(AppendError::NotDone(chain(&error)));
                 }

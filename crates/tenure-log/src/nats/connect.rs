@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::{Client, ConnectOptions, Event, ReconnectToServer, ServerAddr};
 use tokio::sync::watch;
@@ -18,6 +18,8 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 /// A server that says nothing for two of these is given up for another one
 const PING_INTERVAL: Duration = Duration::from_secs(3);
+/// What was complained of may be why a server is away for so long
+const COMPLAINT_HOLDS: Duration = Duration::from_secs(30);
 /// Longest pause between two attempts
 const RECONNECT_PAUSE_MS_MAX: u64 = 2_000;
 
@@ -34,7 +36,7 @@ pub struct ConnectSettings {
     pub user: Option<String>,
     /// Its password
     pub password: Option<String>,
-    /// Certificates of the authorities that are trusted besides the system's
+    /// Certificates of the authorities that are trusted, instead of the system's
     pub tls_ca: Option<PathBuf>,
     /// Our certificate
     pub tls_cert: Option<PathBuf>,
@@ -99,8 +101,22 @@ fn shown(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
         (None, Some((_, host))) => host.to_owned(),
-        _ => url.to_owned(),
+        // A password with a comma in it looks like a port of another URL.
+        (Some((scheme, host)), None) => match host.rsplit_once(':') {
+            Some((host, port)) if !port.chars().all(|c| c.is_ascii_digit() || c == ']') => {
+                format!("{scheme}://{host}:…")
+            }
+            _ => url.to_owned(),
+        },
+        (None, None) => url.to_owned(),
     }
+}
+
+/// A server whose user and password nobody sees: the client logs its URL
+fn without_identity(server: ServerAddr) -> ServerAddr {
+    let mut url = server.clone().into_inner();
+    let cleared = url.set_username("").and_then(|()| url.set_password(None));
+    cleared.ok().and_then(|()| ServerAddr::from_url(url).ok()).unwrap_or(server)
 }
 
 /// Whether a connection is there; counts up with every new one
@@ -110,15 +126,15 @@ pub struct Connection {
     pub connected: bool,
     /// Connections made so far
     pub made: u64,
-    /// What a server, or the attempt to reach one, said last against it
-    pub complaint: Option<Arc<str>>,
+    /// What a server, or the attempt to reach one, said last against it, and when
+    complaint: Option<(Arc<str>, Instant)>,
 }
 
 impl Connection {
     /// A reason together with what was said last, which may be its cause
     pub(crate) fn explain(&self, why: String) -> String {
         match &self.complaint {
-            Some(said) if !why.contains(&**said) => {
+            Some((said, when)) if when.elapsed() < COMPLAINT_HOLDS && !why.contains(&**said) => {
                 format!("{why}; the last complaint was: {said}")
             }
             _ => why,
@@ -292,7 +308,8 @@ impl ConnectSettings {
         if let Some((user, password)) = self.identity()? {
             options = options.user_and_password(user, password);
         }
-        let connected = own(options).connect(self.servers()?).await;
+        let servers = self.servers()?.into_iter().map(without_identity).collect::<Vec<_>>();
+        let connected = own(options).connect(servers).await;
         let client = connected
             .map_err(|source| ConnectError::Connect { urls: self.shown_urls(), source })?;
         Ok((client, told))
@@ -330,8 +347,8 @@ fn tell(state: &watch::Sender<Connection>, event: &Event) {
 fn complain(state: &watch::Sender<Connection>, error: &dyn fmt::Display) {
     let said: Arc<str> = error.to_string().into();
     state.send_if_modified(|connection| {
-        let other = connection.complaint.as_ref() != Some(&said);
-        connection.complaint = Some(said);
+        let other = connection.complaint.as_ref().is_none_or(|(before, _)| *before != said);
+        connection.complaint = Some((said, Instant::now()));
         other
     });
 }
@@ -347,9 +364,9 @@ mod tests {
     #[test]
     fn several_urls_are_taken_and_what_is_none_is_named_without_its_password() {
         assert_eq!(of("nats://a:4222, tls://b,nats://u:p@c").servers().unwrap().len(), 3);
-        for wrong in ["http://u:secret@a", "nats://", "nats://a,,nats://b"] {
+        for wrong in ["http://u:secret@a", "nats://", "nats://a,,nats://b", "nats://u:secr,et@a"] {
             let error = of(wrong).check().unwrap_err().to_string();
-            assert!(error.contains("no NATS URL") && !error.contains("secret"), "{error}");
+            assert!(error.contains("no NATS URL") && !error.contains("secr"), "{error}");
         }
     }
 
@@ -379,6 +396,10 @@ mod tests {
         assert_eq!(identity("nats://a,nats://u:p%40%3A@b,nats://u:p%40%3A@c"), user("u", "p@:"));
         for wrong in ["nats://u@a", "nats://u:p@a,nats://v:p@b", "nats://u:%FF@a"] {
             assert!(of(wrong).check().is_err(), "{wrong}");
+        }
+        for server in of("nats://u:secret@a:4222,tls://v:secret@b").servers().unwrap() {
+            let shown = format!("{:?}", without_identity(server));
+            assert!(!shown.contains("secret") && !shown.contains('@'), "{shown}");
         }
         let settings = ConnectSettings { nkey: Some("seed".into()), ..of("nats://u:p@a") };
         assert!(settings.check().is_err());

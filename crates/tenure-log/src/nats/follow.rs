@@ -51,6 +51,8 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 /// How long a connected server may not reach the stream before another one is tried
 const REACH_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a message that was read must be gone until that is said
+const HOLE_PATIENCE: Duration = Duration::from_secs(2);
 /// Pause before the next turn after one that failed
 const PAUSE: Duration = Duration::from_millis(250);
 /// Pause before the next turn where an operator has to do something
@@ -254,13 +256,21 @@ struct Follower {
     pending: Option<Run>,
     /// A gap that was seen once; a consumer may be wrong
     gap: Option<u64>,
+    /// A message that is gone and was read, and since when that is known
+    hole: Option<(u64, Instant)>,
+    /// The last position of a journal that was set aside
+    known_before: u64,
 }
 
 /// Follows the stream from where a journal stands
 ///
 /// # Errors
 /// The journal cannot be read.
-pub(crate) fn start(shared: &Arc<Shared>, reader: Reader) -> Result<Feed, tenure_journal::Error> {
+pub(crate) fn start(
+    shared: &Arc<Shared>,
+    reader: Reader,
+    known_before: u64,
+) -> Result<Feed, tenure_journal::Error> {
     let cursor = reader.cursor()?;
     let (sender, receiver) = mpsc::channel(AHEAD_MAX);
     let read = cursor.map(|cursor| cursor.origin);
@@ -280,6 +290,8 @@ pub(crate) fn start(shared: &Arc<Shared>, reader: Reader) -> Result<Feed, tenure
         run: Run::default(),
         pending: None,
         gap: None,
+        hole: None,
+        known_before,
     };
     tokio::spawn(follower.run());
     Ok(Feed { receiver, shared: Arc::clone(shared), runtime: Handle::current() })
@@ -370,7 +382,7 @@ impl Follower {
         let (stream, info) = match stream::find(&context, &shared.ledger).await? {
             Some(found) => found,
             // Who knows entries does not begin a log without them.
-            None => match self.newest() {
+            None => match self.known() {
                 0 => stream::make(&context, &shared.ledger, shared.stream_replicas).await?,
                 newest => {
                     let stream = subject::stream(&shared.ledger);
@@ -381,7 +393,7 @@ impl Follower {
         self.is_whole(&stream, &info).await?;
         shared.status.set_server(stream::facts(&shared.client, &info, shared.stream_replicas));
         let last = info.state.last_sequence;
-        shared.status.set_last(last);
+        shared.status.ends_at(last);
         self.align(&stream, last).await?;
         let from = self.read.map_or(0, |origin| origin.sequence) + 1;
         let config = pull::Config {
@@ -508,7 +520,7 @@ impl Follower {
         }
         // What was published since the stream was looked at is to be read as well, but for the last few.
         if info.pending > BATCH_MAX as u64 {
-            self.shared.status.reach_for(sequence + info.pending);
+            self.shared.status.reach_for(sequence, sequence.saturating_add(info.pending));
         }
         if sequence > expected {
             // A consumer may have skipped it, or it is gone.
@@ -543,20 +555,32 @@ impl Follower {
         Ok(())
     }
 
-    /// The last position that is known here
-    fn newest(&self) -> u64 {
-        self.reader.newest().map_or(0, Position::get)
+    /// The last position that is known here, or that was
+    fn known(&self) -> u64 {
+        // What was read and is not in the journal yet has some position.
+        let read = u64::from(self.read.is_some());
+        self.reader.newest().map_or(read, Position::get).max(self.known_before)
     }
 
     /// Makes sure that no message is gone of those that were read; one that was not read yet is found missing
     /// when it is to be read
     async fn is_whole(&mut self, stream: &Stream, info: &Info) -> Result<(), End> {
         let read = self.read.map_or(0, |origin| origin.sequence);
-        let hole = stream::hole(stream, info).await?.filter(|hole| *hole <= read);
-        let Some(sequence) = hole else { return Ok(()) };
+        if stream::is_whole(info) {
+            self.hole = None;
+            return Ok(());
+        }
+        let (sequence, since) = match self.hole.take() {
+            Some(hole) if stream::message(stream, hole.0).await?.is_none() => hole,
+            _ => match stream::hole(stream, read).await? {
+                Some(sequence) => (sequence, Instant::now()),
+                None => return Ok(()),
+            },
+        };
+        self.hole = Some((sequence, since));
         // A server that is just starting may count wrongly.
-        let again = self.gap.replace(sequence) == Some(sequence);
-        Err(if again { End::Standing(Standing::Missing { sequence }) } else { End::Again })
+        let lasts = since.elapsed() >= HOLE_PATIENCE;
+        Err(if lasts { End::Standing(Standing::Missing { sequence }) } else { End::Again })
     }
 
     /// Looks whether the stream is still what it was, and how far behind this ledger is
@@ -566,7 +590,7 @@ impl Follower {
         self.is_whole(stream, &info).await?;
         let status = &self.shared.status;
         let last = info.state.last_sequence;
-        status.set_last(last);
+        status.ends_at(last);
         if let Some(read) = self.read
             && (last < read.sequence || !align::has(stream, read).await?)
         {

@@ -46,6 +46,14 @@ pub enum RepublishError {
         #[source]
         source: async_nats::jetstream::context::PublishError,
     },
+    /// Something else was appended
+    #[error(
+        "after {done} entries something else was in the stream: run it again, and see what that is"
+    )]
+    Between {
+        /// Entries that were appended before
+        done: u64,
+    },
     /// No server was there
     #[error("NATS at {0} did not answer")]
     Away(String),
@@ -102,7 +110,11 @@ pub async fn plan(
         None => (None, Comparison::LostTail { common: 0, newest }),
         Some((found, info)) => {
             let last = info.state.last_sequence;
-            let comparison = match stream::hole(&found, &info).await? {
+            let hole = match stream::is_whole(&info) {
+                true => None,
+                false => stream::hole(&found, last).await?,
+            };
+            let comparison = match hole {
                 Some(sequence) => Comparison::Missing { sequence },
                 None => align::compare(reader, &found, ledger, last).await?,
             };
@@ -211,7 +223,12 @@ pub async fn republish(
             .expected_last_sequence(last);
         let publish = |source| RepublishError::Publish { done, source };
         let sent = connected.context.send_publish(to.clone(), message).await.map_err(publish)?;
-        last = sent.await.map_err(publish)?.sequence;
+        let sequence = sent.await.map_err(publish)?.sequence;
+        // Older servers do not heed that nothing is expected before the first one.
+        if sequence != last + 1 {
+            return Err(RepublishError::Between { done });
+        }
+        last = sequence;
         done += rows.len() as u64;
         progress(done);
     }

@@ -129,6 +129,8 @@ impl Standing {
 pub struct ServerFacts {
     /// Its version
     pub version: String,
+    /// How many servers keep the stream
+    pub stream_replicas: usize,
     /// What it acknowledges may not be on its disk for two minutes
     pub syncs_late: bool,
     /// What an operator should know
@@ -201,10 +203,6 @@ impl Status {
         });
     }
 
-    pub(crate) fn set_last(&self, sequence: u64) {
-        self.last.send_replace(sequence);
-    }
-
     /// Says where it stands, loudly where nothing more is applied
     pub(crate) fn set(&self, standing: Standing) {
         self.standing.send_if_modified(|before| {
@@ -224,15 +222,29 @@ impl Status {
         self.settle();
     }
 
-    /// Notes how far there is to read: who catches up has not before that is applied
-    pub(crate) fn reach_for(&self, last: u64) {
+    /// Notes where the stream ends when a message of it is read: who has read all that there was to catch up
+    /// with goes on to there
+    pub(crate) fn reach_for(&self, read: u64, last: u64) {
         self.standing.send_if_modified(|standing| match standing {
-            Standing::CatchingUp { target } if *target < last => {
+            Standing::CatchingUp { target } if *target <= read && *target < last => {
                 *target = last;
                 true
             }
             _ => false,
         });
+    }
+
+    /// Notes where the stream ends: nothing after it is waited for
+    pub(crate) fn ends_at(&self, last: u64) {
+        self.last.send_replace(last);
+        self.standing.send_if_modified(|standing| match standing {
+            Standing::CatchingUp { target } if *target > last => {
+                *target = last;
+                true
+            }
+            _ => false,
+        });
+        self.settle();
     }
 
     /// Notes that a message is applied and may be seen

@@ -6,12 +6,14 @@
 use std::time::Duration;
 
 use async_nats::Client;
+use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, Info, LastRawMessageErrorKind, PersistenceMode, RetentionPolicy,
     StorageType, Stream,
 };
 use async_nats::jetstream::{Context, ErrorCode};
+use futures::StreamExt;
 
 use super::standing::ServerFacts;
 use super::subject;
@@ -19,6 +21,9 @@ use crate::chain;
 
 /// How long JetStream may take for an answer
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Headers that are asked for at once
+const HEADERS_MAX: usize = 512;
 
 /// Why a stream is no log of this ledger
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -121,21 +126,51 @@ fn verified(stream: Stream, ledger: &str) -> Result<(Stream, Info), StreamError>
     Ok((stream, info))
 }
 
-/// The first message that is gone from the middle of a stream, if one is
+/// Whether a stream counts as many messages as it has places for them
+pub(crate) fn is_whole(info: &Info) -> bool {
+    let state = &info.state;
+    state.messages >= (state.last_sequence + 1).saturating_sub(state.first_sequence.max(1))
+}
+
+/// The first message that is gone of those up to a place, if one is, in a stream that is not whole
 ///
 /// # Errors
 /// The stream cannot be asked now.
 /// # Cost
-/// A request only where the numbers of messages show that one is.
-pub(crate) async fn hole(stream: &Stream, info: &Info) -> Result<Option<u64>, StreamError> {
-    let state = &info.state;
-    let places = (state.last_sequence + 1).saturating_sub(state.first_sequence.max(1));
-    if state.messages >= places {
-        return Ok(None);
-    }
+/// One request; of a server that does not say what is gone (2.9, where a file of messages is) the headers of all
+/// messages before it.
+pub(crate) async fn hole(stream: &Stream, up_to: u64) -> Result<Option<u64>, StreamError> {
+    let away = |error: &dyn std::error::Error| StreamError::Away(chain(error));
     let detailed = stream.info_builder().with_deleted(true).fetch().await;
-    let state = detailed.map_err(|error| StreamError::Away(chain(&error)))?.info.state;
-    Ok(state.deleted.into_iter().flatten().min())
+    let state = detailed.map_err(|error| away(&error))?.info.state;
+    if let Some(sequence) = state.deleted.into_iter().flatten().min() {
+        return Ok(Some(sequence).filter(|sequence| *sequence <= up_to));
+    }
+    let headers = pull::Config {
+        description: Some("a ledger that looks for what is gone".to_owned()),
+        ack_policy: AckPolicy::None,
+        headers_only: true,
+        inactive_threshold: ANSWER_PATIENCE,
+        memory_storage: true,
+        num_replicas: 1,
+        ..pull::Config::default()
+    };
+    let consumer = stream.create_consumer(headers).await.map_err(|error| away(&error))?;
+    let read = consumer.stream().max_messages_per_batch(HEADERS_MAX).heartbeat(ANSWER_PATIENCE);
+    let mut messages = read.messages().await.map_err(|error| away(&error))?;
+    let mut expected = state.first_sequence.max(1);
+    while expected <= up_to {
+        let Some(message) = messages.next().await else {
+            return Err(StreamError::Away("the stream is not read on".to_owned()));
+        };
+        let message = message.map_err(|error| away(&error))?;
+        let unplaced = |error| StreamError::Away(format!("a message has no place: {error}"));
+        if message.info().map_err(unplaced)?.stream_sequence > expected {
+            return Ok(Some(expected));
+        }
+        expected += 1;
+    }
+    Ok(None)
 }
 
 /// Whether a stream can neither forget nor rewrite, and is this ledger's
@@ -223,7 +258,7 @@ pub(crate) fn facts(client: &Client, info: &Info, replicas: usize) -> ServerFact
             info.config.num_replicas
         ));
     }
-    ServerFacts { version, syncs_late, warnings }
+    ServerFacts { version, stream_replicas: info.config.num_replicas, syncs_late, warnings }
 }
 
 /// The message at a place of a stream, if it is there

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tenure_core::outcome::Position;
 use tenure_journal::Journal;
-use tenure_journal::quarantine::{self, expected, forget_expected};
+use tenure_journal::quarantine::{self, Expected, expected, forget_expected};
 use tenure_log::AppendError;
 use tenure_log::nats::{self, LogHandle, NatsSettings, Opened, Standing, subject};
 use tenure_wire::catalogs;
@@ -78,6 +78,8 @@ pub(super) struct Replica {
     pub(super) peers: Mutex<Peers>,
     /// Why nothing can be written here, while it is so
     pub(super) blocked: Mutex<Option<String>>,
+    /// The journal that was set aside before this one, until the stream has what it had
+    before: Option<Expected>,
     /// What the journal that was set aside had, and the stream has not
     lost: Mutex<Option<String>>,
     /// The built-in catalogues are there, or are left to people
@@ -99,6 +101,12 @@ impl Replica {
             let why = match (blocked, code) {
                 (Some(blocked), Code::NotReady) => blocked,
                 _ => standing.sentence(),
+            };
+            let why = match (&standing, &self.before) {
+                (Standing::Absent { .. }, Some(before)) => {
+                    format!("{why}. {}", of_set_aside(before))
+                }
+                _ => why,
             };
             return Some(Obstacle { code, why });
         }
@@ -214,13 +222,16 @@ impl Engine {
         };
         let reader = journal.reader();
         let name = journal.ledger().to_owned();
-        let opened = nats::open(settings, &name, reader.clone(), OPEN_PATIENCE).await;
+        let before = expected(journal.path());
+        let known = before.as_ref().map_or(0, |before| before.position);
+        let opened = nats::open(settings, &name, reader.clone(), known, OPEN_PATIENCE).await;
         let Opened { appender, feed, client } = opened.map_err(StartError::Log)?;
         let id = replica_id(journal.path()).map_err(StartError::Folder)?;
         let replica = Arc::new(Replica {
             peers: Mutex::new(Peers::new(id.clone(), journal.path())),
             id,
             folder: journal.path().to_owned(),
+            before,
             log: feed.handle(),
             trail: Mutex::new(trail),
             blocked: Mutex::default(),
@@ -427,11 +438,8 @@ async fn first_step(
     if let Some(before) = expected(&replica.folder) {
         if newest < before.position {
             let why = format!(
-                "the journal that was set aside in `{}` had {} positions, and the stream has {newest}: the \
-                 stream has lost entries. What can be read of that journal can be republished; then, or to \
-                 go on without them, remove `expected.json` from the data folder and start again",
-                before.set_aside.display(),
-                before.position
+                "the stream has {newest} positions: it has lost entries. {}",
+                of_set_aside(&before)
             );
             if replica.lost.lock().replace(why.clone()).is_none() {
                 tracing::error!(code = "log_lost_tail", "{why}");
@@ -456,6 +464,15 @@ async fn first_step(
         Err(AppendError::NotDone(why)) => Err(why),
         Err(error @ AppendError::Indeterminate) => Err(error.to_string()),
     }
+}
+
+fn of_set_aside(before: &Expected) -> String {
+    format!(
+        "The journal that was set aside in `{}` had {} positions. What can be read of it can be republished; \
+         then, or to go on without them, remove `expected.json` from the data folder and start again",
+        before.set_aside.display(),
+        before.position
+    )
 }
 
 fn missing_catalogs(shared: &Shared) -> Result<Vec<Encoded>, String> {
