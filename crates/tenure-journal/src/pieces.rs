@@ -106,7 +106,7 @@ mod tests {
         (folder, db)
     }
 
-    /// No piece is like another
+    /// No piece is like its neighbours
     fn value(bytes: usize) -> Vec<u8> {
         (0..251_u8).cycle().take(bytes).collect()
     }

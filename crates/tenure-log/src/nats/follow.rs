@@ -588,6 +588,10 @@ impl Follower {
         let info = stream.get_info().await.map_err(|error| away(&error))?;
         stream::verify(&info, &self.shared.ledger).map_err(StreamError::Unfit)?;
         self.is_whole(stream, &info).await?;
+        let shared = &self.shared;
+        // An operator may have given it more copies meanwhile, by which refusals are judged.
+        let facts = stream::facts(&shared.client, &info, shared.stream_replicas);
+        shared.status.set_server(facts);
         let status = &self.shared.status;
         let last = info.state.last_sequence;
         status.ends_at(last);

@@ -1,7 +1,7 @@
 //! Is this stream a log?
 //!
-//! It is made where there is none, and nothing is known that was in one. One that is there must not be able to forget or to rewrite, and must be
-//! this ledger's; otherwise the setting at fault is named.
+//! It is made where there is none, and nothing is known that was in one. One that is there must not be able to
+//! forget or to rewrite, and must be this ledger's; otherwise the setting at fault is named.
 
 use std::time::Duration;
 
@@ -159,9 +159,14 @@ pub(crate) async fn hole(stream: &Stream, up_to: u64) -> Result<Option<u64>, Str
     let read = consumer.stream().max_messages_per_batch(HEADERS_MAX).heartbeat(ANSWER_PATIENCE);
     let mut messages = read.messages().await.map_err(|error| away(&error))?;
     let mut expected = state.first_sequence.max(1);
-    while expected <= up_to {
-        let Some(message) = messages.next().await else {
-            return Err(StreamError::Away("the stream is not read on".to_owned()));
+    while expected <= up_to.min(state.last_sequence) {
+        let message = match tokio::time::timeout(ANSWER_PATIENCE, messages.next()).await {
+            Ok(Some(message)) => message,
+            // Nothing is left after it, though its place is not the last one.
+            Err(_) if message(stream, expected).await?.is_none() => return Ok(Some(expected)),
+            Ok(None) | Err(_) => {
+                return Err(StreamError::Away("the stream is not read on".to_owned()));
+            }
         };
         let message = message.map_err(|error| away(&error))?;
         let unplaced = |error| StreamError::Away(format!("a message has no place: {error}"));
