@@ -14,12 +14,10 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use uuid::Uuid;
 
-use tenure_core::ability::Ability;
-use tenure_core::change::{Change, Entry, EntryId, RevokeExpects};
-use tenure_core::instant::{EffectiveAt, RecordedAt};
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::{Ledger, LedgerInMemory, Snapshot};
-use tenure_core::outcome::{Fingerprint, Recorded, Submission};
+use tenure_core::{
+    Ability, Change, EffectiveAt, Entry, EntryId, Fingerprint, KnownAt, Ledger, LedgerInMemory,
+    Recorded, RecordedAt, RevokeExpects, Snapshot, Submission, View,
+};
 use tenure_tests::script::{create, publish};
 use tenure_tests::world;
 
@@ -81,7 +79,7 @@ fn question(snapshot: &Snapshot, seed: &mut u64) -> usize {
     let t = next(seed) % (newest + 1) * 1_000_000;
     let t = EffectiveAt::saturating_from_micros(t as i64);
     let on = world::level(&subaccount(next(seed) % SUBACCOUNTS));
-    let view = snapshot.view(s);
+    let view = View::of(snapshot, s);
     if next(seed).is_multiple_of(2) {
         let found = view.who(&Ability::RoleCollection("Admins".into()), &on, t, false);
         found.map_or(0, |who| who.subjects.len())

@@ -14,12 +14,10 @@ mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tenure_core::change::{Change, Entry, EntryId};
-use tenure_core::instant::{EffectiveAt, RecordedAt};
-use tenure_core::known::KnownAt;
-use tenure_core::mentions::Mention;
-use tenure_core::outcome::{Outcome, Position, Recorded, RefusalCode, Submission};
-use tenure_core::principal::Principal;
+use tenure_core::{
+    Change, EffectiveAt, Entry, EntryId, KnownAt, Mention, Outcome, Position, Principal, Recorded,
+    RecordedAt, RefusalCode, Submission,
+};
 
 use state::{Deed, Fact, State};
 
@@ -177,7 +175,7 @@ fn principals_of(change: &Change) -> Vec<Principal> {
 }
 
 fn mentions(entry: &Entry, mention: &Mention) -> bool {
-    use tenure_core::grantable::GrantableText;
+    use tenure_core::GrantableText;
     entry.changes().iter().any(|change| match mention {
         Mention::Actor(_) => false,
         Mention::Principal(principal) => principals_of(change).contains(principal),

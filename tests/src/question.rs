@@ -10,19 +10,14 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::Index;
 
-use tenure_core::AssignmentFilter;
-use tenure_core::ability::Ability;
-use tenure_core::answer::{
-    Anywhere, AskError, Check, Diff, Holding, Interval, LevelThen, RoleCollectionThen, What, Who,
+use tenure_core::{
+    Ability, AssignmentFilter, EffectiveAt, GrantableText, KnownAt, Ledger, Level, Position,
+    Principal, Span, View,
+    answer::{
+        Anywhere, AskError, Check, Diff, Holding, Interval, LevelThen, RoleCollectionThen, What,
+        Who,
+    },
 };
-use tenure_core::ask::Span;
-use tenure_core::grantable::GrantableText;
-use tenure_core::instant::EffectiveAt;
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
-use tenure_core::level::Level;
-use tenure_core::outcome::Position;
-use tenure_core::principal::Principal;
 
 use crate::oracle::Oracle;
 use crate::scenario::{Granted, Scenario, clock};
@@ -352,37 +347,37 @@ impl Question {
     /// What the ledger answers
     pub fn ask(&self, ledger: &Ledger) -> Answer {
         match self {
-            Self::Check(p, x, on, t, s) => Answer::Check(ledger.view(*s).check(p, x, on, *t)),
+            Self::Check(p, x, on, t, s) => Answer::Check(View::of(ledger, *s).check(p, x, on, *t)),
             Self::Who(x, on, t, s, explain) => {
-                Answer::Who(ledger.view(*s).who(x, on, *t, *explain))
+                Answer::Who(View::of(ledger, *s).who(x, on, *t, *explain))
             }
-            Self::What(p, on, t, s) => Answer::What(ledger.view(*s).what(p, on, *t)),
+            Self::What(p, on, t, s) => Answer::What(View::of(ledger, *s).what(p, on, *t)),
             Self::Where(p, x, under, t, s) => {
-                Answer::Where(ledger.view(*s).where_could(p, x, under, *t))
+                Answer::Where(View::of(ledger, *s).where_could(p, x, under, *t))
             }
             Self::WhoAnywhere(x, under, t, s, explain) => {
-                Answer::WhoAnywhere(ledger.view(*s).who_anywhere(x, under, *t, *explain))
+                Answer::WhoAnywhere(View::of(ledger, *s).who_anywhere(x, under, *t, *explain))
             }
             Self::Timeline(p, x, on, span, s) => {
-                Answer::Intervals(ledger.view(*s).timeline(p, x, on, *span))
+                Answer::Intervals(View::of(ledger, *s).timeline(p, x, on, *span))
             }
             Self::WhoDuring(x, on, span, s) => {
-                Answer::WhoDuring(ledger.view(*s).who_during(x, on, *span))
+                Answer::WhoDuring(View::of(ledger, *s).who_during(x, on, *span))
             }
             Self::Assignments(filter, t, s) => {
-                Answer::Assignments(ledger.view(*s).assignments(filter, *t))
+                Answer::Assignments(View::of(ledger, *s).assignments(filter, *t))
             }
             Self::Diff((t, s), (other_t, other_s), under, principal) => {
-                let other = ledger.view(*other_s);
+                let other = View::of(ledger, *other_s);
                 let (under, principal) = (under.as_ref(), principal.as_ref());
-                Answer::Diff(ledger.view(*s).diff(*t, &other, *other_t, under, principal))
+                Answer::Diff(View::of(ledger, *s).diff(*t, &other, *other_t, under, principal))
             }
-            Self::Levels(t, s) => Answer::Levels(ledger.view(*s).levels(*t)),
+            Self::Levels(t, s) => Answer::Levels(View::of(ledger, *s).levels(*t)),
             Self::RoleCollections(on, t, s) => {
-                Answer::RoleCollections(ledger.view(*s).role_collections(on, *t))
+                Answer::RoleCollections(View::of(ledger, *s).role_collections(on, *t))
             }
             Self::Catalog(t, s) => {
-                let view = ledger.view(*s);
+                let view = View::of(ledger, *s);
                 Answer::Catalog(view.catalog(*t).map(|(version, at)| (version.to_owned(), at)))
             }
         }

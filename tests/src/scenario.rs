@@ -14,12 +14,9 @@ mod draft;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use tenure_core::change::{Change, Entry};
-use tenure_core::grantable::{GrantableText, RoleText};
-use tenure_core::instant::EffectiveAt;
-use tenure_core::level::Level;
-use tenure_core::outcome::{Recorded, Submission};
-use tenure_core::principal::Principal;
+use tenure_core::{
+    Change, EffectiveAt, Entry, GrantableText, Level, Principal, Recorded, RoleText, Submission,
+};
 
 pub use crowd::{Shares, busy, crowds};
 pub use draft::{arrivals, mixed, scenarios};

@@ -9,14 +9,10 @@ use std::sync::Arc;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 use uuid::Uuid;
 
-use tenure_core::AssignmentFilter;
-use tenure_core::ask::Span;
-use tenure_core::change::{Change, Entry, EntryId};
-use tenure_core::instant::{EffectiveAt, Instant, RecordedAt};
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::{Ledger, LedgerInMemory};
-use tenure_core::level::Attributes;
-use tenure_core::outcome::{Fingerprint, Recorded, Submission};
+use tenure_core::{
+    AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId, Fingerprint, Instant,
+    KnownAt, Ledger, LedgerInMemory, Recorded, RecordedAt, Span, Submission,
+};
 
 use crate::harness::same;
 use crate::oracle::{Oracle, Verdict};
@@ -105,7 +101,7 @@ pub fn grant(level: &str, what: &str, to: &str) -> Change {
 
 /// It is revoked, whoever held it
 pub fn revoke(level: &str, what: &str, from: &str) -> Change {
-    let expect = Some(tenure_core::change::RevokeExpects::Any);
+    let expect = Some(tenure_core::RevokeExpects::Any);
     let (level, from) = (world::level(level), world::principal(from));
     Change::Revoke { level, grantable: world::grantable(what), from, expect }
 }
@@ -187,8 +183,7 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
             if !asked.insert(format!("{granted:?}").replace(&granted.position.to_string(), "")) {
                 continue;
             }
-            use tenure_core::ability::Ability;
-            use tenure_core::grantable::GrantableText;
+            use tenure_core::{Ability, GrantableText};
             let (on, to) = (granted.level, granted.to);
             let x = match granted.grantable {
                 GrantableText::RoleCollection(name) => Ability::RoleCollection(name),

@@ -6,12 +6,11 @@
 
 use std::sync::Arc;
 
-use tenure_core::ability::Ability;
-use tenure_core::catalog::{Catalog, CatalogDocument, OperationRow, RoleCollectionRow, RoleRow};
-use tenure_core::grantable::{GrantableText, RoleText};
-use tenure_core::level::{Attributes, Environment, FeatureSet, Level, LevelKind};
-use tenure_core::principal::Principal;
-use tenure_core::requirement::{Direction, HeldRow, LeafRow, Requirement};
+use tenure_core::{
+    Ability, Attributes, Catalog, CatalogDocument, Direction, Environment, FeatureSet,
+    GrantableText, HeldRow, LeafRow, Level, LevelKind, OperationRow, Principal, Requirement,
+    RoleCollectionRow, RoleRow, RoleText,
+};
 
 use LevelKind::{CfOrg, CfSpace, Directory, GlobalAccount, ServiceInstance, Subaccount};
 

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
-use tenure_core::catalog::Catalog;
-use tenure_core::change::Change;
-use tenure_core::checkpoint::Piece;
-use tenure_core::ledger::{Ledger, LedgerInMemory};
-use tenure_core::outcome::{Fingerprint, Outcome, Position, Recorded, Submission};
+use tenure_core::{
+    Catalog, Change, Fingerprint, IndexPiece, Ledger, LedgerInMemory, Outcome, Position, Recorded,
+    Submission,
+};
 use tenure_tests::harness::{check, same};
 use tenure_tests::oracle::{Oracle, Verdict};
 use tenure_tests::question::{self, Draft};
@@ -39,8 +38,8 @@ fn content(log: &[Recorded], position: Position) -> Fingerprint {
 
 /// A ledger that goes through its pieces
 fn through_pieces(ledger: &Ledger, log: &[Recorded]) -> Result<Ledger, TestCaseError> {
-    let pieces: Vec<Piece> = ledger.pieces().collect();
-    Ledger::from_pieces(pieces.into_iter().map(Ok), |position| catalog(log, position))
+    let pieces: Vec<IndexPiece> = tenure_core::index_pieces(ledger).collect();
+    tenure_core::ledger_from_index(pieces.into_iter().map(Ok), |position| catalog(log, position))
         .map_err(|error| TestCaseError::fail(format!("{error:?}")))
 }
 

@@ -5,9 +5,7 @@ use proptest::prelude::{Strategy, any};
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseResult;
 
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::{Ledger, LedgerInMemory};
-use tenure_core::outcome::{Outcome, Recorded, RefusalCode};
+use tenure_core::{KnownAt, Ledger, LedgerInMemory, Outcome, Recorded, RefusalCode};
 use tenure_tests::harness::{check, same};
 use tenure_tests::question::{self, Answer, Draft, Question};
 use tenure_tests::scenario::{Scenario, arrivals, mixed};

@@ -6,10 +6,7 @@ use proptest::prop_oneof;
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseResult;
 
-use tenure_core::change::Entry;
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::{Ledger, LedgerInMemory};
-use tenure_core::outcome::{Outcome, Recorded, Submission};
+use tenure_core::{Entry, KnownAt, Ledger, LedgerInMemory, Outcome, Recorded, Submission};
 use tenure_tests::harness::{check, same};
 use tenure_tests::question;
 use tenure_tests::scenario::{Scenario, Shares, crowds, mixed};
@@ -42,8 +39,8 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
 }
 
 fn same_places(decided: &Ledger, restored: &Ledger) -> TestCaseResult {
-    for position in (1..=decided.known_at(tenure_core::instant::Instant::LAST).0)
-        .filter_map(tenure_core::outcome::Position::new)
+    for position in
+        (1..=decided.known_at(tenure_core::Instant::LAST).0).filter_map(tenure_core::Position::new)
     {
         let of = |ledger: &Ledger| {
             let id = ledger.entry_id(position);
@@ -53,7 +50,7 @@ fn same_places(decided: &Ledger, restored: &Ledger) -> TestCaseResult {
         same(position, &of(restored), &of(decided))?;
     }
     for principal in world::principals() {
-        let mention = tenure_core::mentions::Mention::Principal(principal);
+        let mention = tenure_core::Mention::Principal(principal);
         let of = |ledger: &Ledger| ledger.mentions(&mention, KnownAt(0)).collect::<Vec<_>>();
         same(format_args!("{mention:?}"), &of(restored), &of(decided))?;
     }
@@ -80,11 +77,11 @@ fn a_rebuilt_ledger_is_the_ledger() {
             same("a half", &known.is_ok(), &true)?;
         }
         for (recorded, outcome) in scenario.log.iter().zip(&outcomes).skip(cut) {
-            let content_of = |position: tenure_core::outcome::Position| {
+            let content_of = |position: tenure_core::Position| {
                 let owner = &scenario.log[position.get() as usize - 1];
                 Ok::<_, std::convert::Infallible>(match owner.submission {
                     Submission::Entry(_, fingerprint) => fingerprint,
-                    Submission::Malformed { .. } => tenure_core::outcome::Fingerprint::NONE,
+                    Submission::Malformed { .. } => tenure_core::Fingerprint::NONE,
                 })
             };
             let Ok(decided) = half.apply_with(recorded, content_of);
@@ -101,7 +98,7 @@ fn a_rebuilt_ledger_is_the_ledger() {
 /// What is not looked at again is what an entry expects; all else that refuses it is noticed.
 #[test]
 fn a_wrong_outcome_is_noticed() {
-    use tenure_core::outcome::RefusalCode::{AlreadyHeld, NotHeld, UnknownPrincipal};
+    use tenure_core::RefusalCode::{AlreadyHeld, NotHeld, UnknownPrincipal};
     let strategy = (scenarios(), any::<Index>());
     check("a_wrong_outcome_is_noticed", 300, strategy, |(scenario, chosen)| {
         let (_, outcomes) = decided(&scenario);

@@ -8,13 +8,10 @@ use std::fmt::Debug;
 use proptest::collection::vec;
 use proptest::prelude::BoxedStrategy;
 
-use tenure_core::answer::{AskError, Check};
-use tenure_core::change::Change;
-use tenure_core::instant::EffectiveAt;
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::LedgerInMemory;
-use tenure_core::level::Attributes;
-use tenure_core::outcome::{OutcomeKind, Submission};
+use tenure_core::{
+    Attributes, Change, EffectiveAt, KnownAt, LedgerInMemory, OutcomeKind, Submission, View,
+    answer::{AskError, Check},
+};
 use tenure_tests::harness::{check, samples};
 use tenure_tests::question::{self, Answer, Question};
 use tenure_tests::scenario::{Scenario, Shares, busy, crowds};
@@ -125,7 +122,7 @@ fn landscapes_of_thousands_of_late_changes() {
         for t in [n - 60, n - 1, n, n + 1, n + 3, ENTRIES * 2] {
             let at = EffectiveAt::saturating_from_micros(hour(t));
             // Position 1 made the levels, and position n + 1 is that of the name n.
-            let found = ledger.view(KnownAt(n as u64 + 1)).levels(at);
+            let found = View::of(&ledger, KnownAt(n as u64 + 1)).levels(at);
             for of in 0..LEVELS {
                 let known = (1..=n).rev().filter(|n| n % LEVELS == of);
                 let names = known.filter(|n| effective(*n) <= t).take(3);

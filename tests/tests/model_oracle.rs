@@ -3,10 +3,7 @@
 use proptest::collection::vec;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::{Ledger, LedgerInMemory};
-use tenure_core::mentions::Mention;
-use tenure_core::outcome::Position;
+use tenure_core::{KnownAt, Ledger, LedgerInMemory, Mention, Position};
 use tenure_tests::harness::{check, same};
 use tenure_tests::oracle::{Oracle, Verdict};
 use tenure_tests::scenario::{Scenario, mixed};

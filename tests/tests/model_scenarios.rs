@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 
-use tenure_core::answer::AskError;
-use tenure_core::ledger::LedgerInMemory;
-use tenure_core::outcome::{Outcome, OutcomeKind, RefusalCode, Submission};
+use tenure_core::{
+    LedgerInMemory, Outcome, OutcomeKind, RefusalCode, Submission, answer::AskError,
+};
 use tenure_tests::harness::samples;
 use tenure_tests::question::{self, Answer};
 use tenure_tests::scenario::{arrivals, mixed};

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use proptest::collection::vec;
 use proptest::prop_oneof;
 
-use tenure_core::ledger::{Ledger, LedgerInMemory, Snapshot};
+use tenure_core::{Ledger, LedgerInMemory, Snapshot};
 use tenure_tests::harness::{check, same};
 use tenure_tests::oracle::{Oracle, Verdict};
 use tenure_tests::question::{self, Answer, Draft, Question};

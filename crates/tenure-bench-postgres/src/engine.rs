@@ -3,13 +3,10 @@
 //! All that is asked of the core is asked here.
 
 use anyhow::Context;
-use tenure_core::AssignmentFilter;
-use tenure_core::answer::{self, GrantedName};
-use tenure_core::ask::Span;
-use tenure_core::instant::{EffectiveAt, Instant};
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
-use tenure_core::outcome::{OutcomeKind, Position};
+use tenure_core::{
+    AssignmentFilter, EffectiveAt, Instant, KnownAt, Ledger, OutcomeKind, Position, Span, View,
+    answer::{self, GrantedName},
+};
 
 use crate::question::{Answer, Held, Question, Stretch};
 
@@ -27,7 +24,7 @@ pub(crate) enum Raw {
     During(answer::Who<Vec<answer::Interval>>),
     Check(answer::Check),
     Timeline(Vec<answer::Interval>),
-    Where(Vec<tenure_core::level::Level>),
+    Where(Vec<tenure_core::Level>),
     Assignments(Vec<answer::Holding>),
     Diff(answer::Diff),
     /// It has no answer
@@ -69,7 +66,7 @@ impl Engine {
     }
 
     fn answer(&self, question: &Question) -> Option<Raw> {
-        let view = |known: u64| self.ledger.view(KnownAt(known));
+        let view = |known: u64| View::of(&self.ledger, KnownAt(known));
         let span = |from: i64, until: Option<i64>| Span::new(effective(from), until.map(effective));
         Some(match question {
             Question::Who { can, on, at } => {
@@ -143,7 +140,7 @@ fn all<T, U>(who: &answer::Who<T>, of: impl Fn(&T) -> U) -> Vec<(String, U)> {
 impl Raw {
     /// As rows that can be compared
     pub(crate) fn rows(&self, question: &Question) -> Answer {
-        let texts = |levels: &[tenure_core::level::Level]| {
+        let texts = |levels: &[tenure_core::Level]| {
             levels.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         let answer = match self {

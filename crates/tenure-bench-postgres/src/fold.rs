@@ -17,9 +17,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use rustc_hash::FxHashMap;
-use tenure_core::change::{self, Entry, EntryId};
-use tenure_core::grantable::{GrantableText, RoleText};
-use tenure_core::principal::{Principal, PrincipalKind};
+use tenure_core::{Entry, EntryId, GrantableText, Principal, PrincipalKind, RoleText};
 
 use crate::names::{Grantable, Granted, Role};
 use crate::span::{FOREVER, Span};
@@ -259,8 +257,8 @@ impl Fold {
         Fact::Structural(Box::new(change))
     }
 
-    fn fact(&mut self, key: Key, change: &change::Change) -> anyhow::Result<Fact> {
-        use change::Change as C;
+    fn fact(&mut self, key: Key, change: &tenure_core::Change) -> anyhow::Result<Fact> {
+        use tenure_core::Change as C;
         let t = key.0;
         let level = change.level().map(|level| self.tables.names.levels.number(level));
         let level = level.unwrap_or_default();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tenure_bench::landscape::{Counts, Made, Plan};
 use tenure_bench::question::{Asker, Class};
-use tenure_core::outcome::Position;
+use tenure_core::Position;
 use tenure_journal::Journal;
 use tenure_log::Message;
 use tenure_server::engine::record;

@@ -4,8 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use tenure_core::level::{FeatureSet, Level, LevelKind};
-use tenure_core::principal::Principal;
+use tenure_core::{FeatureSet, Level, LevelKind, Principal};
 
 /// Things of one type, numbered in the order in which they were met
 // INVARIANT (numbered): `items[n]` is the item whose number is `n`.

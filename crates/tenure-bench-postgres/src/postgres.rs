@@ -151,7 +151,7 @@ impl Door {
             .map(|parameter| match (parameter, self.layout.dialect) {
                 (Parameter::Text(text), _) => format!("'{}'", text.replace('\'', "''")),
                 (Parameter::Time(t) | Parameter::End(Some(t)), Dialect::Ranges) => {
-                    format!("'{}'", tenure_core::instant::EffectiveAt::saturating_from_micros(t))
+                    format!("'{}'", tenure_core::EffectiveAt::saturating_from_micros(t))
                 }
                 (Parameter::End(None), Dialect::Ranges) => "NULL".to_owned(),
                 (Parameter::Time(t) | Parameter::End(Some(t)), _) => t.to_string(),

@@ -7,10 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Context, bail};
-use tenure_core::ability::Ability;
-use tenure_core::instant::Instant;
-use tenure_core::level::Level;
-use tenure_core::principal::{Principal, PrincipalKind};
+use tenure_core::{Ability, Instant, Level, Principal, PrincipalKind};
 use tenure_wire::question::{Parameters, Question as Asked};
 
 use crate::sql::Statement;

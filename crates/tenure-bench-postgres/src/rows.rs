@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use tenure_core::principal::{Principal, PrincipalKind};
+use tenure_core::{Principal, PrincipalKind};
 
 use crate::names::Grantable;
 use crate::span::Span;

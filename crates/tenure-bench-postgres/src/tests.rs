@@ -1,10 +1,7 @@
 //! Do the tables and the statements say what the engine says?
 
 use proptest::collection::vec;
-use tenure_core::AssignmentFilter;
-use tenure_core::instant::EffectiveAt;
-use tenure_core::known::KnownAt;
-use tenure_core::outcome::{Fingerprint, Position, Submission};
+use tenure_core::{AssignmentFilter, EffectiveAt, Fingerprint, KnownAt, Position, Submission};
 use tenure_tests::harness::{check, same, samples};
 use tenure_tests::question::{Question as Drawn, drafts};
 use tenure_tests::scenario::{Scenario, mixed};

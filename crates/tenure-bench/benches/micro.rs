@@ -8,8 +8,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use tenure_bench::in_process::Prepared;
 use tenure_bench::landscape::{Facts, Plan, Shape, Size};
 use tenure_bench::question::{Asker, Class, Question};
-use tenure_core::ledger::{Ledger, LedgerInMemory};
-use tenure_core::outcome::Recorded;
+use tenure_core::{Ledger, LedgerInMemory, Recorded};
 use tenure_wire::codec::Encoded;
 use tenure_wire::question::{Check, Question as Asked};
 
@@ -52,7 +51,7 @@ fn ask(criterion: &mut Criterion, name: &str, ledger: &Ledger, questions: &[Prep
 
 /// Who is in Cloud Foundry's space and an administrator of destinations above it: all of two any-ofs
 fn instance(facts: &Facts) -> Vec<Question> {
-    let newest = tenure_core::instant::Instant::saturating_from_micros(facts.newest_micros);
+    let newest = tenure_core::Instant::saturating_from_micros(facts.newest_micros);
     let instances = facts.subaccounts.iter().map(|subaccount| {
         let place = subaccount.as_str().trim_start_matches("subaccount:");
         format!("service-instance:{place}-live-destination")

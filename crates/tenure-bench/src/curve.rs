@@ -3,7 +3,7 @@
 //! The same landscape at every length, only older and more turned over: so answers are as long, and what
 //! changes is the history behind them.
 
-use tenure_core::ledger::LedgerInMemory;
+use tenure_core::LedgerInMemory;
 use tenure_wire::codec::Encoded;
 
 use crate::in_process;

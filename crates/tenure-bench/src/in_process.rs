@@ -3,16 +3,10 @@
 //! The one file that folds and asks by itself: when the core's functions change, this one does. Parameters are read before
 //! the clock runs, as every door reads them before it asks; names are resolved to text within.
 
-use tenure_core::ability::Ability;
-use tenure_core::answer::AskError;
-use tenure_core::ask::{AssignmentFilter, Span};
-use tenure_core::instant::{EffectiveAt, Instant, RecordedAt};
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::{Ledger, LedgerInMemory};
-use tenure_core::level::Level;
-use tenure_core::mentions::Mention;
-use tenure_core::outcome::{Outcome, Position, Recorded};
-use tenure_core::principal::Principal;
+use tenure_core::{
+    Ability, AssignmentFilter, EffectiveAt, Instant, KnownAt, Ledger, LedgerInMemory, Level,
+    Mention, Outcome, Position, Principal, Recorded, RecordedAt, Span, View, answer::AskError,
+};
 use tenure_journal::Reader;
 use tenure_wire::codec::Encoded;
 use tenure_wire::question::Question as Asked;
@@ -213,7 +207,7 @@ impl Prepared {
     pub fn ask(&self, ledger: &Ledger, journal: Option<&Reader>) -> Result<usize, AskFailure> {
         let newest = KnownAt(ledger.newest_position().map_or(0, Position::get));
         let known = |time: &Instant| ledger.known_at(*time).min(newest);
-        let view = ledger.view(self.known_at.as_ref().map_or(newest, known));
+        let view = View::of(ledger, self.known_at.as_ref().map_or(newest, known));
         match &self.kind {
             Kind::Who { can, on, at } => {
                 view.who(can, on, *at, false).map(|who| who.subjects.len() + who.sets.len())
@@ -240,7 +234,7 @@ impl Prepared {
                 view.where_could(principal, can, under, *at).map(|levels| levels.len())
             }
             Kind::Diff { from, known_from, until, filter } => {
-                let before = ledger.view(known_from.as_ref().map_or(newest, known));
+                let before = View::of(ledger, known_from.as_ref().map_or(newest, known));
                 let DiffFilter { under, principal } = filter;
                 let diff = before.diff(*from, &view, *until, under.as_ref(), principal.as_ref());
                 diff.map(|diff| diff.gained.len() + diff.lost.len() + diff.changed.len())

@@ -32,9 +32,7 @@ mod slots;
 mod tests;
 mod turnover;
 
-use tenure_core::change::Entry;
-use tenure_core::instant::RecordedAt;
-use tenure_core::outcome::RefusalCode;
+use tenure_core::{Entry, RecordedAt, RefusalCode};
 use tenure_wire::catalogs::CatalogFileError;
 
 pub use clock::{BEGINS_MICROS, ENDS_MICROS};

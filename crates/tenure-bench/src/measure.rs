@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tenure_core::ledger::Ledger;
+use tenure_core::Ledger;
 use tenure_journal::{Checkpoints, Journal, Reader};
 use tenure_server::engine::{StartError, rebuild, write_checkpoint};
 use tenure_wire::catalogs::CatalogFileError;

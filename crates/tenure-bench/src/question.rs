@@ -7,8 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tenure_core::instant::Instant;
-use tenure_core::level::Level;
+use tenure_core::{Instant, Level};
 use tenure_landscape::dice::Dice;
 use tenure_wire::question::{self as ask, Question as Asked};
 
@@ -356,7 +355,7 @@ impl<'a> Asker<'a> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use tenure_core::ledger::LedgerInMemory;
+    use tenure_core::LedgerInMemory;
     use tenure_wire::codec::Encoded;
 
     use super::*;

@@ -4,18 +4,26 @@
 //! given there, one per set for its members, and a mirror of them per principal. Timelines tell who; why is
 //! told by folding the few changes of one holding.
 
+pub(crate) mod mentions;
+pub(crate) mod mirror;
+pub(crate) mod owners;
+pub(crate) mod places;
+pub(crate) mod positions;
+pub(crate) mod timeline;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::grantable::Grantable;
-use crate::instant::EffectiveAt;
-use crate::mirror::Mirror;
-use crate::order::{OrderKey, Track};
-use crate::outcome::Position;
-use crate::pages::Pages;
-use crate::places::Places;
-use crate::symbol::{LevelRef, PrincipalRef, SharedMap, Symbol, index};
-use crate::timeline::{Edge, Of, POSITION_END, Timeline, TimelineId, What};
+use crate::history::edge::Edge;
+use crate::history::order::{OrderKey, Track};
+use crate::index::mirror::Mirror;
+use crate::index::places::Places;
+use crate::index::timeline::{Of, POSITION_END, Timeline, TimelineId, What};
+use crate::words::grantable::Grantable;
+use crate::words::instant::EffectiveAt;
+use crate::words::pages::Pages;
+use crate::words::position::Position;
+use crate::words::symbol::{LevelRef, PrincipalRef, SharedMap, Symbol, index};
 
 // INVARIANT (index): every number in a map below is that of an element of `timelines`. A principal's mirror
 // has every change of its own in `timelines`, and a mark where it is kept apart.

@@ -1,41 +1,47 @@
 //! The fold, the timelines and the questions of the ledger
 //!
-//! This crate decides: what becomes of an entry ([`ledger::Ledger::apply_with`]), and who could do X at T as
-//! known at S ([`view::View`]). It has no IO, no clock and no async: everything it knows came in an
+//! This crate decides: what becomes of an entry ([`Ledger::apply_with`]), and who could do X at T as
+//! known at S ([`View`]). It has no IO, no clock and no async: everything it knows came in an
 //! entry. It does not read or write the durable format (`tenure-wire`), and keeps nothing on disk
 //! (`tenure-journal`).
 
-pub mod ability;
-pub mod answer;
-pub mod ask;
-pub mod catalog;
-pub mod change;
-pub mod checkpoint;
-mod fold;
-pub mod grantable;
-mod holding;
+mod ask;
+mod history;
 mod index;
-pub mod instant;
-pub mod known;
-mod land;
-mod landscape;
-pub mod ledger;
-pub mod level;
-mod membership;
-pub mod mentions;
-mod mirror;
-mod moment;
-mod order;
-pub mod outcome;
-mod owners;
-mod pages;
-mod places;
-mod positions;
-pub mod principal;
-pub mod requirement;
-mod structure;
-mod symbol;
-mod timeline;
-pub mod view;
+mod index_copy;
+mod ledger;
+mod words;
 
 pub use ask::AssignmentFilter;
+pub use ask::answer;
+pub use index::mentions::Mention;
+pub use index_copy::{
+    INDEX_FORMAT, IndexCheckpointError, IndexPiece, index_pieces, ledger_from_index,
+};
+pub use ledger::view::View;
+pub use ledger::{Ledger, LedgerInMemory, Snapshot};
+pub use words::ability::Ability;
+pub use words::catalog::{
+    Catalog, CatalogDocument, CatalogError, OperationRow, RoleCollectionRow, RoleRow,
+};
+pub use words::change::{
+    CHANGES_MAX, Change, Entry, EntryError, EntryId, GrantExpects, REASON_BYTES_MAX, RevokeExpects,
+    RoleAttributes,
+};
+pub use words::grantable::{GrantableText, NameError, RoleText, part_name, plain_name};
+pub use words::instant::{
+    BadTime, EffectiveAt, Instant, MICROS_PER_SECOND, ParseInstantError, RecordedAt,
+};
+pub use words::level::{
+    Attribute, Attributes, Environment, FeatureSet, KindSet, LEVEL_ID_BYTES_MAX, Level, LevelKind,
+    ParseLevelError,
+};
+pub use words::outcome::{
+    Fingerprint, Original, Outcome, OutcomeKind, Recorded, Refusal, RefusalCode, Submission,
+};
+pub use words::position::{KnownAt, Position};
+pub use words::principal::{
+    DEFAULT_ORIGIN, DEFAULT_ORIGIN_ALIASES, ParsePrincipalError, Principal, PrincipalKind,
+};
+pub use words::requirement::{Direction, HeldRow, LeafRow, REQUIREMENT_DEPTH_MAX, Requirement};
+pub use words::span::Span;

@@ -41,7 +41,7 @@ fn main() -> Result<(), Failure> {
         compare(&observations, &memory, &summary)?;
         compare_subaccounts(&records, &memory)?;
         let calls = memory.calls.len();
-        let before: Vec<_> = memory.view().levels(tenure_core::instant::EffectiveAt::LAST);
+        let before: Vec<_> = memory.view().levels(tenure_core::EffectiveAt::LAST);
         let again = run(&path, reconcile, &mut memory)?;
         println!(
             "a second import: {} sent, {} applied, {} duplicate, refused {:?}, drift {}, {} calls",
@@ -52,7 +52,7 @@ fn main() -> Result<(), Failure> {
             again.drift.len(),
             memory.calls.len() - calls,
         );
-        let after = memory.view().levels(tenure_core::instant::EffectiveAt::LAST);
+        let after = memory.view().levels(tenure_core::EffectiveAt::LAST);
         println!("{} entries in the log", memory.log().count());
         println!(
             "{} levels at the end, the same after the second: {}",
@@ -194,9 +194,9 @@ fn compare_subaccounts(records: &[Value], memory: &Memory) -> Result<(), Failure
         let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
         let listed: BTreeSet<(String, String)> =
             rows.iter().map(|row| (text(row, "guid"), text(row, "parentGUID"))).collect();
-        let at = tenure_core::instant::Instant::parse(&text(record, "t"))?;
-        let at = tenure_core::instant::EffectiveAt::try_from(at)?;
-        let id = |level: &tenure_core::level::Level| {
+        let at = tenure_core::Instant::parse(&text(record, "t"))?;
+        let at = tenure_core::EffectiveAt::try_from(at)?;
+        let id = |level: &tenure_core::Level| {
             level.to_string().split_once(':').map(|(_, id)| id.to_owned()).unwrap_or_default()
         };
         let held: BTreeSet<(String, String)> = memory

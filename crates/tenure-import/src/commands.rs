@@ -4,7 +4,7 @@
 //! listing is complete is decided here, by the params that it has.
 
 use serde_json::Value;
-use tenure_core::level::LevelKind;
+use tenure_core::LevelKind;
 
 use crate::exchange::{Assignee, Complete, Named, Params, Status, What, Zone};
 use crate::seen::{

@@ -6,7 +6,7 @@
 
 use chrono::NaiveDateTime;
 use serde_json::Value;
-use tenure_core::instant::Instant;
+use tenure_core::Instant;
 
 const US_TEXT: &str = "%b %d, %Y, %I:%M:%S %p";
 

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tenure_core::instant::Instant;
+use tenure_core::Instant;
 use tenure_wire::api;
 use tenure_wire::question::{self, Question};
 

@@ -11,8 +11,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tenure_core::instant::Instant;
-use tenure_core::level::LevelKind;
+use tenure_core::{Instant, LevelKind};
 
 use crate::commands::Reader;
 use crate::record::RecordId;

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use tenure_core::level::LevelKind;
+use tenure_core::LevelKind;
 
 use crate::exchange::{Exchange, What, Zone};
 use crate::seen::{IdpSeen, LevelSeen, MappingSeen, RoleDefinition};

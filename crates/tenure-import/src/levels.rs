@@ -15,8 +15,7 @@
 
 use std::collections::BTreeSet;
 
-use tenure_core::instant::Instant;
-use tenure_core::level::{Level, LevelKind};
+use tenure_core::{Instant, Level, LevelKind};
 use tenure_wire::api::LevelRow;
 use tenure_wire::v1::Change;
 

@@ -40,7 +40,7 @@ mod target;
 
 use std::io::{self, BufRead};
 
-use tenure_core::principal::{DEFAULT_ORIGIN, ParsePrincipalError, Principal};
+use tenure_core::{DEFAULT_ORIGIN, ParsePrincipalError, Principal};
 
 use crate::exchange::Exchange;
 use crate::knowledge::Knowledge;

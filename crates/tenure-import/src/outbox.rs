@@ -3,7 +3,7 @@
 //! They wait here until there are enough for one call, or until somebody asks the ledger something.
 //! What is malformed is not sent: a door turns a body with one malformed entry away whole.
 
-use tenure_core::instant::Instant;
+use tenure_core::Instant;
 use tenure_wire::Names;
 use tenure_wire::codec::Encoded;
 use tenure_wire::v1::{Change, Entry};

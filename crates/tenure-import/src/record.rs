@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tenure_core::instant::Instant;
+use tenure_core::Instant;
 use tenure_wire::v1::Change;
 use uuid::Uuid;
 

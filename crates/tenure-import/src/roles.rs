@@ -7,7 +7,7 @@
 //!
 //! The ledger has no question for custom roles, so they are read from the history of their level.
 
-use tenure_core::instant::Instant;
+use tenure_core::Instant;
 use tenure_wire::api;
 use tenure_wire::question::{self, Question};
 use tenure_wire::v1::{CatalogRole, Change, FeatureSet};

@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
-use tenure_core::instant::Instant;
-use tenure_core::level::LevelKind;
-use tenure_core::principal::Principal;
+use tenure_core::{Instant, LevelKind, Principal};
 use tenure_wire::api::{self, LevelRow};
 use tenure_wire::question::{self, Question};
 use tenure_wire::v1::{Catalog, Change};

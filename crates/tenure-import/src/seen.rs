@@ -5,8 +5,7 @@
 //! beside the field. Names of people in published recordings are masked: what is masked names nobody.
 
 use serde_json::Value;
-use tenure_core::instant::Instant;
-use tenure_core::level::LevelKind;
+use tenure_core::{Instant, LevelKind};
 use tenure_wire::v1;
 
 use crate::dates;

@@ -9,7 +9,7 @@
 //! Numbers are big-endian. The checksum is CRC-32 (IEEE) of all that follows it and of the two bytes
 //! before it.
 
-use tenure_core::outcome::Position;
+use tenure_core::Position;
 
 use crate::row::{Row, RowError};
 
@@ -176,8 +176,7 @@ fn checksum(value: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use tenure_core::instant::RecordedAt;
-    use tenure_core::outcome::{Original, Outcome, Refusal, RefusalCode};
+    use tenure_core::{Original, Outcome, RecordedAt, Refusal, RefusalCode};
     use tenure_wire::message::Origin;
 
     use super::*;

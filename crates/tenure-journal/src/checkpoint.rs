@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use tenure_core::outcome::Position;
+use tenure_core::Position;
 
 use self::reading::Reading;
 use self::volume::{VOLUME_BYTES_MAX, Volume, VolumeError};

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tenure_core::outcome::Position;
+use tenure_core::Position;
 
 use crate::folder::Witness;
 use crate::journal::{Error, io_failure};

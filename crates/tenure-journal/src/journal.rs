@@ -5,8 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use tenure_core::instant::RecordedAt;
-use tenure_core::outcome::Position;
+use tenure_core::{Position, RecordedAt};
 use tenure_wire::message::Origin;
 
 use crate::block::{BLOCK_BYTES_MAX, Block, BlockError, Packer, SEGMENT_ROWS_MAX};

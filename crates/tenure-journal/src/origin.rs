@@ -3,7 +3,7 @@
 //! The first row of a message has its origin; the rows that follow without one came in the same message.
 //! So the newest origin is where to go on, and it moves in the same batch as its rows.
 
-use tenure_core::outcome::Position;
+use tenure_core::Position;
 use tenure_wire::message::{ENTRIES_MAX, Origin};
 
 use crate::journal::{ANCHOR, Error};

@@ -5,10 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use tenure_core::change::Entry;
-use tenure_core::instant::RecordedAt;
-use tenure_core::outcome::{
-    Original, Outcome, Position, Recorded, Refusal, RefusalCode, Submission,
+use tenure_core::{
+    Entry, Original, Outcome, Position, Recorded, RecordedAt, Refusal, RefusalCode, Submission,
 };
 use tenure_wire::codec::{self, Encoded};
 use tenure_wire::message::Origin;

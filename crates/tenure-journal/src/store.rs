@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use tenure_core::outcome::Position;
+use tenure_core::Position;
 
 use crate::block::{Block, BlockError};
 use crate::journal::Error;

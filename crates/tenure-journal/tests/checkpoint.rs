@@ -10,8 +10,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tenure_core::instant::RecordedAt;
-use tenure_core::outcome::{Outcome, Position};
+use tenure_core::{Outcome, Position, RecordedAt};
 use tenure_journal::{Checkpoints, Journal, Payload, Row, WriteError};
 
 type Pieces = Vec<Vec<u8>>;

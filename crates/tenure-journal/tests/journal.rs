@@ -4,8 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use tenure_core::instant::RecordedAt;
-use tenure_core::outcome::{Original, Outcome, Position, Refusal, RefusalCode};
+use tenure_core::{Original, Outcome, Position, RecordedAt, Refusal, RefusalCode};
 use tenure_journal::{Error, FolderError, Journal, Payload, Row};
 
 fn position(n: u64) -> Position {

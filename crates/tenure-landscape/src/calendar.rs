@@ -2,7 +2,7 @@
 //!
 //! Days and seconds in UTC, without time zones or holidays.
 
-use tenure_core::instant::{EffectiveAt, MICROS_PER_SECOND, RecordedAt};
+use tenure_core::{EffectiveAt, MICROS_PER_SECOND, RecordedAt};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 

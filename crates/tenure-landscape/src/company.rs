@@ -3,7 +3,7 @@
 //! Three years, a day at a time: first what the story says, then what chance brings. Everything that
 //! happens goes over one [`Desk`], so the order of the messages is the order of the days.
 
-use tenure_core::instant::{Instant, RecordedAt};
+use tenure_core::{Instant, RecordedAt};
 use tenure_wire::catalogs::{self, CatalogFileError};
 use tenure_wire::v1;
 

@@ -3,8 +3,7 @@
 //! A [`Desk`] stamps what is filed at it, gives it an id, notes what is to become of it, and keeps the
 //! picture that everybody has. It decides nothing: that is the ledger's.
 
-use tenure_core::instant::RecordedAt;
-use tenure_core::outcome::RefusalCode;
+use tenure_core::{RecordedAt, RefusalCode};
 use tenure_wire::v1::{Change, Entry};
 use uuid::Uuid;
 

@@ -28,7 +28,7 @@ mod story;
 mod tests;
 mod upgrade;
 
-use tenure_core::instant::RecordedAt;
+use tenure_core::RecordedAt;
 use tenure_wire::catalogs::CatalogFileError;
 use tenure_wire::v1;
 

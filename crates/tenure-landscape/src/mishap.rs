@@ -3,7 +3,7 @@
 //! One attempt of every kind that a well formed entry can fail in, by people and programs that meant
 //! well. Typing errors in requests come on top, by chance.
 
-use tenure_core::outcome::RefusalCode;
+use tenure_core::RefusalCode;
 
 use crate::calendar::{Day, day as date};
 use crate::cast::{AYLIN, DRIFT, HR, INGRID, LENA, MAREK, PIPELINE, PORTAL, RAHUL, SOFIA, TOMASZ};

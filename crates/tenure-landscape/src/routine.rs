@@ -3,7 +3,7 @@
 //! On call, firefighters, the renewal of keys, requests, what is given back, and reviews. Chance never
 //! touches the cast, nor gives anybody destinations in a production subaccount.
 
-use tenure_core::outcome::RefusalCode;
+use tenure_core::RefusalCode;
 
 use crate::calendar::Day;
 use crate::cast::{INGRID, KEYS, PORTAL};

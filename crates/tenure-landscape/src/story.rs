@@ -2,7 +2,7 @@
 //!
 //! The scenes that the six questions ask about, each on its day.
 
-use tenure_core::outcome::RefusalCode;
+use tenure_core::RefusalCode;
 use tenure_wire::v1::Change;
 
 use crate::calendar::{Day, day as date};

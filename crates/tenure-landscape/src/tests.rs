@@ -5,12 +5,9 @@ mod questions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use tenure_core::instant::{EffectiveAt, Instant};
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::LedgerInMemory;
-use tenure_core::level::LevelKind;
-use tenure_core::outcome::{Outcome, Recorded, RefusalCode};
-use tenure_core::view::View;
+use tenure_core::{
+    EffectiveAt, Instant, KnownAt, LedgerInMemory, LevelKind, Outcome, Recorded, RefusalCode, View,
+};
 use tenure_wire::Names;
 use tenure_wire::catalogs::GENESIS_ACTOR;
 use tenure_wire::codec::Encoded;
@@ -54,7 +51,7 @@ fn at(text: &str) -> EffectiveAt {
 fn view(known_at: Option<&String>) -> View<'static> {
     let ledger = &FOLDED.0;
     let newest = KnownAt::from(ledger.newest_position().unwrap());
-    ledger.view(known_at.map_or(newest, |text| ledger.known_at(instant(text))))
+    View::of(ledger, known_at.map_or(newest, |text| ledger.known_at(instant(text))))
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tenure_core::instant::RecordedAt;
+use tenure_core::RecordedAt;
 use tenure_wire::codec::Encoded;
 use tenure_wire::message::Item;
 use tokio::sync::{mpsc, oneshot};

@@ -6,8 +6,7 @@
 
 use std::future::Future;
 
-use tenure_core::instant::RecordedAt;
-use tenure_core::outcome::{Outcome, Position};
+use tenure_core::{Outcome, Position, RecordedAt};
 use tenure_wire::codec::Encoded;
 use tenure_wire::message::{Item, Origin};
 use tokio::sync::oneshot;

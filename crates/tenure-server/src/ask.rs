@@ -10,16 +10,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use serde::Serialize;
-use tenure_core::AssignmentFilter;
-use tenure_core::answer;
-use tenure_core::ask::Span;
-use tenure_core::change::EntryId;
-use tenure_core::instant::EffectiveAt;
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
-use tenure_core::mentions::Mention;
-use tenure_core::outcome::{OutcomeKind, Position};
-use tenure_core::view::View;
+use tenure_core::{
+    AssignmentFilter, EffectiveAt, EntryId, KnownAt, Ledger, Mention, OutcomeKind, Position, Span,
+    View, answer,
+};
 use tenure_journal::{Payload, Row};
 use tenure_wire::api::{self, AsOf, Problem};
 use tenure_wire::codec::Encoded;
@@ -238,7 +232,7 @@ impl Asker<'_> {
             Some(token) => token.known_at(self.context.newest)?,
             None => self.known_at(&ledger, "known_at", q.known_at.as_ref())?,
         };
-        let view = ledger.view(known_at);
+        let view = View::of(&ledger, known_at);
         if over_time {
             let on = read.level("on", q.on.as_ref())?;
             let from = read.instant_or("from", q.from.as_ref(), EffectiveAt::FIRST)?;
@@ -284,7 +278,7 @@ impl Asker<'_> {
         let on = read.level("on", q.on.as_ref())?;
         let at = read.instant_or("at", q.at.as_ref(), self.context.now)?;
         let ledger = self.engine.ledger();
-        let view = ledger.view(self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
+        let view = View::of(&ledger, self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
         let found = view.what(&principal, &on, at).map_err(|e| wrong(&e))?;
         let texts = |texts: &[std::sync::Arc<str>]| texts.iter().map(ToString::to_string).collect();
         Ok(api::What {
@@ -303,7 +297,7 @@ impl Asker<'_> {
         let on = read.level("on", q.on.as_ref())?;
         let at = read.instant_or("at", q.at.as_ref(), self.context.now)?;
         let ledger = self.engine.ledger();
-        let view = ledger.view(self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
+        let view = View::of(&ledger, self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
         let found = view.check(&principal, &can, &on, at).map_err(|e| wrong(&e))?;
         Ok(api::Check {
             as_of: self.as_of(&view, &ledger, Some(at)),
@@ -321,7 +315,7 @@ impl Asker<'_> {
         let from = read.instant_or("from", q.from.as_ref(), EffectiveAt::FIRST)?;
         let until = read.optional_instant("until", q.until.as_ref())?;
         let ledger = self.engine.ledger();
-        let view = ledger.view(self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
+        let view = View::of(&ledger, self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
         let span = Span::new(from, until).ok_or_else(|| wrong(&view.empty_interval(&can, &on)))?;
         let found = view.timeline(&principal, &can, &on, span).map_err(|e| wrong(&e))?;
         Ok(api::Timeline {
@@ -341,7 +335,7 @@ impl Asker<'_> {
         let ledger = self.engine.ledger();
         let (at, known_at) =
             self.coordinates(&ledger, token.as_ref(), q.at.as_ref(), q.known_at.as_ref())?;
-        let view = ledger.view(known_at);
+        let view = View::of(&ledger, known_at);
         let found = view.where_could(&principal, &can, &under, at).map_err(|e| wrong(&e))?;
         let page = Page::cut(&found, token.as_ref(), limit);
         Ok(api::Where {
@@ -374,8 +368,10 @@ impl Asker<'_> {
         let under = read.optional_level("under", q.under.as_ref())?;
         let principal = read.optional_principal("principal", q.principal.as_ref())?;
         let ledger = self.engine.ledger();
-        let before = ledger.view(self.known_at(&ledger, "known_from", q.known_from.as_ref())?);
-        let after = ledger.view(self.known_at(&ledger, "known_until", q.known_until.as_ref())?);
+        let before =
+            View::of(&ledger, self.known_at(&ledger, "known_from", q.known_from.as_ref())?);
+        let after =
+            View::of(&ledger, self.known_at(&ledger, "known_until", q.known_until.as_ref())?);
         let found = before
             .diff(from, &after, until, under.as_ref(), principal.as_ref())
             .map_err(|e| wrong(&e))?;
@@ -413,7 +409,7 @@ impl Asker<'_> {
         let ledger = self.engine.ledger();
         let (at, known_at) =
             self.coordinates(&ledger, token.as_ref(), q.at.as_ref(), q.known_at.as_ref())?;
-        let view = ledger.view(known_at);
+        let view = View::of(&ledger, known_at);
         let found = view.assignments(&filter, at).map_err(|e| wrong(&e))?;
         let page = Page::cut(&found, token.as_ref(), limit);
         Ok(api::Assignments {
@@ -426,7 +422,7 @@ impl Asker<'_> {
     fn levels(&self, q: &question::Levels) -> Result<api::Levels, Problem> {
         let at = self.read().instant_or("at", q.at.as_ref(), self.context.now)?;
         let ledger = self.engine.ledger();
-        let view = ledger.view(self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
+        let view = View::of(&ledger, self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
         Ok(api::Levels {
             as_of: self.as_of(&view, &ledger, Some(at)),
             levels: view.levels(at).iter().map(api::LevelRow::from).collect(),
@@ -441,7 +437,7 @@ impl Asker<'_> {
         let on = read.level("on", q.on.as_ref())?;
         let at = read.instant_or("at", q.at.as_ref(), self.context.now)?;
         let ledger = self.engine.ledger();
-        let view = ledger.view(self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
+        let view = View::of(&ledger, self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
         let found = view.role_collections(&on, at).map_err(|e| wrong(&e))?;
         Ok(api::RoleCollections {
             as_of: self.as_of(&view, &ledger, Some(at)),
@@ -452,7 +448,7 @@ impl Asker<'_> {
     fn catalog(&self, q: &question::Catalog) -> Result<api::CatalogAnswer, Problem> {
         let at = self.read().instant_or("at", q.at.as_ref(), self.context.now)?;
         let ledger = self.engine.ledger();
-        let view = ledger.view(self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
+        let view = View::of(&ledger, self.known_at(&ledger, "known_at", q.known_at.as_ref())?);
         let as_of = self.as_of(&view, &ledger, Some(at));
         let position = view.catalog(at).map(|(_, position)| position);
         drop(view);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tenure_core::principal::DEFAULT_ORIGIN;
+use tenure_core::DEFAULT_ORIGIN;
 use tenure_log::nats::NatsSettings;
 use tenure_log::nats::connect::ConnectSettings;
 

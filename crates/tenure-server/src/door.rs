@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tenure_core::known::KnownAt;
+use tenure_core::KnownAt;
 use tenure_wire::api::{CheckOrProblem, Checks, Problem};
 use tenure_wire::codec::Format;
 use tenure_wire::question::{self, Question};

@@ -23,9 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::{Ledger, Snapshot};
-use tenure_core::outcome::{Fingerprint, Position, Recorded, Submission};
+use tenure_core::{Fingerprint, KnownAt, Ledger, Position, Recorded, Snapshot, Submission};
 use tenure_journal::{Journal, Payload, Reader, Row, RowError};
 use tenure_log::embedded::{self, Queue};
 use tenure_log::{Append, AppendError, Log, Message, Receipt};

@@ -289,7 +289,7 @@ async fn append(
         let recorded_at = receipt.recorded_at.to_string();
         EntryResult::new(Some(id), receipt.position.get(), recorded_at, &receipt.outcome)
     });
-    let revision = revision(engine.name(), tenure_core::known::KnownAt(newest));
+    let revision = revision(engine.name(), tenure_core::KnownAt(newest));
     json(&Appended { results: results.collect(), revision })
 }
 

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use tenure_core::outcome::RefusalCode;
+use tenure_core::RefusalCode;
 use tenure_server::problem::Code;
 use tenure_server::{http, nats};
 

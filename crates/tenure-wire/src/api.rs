@@ -3,8 +3,7 @@
 //! The JSON of the answers, the same at each door, and how the core's answers become it.
 
 use serde::{Deserialize, Serialize};
-use tenure_core::answer;
-use tenure_core::outcome::{Original as CoreOriginal, Outcome, Refusal as CoreRefusal};
+use tenure_core::{Original as CoreOriginal, Outcome, Refusal as CoreRefusal, answer};
 use utoipa::ToSchema;
 
 use crate::convert::{environment_from_core, feature_set_from_core};

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tenure_core::change::{Change, Entry, EntryId};
-use tenure_core::instant::Instant;
-use tenure_core::principal::Principal;
+use tenure_core::{Change, Entry, EntryId, Instant, Principal};
 use uuid::Uuid;
 
 use crate::codec::Encoded;

@@ -7,8 +7,7 @@
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tenure_core::change::Entry;
-use tenure_core::outcome::{Fingerprint, Submission};
+use tenure_core::{Entry, Fingerprint, Submission};
 use uuid::Uuid;
 
 use crate::convert::Names;

@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use tenure_core::catalog::{Catalog, CatalogDocument, OperationRow, RoleCollectionRow, RoleRow};
-use tenure_core::change::{self, Change, Entry, EntryId, RoleAttributes};
-use tenure_core::grantable::{GrantableText, RoleText, part_name, plain_name};
-use tenure_core::instant::Instant;
-use tenure_core::level::{Attributes, Environment, FeatureSet, Level, LevelKind};
-use tenure_core::principal::Principal;
-use tenure_core::requirement::{Direction, HeldRow, LeafRow, Requirement};
+use tenure_core::{
+    Attributes, Catalog, CatalogDocument, Change, Direction, Entry, EntryId, Environment,
+    FeatureSet, GrantableText, HeldRow, Instant, LeafRow, Level, LevelKind, OperationRow,
+    Principal, Requirement, RoleAttributes, RoleCollectionRow, RoleRow, RoleText, part_name,
+    plain_name,
+};
 use uuid::Uuid;
 
 use crate::v1;
@@ -213,10 +212,10 @@ fn grantable(
     }
 }
 
-fn revoke_expects(expect: v1::RevokeExpects) -> change::RevokeExpects {
+fn revoke_expects(expect: v1::RevokeExpects) -> tenure_core::RevokeExpects {
     match expect {
-        v1::RevokeExpects::Held => change::RevokeExpects::Held,
-        v1::RevokeExpects::Any => change::RevokeExpects::Any,
+        v1::RevokeExpects::Held => tenure_core::RevokeExpects::Held,
+        v1::RevokeExpects::Any => tenure_core::RevokeExpects::Any,
     }
 }
 
@@ -301,8 +300,8 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
                 to: names.principal("to", to)?,
                 until: optional("until", until.as_ref(), instant)?,
                 expect: expect.map(|expect| match expect {
-                    v1::GrantExpects::Any => change::GrantExpects::Any,
-                    v1::GrantExpects::NotHeld => change::GrantExpects::NotHeld,
+                    v1::GrantExpects::Any => tenure_core::GrantExpects::Any,
+                    v1::GrantExpects::NotHeld => tenure_core::GrantExpects::NotHeld,
                 }),
             }
         }
@@ -361,10 +360,10 @@ fn grantable_from_core(grantable: &GrantableText) -> (Option<String>, Option<Str
     }
 }
 
-fn revoke_expects_from_core(expect: change::RevokeExpects) -> v1::RevokeExpects {
+fn revoke_expects_from_core(expect: tenure_core::RevokeExpects) -> v1::RevokeExpects {
     match expect {
-        change::RevokeExpects::Held => v1::RevokeExpects::Held,
-        change::RevokeExpects::Any => v1::RevokeExpects::Any,
+        tenure_core::RevokeExpects::Held => v1::RevokeExpects::Held,
+        tenure_core::RevokeExpects::Any => v1::RevokeExpects::Any,
     }
 }
 
@@ -444,8 +443,8 @@ fn change_from_core(change: &Change) -> v1::Change {
                 to: to.to_string(),
                 until: until.map(|t| t.to_string()),
                 expect: expect.map(|expect| match expect {
-                    change::GrantExpects::Any => v1::GrantExpects::Any,
-                    change::GrantExpects::NotHeld => v1::GrantExpects::NotHeld,
+                    tenure_core::GrantExpects::Any => v1::GrantExpects::Any,
+                    tenure_core::GrantExpects::NotHeld => v1::GrantExpects::NotHeld,
                 }),
             }
         }

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use tenure_core::ledger::Ledger;
-use tenure_core::outcome::Position;
+use tenure_core::{Ledger, Position};
 use tenure_journal::Journal;
 use tenure_landscape::{Dispatch, demo, demo_questions};
 use tenure_log::Message;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::Value;
-use tenure_core::principal::DEFAULT_ORIGIN;
+use tenure_core::DEFAULT_ORIGIN;
 use tenure_journal::Journal;
 use tenure_server::ask::{self, Context};
 use tenure_server::engine::{Checkpointing, Engine, Genesis, Options, Writer};

@@ -7,8 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
-use tenure_core::known::KnownAt;
-use tenure_core::outcome::Position;
+use tenure_core::{KnownAt, Position, View};
 use tenure_journal::{Checkpoints, Journal, Reader};
 use tenure_server::engine::{
     Progress, StartError, compare_checkpoint, rebuild, verify, write_checkpoint,
@@ -86,7 +85,7 @@ impl Verify {
             verify(reader, &mut |now| progress(now))
         })?;
         let entries = ledger.newest_position().map_or(0, Position::get);
-        let levels = ledger.view(KnownAt(entries)).levels(tenure_server::ask::now()).len();
+        let levels = View::of(&ledger, KnownAt(entries)).levels(tenure_server::ask::now()).len();
         say(&format!(
             "sound: {entries} entries, every checksum fits and every outcome is the one recorded; \
              {levels} levels now ({seconds:.1} s)"

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
-use tenure_core::instant::Instant;
+use tenure_core::Instant;
 use tenure_wire::api::Appended;
 use tenure_wire::codec;
 

@@ -6,22 +6,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tenure_core::AssignmentFilter;
-use tenure_core::ability::Ability;
-use tenure_core::answer::{
-    Anywhere, AskError, Check, Diff, GrantedName, Holding, Interval, LevelThen, RoleCollectionThen,
-    Subject, What, Who,
+use tenure_core::{
+    Ability, AssignmentFilter, CatalogDocument, Change, Direction, EffectiveAt, HeldRow, KnownAt,
+    LeafRow, Level, Position, Principal, PrincipalKind, Requirement, RoleText, Span,
+    answer::{
+        Anywhere, AskError, Check, Diff, GrantedName, Holding, Interval, LevelThen,
+        RoleCollectionThen, Subject, What, Who,
+    },
 };
-use tenure_core::ask::Span;
-use tenure_core::catalog::CatalogDocument;
-use tenure_core::change::Change;
-use tenure_core::grantable::RoleText;
-use tenure_core::instant::EffectiveAt;
-use tenure_core::known::KnownAt;
-use tenure_core::level::Level;
-use tenure_core::outcome::Position;
-use tenure_core::principal::{Principal, PrincipalKind};
-use tenure_core::requirement::{Direction, HeldRow, LeafRow, Requirement};
 
 use super::Oracle;
 use super::names::matching;

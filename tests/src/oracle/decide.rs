@@ -7,13 +7,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tenure_core::change::{Change, Entry, GrantExpects, RevokeExpects};
-use tenure_core::grantable::{GrantableText, RoleText};
-use tenure_core::instant::{EffectiveAt, Instant, RecordedAt};
-use tenure_core::known::KnownAt;
-use tenure_core::level::{Attributes, Level, LevelKind};
-use tenure_core::outcome::{Position, RefusalCode};
-use tenure_core::principal::Principal;
+use tenure_core::{
+    Attributes, Change, EffectiveAt, Entry, GrantExpects, GrantableText, Instant, KnownAt, Level,
+    LevelKind, Position, Principal, RecordedAt, RefusalCode, RevokeExpects, RoleText,
+};
 
 use super::names::matching;
 use super::state::{CustomRole, Deed, Fact, Granted, Key, RoleName, State, fits};

@@ -6,10 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tenure_core::catalog::CatalogDocument;
-use tenure_core::grantable::RoleText;
-use tenure_core::level::{FeatureSet, Level, LevelKind};
-use tenure_core::requirement::{LeafRow, Requirement};
+use tenure_core::{CatalogDocument, FeatureSet, LeafRow, Level, LevelKind, Requirement, RoleText};
 
 use super::state::{Granted, Key, RoleName, State, Terms};
 

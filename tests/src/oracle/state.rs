@@ -6,12 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tenure_core::catalog::Catalog;
-use tenure_core::change::EntryId;
-use tenure_core::instant::EffectiveAt;
-use tenure_core::level::{Attributes, Level, LevelKind};
-use tenure_core::outcome::Position;
-use tenure_core::principal::Principal;
+use tenure_core::{
+    Attributes, Catalog, EffectiveAt, EntryId, Level, LevelKind, Position, Principal,
+};
 
 /// A role: its application and its name
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

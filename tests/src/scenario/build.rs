@@ -5,13 +5,10 @@ use std::sync::Arc;
 use proptest::sample::Index;
 use uuid::Uuid;
 
-use tenure_core::catalog::Catalog;
-use tenure_core::change::{Change, Entry, EntryId, RoleAttributes};
-use tenure_core::grantable::{GrantableText, RoleText};
-use tenure_core::instant::{Instant, RecordedAt};
-use tenure_core::level::Level;
-use tenure_core::outcome::{Fingerprint, Recorded, Submission};
-use tenure_core::principal::Principal;
+use tenure_core::{
+    Catalog, Change, Entry, EntryId, Fingerprint, GrantableText, Instant, Level, Principal,
+    Recorded, RecordedAt, RoleAttributes, RoleText, Submission,
+};
 
 use super::draft::{Body, Draft, Repetition, Step, Until, When};
 use super::{FIRST_RECORDED_TICKS, ORIGIN_MICROS, Scenario, TICK_MICROS};

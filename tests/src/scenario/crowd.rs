@@ -11,7 +11,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::Index;
 
-use tenure_core::change::{GrantExpects, RevokeExpects};
+use tenure_core::{GrantExpects, RevokeExpects};
 
 use super::Scenario;
 use super::draft::beginning;

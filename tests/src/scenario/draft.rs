@@ -10,7 +10,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::Index;
 
-use tenure_core::change::{GrantExpects, RevokeExpects};
+use tenure_core::{GrantExpects, RevokeExpects};
 
 use super::{FIRST_RECORDED_TICKS, Scenario, TICK_MICROS};
 use crate::world;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use rustc_hash::FxHashMap;
-use tenure_core::catalog::{Catalog, CatalogDocument};
-use tenure_core::grantable::RoleText;
-use tenure_core::level::{FeatureSet, LevelKind};
-use tenure_core::requirement::{Direction, HeldRow, LeafRow, Requirement};
+use tenure_core::{
+    Catalog, CatalogDocument, Direction, FeatureSet, HeldRow, LeafRow, LevelKind, Requirement,
+    RoleText,
+};
 
 use crate::names::{Grantable, Granted, Held, Names, Role, kind_number, set_number};
 use crate::tables::{Alias, Gives, Require, Tables};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use tenure_core::level::{FeatureSet, LevelKind};
+use tenure_core::{FeatureSet, LevelKind};
 
 use crate::names::{Grantable, Names, Role};
 use crate::span::{FOREVER, Span};

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use tenure_core::grantable::RoleText;
-use tenure_core::level::{FeatureSet, LevelKind};
+use tenure_core::{FeatureSet, LevelKind, RoleText};
 
 use super::definitions::{Definitions, Table};
 use super::landscape::{Custom, Landscape, stretches};

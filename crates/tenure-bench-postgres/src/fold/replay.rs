@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use tenure_core::principal::{Principal, PrincipalKind};
+use tenure_core::{Principal, PrincipalKind};
 
 use super::definitions::Definitions;
 use super::holdings::{Change, HoldingKey};

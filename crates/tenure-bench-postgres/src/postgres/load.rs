@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use anyhow::Context;
 use bytes::Bytes;
 use futures::SinkExt;
-use tenure_core::instant::EffectiveAt;
+use tenure_core::EffectiveAt;
 use tokio_postgres::Client;
 
 use super::Server;

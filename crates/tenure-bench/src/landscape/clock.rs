@@ -3,7 +3,7 @@
 //! Three years pass while the changes of a history are made, evenly: the moment of an entry follows from
 //! how many changes came before it, so nobody has to remember it.
 
-use tenure_core::instant::MICROS_PER_SECOND;
+use tenure_core::MICROS_PER_SECOND;
 
 /// 2023-07-10T00:00:00Z, when histories begin
 pub const BEGINS_MICROS: i64 = 1_688_947_200 * MICROS_PER_SECOND;
@@ -40,7 +40,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use tenure_core::instant::Instant;
+    use tenure_core::Instant;
 
     use super::*;
 

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tenure_core::change::Change;
-use tenure_core::grantable::GrantableText;
-use tenure_core::level::Attributes;
+use tenure_core::{Attributes, Change, GrantableText};
 
 use super::estate;
 use super::messages::Messages;

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tenure_core::change::Change;
-use tenure_core::grantable::{GrantableText, RoleText};
-use tenure_core::level::{Attributes, FeatureSet, Level};
+use tenure_core::{Attributes, Change, FeatureSet, GrantableText, Level, RoleText};
 use tenure_landscape::dice::Dice;
 
 use super::names;

@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use tenure_core::level::Level;
-use tenure_core::principal::Principal;
+use tenure_core::{Level, Principal};
 use tenure_landscape::dice::Dice;
 
 use super::shape::Shape;

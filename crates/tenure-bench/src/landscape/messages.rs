@@ -7,10 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use tenure_core::change::{Change, Entry, EntryId};
-use tenure_core::grantable::GrantableText;
-use tenure_core::instant::{Instant, RecordedAt};
-use tenure_core::principal::Principal;
+use tenure_core::{Change, Entry, EntryId, GrantableText, Instant, Principal, RecordedAt};
 use tenure_landscape::dice::Dice;
 use tenure_wire::catalogs::{self, CatalogFileError};
 use uuid::Builder;

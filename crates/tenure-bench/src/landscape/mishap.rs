@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tenure_core::change::{Change, Entry, EntryId, GrantExpects};
-use tenure_core::level::Attributes;
-use tenure_core::outcome::RefusalCode;
+use tenure_core::{Attributes, Change, Entry, EntryId, GrantExpects, RefusalCode};
 
 use super::messages::Messages;
 use super::people::Who;
@@ -80,9 +78,7 @@ impl Messages {
             until: None,
             expect: Some(GrantExpects::NotHeld),
         };
-        let wrong = tenure_core::grantable::GrantableText::RoleCollection(
-            "Destination Administator".into(),
-        );
+        let wrong = tenure_core::GrantableText::RoleCollection("Destination Administator".into());
         let (changes, code) = match self.dice.below(6) {
             0 => (vec![grant(level, wrong, stranger)], RefusalCode::UnknownRoleCollection),
             1 => {

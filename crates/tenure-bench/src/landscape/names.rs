@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use tenure_core::grantable::RoleText;
-use tenure_core::level::Level;
-use tenure_core::principal::Principal;
+use tenure_core::{Level, Principal, RoleText};
 
 const AREAS: [&str; 12] = [
     "orders",

@@ -1,6 +1,6 @@
 //! Who is there to hold something?
 
-use tenure_core::principal::Principal;
+use tenure_core::Principal;
 use tenure_landscape::dice::Dice;
 
 use super::names;

@@ -4,9 +4,7 @@
 //! The rest of the generator asks here whom to revoke from and to whom not to grant again.
 
 use rustc_hash::FxHashSet;
-use tenure_core::grantable::GrantableText;
-use tenure_core::level::Level;
-use tenure_core::principal::Principal;
+use tenure_core::{GrantableText, Level, Principal};
 use tenure_landscape::dice::Dice;
 
 use super::people::Who;

@@ -1,8 +1,7 @@
 //! What must a made-up history be like?
 
 use sha2::{Digest, Sha256};
-use tenure_core::ledger::LedgerInMemory;
-use tenure_core::outcome::{Outcome, Recorded};
+use tenure_core::{LedgerInMemory, Outcome, Recorded};
 use tenure_wire::codec::Encoded;
 
 use super::{Counts, Intended, Messages, Plan, Shape, Share, Shares, Size};

@@ -2,8 +2,7 @@
 
 use std::cmp::Reverse;
 
-use tenure_core::change::{Change, GrantExpects, RevokeExpects};
-use tenure_core::instant::{Instant, MICROS_PER_SECOND};
+use tenure_core::{Change, GrantExpects, Instant, MICROS_PER_SECOND, RevokeExpects};
 use tenure_landscape::dice::Dice;
 
 use super::clock::{BEGINS_MICROS, DAY, ENDS_MICROS, HOUR};

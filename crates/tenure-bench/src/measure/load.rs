@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tenure_core::ledger::Ledger;
+use tenure_core::Ledger;
 use tenure_journal::Journal;
 use tenure_log::Message;
 use tenure_server::engine::record;

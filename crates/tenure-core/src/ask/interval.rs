@@ -3,28 +3,29 @@
 //! Structure and definitions are constant between the moments at which something around the level
 //! changes. Within such a segment only holdings and memberships start and end, so it is swept once.
 
+use crate::history::landscape_at::Land;
 use std::collections::{BTreeMap, BTreeSet};
 
 use roaring::{MultiOps, RoaringBitmap};
 
-use crate::ability::Ability;
-use crate::answer::{AskError, Holding, Interval, Who};
-use crate::holding::Piece;
-use crate::instant::EffectiveAt;
-use crate::known::KnownAt;
-use crate::level::Level;
-use crate::mentions::Mention;
-use crate::moment::Moment;
-use crate::order::Cut;
-use crate::outcome::{OutcomeKind, Position};
-use crate::principal::{Principal, PrincipalKind};
-use crate::symbol::PrincipalRef;
-use crate::timeline::{Of, TimelineId};
-use crate::view::{Evidence, View};
+use crate::ask::answer::{AskError, Holding, Interval, Who};
+use crate::history::holding::Piece;
+use crate::history::order::Cut;
+use crate::index::mentions::Mention;
+use crate::index::timeline::{Of, TimelineId};
+use crate::ledger::moment::Moment;
+use crate::ledger::view::{Evidence, View};
+use crate::words::ability::Ability;
+use crate::words::instant::EffectiveAt;
+use crate::words::level::Level;
+use crate::words::outcome::OutcomeKind;
+use crate::words::position::{KnownAt, Position};
+use crate::words::principal::{Principal, PrincipalKind};
+use crate::words::symbol::PrincipalRef;
 
-use super::Span;
 use super::moment::evidence;
 use super::plan::{Plan, unknown_operation};
+use crate::words::span::Span;
 
 /// A stretch of time in which what must be held does not change
 struct Segment {
@@ -136,7 +137,9 @@ impl View<'_> {
             .iter()
             .enumerate()
             .map(|(n, from)| (*from, moments.get(n + 1).copied().or(span.until())))
-            .filter(|(from, _)| landscape.at(Cut::through(*from).min(clamp)).level(level).is_some())
+            .filter(|(from, _)| {
+                Land::of(landscape, Cut::through(*from).min(clamp)).level(level).is_some()
+            })
             .collect();
         if existing.is_empty() {
             return Err(unknown_level());

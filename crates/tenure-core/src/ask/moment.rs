@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use roaring::RoaringBitmap;
 
-use crate::ability::Ability;
-use crate::answer::{Anywhere, AskError, Check, Holding, Subject, What, Who};
-use crate::grantable::Grantable;
-use crate::instant::EffectiveAt;
-use crate::level::Level;
-use crate::moment::{Given, Moment};
-use crate::principal::Principal;
-use crate::symbol::{LevelRef, Map, PrincipalRef};
-use crate::view::{Evidence, View};
+use crate::ask::answer::{Anywhere, AskError, Check, Holding, Subject, What, Who};
+use crate::ledger::moment::{Given, Moment};
+use crate::ledger::view::{Evidence, View};
+use crate::words::ability::Ability;
+use crate::words::grantable::Grantable;
+use crate::words::instant::EffectiveAt;
+use crate::words::level::Level;
+use crate::words::principal::Principal;
+use crate::words::symbol::{LevelRef, Map, PrincipalRef};
 
 use super::plan::{Plan, unknown_operation};
 
@@ -68,7 +68,7 @@ impl View<'_> {
         let mut pairs: Vec<(u32, u32)> = Vec::new();
         for level in levels {
             let Some(plan) = now.plan(asked, level) else { continue };
-            let place = crate::symbol::index(plans.len());
+            let place = crate::words::symbol::index(plans.len());
             pairs.extend(now.who_by(&plan).iter().map(|number| (number, place)));
             plans.push((level, plan));
         }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::ability::Ability;
-use crate::answer::AskError;
-use crate::catalog::Defined;
-use crate::grantable::{RoleKey, RoleText};
-use crate::level::Level;
-use crate::moment::{Given, Moment};
-use crate::requirement::{Direction, Held, HeldRow, Leaf, LeafRow, Requirement};
-use crate::symbol::LevelRef;
-use crate::timeline::TimelineId;
-use crate::view::View;
+use crate::ask::answer::AskError;
+use crate::index::timeline::TimelineId;
+use crate::ledger::moment::{Given, Moment};
+use crate::ledger::view::View;
+use crate::words::ability::Ability;
+use crate::words::catalog::Defined;
+use crate::words::grantable::{RoleKey, RoleText};
+use crate::words::level::Level;
+use crate::words::requirement::{Direction, Held, HeldRow, Leaf, LeafRow, Requirement};
+use crate::words::symbol::LevelRef;
 
 /// One leaf, with all that gives it where it looks
 // INVARIANT (leaf plan): `given` is sorted.
@@ -50,7 +50,7 @@ impl Plan {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asked {
     /// `None`: a name that nothing ever used
-    Operation(Option<crate::symbol::Symbol>),
+    Operation(Option<crate::words::symbol::Symbol>),
     Held(Held),
 }
 

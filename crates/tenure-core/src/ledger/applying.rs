@@ -1,31 +1,25 @@
 //! How does an entry go into the ledger, or out again where it is refused?
 //!
-//! Its changes are checked one after another (see [`crate::fold`]) and taken in at once, since the next one
+//! Its changes are checked one after another (see [`crate::ledger::decide`]) and taken in at once, since the next one
 //! is checked against them. All stand or fall together; what stays is noted when the last one stands.
 
-use super::Ledger;
-use crate::catalog::Defined;
-use crate::change::{Change, Entry};
-use crate::fold::Fact;
-use crate::grantable::Grantable;
+use crate::history::landscape::{Structural, Touched};
+use crate::history::order::OrderKey;
 use crate::index::Done;
-use crate::instant::{EffectiveAt, RecordedAt};
-use crate::landscape::{Structural, Touched};
-use crate::mentions::Mentioned;
-use crate::order::OrderKey;
-use crate::outcome::{Original, Outcome, Position, Refusal, RefusalCode};
-use crate::principal::Principal;
-use crate::symbol::{LevelRef, PrincipalRef};
-use crate::timeline::{Of, TimelineId};
-
-/// How an entry is taken in
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Trust {
-    /// Everything is looked at
-    Decide,
-    /// It was applied before: what only decides whether it is applied is passed over
-    Restore,
-}
+use crate::index::mentions::Mentioned;
+use crate::index::timeline::{Of, TimelineId};
+use crate::ledger::decide;
+use crate::ledger::decide::{Fact, Trust};
+use crate::ledger::state::Ledger;
+use crate::words::change::{Change, Entry};
+use crate::words::grantable::Grantable;
+use crate::words::instant::{EffectiveAt, RecordedAt};
+use crate::words::outcome::{
+    Fingerprint, Original, Outcome, OutcomeKind, Recorded, Refusal, RefusalCode, Submission,
+};
+use crate::words::position::Position;
+use crate::words::symbol::LevelRef;
+use std::sync::Arc;
 
 /// A change that was taken in
 struct Taken {
@@ -59,8 +53,110 @@ impl Timing {
 }
 
 impl Ledger {
+    /// Takes in the next entry of the log and gives its outcome
+    ///
+    /// Total: whatever is wrong with the entry is its outcome. `content_of` gives the fingerprint of an
+    /// entry that was taken in before; it is asked where the id came before.
+    ///
+    /// # Errors
+    /// Those of `content_of`; nothing is taken in then.
+    /// # Cost
+    /// O(changes × log of what they touch) for what is recorded when it takes effect. Each
+    /// late change of structure costs O(changes of structure that take effect after it) more, and a change of
+    /// a holding with `expect` O(changes of that holding).
+    pub fn apply_with<E>(
+        &mut self,
+        recorded: &Recorded,
+        content_of: impl FnOnce(Position) -> Result<Fingerprint, E>,
+    ) -> Result<Outcome, E> {
+        let position = self.next_position();
+        let (entry, fingerprint) = match &recorded.submission {
+            Submission::Malformed { message } => {
+                let (code, message) = (RefusalCode::Malformed, message.clone());
+                self.places.begin(recorded.recorded_at);
+                self.places.finish(None, OutcomeKind::Refused, &[]);
+                return Ok(Outcome::Refused(Refusal { code, change: None, message }));
+            }
+            Submission::Entry(entry, fingerprint) => (entry, fingerprint),
+        };
+        let original = match self.owner(entry.id()) {
+            Some(owner) => Some((owner, content_of(owner)?)),
+            None => None,
+        };
+        self.places.begin(recorded.recorded_at);
+        let (outcome, timelines) = match original {
+            Some((owner, content)) => (self.known_id(owner, content == *fingerprint, entry), None),
+            None => self.decide(position, recorded.recorded_at, entry, Trust::Decide),
+        };
+        self.note(position, entry, &outcome, timelines);
+        Ok(outcome)
+    }
+
+    /// Takes in the next entry of the log, whose outcome is known; `None` for what could not be decoded
+    ///
+    /// # Errors
+    /// The outcome that the fold gives, where it cannot be the one that is known. Nothing more may be taken
+    /// in then.
+    /// # Cost
+    /// Less than [`Ledger::apply_with`]: what only decides is passed over.
+    pub fn restore(
+        &mut self,
+        recorded_at: RecordedAt,
+        entry: Option<&Entry>,
+        outcome: &Outcome,
+    ) -> Result<(), Outcome> {
+        let position = self.next_position();
+        let Some(entry) = entry else {
+            self.places.begin(recorded_at);
+            self.places.finish(None, OutcomeKind::Refused, &[]);
+            return Ok(());
+        };
+        self.places.begin(recorded_at);
+        let timelines = match outcome {
+            Outcome::Refused(_) | Outcome::Duplicate(_) => None,
+            Outcome::Applied => match self.decide(position, recorded_at, entry, Trust::Restore) {
+                (Outcome::Applied, timelines) => timelines,
+                (other, _) => return Err(other),
+            },
+        };
+        if !self.note(position, entry, outcome, timelines) && *outcome == Outcome::Applied {
+            let owner = self.owner(entry.id()).unwrap_or(position);
+            return Err(Outcome::Duplicate(Original { position: owner, refusal: None }));
+        }
+        Ok(())
+    }
+
+    /// Remembers a place; whether its entry owns its id
+    fn note(
+        &mut self,
+        position: Position,
+        entry: &Entry,
+        outcome: &Outcome,
+        timelines: Option<Vec<TimelineId>>,
+    ) -> bool {
+        let actor = self.principal_ref(entry.actor());
+        self.mentions.add(Mentioned::Actor(actor), position);
+        if timelines.is_none() {
+            for change in entry.changes() {
+                self.mention(position, change);
+            }
+        }
+        let timelines = timelines.unwrap_or_default();
+        self.places.finish(Some(entry.id()), outcome.kind(), &timelines);
+        if let Outcome::Duplicate(_) = outcome {
+            return false;
+        }
+        if let Outcome::Refused(refusal) = outcome
+            && refusal.code != RefusalCode::IdReused
+        {
+            self.refusals.insert(position, Arc::new(refusal.clone()));
+        }
+        let places = &self.places;
+        self.owners.insert(entry.id(), position, |at| places.id(at))
+    }
+
     /// Notes what a change names, where no timeline tells of it
-    pub(super) fn mention(&mut self, position: Position, change: &Change) {
+    fn mention(&mut self, position: Position, change: &Change) {
         for level in change.level().into_iter().chain(change.parent()) {
             let level = self.level_ref(level);
             self.mentions.add(Mentioned::Level(level), position);
@@ -79,7 +175,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn known_id(&self, owner: Position, same: bool, entry: &Entry) -> Outcome {
+    fn known_id(&self, owner: Position, same: bool, entry: &Entry) -> Outcome {
         if same {
             let refusal = self.refusals.get(&owner).map(|refusal| (**refusal).clone());
             return Outcome::Duplicate(Original { position: owner, refusal });
@@ -92,7 +188,7 @@ impl Ledger {
     }
 
     /// The outcome of an entry whose id is new; if it is applied, with the timelines that tell of it
-    pub(super) fn decide(
+    fn decide(
         &mut self,
         position: Position,
         recorded_at: RecordedAt,
@@ -118,7 +214,7 @@ impl Ledger {
             let index = u16::try_from(n).unwrap_or(u16::MAX);
             let key = OrderKey { effective_at, position, index };
             let earlier = entry.changes().get(..n).unwrap_or_default();
-            match self.check(key, change, earlier, trust) {
+            match decide::check(self, key, change, earlier, trust) {
                 Ok(fact) => {
                     let told = self.take_in(key, &fact, timing, &mut done);
                     taken.push(Taken { key, fact, told });
@@ -253,49 +349,4 @@ impl Ledger {
             }
         }
     }
-
-    pub(super) fn note_defined(&mut self, change: &Structural, position: Position) {
-        for what in definitions_of(change) {
-            let positions = self.defined.entry(what).or_default();
-            if positions.last() != Some(&position) {
-                positions.push_back(position);
-            }
-        }
-    }
-
-    fn note_named(&mut self, principal: PrincipalRef, position: Position) {
-        let number = principal.number as usize;
-        while self.named.len() <= number {
-            self.named.push_back(None);
-        }
-        if self.named.get(number).is_some_and(Option::is_none) {
-            self.named.set(number, Some(position));
-        }
-    }
-}
-
-fn definitions_of(change: &Structural) -> Vec<Defined> {
-    match change {
-        Structural::PublishCatalog(published) => published.definitions.defined.clone(),
-        Structural::CreateRole { role, custom, .. } => {
-            let scopes = custom.scopes.iter().flat_map(|scopes| scopes.iter());
-            [Defined::Role(*role), Defined::RoleName(role.name)]
-                .into_iter()
-                .chain(scopes.map(|scope| Defined::Scope(*scope)))
-                .collect()
-        }
-        Structural::CreateRoleCollection { name, .. } => vec![Defined::RoleCollection(*name)],
-        Structural::CreateLevel { .. }
-        | Structural::MoveLevel { .. }
-        | Structural::SetLevel { .. }
-        | Structural::DeleteLevel { .. }
-        | Structural::DeleteRole { .. }
-        | Structural::SetRoles { .. }
-        | Structural::DeleteRoleCollection { .. } => Vec::new(),
-    }
-}
-
-/// Whether one of these changes names the principal
-pub(crate) fn named_in(changes: &[Change], principal: &Principal) -> bool {
-    changes.iter().any(|change| change.principals().any(|named| named == principal))
 }

@@ -1,8 +1,7 @@
 //! Short words for exchanges, and for what the ledger says after an import
 
 use serde_json::{Value, json};
-use tenure_core::instant::{EffectiveAt, Instant};
-use tenure_core::level::Level;
+use tenure_core::{EffectiveAt, Instant, Level};
 use tenure_import::{Options, Summary, import};
 use tenure_wire::api::{LevelRow, RoleCollectionRow};
 

@@ -2,15 +2,10 @@
 //!
 //! Used by the tests and by the example, so it unwraps nothing.
 
-use tenure_core::AssignmentFilter;
-use tenure_core::instant::{EffectiveAt, Instant, RecordedAt};
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::LedgerInMemory;
-use tenure_core::level::Level;
-use tenure_core::mentions::Mention;
-use tenure_core::outcome::{OutcomeKind, Position, Recorded};
-use tenure_core::principal::Principal;
-use tenure_core::view::View;
+use tenure_core::{
+    AssignmentFilter, EffectiveAt, Instant, KnownAt, LedgerInMemory, Level, Mention, OutcomeKind,
+    Position, Principal, Recorded, RecordedAt, View,
+};
 use tenure_import::{AskFailure, Target, TargetError};
 use tenure_wire::Names;
 use tenure_wire::api::{self, AsOf, EntryResult, EntryRow};
@@ -75,7 +70,7 @@ impl Memory {
 
     /// What is known now
     pub(crate) fn view(&self) -> View<'_> {
-        self.ledger.view(self.newest())
+        View::of(&self.ledger, self.newest())
     }
 
     /// What has become of every entry, catalogues left out
@@ -154,7 +149,7 @@ impl Target for Memory {
 
     fn ask(&mut self, question: &Question) -> Result<serde_json::Value, AskFailure> {
         self.asked += 1;
-        let view = self.ledger.view(self.newest());
+        let view = View::of(&self.ledger, self.newest());
         match question {
             Question::Levels(q) => {
                 let at = time(q.at.as_ref())?;

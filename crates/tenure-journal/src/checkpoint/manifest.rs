@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tenure_core::outcome::Position;
+use tenure_core::Position;
 
 use super::Unusable;
 use crate::row::{Row, RowError};

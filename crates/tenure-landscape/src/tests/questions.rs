@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use tenure_core::ability::Ability;
-use tenure_core::answer::{GrantedName, Holding, Who};
-use tenure_core::ask::Span;
-use tenure_core::level::Level;
-use tenure_core::principal::Principal;
+use tenure_core::{
+    Ability, Level, Principal, Span,
+    answer::{GrantedName, Holding, Who},
+};
 use tenure_wire::question::{self, Question};
 
 use super::{at, view};

@@ -6,8 +6,7 @@
 //! messages.
 
 use async_nats::jetstream::stream::Stream;
-use tenure_core::instant::RecordedAt;
-use tenure_core::outcome::Position;
+use tenure_core::{Position, RecordedAt};
 use tenure_journal::{Cursor, Payload, Reader, Row};
 use tenure_wire::message::{Content, Item, Origin};
 

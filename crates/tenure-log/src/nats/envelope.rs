@@ -4,7 +4,7 @@
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use tenure_core::instant::RecordedAt;
+use tenure_core::RecordedAt;
 use tenure_wire::codec::Encoded;
 use tenure_wire::message::{CE_TYPE, Content, Head, Item, decode};
 use uuid::Uuid;

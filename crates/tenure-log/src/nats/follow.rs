@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{Info, Stream};
 use futures::{FutureExt, StreamExt};
-use tenure_core::outcome::Position;
+use tenure_core::Position;
 use tenure_journal::{Cursor, Reader};
 use tenure_wire::message::{Content, Origin};
 use tokio::runtime::Handle;

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
-use tenure_core::outcome::Position;
+use tenure_core::Position;
 use tenure_journal::{Payload, Reader, Row};
 use tenure_wire::message::{ENCODE_BYTES_MAX, ENTRIES_MAX, encode};
 use uuid::Uuid;

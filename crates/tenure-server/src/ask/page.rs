@@ -7,8 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tenure_core::instant::EffectiveAt;
-use tenure_core::known::KnownAt;
+use tenure_core::{EffectiveAt, KnownAt};
 use tenure_wire::api::Problem;
 use tenure_wire::question::Parameters;
 

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use tenure_core::ability::Ability;
-use tenure_core::grantable::plain_name;
-use tenure_core::instant::{EffectiveAt, Instant};
-use tenure_core::level::Level;
-use tenure_core::outcome::OutcomeKind;
-use tenure_core::principal::Principal;
+use tenure_core::{Ability, EffectiveAt, Instant, Level, OutcomeKind, Principal, plain_name};
 use tenure_wire::api::Problem;
 use uuid::Uuid;
 

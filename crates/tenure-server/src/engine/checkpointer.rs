@@ -9,8 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tenure_core::ledger::Ledger;
-use tenure_core::outcome::Position;
+use tenure_core::{Ledger, Position};
 use tenure_journal::{Checkpoints, Manifest, WriteError};
 use tenure_wire::v1::RULES_VERSION;
 
@@ -218,7 +217,7 @@ fn write(
     between: impl FnMut(Duration) -> ControlFlow<()>,
 ) -> Result<Manifest, WriteError> {
     let position = ledger.newest_position().unwrap_or(Position::FIRST);
-    let pieces = ledger.pieces().map(|piece| piece.0);
+    let pieces = tenure_core::index_pieces(ledger).map(|piece| piece.0);
     let manifest = checkpoints.write((format, RULES_VERSION), position, pieces, between)?;
     tracing::info!(
         position = manifest.position,

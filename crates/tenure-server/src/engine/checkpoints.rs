@@ -7,11 +7,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tenure_core::catalog::Catalog;
-use tenure_core::change::Change;
-use tenure_core::checkpoint::{self, CheckpointError, Piece};
-use tenure_core::ledger::Ledger;
-use tenure_core::outcome::Position;
+use tenure_core::{
+    Catalog, Change, INDEX_FORMAT, IndexCheckpointError, IndexPiece, Ledger, Position,
+};
 use tenure_journal::{
     Checkpoints, Journal, Manifest, Pieces, Reader, RowError, Senseless, Unusable,
 };
@@ -56,7 +54,7 @@ enum LoadError {
     Tail(#[source] StartError),
 }
 
-type PieceItem = Result<Piece, ReadError>;
+type PieceItem = Result<IndexPiece, ReadError>;
 type CatalogAt<'a> = dyn FnMut(Position) -> Result<Arc<Catalog>, ReadError> + 'a;
 
 /// What a part of a checkpoint could not be read for
@@ -67,7 +65,7 @@ pub(super) struct ReadError(#[from] LoadError);
 type Decode = fn(
     &mut dyn Iterator<Item = PieceItem>,
     &mut CatalogAt<'_>,
-) -> Result<Ledger, CheckpointError<ReadError>>;
+) -> Result<Ledger, IndexCheckpointError<ReadError>>;
 
 /// How a format is read
 #[derive(Clone, Copy, Debug)]
@@ -79,8 +77,8 @@ struct Decoder {
 fn decode_1(
     pieces: &mut dyn Iterator<Item = PieceItem>,
     catalog_at: &mut CatalogAt<'_>,
-) -> Result<Ledger, CheckpointError<ReadError>> {
-    Ledger::from_pieces(pieces, catalog_at)
+) -> Result<Ledger, IndexCheckpointError<ReadError>> {
+    tenure_core::ledger_from_index(pieces, catalog_at)
 }
 
 /// The formats that can be read; one of them is written
@@ -93,7 +91,7 @@ pub(super) struct Formats {
 
 impl Default for Formats {
     fn default() -> Self {
-        let current = checkpoint::FORMAT;
+        let current = INDEX_FORMAT;
         Self { current, readable: vec![Decoder { format: current, decode: decode_1 }] }
     }
 }
@@ -196,8 +194,8 @@ pub(super) fn read(
     if manifest.rules != RULES_VERSION {
         return Err(LoadError::Rules(manifest.rules).into());
     }
-    let mut pieces =
-        pieces.map(|piece| piece.map(Piece).map_err(|error| ReadError(LoadError::Piece(error))));
+    let mut pieces = pieces
+        .map(|piece| piece.map(IndexPiece).map_err(|error| ReadError(LoadError::Piece(error))));
     let mut ledger =
         (decoder.decode)(&mut pieces, &mut |at| catalog_at(reader, at).map_err(ReadError))?;
     if ledger.newest_position().map_or(0, Position::get) != manifest.position {

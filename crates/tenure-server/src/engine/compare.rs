@@ -6,11 +6,7 @@
 
 use std::path::PathBuf;
 
-use tenure_core::ask::AssignmentFilter;
-use tenure_core::instant::{EffectiveAt, RecordedAt};
-use tenure_core::known::KnownAt;
-use tenure_core::ledger::Ledger;
-use tenure_core::outcome::Position;
+use tenure_core::{AssignmentFilter, EffectiveAt, KnownAt, Ledger, Position, RecordedAt, View};
 use tenure_journal::{Checkpoints, Unusable};
 
 use super::checkpoints::{self, Formats};
@@ -121,7 +117,7 @@ pub(super) fn compare(one: &Ledger, other: &Ledger) -> Result<usize, String> {
 }
 
 fn same_answers(one: &Ledger, other: &Ledger, known_at: KnownAt, at: EffectiveAt) -> bool {
-    let (one, other) = (one.view(known_at), other.view(known_at));
+    let (one, other) = (View::of(one, known_at), View::of(other, known_at));
     let levels = one.levels(at);
     let all = AssignmentFilter::default();
     let held = one.assignments(&all, at);

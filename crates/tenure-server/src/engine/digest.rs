@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use sha2::{Digest as _, Sha256};
-use tenure_core::outcome::{Outcome, Position, Refusal};
+use tenure_core::{Outcome, Position, Refusal};
 use tenure_journal::{Journal, Payload, Reader, Row};
 
 /// A digest is noted in the journal at every position that is a multiple of this
@@ -172,8 +172,7 @@ fn head_at(note: &[u8], newest: u64) -> Option<StateDigest> {
 
 #[cfg(test)]
 mod tests {
-    use tenure_core::instant::RecordedAt;
-    use tenure_core::outcome::RefusalCode;
+    use tenure_core::{RecordedAt, RefusalCode};
 
     use super::*;
 

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tenure_core::ledger::Ledger;
-use tenure_core::outcome::Position;
+use tenure_core::{Ledger, Position};
 use tenure_journal::{Cursor, Journal, Written};
 use tenure_log::Message;
 use tenure_log::nats::{Fed, Feed, Next, Standing};

@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use tenure_core::ledger::Ledger;
-use tenure_core::outcome::Position;
+use tenure_core::{Ledger, Position};
 use tenure_journal::Reader;
 use tenure_log::embedded::Nudge;
 

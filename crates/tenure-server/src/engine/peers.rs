@@ -234,8 +234,7 @@ impl Peers {
 
 #[cfg(test)]
 mod tests {
-    use tenure_core::instant::RecordedAt;
-    use tenure_core::outcome::Outcome;
+    use tenure_core::{Outcome, RecordedAt};
     use tenure_journal::{Journal, Payload, Row};
 
     use super::*;

@@ -6,10 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 
-use tenure_core::change::Entry;
-use tenure_core::instant::RecordedAt;
-use tenure_core::ledger::{Ledger, LedgerInMemory};
-use tenure_core::outcome::{Outcome, Position};
+use tenure_core::{Entry, Ledger, LedgerInMemory, Outcome, Position, RecordedAt};
 use tenure_journal::{Reader, Row};
 
 use super::{Progress, StartError};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use serde::Serialize;
-use tenure_core::outcome::Position;
+use tenure_core::Position;
 use tenure_journal::Journal;
 use tenure_journal::quarantine::{self, Expected, expected, forget_expected};
 use tenure_log::AppendError;

@@ -134,8 +134,8 @@ fn a_start_reads_the_checkpoint_and_goes_on_from_it() {
         is_the_fold(&running.0);
         // What came before the checkpoint is known to have come.
         let receipts = running.0.append_blocking(vec![grant(100), grant(3_000 + round)]).unwrap();
-        assert!(matches!(receipts[0].outcome, tenure_core::outcome::Outcome::Duplicate(_)));
-        assert_eq!(receipts[1].outcome, tenure_core::outcome::Outcome::Applied);
+        assert!(matches!(receipts[0].outcome, tenure_core::Outcome::Duplicate(_)));
+        assert_eq!(receipts[1].outcome, tenure_core::Outcome::Applied);
         is_the_fold(&running.0);
         stop(running);
     }
@@ -206,7 +206,7 @@ fn an_older_format_serves_while_the_index_is_rebuilt_beside_it() {
     // It is asked, and appended to, from the first moment on.
     is_the_fold(&running.0);
     let receipts = running.0.append_blocking(vec![grant(100), grant(5_000)]).unwrap();
-    assert!(matches!(receipts[0].outcome, tenure_core::outcome::Outcome::Duplicate(_)));
+    assert!(matches!(receipts[0].outcome, tenure_core::Outcome::Duplicate(_)));
     // The rebuilt one takes its place without a further entry, and then a checkpoint in its format is due.
     patience(|| running.0.shared.index_is_current.load(Ordering::Acquire));
     is_the_fold(&running.0);

@@ -13,7 +13,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
-use tenure_core::outcome::{OutcomeKind, Position};
+use tenure_core::{OutcomeKind, Position};
 use tenure_wire::api::Problem;
 use tenure_wire::question;
 use tokio::sync::OwnedSemaphorePermit;

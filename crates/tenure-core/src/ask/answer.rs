@@ -1,0 +1,160 @@
+//! What does an answer consist of?
+
+use std::sync::Arc;
+
+use crate::words::change::EntryId;
+use crate::words::instant::EffectiveAt;
+use crate::words::level::{Attributes, Level};
+use crate::words::position::Position;
+use crate::words::principal::Principal;
+use crate::words::requirement::{LeafRow, Requirement};
+
+/// What is held, by its names
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum GrantedName {
+    /// A role collection of the level
+    RoleCollection(Arc<str>),
+    /// A role, as `application/name`
+    Role(Arc<str>),
+}
+
+/// A holding as evidence
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Holding {
+    /// The principal asked about
+    pub principal: Principal,
+    /// Where
+    pub level: Level,
+    /// What
+    pub granted: GrantedName,
+    /// The set through which it holds, if it is not its own
+    pub via: Option<Principal>,
+    /// The first start
+    pub since: EffectiveAt,
+    /// The granted end as of the time asked about
+    pub until: Option<EffectiveAt>,
+    /// The position of the entry that answers for the terms
+    pub entry: Position,
+    /// The id of that entry
+    pub id: EntryId,
+}
+
+/// A stretch of time in which something was true, with the holdings behind it
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interval {
+    /// Its first moment
+    pub from: EffectiveAt,
+    /// The first moment after it; `None` only where no end was asked
+    pub until: Option<EffectiveAt>,
+    /// Every set of terms behind it
+    pub because: Vec<Holding>,
+}
+
+/// A subject of an answer, with whatever was asked of it
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subject<T> {
+    /// Who
+    pub principal: Principal,
+    /// What was asked of it
+    pub detail: T,
+}
+
+/// Who could: known users and clients, and sets by their own holdings alone
+///
+/// Both in byte order of the principal's text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Who<T> {
+    /// Users and clients
+    pub subjects: Vec<Subject<T>>,
+    /// Groups, attributes and everybody of an origin
+    pub sets: Vec<Subject<T>>,
+}
+
+/// Where a subject could, and why
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Anywhere {
+    /// In byte order
+    pub levels: Vec<Level>,
+    /// The holdings behind it, at all of them
+    pub because: Vec<Holding>,
+}
+
+/// What a principal could do on a level
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct What {
+    /// Names
+    pub role_collections: Vec<Arc<str>>,
+    /// `application/name`
+    pub roles: Vec<String>,
+    /// Real names
+    pub scopes: Vec<Arc<str>>,
+    /// Ids
+    pub operations: Vec<Arc<str>>,
+}
+
+/// Whether a principal could, and why
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Check {
+    /// Whether
+    pub allowed: bool,
+    /// For yes: every holding of a satisfied leaf in a true branch
+    pub because: Vec<Holding>,
+    /// For no: the unsatisfied parts of the requirement
+    pub missing: Option<Requirement<LeafRow>>,
+}
+
+/// What changed between two coordinates
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Diff {
+    /// Counting at the second alone
+    pub gained: Vec<Holding>,
+    /// Counting at the first alone
+    pub lost: Vec<Holding>,
+    /// Counting at both, with another `since`, `until` or `entry`
+    pub changed: Vec<(Holding, Holding)>,
+}
+
+/// A level that exists
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LevelThen {
+    /// The level
+    pub level: Level,
+    /// What it lies in
+    pub parent: Option<Level>,
+    /// Its explicit attributes
+    pub attributes: Attributes,
+}
+
+/// A role collection that exists
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoleCollectionThen {
+    /// Its name
+    pub role_collection: Arc<str>,
+    /// Whether the catalogue brings it
+    pub predefined: bool,
+    /// Its roles as defined, existing or not, as `application/name`
+    pub roles: Vec<String>,
+}
+
+/// Why a question has no answer
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AskError {
+    /// The level does not exist at the coordinates asked about
+    #[error("the level `{0}` does not exist then, as known then")]
+    UnknownLevel(Level),
+    /// No catalogue in force asks anything for that operation there
+    #[error("no catalogue in force then, as known then, defines the operation `{0}` there")]
+    UnknownOperation(Arc<str>),
+    /// Nothing that counts ever defined the role
+    #[error("nothing known then ever defined the role `{0}`")]
+    UnknownRole(String),
+    /// Nothing that counts ever defined the role collection
+    #[error("nothing known then ever defined the role collection `{0}`")]
+    UnknownRoleCollection(Arc<str>),
+    /// Nothing that counts ever defined the scope
+    #[error("nothing known then ever defined the scope `{0}`")]
+    UnknownScope(Arc<str>),
+    /// An interval without a moment in it
+    #[error("the interval is empty: `until` is not after `from`")]
+    EmptyInterval,
+}

@@ -1,0 +1,42 @@
+//! How is evidence told by names?
+
+use crate::ask::answer::{GrantedName, Holding};
+use crate::ledger::view::{Evidence, View};
+use crate::words::grantable::Grantable;
+use crate::words::principal::Principal;
+
+impl View<'_> {
+    pub(crate) fn granted_name(&self, grantable: Grantable) -> GrantedName {
+        match grantable {
+            Grantable::RoleCollection(name) => {
+                GrantedName::RoleCollection(self.ledger.symbols.text(name).clone())
+            }
+            Grantable::Role(role) => GrantedName::Role(role.text(&self.ledger.symbols).into()),
+        }
+    }
+
+    /// Evidence with its names, as seen from the principal asked about
+    pub(crate) fn holding(&self, asked: &Principal, evidence: &Evidence) -> Holding {
+        let holder = self.ledger.principal_of(evidence.key.principal);
+        #[expect(clippy::expect_used, reason = "evidence without its entry's id would be none")]
+        let id = self.ledger.entry_id(evidence.run.entry).expect("an applied entry was decoded");
+        Holding {
+            principal: asked.clone(),
+            level: self.ledger.level_of(evidence.key.level).clone(),
+            granted: self.granted_name(evidence.key.grantable),
+            via: (holder != asked).then(|| holder.clone()),
+            since: evidence.run.since,
+            until: evidence.run.until,
+            entry: evidence.run.entry,
+            id,
+        }
+    }
+
+    pub(crate) fn holdings(&self, asked: &Principal, evidence: &[Evidence]) -> Vec<Holding> {
+        let mut holdings: Vec<Holding> =
+            evidence.iter().map(|evidence| self.holding(asked, evidence)).collect();
+        holdings.sort();
+        holdings.dedup();
+        holdings
+    }
+}

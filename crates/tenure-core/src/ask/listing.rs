@@ -1,0 +1,213 @@
+//! What is there, and who holds it: levels, role collections, assignments, and what changed between
+//! two coordinates
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::ask::answer::{AskError, Diff, Holding, LevelThen, RoleCollectionThen};
+use crate::history::holding::HoldingKey;
+use crate::index::timeline::{Of, TimelineId};
+use crate::ledger::moment::Moment;
+use crate::ledger::view::{Evidence, View};
+use crate::words::grantable::Grantable;
+use crate::words::instant::EffectiveAt;
+use crate::words::level::Level;
+use crate::words::principal::Principal;
+use crate::words::symbol::{LevelRef, Symbol};
+
+/// Which holdings are asked for; absent means all
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AssignmentFilter {
+    /// At this level
+    pub on: Option<Level>,
+    /// Of this principal itself
+    pub principal: Option<Principal>,
+    /// Of a role collection of this name
+    pub role_collection: Option<Arc<str>>,
+}
+
+impl View<'_> {
+    /// The counting holdings, in order of principal, level and what is held
+    ///
+    /// # Errors
+    /// An unknown level in `on`.
+    pub fn assignments(
+        &self,
+        filter: &AssignmentFilter,
+        t: EffectiveAt,
+    ) -> Result<Vec<Holding>, AskError> {
+        let now = Moment::new(self, t);
+        let on = filter.on.as_ref().map(|on| now.level(on)).transpose()?;
+        let name = match &filter.role_collection {
+            None => None,
+            Some(name) => match self.ledger.symbols.get(name) {
+                None => return Ok(Vec::new()),
+                found => found,
+            },
+        };
+        let wanted = |level: LevelRef, grantable: Grantable| {
+            on.is_none_or(|on| level == on)
+                && name.is_none_or(|name| grantable == Grantable::RoleCollection(name))
+        };
+        let evidence = now.evidence(filter.principal.as_ref(), on, name, wanted);
+        let mut found: Vec<Holding> =
+            evidence.iter().map(|evidence| self.own_holding(evidence)).collect();
+        found.sort();
+        Ok(found)
+    }
+
+    /// The counting holdings gained, lost and changed from this coordinate to another
+    ///
+    /// `under` is taken at each of the two.
+    ///
+    /// # Errors
+    /// A level in `under` that exists at neither.
+    pub fn diff(
+        &self,
+        t: EffectiveAt,
+        other: &View<'_>,
+        other_t: EffectiveAt,
+        under: Option<&Level>,
+        principal: Option<&Principal>,
+    ) -> Result<Diff, AskError> {
+        let (then, now) = (Moment::new(self, t), Moment::new(other, other_t));
+        if let Some(under) = under
+            && then.level(under).is_err()
+            && now.level(under).is_err()
+        {
+            return Err(AskError::UnknownLevel(under.clone()));
+        }
+        let before = then.held_under(under, principal);
+        let after = now.held_under(under, principal);
+        let mut diff = Diff::default();
+        for (key, then) in &before {
+            let old = || self.own_holding(then);
+            match after.get(key) {
+                None => diff.lost.push(old()),
+                Some(now) if terms(now) != terms(then) => {
+                    diff.changed.push((old(), other.own_holding(now)));
+                }
+                Some(_) => {}
+            }
+        }
+        let gained = after.iter().filter(|(key, _)| !before.contains_key(key));
+        diff.gained.extend(gained.map(|(_, now)| other.own_holding(now)));
+        diff.gained.sort();
+        diff.lost.sort();
+        diff.changed.sort();
+        Ok(diff)
+    }
+
+    /// The levels that exist, in byte order
+    pub fn levels(&self, t: EffectiveAt) -> Vec<LevelThen> {
+        let text = |level: LevelRef| self.ledger.level_of(level).clone();
+        let mut levels: Vec<LevelThen> = self
+            .land(t)
+            .levels()
+            .map(|(level, state)| LevelThen {
+                level: text(level),
+                parent: state.parent.map(text),
+                attributes: state.attributes.clone(),
+            })
+            .collect();
+        levels.sort_by(|a, b| a.level.cmp(&b.level));
+        levels
+    }
+
+    /// The role collections that exist at a level, in byte order
+    ///
+    /// # Errors
+    /// An unknown level.
+    pub fn role_collections(
+        &self,
+        on: &Level,
+        t: EffectiveAt,
+    ) -> Result<Vec<RoleCollectionThen>, AskError> {
+        let now = Moment::new(self, t);
+        let level = now.level(on)?;
+        let symbols = &self.ledger.symbols;
+        let here = now.here(level);
+        let mut found: Vec<RoleCollectionThen> = here
+            .into_iter()
+            .flat_map(|here| here.role_collections().into_iter().map(move |name| (here, name)))
+            .filter_map(|(here, name)| {
+                let collection = here.role_collection(name)?;
+                let mut roles: Vec<String> =
+                    collection.roles.iter().map(|role| role.text(symbols)).collect();
+                roles.sort();
+                Some(RoleCollectionThen {
+                    role_collection: Arc::clone(symbols.text(name)),
+                    predefined: collection.predefined,
+                    roles,
+                })
+            })
+            .collect();
+        found.sort_by(|a, b| a.role_collection.cmp(&b.role_collection));
+        Ok(found)
+    }
+
+    fn own_holding(&self, evidence: &Evidence) -> Holding {
+        self.holding(&self.ledger.principal_of(evidence.key.principal).clone(), evidence)
+    }
+}
+
+impl Moment<'_> {
+    fn held_under(
+        &self,
+        under: Option<&Level>,
+        principal: Option<&Principal>,
+    ) -> BTreeMap<HoldingKey, Evidence> {
+        let subtree: Option<BTreeSet<LevelRef>> = under.map(|under| {
+            let root = self.view.ledger.find_level(under);
+            root.into_iter().flat_map(|root| self.land.subtree(root)).collect()
+        });
+        let wanted = |level: LevelRef, _: Grantable| {
+            subtree.as_ref().is_none_or(|levels| levels.contains(&level))
+        };
+        let found = self.evidence(principal, None, None, wanted);
+        found.into_iter().map(|evidence| (evidence.key, evidence)).collect()
+    }
+
+    /// The counting holdings that are wanted, looked for where they are fewest
+    fn evidence(
+        &self,
+        principal: Option<&Principal>,
+        on: Option<LevelRef>,
+        role_collection: Option<Symbol>,
+        wanted: impl Fn(LevelRef, Grantable) -> bool,
+    ) -> Vec<Evidence> {
+        let ledger = self.view.ledger;
+        let index = &ledger.index;
+        let principal = principal.map(|principal| ledger.find_principal(principal));
+        let timelines: Box<dyn Iterator<Item = TimelineId>> = match (principal, on, role_collection)
+        {
+            (Some(principal), ..) => {
+                Box::new(principal.into_iter().flat_map(|one| index.of_principal(one)))
+            }
+            (None, Some(level), _) => Box::new(index.at_level(level).map(|(_, timeline)| timeline)),
+            (None, None, Some(name)) => Box::new(index.of_role_collection(name)),
+            (None, None, None) => Box::new(index.timelines().map(|(timeline, _)| timeline)),
+        };
+        let mut found = Vec::new();
+        for timeline in timelines {
+            let Of::Holding { level, grantable } = index.timeline(timeline).of else { continue };
+            let here = if wanted(level, grantable) { self.here(level) } else { None };
+            let Some(given) = here.and_then(|here| self.given(&here, grantable, timeline)) else {
+                continue;
+            };
+            match principal.flatten() {
+                Some(principal) => found.extend(self.counting(given, principal)),
+                None => {
+                    let holders = self.holders(given);
+                    let holders = holders.iter().map(|number| ledger.numbered(number));
+                    found.extend(holders.filter_map(|holder| self.counting(given, holder)));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn terms(evidence: &Evidence) -> impl PartialEq + use<> {
+    (evidence.run.since, evidence.run.until, evidence.run.entry)
+}

@@ -1,0 +1,13 @@
+//! What was so, folded from changes?
+//!
+//! A holding, a membership and the landscape are each folded from their own changes alone. Nothing here
+//! knows where those changes are kept, or who asks.
+
+pub(crate) mod edge;
+pub(crate) mod holding;
+pub(crate) mod landscape;
+pub(crate) mod landscape_at;
+pub(crate) mod landscapes;
+pub(crate) mod membership;
+pub(crate) mod order;
+pub(crate) mod voids;

@@ -1,0 +1,185 @@
+//! When does a holding start, and when does it end?
+//!
+//! A holding is keyed by principal, grantable and level. A grant starts it, or gives a running one new
+//! terms. It ends at `until`, at a revoke, when its principal is removed, when its custom role or role
+//! collection is deleted, and when its level or an ancestor is deleted. What ended does not come back
+//! by itself. Each holding is folded alone, against the landscape.
+
+use std::borrow::Cow;
+
+use crate::history::edge::Edge;
+use crate::history::landscape::LevelTrack;
+use crate::history::order::{Bound, Cut, OrderKey, Track};
+use crate::words::grantable::Grantable;
+use crate::words::instant::EffectiveAt;
+use crate::words::position::Position;
+use crate::words::symbol::{LevelRef, PrincipalRef};
+
+/// Who holds what where
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct HoldingKey {
+    pub(crate) principal: PrincipalRef,
+    pub(crate) grantable: Grantable,
+    pub(crate) level: LevelRef,
+}
+
+/// All changes of one holding, voided ones too
+#[derive(Debug)]
+pub(crate) struct HoldingHistory<'a> {
+    pub(crate) key: HoldingKey,
+    pub(crate) changes: Cow<'a, Track<Edge>>,
+}
+
+/// A holding that runs, with its terms
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Run {
+    /// The first start
+    pub(crate) since: EffectiveAt,
+    pub(crate) until: Option<EffectiveAt>,
+    /// The entry that answers for the terms
+    pub(crate) entry: Position,
+    pub(crate) custom: bool,
+}
+
+/// A stretch of time in which a holding runs under one set of terms
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    pub(crate) from: EffectiveAt,
+    /// `None`: for ever
+    pub(crate) until: Option<EffectiveAt>,
+    pub(crate) run: Run,
+}
+
+/// What else may end a holding
+#[derive(Clone, Copy)]
+pub(crate) struct Ends<'a, C> {
+    /// The level as known then
+    pub(crate) level: Option<&'a LevelTrack>,
+    /// What comes after it in `level` was not known then
+    pub(crate) clamp: Cut,
+    /// Removals of the principal
+    pub(crate) removals: Option<&'a Track<()>>,
+    /// Whether an entry counts, as known then
+    pub(crate) counts: C,
+}
+
+impl<C: Fn(Position) -> bool> Ends<'_, C> {
+    /// The first change that ends a holding of that within a bound
+    fn first(
+        &self,
+        grantable: Grantable,
+        custom: bool,
+        after: OrderKey,
+        bound: Bound,
+    ) -> Option<OrderKey> {
+        let deleted =
+            self.level.and_then(|level| level.states.first_between(after, bound, Option::is_none));
+        let deleted = deleted.filter(|key| *key <= self.clamp.0);
+        let removed =
+            self.removals.and_then(|removals| first_counted(removals, after, bound, &self.counts));
+        let undefined = self.level.filter(|_| custom).and_then(|level| match grantable {
+            Grantable::Role(role) => {
+                level.roles.get(&role)?.first_between(after, bound, Option::is_none)
+            }
+            Grantable::RoleCollection(name) => {
+                level.role_collections.get(&name)?.first_between(after, bound, Option::is_none)
+            }
+        });
+        let undefined = undefined.filter(|key| *key <= self.clamp.0);
+        [deleted, removed, undefined].into_iter().flatten().min()
+    }
+}
+
+/// The first record of an entry that counts, strictly after a change and within a bound
+pub(crate) fn first_counted<T>(
+    track: &Track<T>,
+    after: OrderKey,
+    bound: Bound,
+    counts: &impl Fn(Position) -> bool,
+) -> Option<OrderKey> {
+    let mut after = after;
+    loop {
+        let key = track.first_between(after, bound, |_| true)?;
+        if counts(key.position) {
+            return Some(key);
+        }
+        after = key;
+    }
+}
+
+impl HoldingHistory<'_> {
+    /// The terms under which it runs at a moment
+    pub(crate) fn running<C: Fn(Position) -> bool>(
+        &self,
+        t: EffectiveAt,
+        ends: &Ends<'_, C>,
+    ) -> Option<Run> {
+        let mut last = None;
+        self.walk(Bound::Through(t), ends, |run, key, end| {
+            last = if end.is_none() { Some((run, key)) } else { None };
+        });
+        last.map(|(run, _)| run)
+    }
+
+    /// All stretches in which it runs, in order
+    pub(crate) fn pieces<C: Fn(Position) -> bool>(&self, ends: &Ends<'_, C>) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        self.walk(Bound::Open, ends, |run, key, end| {
+            let from = key.effective_at;
+            if end.is_none_or(|end| from < end) {
+                pieces.push(Piece { from, until: end, run });
+            }
+        });
+        pieces
+    }
+
+    /// Calls `each` for every set of terms within a bound, with the change that sets them and when
+    /// they end, if they do
+    fn walk<C: Fn(Position) -> bool>(
+        &self,
+        bound: Bound,
+        ends: &Ends<'_, C>,
+        mut each: impl FnMut(Run, OrderKey, Option<EffectiveAt>),
+    ) {
+        let mut running: Option<(Run, OrderKey)> = None;
+        let grantable = self.key.grantable;
+        let counted = self
+            .changes
+            .iter()
+            .take_while(|(key, _)| bound.includes(key))
+            .filter(|(key, _)| (ends.counts)(key.position));
+        for (key, change) in counted {
+            let before = Bound::Before(*key);
+            if let Some((run, started)) = running.take() {
+                let ended = end(&run, grantable, started, before, ends);
+                each(run, started, Some(ended.unwrap_or(key.effective_at)));
+                if ended.is_none() {
+                    running = Some((run, started));
+                }
+            }
+            match *change {
+                Edge::Start { until, custom } => {
+                    let since = running.map_or(key.effective_at, |(run, _)| run.since);
+                    running = Some((Run { since, until, entry: key.position, custom }, *key));
+                }
+                Edge::Stop => running = None,
+            }
+        }
+        if let Some((run, started)) = running {
+            each(run, started, end(&run, grantable, started, bound, ends));
+        }
+    }
+}
+
+/// When a run ends within a bound, if it does
+fn end<C: Fn(Position) -> bool>(
+    run: &Run,
+    grantable: Grantable,
+    started: OrderKey,
+    bound: Bound,
+    ends: &Ends<'_, C>,
+) -> Option<EffectiveAt> {
+    let expired = run.until.filter(|until| bound.reaches(*until));
+    let ended = ends.first(grantable, run.custom, started, bound).map(|key| key.effective_at);
+    expired.into_iter().chain(ended).min()
+}

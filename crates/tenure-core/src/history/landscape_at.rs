@@ -1,0 +1,357 @@
+//! What was there at one moment, and what did names mean?
+//!
+//! A [`Land`] is a landscape up to a cut: the end of a moment, or the last change that was known. [`Here`]
+//! is what names mean at one of its levels.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::history::landscape::{CustomRole, Landscape, LevelState, LevelTrack, Published};
+use crate::history::order::{Cut, Track};
+use crate::words::catalog::{Definitions, Table};
+use crate::words::grantable::{Grantable, RoleKey};
+use crate::words::level::{FeatureSet, LevelKind};
+use crate::words::requirement::{Direction, Held, Leaf, Requirement};
+use crate::words::symbol::{LevelRef, Symbol};
+
+/// A landscape up to a cut
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Land<'a> {
+    pub(crate) landscape: &'a Landscape,
+    pub(crate) cut: Cut,
+}
+
+impl<'a> Land<'a> {
+    /// What was there up to a cut
+    pub(crate) fn of(landscape: &'a Landscape, cut: impl Into<Cut>) -> Self {
+        Self { landscape, cut: cut.into() }
+    }
+
+    pub(crate) fn level(&self, level: LevelRef) -> Option<&'a LevelState> {
+        self.landscape.track(level)?.states.at(self.cut)?.as_deref()
+    }
+
+    /// Every level that exists
+    pub(crate) fn levels(&self) -> impl Iterator<Item = (LevelRef, &'a LevelState)> + use<'a> {
+        let cut = self.cut;
+        self.landscape
+            .tracks()
+            .filter_map(move |(level, track)| Some((level, track.states.at(cut)?.as_deref()?)))
+    }
+
+    /// The level and its ancestors, from itself up; nothing if it does not exist
+    pub(crate) fn upwards(
+        &self,
+        level: LevelRef,
+    ) -> impl Iterator<Item = (LevelRef, &'a LevelState)> + use<'a> {
+        let land = *self;
+        let mut up = Some(level);
+        std::iter::from_fn(move || {
+            let level = up?;
+            let state = land.level(level)?;
+            up = state.parent;
+            Some((level, state))
+        })
+    }
+
+    /// The level and all below it, parents before children; nothing if it does not exist
+    pub(crate) fn subtree(&self, level: LevelRef) -> Vec<LevelRef> {
+        if self.level(level).is_none() {
+            return Vec::new();
+        }
+        let mut found = vec![level];
+        let mut next = 0;
+        while let Some(one) = found.get(next).copied() {
+            let track = self.landscape.track(one).into_iter();
+            found.extend(track.flat_map(|track| &track.ever_children).filter(|child| {
+                self.level(**child).is_some_and(|state| state.parent == Some(one))
+            }));
+            next += 1;
+        }
+        found
+    }
+
+    pub(crate) fn catalog(&self) -> Option<&'a Arc<Published>> {
+        self.landscape.catalogs.at(self.cut)
+    }
+
+    pub(crate) fn feature_set(&self, level: LevelRef) -> FeatureSet {
+        self.upwards(level).find_map(|(_, state)| state.attributes.feature_set).unwrap_or_default()
+    }
+
+    /// What names mean at a level; `None` if it does not exist
+    pub(crate) fn here(&self, level: LevelRef) -> Option<Here<'a>> {
+        self.here_under(level, self.feature_set(level))
+    }
+
+    /// The same, for a feature set in force that is known
+    pub(crate) fn here_under(&self, level: LevelRef, feature_set: FeatureSet) -> Option<Here<'a>> {
+        let track = self.landscape.track(level)?;
+        let state = track.states.at(self.cut)?.as_deref()?;
+        let definitions = self.catalog().map(|published| &published.definitions);
+        Some(Here {
+            table: definitions.map(|d| d.table(level.kind, feature_set)),
+            definitions,
+            track,
+            state,
+            kind: level.kind,
+            cut: self.cut,
+        })
+    }
+
+    /// The position of the last deletion that ends holdings at a level: of the level, and of something
+    /// custom; 0 if there is none
+    pub(crate) fn last_end(&self, level: LevelRef, custom: Option<Grantable>) -> u64 {
+        let Some(track) = self.landscape.track(level) else { return 0 };
+        let deleted = track.states.last_where(self.cut, Option::is_none);
+        let undefined = custom.and_then(|custom| match custom {
+            Grantable::Role(role) => track.roles.get(&role)?.last_where(self.cut, Option::is_none),
+            Grantable::RoleCollection(name) => {
+                track.role_collections.get(&name)?.last_where(self.cut, Option::is_none)
+            }
+        });
+        deleted.max(undefined).map_or(0, |key| key.position.get())
+    }
+
+    /// The levels where a leaf looks, seen from a target
+    pub(crate) fn reach(&self, target: LevelRef, leaf: &Leaf) -> Vec<LevelRef> {
+        let kinds = leaf.kinds;
+        match leaf.direction {
+            Direction::At => self
+                .upwards(target)
+                .map(|(level, _)| level)
+                .filter(|level| kinds.contains(level.kind))
+                .collect(),
+            Direction::Below => self
+                .subtree(target)
+                .into_iter()
+                .filter(|level| *level != target && kinds.contains(level.kind))
+                .collect(),
+        }
+    }
+}
+
+/// What names mean at one level that exists, at one moment
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Here<'a> {
+    definitions: Option<&'a Definitions>,
+    table: Option<&'a Table>,
+    track: &'a LevelTrack,
+    state: &'a LevelState,
+    kind: LevelKind,
+    cut: Cut,
+}
+
+/// A role that exists
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoleHere<'a> {
+    pub(crate) predefined: bool,
+    /// Whether it may be granted as a single role
+    pub(crate) grantable: bool,
+    scopes: ScopesHere<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ScopesHere<'a> {
+    /// By their real names
+    Real(&'a [Symbol]),
+    /// As a custom role wrote them
+    Written(&'a [Symbol]),
+    /// Those of the catalogue's roles of that application and template
+    Template(Symbol, Symbol),
+}
+
+/// A role collection that exists
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoleCollectionHere<'a> {
+    pub(crate) predefined: bool,
+    pub(crate) roles: &'a Arc<[RoleKey]>,
+}
+
+impl<'a> Here<'a> {
+    /// A directory holds role collections only while it manages authorizations
+    pub(crate) fn manages_authorizations(&self) -> bool {
+        self.kind != LevelKind::Directory || self.state.attributes.authorizations == Some(true)
+    }
+
+    pub(crate) fn takes_custom_role_collections(&self) -> bool {
+        match self.kind {
+            LevelKind::GlobalAccount | LevelKind::Subaccount => true,
+            LevelKind::Directory => self.definitions.is_some_and(|d| d.custom_in_directories),
+            _ => false,
+        }
+    }
+
+    /// What an operation requires, if it can be done here
+    pub(crate) fn operation(&self, operation: Symbol) -> Option<&'a Arc<Requirement<Leaf>>> {
+        self.table?.operations.get(&operation)
+    }
+
+    pub(crate) fn operations(
+        &self,
+    ) -> impl Iterator<Item = (Symbol, &'a Arc<Requirement<Leaf>>)> + use<'a> {
+        let table = self.table;
+        table.into_iter().flat_map(|table| table.operations.iter()).map(|(id, expr)| (*id, expr))
+    }
+
+    /// The real name of a scope, by the catalogue in force
+    pub(crate) fn real_scope(&self, scope: Symbol) -> Symbol {
+        self.definitions.map_or(scope, |definitions| definitions.real_scope(scope))
+    }
+
+    /// A custom role hides a predefined one of the same application and name
+    pub(crate) fn role(&self, role: RoleKey) -> Option<RoleHere<'a>> {
+        let custom = self.track.roles.get(&role).and_then(|track| track.at(self.cut)?.as_deref());
+        if let Some(custom) = custom {
+            let scopes = match &custom.scopes {
+                Some(scopes) => ScopesHere::Written(scopes),
+                None => ScopesHere::Template(role.application, custom.template),
+            };
+            return Some(RoleHere { predefined: false, grantable: false, scopes });
+        }
+        let predefined = self.table?.roles.get(&role)?;
+        Some(RoleHere {
+            predefined: true,
+            grantable: predefined.grantable,
+            scopes: ScopesHere::Real(&predefined.scopes),
+        })
+    }
+
+    /// The roles that exist here, in no order
+    pub(crate) fn roles(&self) -> impl Iterator<Item = RoleKey> + use<'a> {
+        let cut = self.cut;
+        let is_custom = move |track: &Track<Option<Arc<CustomRole>>>| {
+            track.at(cut).is_some_and(Option::is_some)
+        };
+        let track = self.track;
+        let custom = track.roles.iter().filter(move |(_, track)| is_custom(track));
+        let predefined = self.table.into_iter().flat_map(|table| table.roles.keys());
+        custom.map(|(role, _)| *role).chain(
+            predefined.copied().filter(move |role| !track.roles.get(role).is_some_and(is_custom)),
+        )
+    }
+
+    /// A custom role collection hides a predefined one of its name
+    pub(crate) fn role_collection(&self, name: Symbol) -> Option<RoleCollectionHere<'a>> {
+        let custom =
+            self.track.role_collections.get(&name).and_then(|track| track.at(self.cut)?.as_ref());
+        if let Some(roles) = custom {
+            return Some(RoleCollectionHere { predefined: false, roles });
+        }
+        let roles = self.table?.role_collections.get(&name)?;
+        Some(RoleCollectionHere { predefined: true, roles })
+    }
+
+    /// The role collections that exist here, in no order
+    pub(crate) fn role_collections(&self) -> BTreeSet<Symbol> {
+        let ever = self.track.role_collections.keys();
+        let predefined = self.table.into_iter().flat_map(|table| table.role_collections.keys());
+        ever.chain(predefined).copied().filter(|n| self.role_collection(*n).is_some()).collect()
+    }
+
+    /// Whether the name means a custom one here; `None` if it means nothing
+    pub(crate) fn is_custom(&self, grantable: Grantable) -> Option<bool> {
+        match grantable {
+            Grantable::Role(role) => self.role(role).map(|role| !role.predefined),
+            Grantable::RoleCollection(name) => self.role_collection(name).map(|c| !c.predefined),
+        }
+    }
+
+    /// The roles that something gives here: a role listed and not existing gives nothing
+    pub(crate) fn roles_given(
+        &self,
+        grantable: Grantable,
+    ) -> impl Iterator<Item = (RoleKey, RoleHere<'a>)> + use<'a> {
+        let (single, listed) = match grantable {
+            Grantable::Role(role) => (Some(role), None),
+            Grantable::RoleCollection(name) => (None, self.role_collection(name)),
+        };
+        let here = *self;
+        single
+            .into_iter()
+            .chain(listed.into_iter().flat_map(|collection| collection.roles.iter().copied()))
+            .filter_map(move |role| Some((role, here.role(role)?)))
+    }
+
+    /// The scopes of a role, by their real names
+    pub(crate) fn scopes_of(&self, role: RoleHere<'a>) -> Vec<Symbol> {
+        match role.scopes {
+            ScopesHere::Real(scopes) => scopes.to_vec(),
+            ScopesHere::Written(scopes) => scopes.iter().map(|s| self.real_scope(*s)).collect(),
+            ScopesHere::Template(application, template) => self
+                .table
+                .into_iter()
+                .flat_map(|table| table.roles.iter())
+                .filter(|(key, role)| {
+                    key.application == application && role.template == Some(template)
+                })
+                .flat_map(|(_, role)| role.scopes.iter().copied())
+                .collect(),
+        }
+    }
+
+    /// Whether a counting holding of that gives what a leaf asks for
+    pub(crate) fn gives(&self, grantable: Grantable, held: Held) -> bool {
+        match held {
+            Held::RoleCollection(name) => grantable == Grantable::RoleCollection(name),
+            Held::Role { application, name } => self.roles_given(grantable).any(|(role, _)| {
+                role.name == name && application.is_none_or(|a| a == role.application)
+            }),
+            Held::Scope(scope) => {
+                self.roles_given(grantable).any(|(_, role)| self.scopes_of(role).contains(&scope))
+            }
+        }
+    }
+
+    /// Whatever gives here what a leaf asks for, each once
+    ///
+    /// # Cost
+    /// O(answer) where the level never had a custom role or role collection, else O(custom roles of the level
+    /// + role collections that ever listed such a role).
+    pub(crate) fn givers(&self, held: Held) -> Vec<Grantable> {
+        let mut found: Vec<Grantable> = Vec::new();
+        let names_a_role = |role: RoleKey, found: &mut Vec<Grantable>| {
+            found.push(Grantable::Role(role));
+            found.extend(self.table.into_iter().flat_map(|table| table.listing(role.name)));
+            let listing = self.track.listing.get(&role.name).into_iter().flatten();
+            found.extend(listing.map(|name| Grantable::RoleCollection(*name)));
+        };
+        match held {
+            Held::RoleCollection(name) => {
+                if self.role_collection(name).is_some() {
+                    found.push(Grantable::RoleCollection(name));
+                }
+                return found;
+            }
+            Held::Role { application, name } => {
+                found.extend(self.table.into_iter().flat_map(|table| table.of_role(name)));
+                if !self.has_custom() && application.is_none() {
+                    return found;
+                }
+                let listing = self.track.listing.get(&name).into_iter().flatten();
+                found.extend(listing.map(|name| Grantable::RoleCollection(*name)));
+                let custom = self.track.roles.keys().filter(|role| role.name == name);
+                found.extend(custom.map(|role| Grantable::Role(*role)));
+            }
+            Held::Scope(scope) => {
+                found.extend(self.table.into_iter().flat_map(|table| table.of_scope(scope)));
+                if !self.has_custom() {
+                    return found;
+                }
+                let predefined = self.table.into_iter().flat_map(|table| table.with_scope(scope));
+                for role in predefined.chain(self.track.roles.keys().copied()) {
+                    names_a_role(role, &mut found);
+                }
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found.retain(|grantable| self.gives(*grantable, held));
+        found
+    }
+
+    /// Whether there ever was a custom role or role collection here
+    fn has_custom(&self) -> bool {
+        !(self.track.roles.is_empty() && self.track.role_collections.is_empty())
+    }
+}

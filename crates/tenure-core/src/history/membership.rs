@@ -1,0 +1,82 @@
+//! When is a user a member of a group or an attribute?
+//!
+//! From an addition to a removal, or until the user or the set is removed. Adding a member again
+//! changes nothing.
+
+use std::borrow::Cow;
+
+use crate::history::edge::Edge;
+use crate::history::order::{Bound, Track};
+use crate::words::instant::EffectiveAt;
+use crate::words::position::Position;
+
+/// All changes of one membership, voided ones too
+#[derive(Debug)]
+pub(crate) struct MembershipHistory<'a> {
+    pub(crate) changes: Cow<'a, Track<Edge>>,
+}
+
+/// A stretch of time; no end is for ever
+pub(crate) type Stretch = (EffectiveAt, Option<EffectiveAt>);
+
+impl MembershipHistory<'_> {
+    /// The stretches of membership up to a moment, or all of them
+    pub(crate) fn stretches<C: Fn(Position) -> bool>(
+        &self,
+        bound: Bound,
+        removals: [Option<&Track<()>>; 2],
+        counts: &C,
+    ) -> Vec<Stretch> {
+        let mut stretches: Vec<Stretch> = Vec::new();
+        let mut since = None;
+        let ended = |started, bound| {
+            removals
+                .into_iter()
+                .flatten()
+                .filter_map(|track| {
+                    crate::history::holding::first_counted(track, started, bound, counts)
+                })
+                .min()
+        };
+        let counted = self
+            .changes
+            .iter()
+            .take_while(|(key, _)| bound.includes(key))
+            .filter(|(key, _)| counts(key.position));
+        for (key, change) in counted {
+            if let Some((from, started)) = since
+                && let Some(end) = ended(started, Bound::Before(*key))
+            {
+                stretches.push((from, Some(end.effective_at)));
+                since = None;
+            }
+            match change {
+                // The start stays; what ends it is looked for after the newest addition only, since
+                // before it there was nothing that did.
+                Edge::Start { .. } => {
+                    since = Some((since.map_or(key.effective_at, |(from, _)| from), *key));
+                }
+                Edge::Stop => {
+                    if let Some((from, _)) = since.take() {
+                        stretches.push((from, Some(key.effective_at)));
+                    }
+                }
+            }
+        }
+        if let Some((from, started)) = since {
+            stretches.push((from, ended(started, bound).map(|key| key.effective_at)));
+        }
+        stretches.retain(|(from, until)| until.is_none_or(|until| *from < until));
+        stretches
+    }
+
+    pub(crate) fn holds<C: Fn(Position) -> bool>(
+        &self,
+        t: EffectiveAt,
+        removals: [Option<&Track<()>>; 2],
+        counts: &C,
+    ) -> bool {
+        let stretches = self.stretches(Bound::Through(t), removals, counts);
+        stretches.last().is_some_and(|(_, until)| until.is_none())
+    }
+}

@@ -1,0 +1,133 @@
+//! Which entry owns an id?
+//!
+//! The first decodable one with it. The table holds positions alone, about seven bytes each; the ids are
+//! read where they are kept by position. It only grows, and a ledger and its snapshots share it: a snapshot
+//! does not find the ids of positions that it does not know. Only the ledger itself adds to it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use parking_lot::RwLock;
+
+use crate::words::change::EntryId;
+use crate::words::position::Position;
+
+/// Parts of the table, each behind a lock that is held for one look-up or one insertion
+const PARTS: usize = 64;
+
+/// The owners of all ids
+// INVARIANT (owners): no two positions in it have the same id.
+#[derive(Clone, Debug)]
+pub(crate) struct Owners {
+    parts: Arc<[RwLock<HashTable<u32>>; PARTS]>,
+    hasher: RandomState,
+    /// Of the positions that do not fit into four bytes
+    far: Arc<RwLock<HashMap<EntryId, Position>>>,
+}
+
+impl Default for Owners {
+    fn default() -> Self {
+        Self {
+            parts: Arc::new(std::array::from_fn(|_| RwLock::default())),
+            hasher: RandomState::new(),
+            far: Arc::default(),
+        }
+    }
+}
+
+impl Owners {
+    fn part(&self, hash: u64) -> &RwLock<HashTable<u32>> {
+        // The table itself uses the highest and the lowest bits.
+        let part = (hash >> 32) as usize % PARTS;
+        #[expect(clippy::indexing_slicing, reason = "the remainder is smaller than PARTS")]
+        &self.parts[part]
+    }
+
+    /// The position that owns an id, as far as `id_at` knows the ids of positions
+    pub(crate) fn get(
+        &self,
+        id: EntryId,
+        id_at: impl Fn(Position) -> Option<EntryId>,
+    ) -> Option<Position> {
+        let hash = self.hasher.hash_one(id);
+        let part = self.part(hash).read();
+        match part.find(hash, |one| place(*one).and_then(&id_at) == Some(id)) {
+            Some(found) => place(*found),
+            None => {
+                let far = self.far.read().get(&id).copied();
+                far.filter(|position| id_at(*position) == Some(id))
+            }
+        }
+    }
+
+    /// Makes room for so many ids at once
+    pub(crate) fn reserve(&self, ids: usize, id_at: impl Fn(Position) -> Option<EntryId>) {
+        let hash_of =
+            |one: &u32| place(*one).and_then(&id_at).map_or(0, |id| self.hasher.hash_one(id));
+        for part in self.parts.iter() {
+            // The parts are not filled evenly.
+            part.write().reserve(ids / PARTS + ids / PARTS / 16, hash_of);
+        }
+    }
+
+    /// Notes that a position owns its id, and gives whether it does: whoever owns it already goes on owning it
+    pub(crate) fn insert(
+        &self,
+        id: EntryId,
+        position: Position,
+        id_at: impl Fn(Position) -> Option<EntryId>,
+    ) -> bool {
+        let id_of = |one: u32| {
+            let known = place(one).filter(|one| *one != position);
+            known.map_or(Some(id), &id_at)
+        };
+        let hash = self.hasher.hash_one(id);
+        let mut part = self.part(hash).write();
+        if part.find(hash, |one| id_of(*one) == Some(id)).is_some() {
+            return false;
+        }
+        match u32::try_from(position.get()) {
+            Ok(number) => {
+                let hash_of = |one: &u32| id_of(*one).map_or(0, |id| self.hasher.hash_one(id));
+                part.insert_unique(hash, number, hash_of);
+                true
+            }
+            Err(_) => *self.far.write().entry(id).or_insert(position) == position,
+        }
+    }
+}
+
+fn place(number: u32) -> Option<Position> {
+    Position::new(u64::from(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn invariant_owners() {
+        let owners = Owners::default();
+        let id = |n: u64| EntryId(Uuid::from_u128(u128::from(n % 5_000)));
+        // The second half has the ids of the first.
+        for n in 1..10_000_u64 {
+            let position = Position::new(n).unwrap();
+            if n % 3_000 == 0 {
+                owners.reserve(100_000, |at| Some(id(at.get())));
+            }
+            owners.insert(id(n), position, |at| Some(id(at.get())));
+        }
+        for n in 1..10_000_u64 {
+            let owner = owners.get(id(n), |at| Some(id(at.get()))).unwrap();
+            assert_eq!(owner.get(), if n % 5_000 == 0 { 5_000 } else { n % 5_000 });
+        }
+        // Who knows fewer positions does not find what it does not know.
+        let knows = |at: Position| (at.get() <= 100).then(|| id(at.get()));
+        assert!(owners.get(id(100), knows).is_some());
+        assert!(owners.get(id(101), knows).is_none());
+    }
+}

@@ -1,0 +1,380 @@
+//! A ledger from records of bytes
+
+use std::sync::Arc;
+
+use super::source::{Source, content};
+use super::{IndexCheckpointError, IndexPiece};
+use crate::history::edge::Edge;
+use crate::history::landscape::{CustomRole, Published, Structural};
+use crate::history::order::{OrderKey, Track};
+use crate::index::Index;
+use crate::index::mentions::Mentioned;
+use crate::index::places::Trace;
+use crate::index::timeline::{Of, Timeline};
+use crate::ledger::Ledger;
+use crate::words::catalog::{Catalog, Definitions};
+use crate::words::change::EntryId;
+use crate::words::grantable::{Grantable, RoleKey};
+use crate::words::instant::{EffectiveAt, RecordedAt};
+use crate::words::level::{Attributes, Environment, FeatureSet, Level};
+use crate::words::outcome::{Refusal, RefusalCode};
+use crate::words::position::Position;
+use crate::words::principal::Principal;
+use crate::words::symbol::{LevelRef, PrincipalRef, Symbol};
+
+/// Reads the parts of a ledger that is there as far as it was read
+struct Reading<I> {
+    source: Source<I>,
+    ledger: Ledger,
+}
+
+type Read<T, E> = Result<T, IndexCheckpointError<E>>;
+
+/// A ledger from the pieces that a source gives
+pub(super) fn ledger<E, I: Iterator<Item = Result<IndexPiece, E>>>(
+    source: Source<I>,
+    catalog_at: impl FnMut(Position) -> Result<Arc<Catalog>, E>,
+) -> Read<Ledger, E> {
+    let mut reading = Reading { source, ledger: Ledger::new() };
+    reading.names()?;
+    reading.places()?;
+    reading.timelines()?;
+    reading.structure(catalog_at)?;
+    reading.rest()?;
+    reading.source.end()?;
+    reading.ledger.own_all();
+    Ok(reading.ledger)
+}
+
+impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
+    fn position(&mut self) -> Read<Position, E> {
+        match Position::new(self.source.number()?) {
+            Some(position) => Ok(position),
+            None => content("a position that is none"),
+        }
+    }
+
+    fn time(&mut self) -> Read<EffectiveAt, E> {
+        match i64::try_from(self.source.number()?) {
+            Ok(micros) if micros <= EffectiveAt::LAST.micros() => {
+                Ok(EffectiveAt::saturating_from_micros(micros))
+            }
+            _ => content("a time that is none"),
+        }
+    }
+
+    fn key(&mut self) -> Read<OrderKey, E> {
+        let (effective_at, position) = (self.time()?, self.position()?);
+        match u16::try_from(self.source.number()?) {
+            Ok(index) => Ok(OrderKey { effective_at, position, index }),
+            Err(_) => content("a change that is none"),
+        }
+    }
+
+    fn maybe(&mut self) -> Read<Option<u64>, E> {
+        Ok(self.source.number()?.checked_sub(1))
+    }
+
+    fn maybe_text(&mut self) -> Read<Option<Arc<str>>, E> {
+        match self.source.number()? {
+            0 => Ok(None),
+            _ => Ok(Some(self.source.text()?.into())),
+        }
+    }
+
+    fn symbol(&mut self) -> Read<Symbol, E> {
+        let number = self.source.small()?;
+        match self.ledger.symbols.numbered(number) {
+            Some(symbol) => Ok(symbol),
+            None => content("a name that is none"),
+        }
+    }
+
+    fn role(&mut self) -> Read<RoleKey, E> {
+        Ok(RoleKey { application: self.symbol()?, name: self.symbol()? })
+    }
+
+    fn level_numbered(&mut self, number: u64) -> Read<LevelRef, E> {
+        let found = usize::try_from(number).ok().filter(|n| *n < self.ledger.levels.len());
+        match found {
+            Some(number) => {
+                let number = crate::words::symbol::index(number);
+                Ok(LevelRef { number, kind: self.ledger.levels.item(number).kind() })
+            }
+            None => content("a level that is none"),
+        }
+    }
+
+    fn level(&mut self) -> Read<LevelRef, E> {
+        let number = self.source.number()?;
+        self.level_numbered(number)
+    }
+
+    fn principal(&mut self) -> Read<PrincipalRef, E> {
+        let number = self.source.small()?;
+        if (number as usize) < self.ledger.principals.len() {
+            Ok(self.ledger.numbered(number))
+        } else {
+            content("a principal that is none")
+        }
+    }
+
+    fn names(&mut self) -> Read<(), E> {
+        for number in 0..self.source.number()? {
+            let text = self.source.text()?;
+            self.ledger.symbols.intern(&text);
+            if self.ledger.symbols.len() as u64 != number + 1 {
+                return content("a name twice");
+            }
+        }
+        for number in 0..self.source.number()? {
+            let Ok(level) = Level::parse(&self.source.text()?) else {
+                return content("a level that is none");
+            };
+            self.ledger.levels.number_unranked(&level);
+            if self.ledger.levels.len() as u64 != number + 1 {
+                return content("a level twice");
+            }
+        }
+        for number in 0..self.source.number()? {
+            let Ok(principal) = Principal::parse(&self.source.text()?) else {
+                return content("a principal that is none");
+            };
+            self.ledger.load_principal(&principal);
+            if self.ledger.principals.len() as u64 != number + 1 {
+                return content("a principal twice");
+            }
+        }
+        self.ledger.levels.rank();
+        self.ledger.principals.rank();
+        Ok(())
+    }
+
+    fn places(&mut self) -> Read<(), E> {
+        let mut micros = 0_i64;
+        for _ in 0..self.source.number()? {
+            let id = EntryId(uuid::Uuid::from_bytes(self.source.array()?));
+            let trace = Trace::from_be_bytes(self.source.array()?);
+            let more = i64::try_from(self.source.number()?).unwrap_or(i64::MAX);
+            micros = micros.saturating_add(more);
+            if micros > RecordedAt::LAST.micros() {
+                return content("a time that is none");
+            }
+            self.ledger.places.load(id, RecordedAt::saturating_from_micros(micros), trace);
+        }
+        for _ in 0..self.source.number()? {
+            let number = self.source.small()?;
+            self.ledger.places.load_list(number);
+        }
+        Ok(())
+    }
+
+    fn timelines(&mut self) -> Read<(), E> {
+        for _ in 0..self.source.number()? {
+            let of = match self.source.number()? {
+                0 => Of::Holding { level: self.level()?, grantable: self.grantable()? },
+                1 => Of::Members { set: self.principal()? },
+                _ => return content("a timeline of nothing"),
+            };
+            let custom = self.source.number()? != 0;
+            let whole_apart = self.source.number()? != 0;
+            let floor = self.source.small()?;
+            let mut timeline = Timeline::new(of, custom, floor);
+            let mut position = 0_u32;
+            for _ in 0..self.source.number()? {
+                let more = self.source.small()?;
+                let Some(next) = position.checked_add(more) else {
+                    return content("a position that is none");
+                };
+                position = next;
+                let what = self.source.small()?;
+                timeline.push_packed(position, what, custom);
+            }
+            for _ in 0..self.source.number()? {
+                let principal = self.principal()?;
+                let mut changes = Track::default();
+                for _ in 0..self.source.number()? {
+                    let key = self.key()?;
+                    let edge = self.edge()?;
+                    changes.insert(key, edge);
+                }
+                timeline.set_apart(principal.number, changes);
+            }
+            if whole_apart {
+                timeline.set_all_apart();
+            }
+            let principals = crate::words::symbol::index(self.ledger.principals.len());
+            if !Index::load(&mut self.ledger.index, timeline, principals) {
+                return content("a change of nobody, or a timeline twice");
+            }
+        }
+        Ok(())
+    }
+
+    fn grantable(&mut self) -> Read<Grantable, E> {
+        match self.source.number()? {
+            0 => Ok(Grantable::RoleCollection(self.symbol()?)),
+            1 => Ok(Grantable::Role(self.role()?)),
+            _ => content("something granted that is nothing"),
+        }
+    }
+
+    fn edge(&mut self) -> Read<Edge, E> {
+        let custom = match self.source.number()? {
+            0 => return Ok(Edge::Stop),
+            1 => false,
+            2 => true,
+            _ => return content("a change that is none"),
+        };
+        let until = match self.maybe()? {
+            None => None,
+            Some(micros) => match i64::try_from(micros) {
+                Ok(micros) => Some(EffectiveAt::saturating_from_micros(micros)),
+                Err(_) => return content("a time that is none"),
+            },
+        };
+        Ok(Edge::Start { until, custom })
+    }
+
+    fn structure(
+        &mut self,
+        mut catalog_at: impl FnMut(Position) -> Result<Arc<Catalog>, E>,
+    ) -> Read<(), E> {
+        let mut changes = Vec::new();
+        for _ in 0..self.source.number()? {
+            let key = self.key()?;
+            let change = self.change(key, &mut catalog_at)?;
+            changes.push((key, Arc::new(change)));
+        }
+        let mut voids = Vec::new();
+        for _ in 0..self.source.number()? {
+            voids.push((self.position()?, self.position()?));
+        }
+        self.ledger.load_structure(changes, &voids);
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        key: OrderKey,
+        catalog_at: &mut impl FnMut(Position) -> Result<Arc<Catalog>, E>,
+    ) -> Read<Structural, E> {
+        Ok(match self.source.number()? {
+            0 => {
+                let level = self.level()?;
+                let parent = self.maybe()?;
+                let parent = parent.map(|number| self.level_numbered(number)).transpose()?;
+                Structural::CreateLevel { level, parent, attributes: self.attributes()? }
+            }
+            1 => Structural::MoveLevel { level: self.level()?, parent: self.level()? },
+            2 => Structural::SetLevel { level: self.level()?, attributes: self.attributes()? },
+            3 => Structural::DeleteLevel { level: self.level()? },
+            4 => {
+                let (level, role, template) = (self.level()?, self.role()?, self.symbol()?);
+                let scopes = match self.maybe()? {
+                    None => None,
+                    Some(count) => {
+                        let mut scopes = Vec::new();
+                        for _ in 0..count {
+                            scopes.push(self.symbol()?);
+                        }
+                        Some(scopes.into())
+                    }
+                };
+                let custom = Arc::new(CustomRole { template, scopes });
+                Structural::CreateRole { level, role, custom }
+            }
+            5 => Structural::DeleteRole { level: self.level()?, role: self.role()? },
+            6 => {
+                let (level, name) = (self.level()?, self.symbol()?);
+                Structural::CreateRoleCollection { level, name, roles: self.roles()? }
+            }
+            7 => {
+                let (level, name) = (self.level()?, self.symbol()?);
+                Structural::SetRoles { level, name, roles: self.roles()? }
+            }
+            8 => Structural::DeleteRoleCollection { level: self.level()?, name: self.symbol()? },
+            9 => {
+                let position = key.position;
+                let catalog = catalog_at(position).map_err(IndexCheckpointError::Source)?;
+                let definitions = Definitions::new(&catalog, &mut self.ledger.symbols);
+                Structural::PublishCatalog(Arc::new(Published { definitions, position }))
+            }
+            _ => return content("a change that is none"),
+        })
+    }
+
+    fn roles(&mut self) -> Read<Arc<[RoleKey]>, E> {
+        let mut roles = Vec::new();
+        for _ in 0..self.source.number()? {
+            roles.push(self.role()?);
+        }
+        Ok(roles.into())
+    }
+
+    fn attributes(&mut self) -> Read<Attributes, E> {
+        Ok(Attributes {
+            name: self.maybe_text()?,
+            feature_set: self.maybe()?.map(|set| match set {
+                0 => FeatureSet::A,
+                _ => FeatureSet::B,
+            }),
+            authorizations: self.maybe()?.map(|manages| manages != 0),
+            environment: self.maybe()?.map(|environment| match environment {
+                0 => Environment::Multi,
+                _ => Environment::Neo,
+            }),
+            region: self.maybe_text()?,
+        })
+    }
+
+    fn rest(&mut self) -> Read<(), E> {
+        for _ in 0..self.source.number()? {
+            let position = self.position()?;
+            let code = usize::try_from(self.source.number()?).ok();
+            let Some(code) = code.and_then(|code| RefusalCode::ALL.get(code).copied()) else {
+                return content("a reason that is none");
+            };
+            let change = self.maybe()?.and_then(|change| usize::try_from(change).ok());
+            let message = self.source.text()?;
+            self.ledger.load_refusal(position, Refusal { code, change, message });
+        }
+        for _ in 0..self.source.number()? {
+            let principal = self.principal()?;
+            let mut removals = Track::default();
+            for _ in 0..self.source.number()? {
+                removals.insert(self.key()?, ());
+            }
+            self.ledger.index.load_removals(principal, removals);
+        }
+        for _ in 0..self.source.number()? {
+            let position = self.position()?;
+            for _ in 0..self.source.number()? {
+                let principal = self.principal()?;
+                self.ledger.index.note_removal(position, principal);
+            }
+        }
+        for _ in 0..self.source.number()? {
+            let mentioned = match self.source.number()? {
+                0 => Mentioned::Principal(self.principal()?),
+                1 => Mentioned::Actor(self.principal()?),
+                2 => Mentioned::Level(self.level()?),
+                3 => Mentioned::RoleCollection(self.symbol()?),
+                _ => return content("something named that is nothing"),
+            };
+            let mut position = 0_u64;
+            for _ in 0..self.source.number()? {
+                position = position.saturating_add(self.source.number()?);
+                let Some(position) = Position::new(position) else {
+                    return content("a position that is none");
+                };
+                self.ledger.mentions.add(mentioned, position);
+            }
+        }
+        for _ in 0..self.source.number()? {
+            let position = Position::new(self.source.number()?);
+            self.ledger.load_named(position);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! A ledger for tests and tools, which remembers what its entries said
+
+use std::convert::Infallible;
+use std::ops::Deref;
+
+use imbl::Vector;
+
+use crate::ledger::state::Ledger;
+use crate::words::outcome::{Fingerprint, Outcome, Recorded, Submission};
+use crate::words::position::Position;
+
+/// A ledger that keeps the contents of its entries in memory, 32 bytes each
+#[derive(Debug, Default)]
+pub struct LedgerInMemory {
+    ledger: Ledger,
+    contents: Vector<Option<Fingerprint>>,
+}
+
+impl Deref for LedgerInMemory {
+    type Target = Ledger;
+
+    fn deref(&self) -> &Ledger {
+        &self.ledger
+    }
+}
+
+impl LedgerInMemory {
+    /// The fold of no entries
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in the next entry of the log and gives its outcome
+    ///
+    /// # Cost
+    /// As [`Ledger::apply_with`].
+    pub fn apply(&mut self, recorded: &Recorded) -> Outcome {
+        let contents = &self.contents;
+        let content_of = |position: Position| {
+            let place = usize::try_from(position.get() - 1).ok();
+            let content = place.and_then(|place| contents.get(place).copied().flatten());
+            Ok::<_, Infallible>(content.unwrap_or(Fingerprint::NONE))
+        };
+        let Ok(outcome) = self.ledger.apply_with(recorded, content_of);
+        self.contents.push_back(match &recorded.submission {
+            Submission::Entry(_, fingerprint) => Some(*fingerprint),
+            Submission::Malformed { .. } => None,
+        });
+        outcome
+    }
+}

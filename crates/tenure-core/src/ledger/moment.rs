@@ -1,0 +1,165 @@
+//! What was so at one moment, as known at one position?
+//!
+//! Timelines tell who as bitmaps, and the changes of single holdings tell why. Timelines are relied on where
+//! they and the landscape agree on the last deletion; where not (a deletion was late, scheduled or
+//! voided), everybody who was ever there is folded alone.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+
+use roaring::RoaringBitmap;
+
+use crate::history::holding::{HoldingHistory, HoldingKey};
+use crate::history::landscape_at::{Here, Land};
+use crate::index::timeline::{Of, TimelineId};
+use crate::ledger::view::{Evidence, View};
+use crate::words::grantable::Grantable;
+use crate::words::instant::EffectiveAt;
+use crate::words::level::FeatureSet;
+use crate::words::principal::{Principal, PrincipalKind};
+use crate::words::symbol::{LevelRef, Map, PrincipalRef};
+
+/// One moment, as known at one position
+#[derive(Debug)]
+pub(crate) struct Moment<'v> {
+    pub(crate) view: &'v View<'v>,
+    pub(crate) t: EffectiveAt,
+    pub(crate) land: Land<'v>,
+    /// How many entries were recorded by then and known
+    prefix: u64,
+    /// Feature sets that were looked for, so that a deep landscape is climbed once
+    feature_sets: RefCell<Map<LevelRef, FeatureSet>>,
+}
+
+/// What may be given at a level, with the timeline of who holds it there
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Given {
+    pub(crate) timeline: TimelineId,
+    /// Whether its name means a custom one there
+    pub(crate) custom: bool,
+}
+
+impl<'v> Moment<'v> {
+    pub(crate) fn new(view: &'v View<'_>, t: EffectiveAt) -> Self {
+        let (land, prefix) = (view.land(t), view.prefix(t));
+        Self { view, t, land, prefix, feature_sets: RefCell::default() }
+    }
+
+    /// What names mean at a level; `None` if it does not exist
+    pub(crate) fn here(&self, level: LevelRef) -> Option<Here<'v>> {
+        self.land.here_under(level, self.feature_set(level))
+    }
+
+    fn feature_set(&self, level: LevelRef) -> FeatureSet {
+        let mut known = self.feature_sets.borrow_mut();
+        let mut climbed = Vec::new();
+        let mut found = None;
+        for (level, state) in self.land.upwards(level) {
+            found = known.get(&level).copied().or(state.attributes.feature_set);
+            climbed.push(level);
+            if found.is_some() {
+                break;
+            }
+        }
+        let found = found.unwrap_or_default();
+        known.extend(climbed.into_iter().map(|level| (level, found)));
+        found
+    }
+
+    /// The evidence that a principal's holding gives, if it counts
+    pub(crate) fn counting(&self, given: Given, principal: PrincipalRef) -> Option<Evidence> {
+        if !self.view.ledger.index.may_run(given.timeline, principal, self.prefix) {
+            return None;
+        }
+        let evidence = self.view.running(given.timeline, principal, self.t)?;
+        (evidence.run.custom == given.custom).then_some(evidence)
+    }
+
+    /// What is given there, if holdings of it count: its level exists, its name means something, and a
+    /// directory manages authorizations
+    pub(crate) fn given(
+        &self,
+        here: &Here<'_>,
+        grantable: Grantable,
+        timeline: TimelineId,
+    ) -> Option<Given> {
+        let custom = here.is_custom(grantable).filter(|_| here.manages_authorizations())?;
+        Some(Given { timeline, custom })
+    }
+
+    /// Everybody whose own holding counts
+    ///
+    /// # Cost
+    /// O(who held it + principals kept apart there × their changes).
+    pub(crate) fn holders(&self, given: Given) -> RoaringBitmap {
+        let index = &self.view.ledger.index;
+        let timeline = index.timeline(given.timeline);
+        let Of::Holding { level, grantable } = timeline.of else { return RoaringBitmap::new() };
+        let counts = |number: &u32| {
+            let principal = self.view.ledger.numbered(*number);
+            self.counting(given, principal).is_some()
+        };
+        let last_end = || self.land.last_end(level, given.custom.then_some(grantable));
+        let mut held = if timeline.custom() != given.custom || timeline.begins_after(self.prefix) {
+            RoaringBitmap::new()
+        } else if timeline.last_reset(self.prefix) == last_end() {
+            timeline.held(self.prefix)
+        } else {
+            timeline.met(self.prefix).iter().filter(counts).collect()
+        };
+        for (number, changes) in timeline.all_apart() {
+            let principal = self.view.ledger.numbered(number);
+            let key = HoldingKey { principal, grantable, level };
+            let history = HoldingHistory { key, changes: Cow::Borrowed(changes) };
+            let run = self.view.run(&history, self.t);
+            if run.is_some_and(|run| run.custom == given.custom) {
+                held.insert(number);
+            } else {
+                held.remove(number);
+            }
+        }
+        held
+    }
+
+    /// The known members of a set
+    pub(crate) fn members(&self, set: PrincipalRef) -> RoaringBitmap {
+        let ledger = self.view.ledger;
+        if set.kind == PrincipalKind::Everyone {
+            let users = ledger.users_of_origin(ledger.principal_of(set).origin());
+            return users.filter(|user| self.view.knows(*user)).map(|user| user.number).collect();
+        }
+        let Some(id) = ledger.index.members(set) else { return RoaringBitmap::new() };
+        let timeline = ledger.index.timeline(id);
+        let mut members = timeline.held(self.prefix);
+        for (number, _) in timeline.all_apart() {
+            if self.view.is_member(id, ledger.numbered(number), self.t) {
+                members.insert(number);
+            } else {
+                members.remove(number);
+            }
+        }
+        members
+    }
+
+    /// The principals whose holdings a principal has, itself first: its sets, and everybody of its
+    /// origin
+    pub(crate) fn matching(&self, principal: &Principal) -> Vec<PrincipalRef> {
+        let ledger = self.view.ledger;
+        let own = ledger.find_principal(principal);
+        let mut found: Vec<PrincipalRef> = own.into_iter().collect();
+        if principal.kind() == PrincipalKind::User {
+            if let Some(own) = own {
+                let sets = ledger.index.of_member(own);
+                found.extend(
+                    sets.filter(|(_, timeline)| {
+                        ledger.index.may_run(*timeline, own, self.prefix)
+                            && self.view.is_member(*timeline, own, self.t)
+                    })
+                    .map(|(set, _)| set),
+                );
+            }
+            found.extend(ledger.find_everyone(principal.origin()));
+        }
+        found
+    }
+}

@@ -1,0 +1,185 @@
+//! What was so, as known at one position?
+//!
+//! A [`View`] pins what was known. It answers from single facts: does this holding run, is this user a
+//! member, what does this name mean. The questions of [`crate::ask`] are made of these; what they ask of
+//! one moment goes through a `Moment` (`moment.rs`).
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use crate::history::holding::{Ends, HoldingHistory, HoldingKey, Piece, Run};
+use crate::history::landscape::Landscape;
+use crate::history::landscape_at::Land;
+use crate::history::landscapes::Known;
+use crate::history::membership::{MembershipHistory, Stretch};
+use crate::history::order::{Bound, Cut};
+use crate::index::timeline::{Of, TimelineId};
+use crate::ledger::Ledger;
+use crate::words::instant::EffectiveAt;
+use crate::words::position::{KnownAt, Position};
+use crate::words::symbol::PrincipalRef;
+
+/// The ledger as known at one position
+#[derive(Debug)]
+pub struct View<'a> {
+    pub(crate) ledger: &'a Ledger,
+    known: Known<'a>,
+    /// Where `known` does not tell
+    folded: OnceCell<Arc<Landscape>>,
+    known_at: KnownAt,
+}
+
+/// A holding that counts, as evidence that is not yet resolved to text
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Evidence {
+    pub(crate) key: HoldingKey,
+    pub(crate) run: Run,
+}
+
+impl<'a> View<'a> {
+    /// The ledger as known once the first so many entries had been folded
+    ///
+    /// # Cost
+    /// O(log late changes of structure + scheduled ones).
+    pub fn of(ledger: &'a Ledger, known_at: KnownAt) -> Self {
+        let next = Position::new(known_at.0.saturating_add(1));
+        let next_recorded = next
+            .and_then(|next| ledger.recorded_at(next))
+            .map(|at| EffectiveAt::saturating_from_micros(at.micros()));
+        let known = ledger.structure.known(known_at, next_recorded);
+        Self { ledger, known, folded: OnceCell::new(), known_at }
+    }
+
+    /// The position that it pins
+    pub fn known_at(&self) -> KnownAt {
+        self.known_at
+    }
+
+    /// The landscape that tells of all moments before one, and up to which change
+    fn landscape_until(&self, end: EffectiveAt) -> (&Landscape, Cut) {
+        if self.known.until.is_some_and(|until| until <= end) {
+            let fold =
+                || self.ledger.structure.folded(self.known_at, |position| self.counts(position));
+            return (self.folded.get_or_init(fold), Cut::OPEN);
+        }
+        (self.known.landscape, self.known.clamp)
+    }
+
+    /// What was there at a moment
+    pub(crate) fn land(&self, t: EffectiveAt) -> Land<'_> {
+        let (landscape, clamp) = self.landscape_until(t);
+        Land::of(landscape, Cut::through(t).min(clamp))
+    }
+
+    /// The landscape that tells of all moments up to an end, and up to which change; no end is for ever
+    pub(crate) fn landscape(&self, end: Option<EffectiveAt>) -> (&Landscape, Cut) {
+        self.landscape_until(end.unwrap_or(EffectiveAt::LAST))
+    }
+
+    /// How many entries were recorded by a moment and known
+    pub(crate) fn prefix(&self, t: EffectiveAt) -> u64 {
+        self.ledger.known_at(t.instant()).0.min(self.known_at.0)
+    }
+
+    /// The version of the catalogue in force, and the position of the entry that published it
+    pub fn catalog(&self, at: EffectiveAt) -> Option<(&str, Position)> {
+        let published = self.land(at).catalog()?;
+        Some((&published.definitions.version, published.position))
+    }
+
+    fn counts(&self, position: Position) -> bool {
+        self.ledger.counts(position, self.known_at)
+    }
+
+    /// All changes of what a principal holds by a timeline; `None` for a timeline of members
+    pub(crate) fn history(
+        &self,
+        timeline: TimelineId,
+        principal: PrincipalRef,
+    ) -> Option<HoldingHistory<'_>> {
+        let Of::Holding { level, grantable } = self.ledger.index.timeline(timeline).of else {
+            return None;
+        };
+        let ledger = self.ledger;
+        let changes = ledger.index.changes(&ledger.places, timeline, principal.number);
+        Some(HoldingHistory { key: HoldingKey { principal, grantable, level }, changes })
+    }
+
+    fn ends<'v>(
+        &'v self,
+        key: &HoldingKey,
+        (landscape, clamp): (&'v Landscape, Cut),
+    ) -> Ends<'v, impl Fn(Position) -> bool + 'v> {
+        Ends {
+            level: landscape.track(key.level),
+            clamp,
+            removals: self.ledger.index.removals(key.principal),
+            counts: |position| self.counts(position),
+        }
+    }
+
+    /// Under which terms a principal holds what a timeline is of
+    pub(crate) fn running(
+        &self,
+        timeline: TimelineId,
+        principal: PrincipalRef,
+        t: EffectiveAt,
+    ) -> Option<Evidence> {
+        let history = self.history(timeline, principal)?;
+        let run = self.run(&history, t)?;
+        Some(Evidence { key: history.key, run })
+    }
+
+    /// Under which terms a holding runs
+    pub(crate) fn run(&self, history: &HoldingHistory<'_>, t: EffectiveAt) -> Option<Run> {
+        history.running(t, &self.ends(&history.key, self.landscape_until(t)))
+    }
+
+    pub(crate) fn pieces(
+        &self,
+        history: &HoldingHistory<'_>,
+        end: Option<EffectiveAt>,
+    ) -> Vec<Piece> {
+        history.pieces(&self.ends(&history.key, self.landscape(end)))
+    }
+
+    fn membership(
+        &self,
+        timeline: TimelineId,
+        member: PrincipalRef,
+    ) -> (MembershipHistory<'_>, [Option<&crate::history::order::Track<()>>; 2]) {
+        let index = &self.ledger.index;
+        let changes: Cow<'_, _> = index.changes(&self.ledger.places, timeline, member.number);
+        let of_set = match index.timeline(timeline).of {
+            Of::Members { set } => index.removals(set),
+            Of::Holding { .. } => None,
+        };
+        (MembershipHistory { changes }, [of_set, index.removals(member)])
+    }
+
+    /// Whether a user is a member of the set that a timeline is of
+    pub(crate) fn is_member(
+        &self,
+        timeline: TimelineId,
+        member: PrincipalRef,
+        t: EffectiveAt,
+    ) -> bool {
+        let (membership, removals) = self.membership(timeline, member);
+        membership.holds(t, removals, &|position| self.counts(position))
+    }
+
+    pub(crate) fn membership_stretches(
+        &self,
+        timeline: TimelineId,
+        member: PrincipalRef,
+    ) -> Vec<Stretch> {
+        let (membership, removals) = self.membership(timeline, member);
+        membership.stretches(Bound::Open, removals, &|position| self.counts(position))
+    }
+
+    /// Whether a counted entry names the principal in a change, at any time
+    pub(crate) fn knows(&self, principal: PrincipalRef) -> bool {
+        self.ledger.knows(principal, self.known_at)
+    }
+}

@@ -1,0 +1,17 @@
+//! With which words is everything said?
+//!
+//! Names, moments, levels, changes, outcomes. Nothing here knows a ledger.
+
+pub(crate) mod ability;
+pub(crate) mod catalog;
+pub(crate) mod change;
+pub(crate) mod grantable;
+pub(crate) mod instant;
+pub(crate) mod level;
+pub(crate) mod outcome;
+pub(crate) mod pages;
+pub(crate) mod position;
+pub(crate) mod principal;
+pub(crate) mod requirement;
+pub(crate) mod span;
+pub(crate) mod symbol;

@@ -1,0 +1,52 @@
+//! What is asked about?
+//!
+//! X, the thing one could do: an operation of the catalogue, or holding exactly a role, a scope or a
+//! role collection.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::words::grantable::{NameError, RoleText, plain_name};
+
+/// X in "could X"
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Ability {
+    /// `operation:<id>`, or the id alone
+    Operation(Arc<str>),
+    /// `role:<name>` or `role:<application>/<name>`
+    Role(RoleText),
+    /// `scope:<name>`
+    Scope(Arc<str>),
+    /// `role-collection:<name>`
+    RoleCollection(Arc<str>),
+}
+
+impl Ability {
+    /// Reads `operation:<id>` (or the id alone), `role:<name>`, `scope:<name>` or
+    /// `role-collection:<name>`
+    ///
+    /// # Errors
+    /// An empty name, or a role's text with more than one slash.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        match text.split_once(':') {
+            Some(("operation", id)) => Ok(Self::Operation(plain_name("operation", id)?)),
+            Some(("role", role)) => Ok(Self::Role(RoleText::parse(role)?)),
+            Some(("scope", scope)) => Ok(Self::Scope(plain_name("scope", scope)?)),
+            Some(("role-collection", name)) => {
+                Ok(Self::RoleCollection(plain_name("role collection", name)?))
+            }
+            _ => Ok(Self::Operation(plain_name("operation", text)?)),
+        }
+    }
+}
+
+impl fmt::Display for Ability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operation(id) => f.write_str(id),
+            Self::Role(role) => write!(f, "role:{role}"),
+            Self::Scope(scope) => write!(f, "scope:{scope}"),
+            Self::RoleCollection(name) => write!(f, "role-collection:{name}"),
+        }
+    }
+}

@@ -1,0 +1,553 @@
+//! What do names mean, by the catalogue in force?
+//!
+//! A [`Catalog`] is a complete document: the predefined roles and role collections of each kind of
+//! level under each feature set, and what each operation requires. [`Catalog::new`] is the only way
+//! to make one, and checks all that the document alone can show to be wrong.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::words::grantable::{Grantable, NameError, RoleKey, RoleText, part_name, plain_name};
+use crate::words::level::{FeatureSet, LevelKind};
+use crate::words::requirement::{Held, HeldRow, Leaf, LeafRow, REQUIREMENT_DEPTH_MAX, Requirement};
+use crate::words::symbol::{Map, Symbol, Symbols};
+
+/// A role as a catalogue document writes it
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoleRow {
+    /// Name
+    pub role: Arc<str>,
+    /// Application that provides it
+    pub application: Arc<str>,
+    /// Role template it is made from
+    pub template: Option<Arc<str>>,
+    /// Kinds of levels where it exists
+    pub at: Vec<LevelKind>,
+    /// Feature sets under which it exists; absent means both
+    pub feature_sets: Option<Vec<FeatureSet>>,
+    /// Scopes it has
+    pub scopes: Option<Vec<Arc<str>>>,
+    /// Whether it may be granted as a single role; absent means no
+    pub grantable: Option<bool>,
+}
+
+/// A predefined role collection as a catalogue document writes it
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoleCollectionRow {
+    /// Name
+    pub role_collection: Arc<str>,
+    /// Kinds of levels where it exists
+    pub at: Vec<LevelKind>,
+    /// Feature sets under which it exists; absent means both
+    pub feature_sets: Option<Vec<FeatureSet>>,
+    /// Roles it contains
+    pub roles: Vec<Arc<str>>,
+}
+
+/// An operation as a catalogue document writes it
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OperationRow {
+    /// Id
+    pub operation: Arc<str>,
+    /// In words
+    pub title: Option<Arc<str>>,
+    /// Kinds of levels where it can be done
+    pub at: Vec<LevelKind>,
+    /// Feature sets under which it exists; absent means both
+    pub feature_sets: Option<Vec<FeatureSet>>,
+    /// What it requires
+    pub requires: Requirement<LeafRow>,
+}
+
+/// A catalogue document before it is checked
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CatalogDocument {
+    /// Version, any text
+    pub version: Arc<str>,
+    /// Kinds of levels that can hold custom role collections
+    pub custom_role_collections: Option<Vec<LevelKind>>,
+    /// Other names of scopes, each with the real one
+    pub scope_aliases: Option<BTreeMap<Arc<str>, Arc<str>>>,
+    /// Predefined roles
+    pub roles: Vec<RoleRow>,
+    /// Predefined role collections
+    pub role_collections: Vec<RoleCollectionRow>,
+    /// Operations
+    pub operations: Vec<OperationRow>,
+}
+
+/// Why a document is no valid catalogue
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the catalogue is not valid: {0}")]
+pub struct CatalogError(String);
+
+/// A valid catalogue document
+// INVARIANT (catalogue): every role that `role_collections` name is exactly one of `roles` at the
+// same kind and feature set; nothing is defined twice for one kind and feature set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Catalog {
+    document: CatalogDocument,
+}
+
+type Place = (LevelKind, FeatureSet);
+
+impl Catalog {
+    /// Checks a document
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with the row that it is in.
+    /// # Cost
+    /// O(rows × kinds × feature sets).
+    pub fn new(document: CatalogDocument) -> Result<Self, CatalogError> {
+        Check::default().document(&document).map_err(CatalogError)?;
+        Ok(Self { document })
+    }
+
+    /// The document
+    pub fn document(&self) -> &CatalogDocument {
+        &self.document
+    }
+
+    /// Its version
+    pub fn version(&self) -> &Arc<str> {
+        &self.document.version
+    }
+}
+
+fn places<'a>(
+    at: &'a [LevelKind],
+    sets: Option<&'a Vec<FeatureSet>>,
+) -> impl Iterator<Item = Place> + 'a {
+    let sets = sets.map_or(&FeatureSet::ALL[..], Vec::as_slice);
+    at.iter().flat_map(move |kind| sets.iter().map(move |set| (*kind, *set)))
+}
+
+#[derive(Default)]
+struct Check {
+    roles: HashMap<Place, HashMap<Arc<str>, Vec<Arc<str>>>>, // name -> applications
+}
+
+impl Check {
+    fn document(&mut self, document: &CatalogDocument) -> Result<(), String> {
+        named("version", &document.version)?;
+        if let Some(kinds) = &document.custom_role_collections {
+            listed("custom_role_collections", kinds)?;
+            for kind in kinds {
+                if !matches!(
+                    kind,
+                    LevelKind::GlobalAccount | LevelKind::Directory | LevelKind::Subaccount
+                ) {
+                    return Err(format!(
+                        "`custom_role_collections` lists `{kind}`; only global-account, directory \
+                         and subaccount can hold custom role collections"
+                    ));
+                }
+            }
+        }
+        for (alias, real) in document.scope_aliases.iter().flatten() {
+            named("alias of a scope", alias)?;
+            named("scope of an alias", real)?;
+        }
+        for (what, empty) in [
+            ("roles", document.roles.is_empty()),
+            ("role_collections", document.role_collections.is_empty()),
+            ("operations", document.operations.is_empty()),
+        ] {
+            if empty {
+                return Err(format!("`{what}` is empty"));
+            }
+        }
+        for (n, row) in document.roles.iter().enumerate() {
+            self.role(row).map_err(|problem| format!("roles[{n}] (`{}`): {problem}", row.role))?;
+        }
+        let mut collections = HashSet::new();
+        for (n, row) in document.role_collections.iter().enumerate() {
+            self.role_collection(row, &mut collections).map_err(|problem| {
+                format!("role_collections[{n}] (`{}`): {problem}", row.role_collection)
+            })?;
+        }
+        let mut operations = HashSet::new();
+        for (n, row) in document.operations.iter().enumerate() {
+            self.operation(row, &mut operations)
+                .map_err(|problem| format!("operations[{n}] (`{}`): {problem}", row.operation))?;
+        }
+        Ok(())
+    }
+
+    fn role(&mut self, row: &RoleRow) -> Result<(), String> {
+        let error = |e: NameError| e.to_string();
+        part_name("role", &row.role).map_err(error)?;
+        part_name("application", &row.application).map_err(error)?;
+        if let Some(template) = &row.template {
+            named("template", template)?;
+        }
+        for scope in row.scopes.iter().flatten() {
+            named("scope", scope)?;
+        }
+        where_it_exists(&row.at, row.feature_sets.as_ref())?;
+        for place in places(&row.at, row.feature_sets.as_ref()) {
+            let applications =
+                self.roles.entry(place).or_default().entry(Arc::clone(&row.role)).or_default();
+            if applications.contains(&row.application) {
+                return Err(twice(place));
+            }
+            applications.push(Arc::clone(&row.application));
+        }
+        Ok(())
+    }
+
+    fn role_collection<'a>(
+        &self,
+        row: &'a RoleCollectionRow,
+        seen: &mut HashSet<(Place, &'a str)>,
+    ) -> Result<(), String> {
+        named("role collection", &row.role_collection)?;
+        where_it_exists(&row.at, row.feature_sets.as_ref())?;
+        let texts: Vec<RoleText> = row
+            .roles
+            .iter()
+            .map(|text| RoleText::parse(text).map_err(|e| e.to_string()))
+            .collect::<Result<_, _>>()?;
+        for place in places(&row.at, row.feature_sets.as_ref()) {
+            if !seen.insert((place, &row.role_collection)) {
+                return Err(twice(place));
+            }
+            let mut listed = HashSet::new();
+            for text in &texts {
+                let applications = self.applications(place, text);
+                let (kind, set) = (place.0, place.1.as_str());
+                match applications.as_slice() {
+                    [one] => {
+                        if !listed.insert((*one, &text.name)) {
+                            return Err(format!("the role `{text}` is listed twice"));
+                        }
+                    }
+                    [] => {
+                        return Err(format!(
+                            "the role `{text}` is not in `roles` at {kind} under feature set {set}"
+                        ));
+                    }
+                    _ => {
+                        return Err(format!(
+                            "the role `{text}` is ambiguous at {kind} under feature set {set}: \
+                             write `application/name`"
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn applications(&self, place: Place, text: &RoleText) -> Vec<&Arc<str>> {
+        let known = self.roles.get(&place).and_then(|names| names.get(&text.name));
+        known
+            .into_iter()
+            .flatten()
+            .filter(|known| text.application.as_ref().is_none_or(|named| named == *known))
+            .collect()
+    }
+
+    fn operation<'a>(
+        &self,
+        row: &'a OperationRow,
+        seen: &mut HashSet<(Place, &'a str)>,
+    ) -> Result<(), String> {
+        named("operation", &row.operation)?;
+        where_it_exists(&row.at, row.feature_sets.as_ref())?;
+        for place in places(&row.at, row.feature_sets.as_ref()) {
+            if !seen.insert((place, &row.operation)) {
+                return Err(twice(place));
+            }
+        }
+        if row.requires.depth() > REQUIREMENT_DEPTH_MAX {
+            return Err(format!("`requires` is nested more than {REQUIREMENT_DEPTH_MAX} deep"));
+        }
+        self.requirement(&row.requires)
+    }
+
+    fn requirement(&self, requirement: &Requirement<LeafRow>) -> Result<(), String> {
+        match requirement {
+            Requirement::AnyOf(parts) | Requirement::AllOf(parts) => {
+                if parts.is_empty() {
+                    return Err("`requires` has an empty list".into());
+                }
+                parts.iter().try_for_each(|part| self.requirement(part))
+            }
+            Requirement::Leaf(leaf) => self.leaf(leaf),
+        }
+    }
+
+    fn leaf(&self, leaf: &LeafRow) -> Result<(), String> {
+        listed("kinds of a leaf", &leaf.kinds)?;
+        match &leaf.held {
+            HeldRow::Scope(scope) => named("scope of a leaf", scope),
+            HeldRow::RoleCollection(name) => named("role collection of a leaf", name),
+            HeldRow::Role { role, application } => {
+                let text = leaf_role(role, application.as_ref())?;
+                let known = places(&leaf.kinds, None)
+                    .any(|place| !self.applications(place, &text).is_empty());
+                if known {
+                    Ok(())
+                } else {
+                    Err(format!("a leaf names the role `{text}`, which none of its kinds has"))
+                }
+            }
+        }
+    }
+}
+
+/// The role that a leaf means: its text may be `application/name` too
+fn leaf_role(role: &str, application: Option<&Arc<str>>) -> Result<RoleText, String> {
+    let text = RoleText::parse(role).map_err(|e| e.to_string())?;
+    match (text.application.as_ref(), application) {
+        (_, None) => Ok(text),
+        (None, Some(application)) => {
+            let application = part_name("application", application).map_err(|e| e.to_string())?;
+            Ok(RoleText { application: Some(application), ..text })
+        }
+        (Some(one), Some(other)) if one == other => Ok(text),
+        (Some(one), Some(other)) => {
+            Err(format!("a leaf names two applications, `{one}` and `{other}`"))
+        }
+    }
+}
+
+fn named(what: &'static str, text: &str) -> Result<(), String> {
+    plain_name(what, text).map(drop).map_err(|e| e.to_string())
+}
+
+fn listed<T: PartialEq>(what: &str, items: &[T]) -> Result<(), String> {
+    if items.is_empty() {
+        return Err(format!("`{what}` is empty"));
+    }
+    let repeated =
+        items.iter().enumerate().any(|(n, item)| items.iter().skip(n + 1).any(|x| x == item));
+    if repeated { Err(format!("`{what}` lists something twice")) } else { Ok(()) }
+}
+
+fn where_it_exists(at: &[LevelKind], sets: Option<&Vec<FeatureSet>>) -> Result<(), String> {
+    listed("at", at)?;
+    sets.map_or(Ok(()), |sets| listed("feature_sets", sets))
+}
+
+fn twice((kind, set): Place) -> String {
+    format!("there is another row for it at {kind} under feature set {}", set.as_str())
+}
+
+/// A predefined role at one kind of level under one feature set
+#[derive(Clone, Debug)]
+pub(crate) struct PredefinedRole {
+    /// Real names of its scopes
+    pub(crate) scopes: Arc<[Symbol]>,
+    pub(crate) template: Option<Symbol>,
+    pub(crate) grantable: bool,
+}
+
+/// What a catalogue defines at one kind of level under one feature set
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) roles: Map<RoleKey, PredefinedRole>,
+    pub(crate) role_collections: Map<Symbol, Arc<[RoleKey]>>,
+    pub(crate) operations: Map<Symbol, Arc<Requirement<Leaf>>>,
+    givers: Givers,
+}
+
+/// What gives a role or a scope, were nothing custom
+// INVARIANT (givers): what `roles` and `role_collections` of its table say, the other way round; each list
+// is sorted and names nothing twice.
+#[derive(Debug, Default)]
+struct Givers {
+    of_role: Map<Symbol, Vec<Grantable>>,
+    of_scope: Map<Symbol, Vec<Grantable>>,
+    with_scope: Map<Symbol, Vec<RoleKey>>,
+}
+
+impl Table {
+    /// What gives a role of that name, the role itself included
+    pub(crate) fn of_role(&self, name: Symbol) -> impl Iterator<Item = Grantable> {
+        self.givers.of_role.get(&name).into_iter().flatten().copied()
+    }
+
+    /// The role collections that list a role of that name
+    pub(crate) fn listing(&self, name: Symbol) -> impl Iterator<Item = Grantable> {
+        self.of_role(name).filter(|giver| matches!(giver, Grantable::RoleCollection(_)))
+    }
+
+    /// What gives a role with that scope, the role itself included
+    pub(crate) fn of_scope(&self, scope: Symbol) -> impl Iterator<Item = Grantable> {
+        self.givers.of_scope.get(&scope).into_iter().flatten().copied()
+    }
+
+    /// The roles with that scope
+    pub(crate) fn with_scope(&self, scope: Symbol) -> impl Iterator<Item = RoleKey> {
+        self.givers.with_scope.get(&scope).into_iter().flatten().copied()
+    }
+
+    fn turn_round(&mut self) {
+        let listed = self.role_collections.iter().flat_map(|(name, roles)| {
+            roles.iter().map(move |role| (*role, Grantable::RoleCollection(*name)))
+        });
+        let single = self.roles.keys().map(|role| (*role, Grantable::Role(*role)));
+        let mut givers = Givers::default();
+        for (role, giver) in listed.chain(single) {
+            givers.of_role.entry(role.name).or_default().push(giver);
+            for scope in self.roles.get(&role).into_iter().flat_map(|role| role.scopes.iter()) {
+                givers.of_scope.entry(*scope).or_default().push(giver);
+                givers.with_scope.entry(*scope).or_default().push(role);
+            }
+        }
+        for lists in [&mut givers.of_role, &mut givers.of_scope] {
+            for list in lists.values_mut() {
+                list.sort_unstable();
+                list.dedup();
+            }
+        }
+        for list in givers.with_scope.values_mut() {
+            list.sort_unstable();
+            list.dedup();
+        }
+        self.givers = givers;
+    }
+}
+
+/// A catalogue with its names interned, ready to be asked
+#[derive(Debug)]
+pub(crate) struct Definitions {
+    pub(crate) version: Arc<str>,
+    pub(crate) custom_in_directories: bool,
+    aliases: Map<Symbol, Symbol>,
+    /// By kind and feature set
+    tables: [[Table; 2]; LevelKind::ALL.len()],
+    /// All that it defines, for "was it ever defined"
+    pub(crate) defined: Vec<Defined>,
+}
+
+/// Something that a counted entry may have defined
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Defined {
+    Role(RoleKey),
+    RoleName(Symbol),
+    Scope(Symbol),
+    RoleCollection(Symbol),
+}
+
+static NOTHING: std::sync::LazyLock<Table> = std::sync::LazyLock::new(Table::default);
+
+impl Definitions {
+    pub(crate) fn new(catalog: &Catalog, symbols: &mut Symbols) -> Self {
+        let document = catalog.document();
+        let aliases: Map<Symbol, Symbol> = document
+            .scope_aliases
+            .iter()
+            .flatten()
+            .map(|(alias, real)| (symbols.intern(alias), symbols.intern(real)))
+            .collect();
+        let mut defined: HashSet<Defined> = aliases
+            .iter()
+            .flat_map(|(alias, real)| [Defined::Scope(*alias), Defined::Scope(*real)])
+            .collect();
+        let real = |scope: Symbol| aliases.get(&scope).copied().unwrap_or(scope);
+        let mut tables: [[Table; 2]; LevelKind::ALL.len()] = Default::default();
+        for row in &document.roles {
+            let key = RoleKey {
+                application: symbols.intern(&row.application),
+                name: symbols.intern(&row.role),
+            };
+            let written: Vec<Symbol> =
+                row.scopes.iter().flatten().map(|scope| symbols.intern(scope)).collect();
+            defined.extend([Defined::Role(key), Defined::RoleName(key.name)]);
+            defined.extend(written.iter().map(|scope| Defined::Scope(*scope)));
+            let role = PredefinedRole {
+                scopes: written.into_iter().map(real).collect(),
+                template: row.template.as_ref().map(|template| symbols.intern(template)),
+                grantable: row.grantable.unwrap_or(false),
+            };
+            for place in places(&row.at, row.feature_sets.as_ref()) {
+                if let Some(table) = table_mut(&mut tables, place) {
+                    table.roles.insert(key, role.clone());
+                }
+            }
+        }
+        for row in &document.role_collections {
+            let name = symbols.intern(&row.role_collection);
+            defined.insert(Defined::RoleCollection(name));
+            for place in places(&row.at, row.feature_sets.as_ref()) {
+                let Some(table) = table_mut(&mut tables, place) else { continue };
+                // By INVARIANT (catalogue) each text finds exactly one role here.
+                let roles = row.roles.iter().filter_map(|text| {
+                    let text = RoleText::parse(text).ok()?;
+                    let (name, application) = (
+                        symbols.get(&text.name)?,
+                        text.application.map(|application| symbols.get(&application)),
+                    );
+                    table.roles.keys().copied().find(|role| {
+                        role.name == name
+                            && application.is_none_or(|named| named == Some(role.application))
+                    })
+                });
+                let roles = roles.collect();
+                table.role_collections.insert(name, roles);
+            }
+        }
+        for row in &document.operations {
+            let name = symbols.intern(&row.operation);
+            let requires =
+                Arc::new(row.requires.map(&mut |leaf| compiled(leaf, symbols, &aliases)));
+            for place in places(&row.at, row.feature_sets.as_ref()) {
+                if let Some(table) = table_mut(&mut tables, place) {
+                    table.operations.insert(name, Arc::clone(&requires));
+                }
+            }
+        }
+        tables.iter_mut().flatten().for_each(Table::turn_round);
+        Self {
+            version: Arc::clone(catalog.version()),
+            custom_in_directories: document
+                .custom_role_collections
+                .as_ref()
+                .is_some_and(|kinds| kinds.contains(&LevelKind::Directory)),
+            aliases,
+            tables,
+            defined: defined.into_iter().collect(),
+        }
+    }
+
+    pub(crate) fn table(&self, kind: LevelKind, set: FeatureSet) -> &Table {
+        self.tables.get(kind as usize).and_then(|sets| sets.get(set as usize)).unwrap_or(&NOTHING)
+    }
+
+    /// The real name of a scope
+    pub(crate) fn real_scope(&self, scope: Symbol) -> Symbol {
+        self.aliases.get(&scope).copied().unwrap_or(scope)
+    }
+}
+
+fn table_mut(tables: &mut [[Table; 2]], (kind, set): Place) -> Option<&mut Table> {
+    tables.get_mut(kind as usize)?.get_mut(set as usize)
+}
+
+fn compiled(row: &LeafRow, symbols: &mut Symbols, aliases: &Map<Symbol, Symbol>) -> Leaf {
+    let held = match &row.held {
+        HeldRow::Scope(scope) => {
+            let scope = symbols.intern(scope);
+            Held::Scope(aliases.get(&scope).copied().unwrap_or(scope))
+        }
+        HeldRow::RoleCollection(name) => Held::RoleCollection(symbols.intern(name)),
+        HeldRow::Role { role, application } => {
+            // By INVARIANT (catalogue) the text can be read.
+            let text = leaf_role(role, application.as_ref())
+                .unwrap_or_else(|_| RoleText { application: None, name: Arc::clone(role) });
+            Held::Role {
+                application: text.application.as_ref().map(|a| symbols.intern(a)),
+                name: symbols.intern(&text.name),
+            }
+        }
+    };
+    Leaf {
+        held,
+        direction: row.direction,
+        kinds: row.kinds.iter().copied().collect(),
+        row: Arc::new(row.clone()),
+    }
+}

@@ -1,0 +1,54 @@
+//! Where does an entry stand in the log, and how much of the log was known?
+
+use std::fmt;
+use std::num::NonZeroU64;
+
+/// An entry's place in the log: 1, 2, 3, … without gaps
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Position(NonZeroU64);
+
+impl Position {
+    /// The place of the first entry
+    pub const FIRST: Self = Self(NonZeroU64::MIN);
+    /// A place after all that there will be
+    pub(crate) const LAST: Self = Self(NonZeroU64::MAX);
+
+    /// The place with that number; there is none with the number 0
+    pub fn new(number: u64) -> Option<Self> {
+        NonZeroU64::new(number).map(Self)
+    }
+
+    /// Its number
+    pub fn get(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The place after it
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What was known once the first so many positions had been folded; 0 is nothing yet
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct KnownAt(pub u64);
+
+impl KnownAt {
+    /// Whether that position was folded by then
+    pub fn reaches(self, position: Position) -> bool {
+        position.get() <= self.0
+    }
+}
+
+impl From<Position> for KnownAt {
+    fn from(position: Position) -> Self {
+        Self(position.get())
+    }
+}
