@@ -15,8 +15,8 @@ mod state;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tenure_core::{
-    Change, EffectiveAt, Entry, EntryId, KnownAt, Mention, Outcome, Position, Principal, Recorded,
-    RecordedAt, RefusalCode, Submission,
+    Change, EffectiveAt, Entry, EntryId, KnownAt, Mention, Outcome, OutcomeKind, Position,
+    Principal, Recorded, RecordedAt, RefusalCode, Submission,
 };
 
 use state::{Deed, Fact, State};
@@ -72,6 +72,30 @@ impl Oracle {
     /// The log without entries
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// How many entries were taken in
+    pub fn newest(&self) -> KnownAt {
+        KnownAt(self.lines.len() as u64)
+    }
+
+    /// When the entry at a position was recorded
+    pub fn recorded_at(&self, s: KnownAt) -> Option<RecordedAt> {
+        Some(self.lines.get(s.0.checked_sub(1)? as usize)?.recorded_at)
+    }
+
+    /// What became of the entry at a position
+    pub fn outcome(&self, position: Position) -> OutcomeKind {
+        match self.lines[position.get() as usize - 1].verdict {
+            Verdict::Applied => OutcomeKind::Applied,
+            Verdict::Refused(..) => OutcomeKind::Refused,
+            Verdict::Duplicate { .. } => OutcomeKind::Duplicate,
+        }
+    }
+
+    /// The place of the entry that owns an id
+    pub fn position_of(&self, id: EntryId) -> Option<Position> {
+        self.owner(id).map(|line| line.position)
     }
 
     /// Takes the next entry in and decides it

@@ -10,17 +10,14 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::Index;
 
+use tenure_core::answer::{Answer, Answered, AskError, ComputedAt, Diff, Holding, What, Who};
 use tenure_core::{
-    Ability, AssignmentFilter, EffectiveAt, GrantableText, KnownAt, Ledger, Level, Position,
-    Principal, Span, View,
-    answer::{
-        Anywhere, AskError, Check, Diff, Holding, Interval, LevelThen, RoleCollectionThen, What,
-        Who,
-    },
+    Ability, AsOf, AssignmentFilter, EffectiveAt, EntryName, GrantableText, Known, KnownAt, Ledger,
+    Level, Mention, Now, OutcomeKind, Position, Question, Span,
 };
 
 use crate::oracle::Oracle;
-use crate::scenario::{Granted, Scenario, clock};
+use crate::scenario::{Granted, Scenario};
 use crate::world;
 
 /// A question before its coordinates are looked up
@@ -31,8 +28,8 @@ pub struct Draft {
     principal: usize,
     at: Time,
     other_at: Time,
-    known_at: Known,
-    other_known_at: Known,
+    known_at: KnownDraft,
+    other_known_at: KnownDraft,
     flags: (bool, bool, bool),
 }
 
@@ -50,6 +47,8 @@ enum Sort {
     Levels,
     RoleCollections,
     Catalog,
+    History,
+    Entry,
 }
 
 /// About what
@@ -72,59 +71,15 @@ enum Time {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Known {
+enum KnownDraft {
     Newest,
     Late(Index),
     Any(Index),
     Void(Index, u64),
 }
 
-/// A question with its coordinates
-#[derive(Clone, PartialEq, Eq)]
-pub enum Question {
-    /// Could p do X on L?
-    Check(Principal, Ability, Level, EffectiveAt, KnownAt),
-    /// Who could X on L? With the holdings, or without
-    Who(Ability, Level, EffectiveAt, KnownAt, bool),
-    /// What could p do on L?
-    What(Principal, Level, EffectiveAt, KnownAt),
-    /// Where under L could p do X?
-    Where(Principal, Ability, Level, EffectiveAt, KnownAt),
-    /// Who could X anywhere under L?
-    WhoAnywhere(Ability, Level, EffectiveAt, KnownAt, bool),
-    /// When could p do X on L?
-    Timeline(Principal, Ability, Level, Span, KnownAt),
-    /// Who could X on L at some time?
-    WhoDuring(Ability, Level, Span, KnownAt),
-    /// Which holdings count?
-    Assignments(AssignmentFilter, EffectiveAt, KnownAt),
-    /// What changed from one to the other, under a level and of a principal?
-    Diff((EffectiveAt, KnownAt), (EffectiveAt, KnownAt), Option<Level>, Option<Principal>),
-    /// Which levels are there?
-    Levels(EffectiveAt, KnownAt),
-    /// Which role collections are there?
-    RoleCollections(Level, EffectiveAt, KnownAt),
-    /// Which catalogue is in force?
-    Catalog(EffectiveAt, KnownAt),
-}
-
-/// An answer to a [`Question`] of the same name
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(missing_docs, reason = "each is the answer to the question of its name")]
-pub enum Answer {
-    Check(Result<Check, AskError>),
-    Who(Result<Who<Vec<Holding>>, AskError>),
-    What(Result<What, AskError>),
-    Where(Result<Vec<Level>, AskError>),
-    WhoAnywhere(Result<Who<Anywhere>, AskError>),
-    Intervals(Result<Vec<Interval>, AskError>),
-    WhoDuring(Result<Who<Vec<Interval>>, AskError>),
-    Assignments(Result<Vec<Holding>, AskError>),
-    Diff(Result<Diff, AskError>),
-    Levels(Vec<LevelThen>),
-    RoleCollections(Result<Vec<RoleCollectionThen>, AskError>),
-    Catalog(Option<(String, Position)>),
-}
+/// What the ledger, or the oracle, answers
+pub type Found = Result<Answered, AskError>;
 
 /// Questions of every sort
 pub fn drafts() -> impl Strategy<Value = Draft> {
@@ -141,6 +96,8 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
         1 => Just(Sort::Levels),
         2 => Just(Sort::RoleCollections),
         1 => Just(Sort::Catalog),
+        2 => Just(Sort::History),
+        1 => Just(Sort::Entry),
     ];
     drafts_of(sort)
 }
@@ -192,12 +149,12 @@ fn time() -> impl Strategy<Value = Time> {
     ]
 }
 
-fn known() -> impl Strategy<Value = Known> {
+fn known() -> impl Strategy<Value = KnownDraft> {
     prop_oneof![
-        6 => Just(Known::Newest),
-        3 => any::<Index>().prop_map(Known::Late),
-        1 => any::<Index>().prop_map(Known::Any),
-        3 => (any::<Index>(), 0..3_u64).prop_map(|(index, after)| Known::Void(index, after)),
+        6 => Just(KnownDraft::Newest),
+        3 => any::<Index>().prop_map(KnownDraft::Late),
+        1 => any::<Index>().prop_map(KnownDraft::Any),
+        3 => (any::<Index>(), 0..3_u64).prop_map(|(index, after)| KnownDraft::Void(index, after)),
     ]
 }
 
@@ -214,8 +171,8 @@ impl Time {
     }
 }
 
-impl Known {
-    /// `late` positions from the newest back are what [`Known::Late`] means
+impl KnownDraft {
+    /// `late` positions from the newest back are what [`KnownDraft::Late`] means
     fn resolve(self, late: u64, newest: u64, voids: &[u64]) -> KnownAt {
         KnownAt(match self {
             Self::Newest => newest,
@@ -257,7 +214,7 @@ impl Draft {
         let newest = newest as u64;
         let mut grants = scenario.grants();
         grants.retain(|grant| grant.position <= newest);
-        let (ability, level, grant) = self.asked.resolve(&grants);
+        let (can, on, grant) = self.asked.resolve(&grants);
         // What was granted is asked about from when it was granted on, and from when that was known.
         let mut moments = scenario.moments();
         let mut late = newest.saturating_sub(scenario.beginning as u64);
@@ -278,218 +235,263 @@ impl Draft {
         });
         // A subtree is more interesting from further up.
         let root = || world::level(["global-account:g", "global-account:h"][self.principal % 2]);
-        let under = if self.flags.0 { level.clone() } else { root() };
+        let under = if self.flags.0 { on.clone() } else { root() };
         let principal =
             granted_to.unwrap_or_else(|| world::principals().swap_remove(self.principal));
-        let span = || {
+        let stretch = || {
             let (from, until) = (at.min(other_at), at.max(other_at));
             let from = if self.flags.0 { from } else { EffectiveAt::FIRST };
-            Span::new(from, self.flags.1.then_some(until))
-                .unwrap_or_else(|| Span::new(from, None).unwrap())
+            let until = self.flags.1.then_some(until).filter(|until| *until > from);
+            (from, until)
         };
         let explain = self.flags.2;
         let seldom = self.principal.is_multiple_of(2);
+        let as_of = as_of(at, known_at);
+        let known = Known::At(known_at);
+        let (from, until) = stretch();
         match self.sort {
-            Sort::Check => Question::Check(principal, ability, level, at, known_at),
-            Sort::Who => Question::Who(ability, level, at, known_at, explain),
-            Sort::What => Question::What(principal, level, at, known_at),
-            Sort::Where => Question::Where(principal, ability, under, at, known_at),
-            Sort::WhoAnywhere => Question::WhoAnywhere(ability, under, at, known_at, explain),
-            Sort::Timeline => Question::Timeline(principal, ability, level, span(), known_at),
-            Sort::WhoDuring => Question::WhoDuring(ability, level, span(), known_at),
+            Sort::Check => Question::Check { principal, can, on, as_of },
+            Sort::Who => Question::Who { can, on, as_of, explain },
+            Sort::What => Question::What { principal, on, as_of },
+            Sort::Where => Question::Where { principal, can, under, as_of },
+            Sort::WhoAnywhere => Question::WhoAnywhere { can, under, as_of, explain },
+            Sort::Timeline => {
+                Question::Timeline { principal, can, on, from, until, known_at: known }
+            }
+            Sort::WhoDuring => Question::WhoDuring { can, on, from, until, known_at: known },
             Sort::Assignments => {
-                let name = match ability {
+                let name = match can {
                     Ability::RoleCollection(name) => name,
                     _ => "Admins".into(),
                 };
                 let filter = AssignmentFilter {
-                    on: self.flags.0.then_some(level),
+                    on: self.flags.0.then_some(on),
                     principal: self.flags.1.then_some(principal),
                     role_collection: (seldom && self.flags.2).then_some(name),
                 };
-                Question::Assignments(filter, at, known_at)
+                Question::Assignments { filter, as_of }
             }
-            Sort::Diff => Question::Diff(
-                (at, known_at),
-                (other_at, other_known_at),
-                self.flags.1.then_some(under),
-                (seldom && self.flags.2).then_some(principal),
-            ),
-            Sort::Levels => Question::Levels(at, known_at),
-            Sort::RoleCollections => Question::RoleCollections(level, at, known_at),
-            Sort::Catalog => Question::Catalog(at, known_at),
+            Sort::Diff => Question::Diff {
+                from: as_of,
+                until: self::as_of(other_at, other_known_at),
+                under: self.flags.1.then_some(under),
+                principal: (seldom && self.flags.2).then_some(principal),
+            },
+            Sort::Levels => Question::Levels { as_of },
+            Sort::RoleCollections => Question::RoleCollections { on, as_of },
+            Sort::Catalog => Question::Catalog { as_of },
+            Sort::History => {
+                let mut mentions = Vec::new();
+                mentions.extend(self.flags.0.then_some(Mention::Principal(principal)));
+                mentions.extend(self.flags.1.then_some(Mention::Level(on)));
+                let outcome = self.flags.2.then_some(OutcomeKind::Applied);
+                let limit = Some(known_at.0 as usize % 7 + 1);
+                Question::History { mentions, outcome, after: other_known_at, limit }
+            }
+            Sort::Entry => Question::Entry { entry: EntryName::Position(other_known_at.0 + 1) },
         }
     }
 }
 
-impl Question {
-    /// The same question as known at another position
-    #[must_use]
-    pub fn known_at(&self, known_at: KnownAt) -> Self {
-        let mut question = self.clone();
-        match &mut question {
-            Self::Diff((_, from), (_, to), _, _) => (*from, *to) = (known_at, known_at),
-            Self::Check(.., s)
-            | Self::Who(.., s, _)
-            | Self::What(.., s)
-            | Self::Where(.., s)
-            | Self::WhoAnywhere(.., s, _)
-            | Self::Timeline(.., s)
-            | Self::WhoDuring(.., s)
-            | Self::Assignments(.., s)
-            | Self::Levels(.., s)
-            | Self::RoleCollections(.., s)
-            | Self::Catalog(.., s) => *s = known_at,
-        }
-        question
-    }
+/// As of a moment, as known at a position
+pub fn as_of(at: EffectiveAt, known_at: KnownAt) -> AsOf {
+    AsOf { at: Some(at), known_at: known_at.into() }
+}
 
-    /// What the ledger answers
-    pub fn ask(&self, ledger: &Ledger) -> Answer {
-        match self {
-            Self::Check(p, x, on, t, s) => Answer::Check(View::of(ledger, *s).check(p, x, on, *t)),
-            Self::Who(x, on, t, s, explain) => {
-                Answer::Who(View::of(ledger, *s).who(x, on, *t, *explain))
-            }
-            Self::What(p, on, t, s) => Answer::What(View::of(ledger, *s).what(p, on, *t)),
-            Self::Where(p, x, under, t, s) => {
-                Answer::Where(View::of(ledger, *s).where_could(p, x, under, *t))
-            }
-            Self::WhoAnywhere(x, under, t, s, explain) => {
-                Answer::WhoAnywhere(View::of(ledger, *s).who_anywhere(x, under, *t, *explain))
-            }
-            Self::Timeline(p, x, on, span, s) => {
-                Answer::Intervals(View::of(ledger, *s).timeline(p, x, on, *span))
-            }
-            Self::WhoDuring(x, on, span, s) => {
-                Answer::WhoDuring(View::of(ledger, *s).who_during(x, on, *span))
-            }
-            Self::Assignments(filter, t, s) => {
-                Answer::Assignments(View::of(ledger, *s).assignments(filter, *t))
-            }
-            Self::Diff((t, s), (other_t, other_s), under, principal) => {
-                let other = View::of(ledger, *other_s);
-                let (under, principal) = (under.as_ref(), principal.as_ref());
-                Answer::Diff(View::of(ledger, *s).diff(*t, &other, *other_t, under, principal))
-            }
-            Self::Levels(t, s) => Answer::Levels(View::of(ledger, *s).levels(*t)),
-            Self::RoleCollections(on, t, s) => {
-                Answer::RoleCollections(View::of(ledger, *s).role_collections(on, *t))
-            }
-            Self::Catalog(t, s) => {
-                let view = View::of(ledger, *s);
-                Answer::Catalog(view.catalog(*t).map(|(version, at)| (version.to_owned(), at)))
-            }
-        }
-    }
+/// The same question as known at another position
+#[must_use]
+pub fn known_at(question: &Question, known_at: KnownAt) -> Question {
+    question.clone().map_as_of(|as_of| AsOf { known_at: known_at.into(), ..as_of })
+}
 
-    /// What the oracle answers
-    pub fn ask_oracle(&self, oracle: &Oracle) -> Answer {
-        match self {
-            Self::Check(p, x, on, t, s) => Answer::Check(oracle.check(p, x, on, *t, *s)),
-            Self::Who(x, on, t, s, explain) => Answer::Who(oracle.who(x, on, *t, *s, *explain)),
-            Self::What(p, on, t, s) => Answer::What(oracle.what(p, on, *t, *s)),
-            Self::Where(p, x, under, t, s) => {
-                Answer::Where(oracle.where_could(p, x, under, *t, *s))
-            }
-            Self::WhoAnywhere(x, under, t, s, explain) => {
-                Answer::WhoAnywhere(oracle.who_anywhere(x, under, *t, *s, *explain))
-            }
-            Self::Timeline(p, x, on, span, s) => {
-                Answer::Intervals(oracle.timeline(p, x, on, *span, *s))
-            }
-            Self::WhoDuring(x, on, span, s) => {
-                Answer::WhoDuring(oracle.who_during(x, on, *span, *s))
-            }
-            Self::Assignments(filter, t, s) => {
-                Answer::Assignments(oracle.assignments(filter, *t, *s))
-            }
-            Self::Diff(from, to, under, principal) => {
-                Answer::Diff(oracle.diff(*from, *to, under.as_ref(), principal.as_ref()))
-            }
-            Self::Levels(t, s) => Answer::Levels(oracle.levels(*t, *s)),
-            Self::RoleCollections(on, t, s) => {
-                Answer::RoleCollections(oracle.role_collections(on, *t, *s))
-            }
-            Self::Catalog(t, s) => Answer::Catalog(oracle.catalog(*t, *s)),
+/// What the ledger answers
+pub fn ask(question: &Question, ledger: &Ledger) -> Found {
+    ask_within(question, ledger, KnownAt(ledger.newest_position().map_or(0, Position::get)))
+}
+
+/// What the ledger answers where nothing after a position may be seen
+pub fn ask_within(question: &Question, ledger: &Ledger, newest: KnownAt) -> Found {
+    question.ask(ledger, Now { at: EffectiveAt::LAST, newest })
+}
+
+/// What the oracle answers
+pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
+    let (answer, as_of) = match question.clone() {
+        Question::Who { can, on, as_of, explain } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Who(oracle.who(&can, &on, t, s, explain)?), as_of)
         }
+        Question::WhoAnywhere { can, under, as_of, explain } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::WhoAnywhere(oracle.who_anywhere(&can, &under, t, s, explain)?), as_of)
+        }
+        Question::WhoDuring { can, on, from, until, known_at } => {
+            let span = Span::new(from, until).unwrap();
+            let during = oracle.who_during(&can, &on, span, position(known_at))?;
+            (Answer::WhoDuring(during), AsOf { at: None, known_at })
+        }
+        Question::What { principal, on, as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::What(oracle.what(&principal, &on, t, s)?), as_of)
+        }
+        Question::Check { principal, can, on, as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Check(oracle.check(&principal, &can, &on, t, s)?), as_of)
+        }
+        Question::Timeline { principal, can, on, from, until, known_at } => {
+            let span = Span::new(from, until).unwrap();
+            let intervals = oracle.timeline(&principal, &can, &on, span, position(known_at))?;
+            (Answer::Timeline(intervals), AsOf { at: None, known_at })
+        }
+        Question::Where { principal, can, under, as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Where(oracle.where_could(&principal, &can, &under, t, s)?), as_of)
+        }
+        Question::Assignments { filter, as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Assignments(oracle.assignments(&filter, t, s)?), as_of)
+        }
+        Question::Diff { from, until, under, principal } => {
+            let (first, second) = (coordinates(from), coordinates(until));
+            let diff = oracle.diff(first, second, under.as_ref(), principal.as_ref())?;
+            (Answer::Diff { diff, until: computed_at(oracle, until) }, from)
+        }
+        Question::Levels { as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Levels(oracle.levels(t, s)), as_of)
+        }
+        Question::RoleCollections { on, as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::RoleCollections(oracle.role_collections(&on, t, s)?), as_of)
+        }
+        Question::Catalog { as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Catalog(oracle.catalog(t, s).map(|(_, position)| position)), as_of)
+        }
+        Question::History { mentions, outcome, after, limit } => {
+            let all = (1..=oracle.newest().0).filter_map(Position::new);
+            let named: Vec<_> = mentions.iter().map(|mention| oracle.mentions(mention)).collect();
+            let mut positions: Vec<Position> = all
+                .filter(|position| position.get() > after.0)
+                .filter(|position| named.iter().all(|list| list.contains(position)))
+                .filter(|position| outcome.is_none_or(|kind| oracle.outcome(*position) == kind))
+                .collect();
+            let limit = limit.unwrap_or(usize::MAX);
+            let more = positions.len() > limit;
+            positions.truncate(limit);
+            let known_at = oracle.newest().into();
+            (Answer::History { positions, more }, AsOf { at: None, known_at })
+        }
+        Question::Entry { entry } => {
+            let found = match entry {
+                EntryName::Position(n) if n <= oracle.newest().0 => Position::new(n),
+                EntryName::Position(_) => None,
+                EntryName::Id(id) => oracle.position_of(id),
+            };
+            let known_at = oracle.newest().into();
+            let position = found.ok_or(AskError::UnknownEntry(entry))?;
+            (Answer::Entry(position), AsOf { at: None, known_at })
+        }
+    };
+    Ok(Answered { answer, as_of: computed_at(oracle, as_of) })
+}
+
+/// Both coordinates of a question of these tests, which names both
+fn coordinates(as_of: AsOf) -> (EffectiveAt, KnownAt) {
+    (as_of.at.unwrap(), position(as_of.known_at))
+}
+
+fn position(known: Known) -> KnownAt {
+    match known {
+        Known::At(known_at) => known_at,
+        Known::Newest | Known::By(_) => panic!("these tests name positions"),
     }
 }
 
-impl Answer {
-    /// The answer with each holding's entry known by its id alone, so that answers of ledgers that
-    /// recorded the same entries at other positions can be compared
-    #[must_use]
-    pub fn without_positions(mut self) -> Self {
-        let plain = |holding: &mut Holding| holding.entry = Position::FIRST;
-        let all = |holdings: &mut Vec<Holding>| {
-            holdings.iter_mut().for_each(plain);
-            holdings.sort();
-        };
-        match &mut self {
-            Self::Check(Ok(check)) => all(&mut check.because),
-            Self::Who(Ok(who)) => {
-                for subject in who.subjects.iter_mut().chain(&mut who.sets) {
-                    all(&mut subject.detail);
-                }
-            }
-            Self::WhoAnywhere(Ok(who)) => {
-                for subject in who.subjects.iter_mut().chain(&mut who.sets) {
-                    all(&mut subject.detail.because);
-                }
-            }
-            Self::Intervals(Ok(intervals)) => {
-                intervals.iter_mut().for_each(|interval| all(&mut interval.because));
-            }
-            Self::WhoDuring(Ok(who)) => {
-                for subject in who.subjects.iter_mut().chain(&mut who.sets) {
-                    subject.detail.iter_mut().for_each(|interval| all(&mut interval.because));
-                }
-            }
-            Self::Assignments(Ok(holdings)) => all(holdings),
-            Self::Diff(Ok(diff)) => {
-                all(&mut diff.gained);
-                all(&mut diff.lost);
-                for (old, new) in &mut diff.changed {
-                    plain(old);
-                    plain(new);
-                }
-            }
-            Self::Check(Err(_))
-            | Self::Who(Err(_))
-            | Self::What(_)
-            | Self::Where(_)
-            | Self::WhoAnywhere(Err(_))
-            | Self::Intervals(Err(_))
-            | Self::WhoDuring(Err(_))
-            | Self::Assignments(Err(_))
-            | Self::Diff(Err(_))
-            | Self::Levels(_)
-            | Self::RoleCollections(_)
-            | Self::Catalog(_) => {}
-        }
-        self
+fn computed_at(oracle: &Oracle, as_of: AsOf) -> ComputedAt {
+    let known_at = position(as_of.known_at);
+    let catalog = as_of.at.and_then(|at| oracle.catalog(at, known_at));
+    ComputedAt {
+        at: as_of.at,
+        known_at,
+        recorded_at: oracle.recorded_at(known_at),
+        catalog: catalog.map(|(version, _)| version.into()),
     }
+}
 
-    /// Whether it says anything: neither an error, nor no, nor nobody
-    pub fn says_something(&self) -> bool {
-        fn any<T>(who: &Who<T>) -> bool {
-            !who.subjects.is_empty() || !who.sets.is_empty()
+/// What is found with each holding's entry known by its id alone, and without the coordinates, so that
+/// answers of ledgers that recorded the same entries at other positions can be compared
+///
+/// # Errors
+/// The error that was found.
+pub fn without_positions(found: Found) -> Result<Answer, AskError> {
+    let plain = |holding: &mut Holding| holding.entry = Position::FIRST;
+    let all = |holdings: &mut Vec<Holding>| {
+        holdings.iter_mut().for_each(plain);
+        holdings.sort();
+    };
+    let mut answer = found?.answer;
+    match &mut answer {
+        Answer::Check(check) => all(&mut check.because),
+        Answer::Who(who) => {
+            for subject in who.subjects.iter_mut().chain(&mut who.sets) {
+                all(&mut subject.detail);
+            }
         }
-        match self {
-            Self::Check(answer) => answer.as_ref().is_ok_and(|check| check.allowed),
-            Self::Who(answer) => answer.as_ref().is_ok_and(any),
-            Self::What(answer) => answer.as_ref().is_ok_and(|what| *what != What::default()),
-            Self::Where(answer) => answer.as_ref().is_ok_and(|levels| !levels.is_empty()),
-            Self::WhoAnywhere(answer) => answer.as_ref().is_ok_and(any),
-            Self::Intervals(answer) => answer.as_ref().is_ok_and(|all| !all.is_empty()),
-            Self::WhoDuring(answer) => answer.as_ref().is_ok_and(any),
-            Self::Assignments(answer) => answer.as_ref().is_ok_and(|all| !all.is_empty()),
-            Self::Diff(answer) => answer.as_ref().is_ok_and(|diff| *diff != Diff::default()),
-            Self::Levels(levels) => !levels.is_empty(),
-            Self::RoleCollections(answer) => answer.as_ref().is_ok_and(|all| !all.is_empty()),
-            Self::Catalog(catalog) => catalog.is_some(),
+        Answer::WhoAnywhere(who) => {
+            for subject in who.subjects.iter_mut().chain(&mut who.sets) {
+                all(&mut subject.detail.because);
+            }
         }
+        Answer::Timeline(intervals) => {
+            intervals.iter_mut().for_each(|interval| all(&mut interval.because));
+        }
+        Answer::WhoDuring(who) => {
+            for subject in who.subjects.iter_mut().chain(&mut who.sets) {
+                subject.detail.iter_mut().for_each(|interval| all(&mut interval.because));
+            }
+        }
+        Answer::Assignments(holdings) => all(holdings),
+        Answer::Diff { diff, until } => {
+            all(&mut diff.gained);
+            all(&mut diff.lost);
+            for (old, new) in &mut diff.changed {
+                plain(old);
+                plain(new);
+            }
+            (until.known_at, until.recorded_at) = (KnownAt(0), None);
+        }
+        Answer::Catalog(position) => *position = position.map(|_| Position::FIRST),
+        Answer::History { positions, more } => {
+            positions.clear();
+            *more = false;
+        }
+        Answer::Entry(position) => *position = Position::FIRST,
+        Answer::What(_) | Answer::Where(_) | Answer::Levels(_) | Answer::RoleCollections(_) => {}
+    }
+    Ok(answer)
+}
+
+/// Whether an answer says anything: neither no, nor nobody
+pub fn says_something(answer: &Answer) -> bool {
+    fn any<T>(who: &Who<T>) -> bool {
+        !who.subjects.is_empty() || !who.sets.is_empty()
+    }
+    match answer {
+        Answer::Check(check) => check.allowed,
+        Answer::Who(who) => any(who),
+        Answer::What(what) => *what != What::default(),
+        Answer::Where(levels) => !levels.is_empty(),
+        Answer::WhoAnywhere(who) => any(who),
+        Answer::Timeline(intervals) => !intervals.is_empty(),
+        Answer::WhoDuring(who) => any(who),
+        Answer::Assignments(holdings) => !holdings.is_empty(),
+        Answer::Diff { diff, .. } => *diff != Diff::default(),
+        Answer::Levels(levels) => !levels.is_empty(),
+        Answer::RoleCollections(all) => !all.is_empty(),
+        Answer::Catalog(position) => position.is_some(),
+        Answer::History { positions, .. } => !positions.is_empty(),
+        Answer::Entry(_) => true,
     }
 }
 
@@ -497,45 +499,5 @@ impl fmt::Debug for Draft {
     /// In one line: a failure shows the question that it became
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} drawn from {:?}", self.sort, self.asked)
-    }
-}
-
-impl fmt::Debug for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at =
-            |t: &EffectiveAt, s: &KnownAt| format!("at {}, known at #{}", clock(t.micros()), s.0);
-        let over = |span: &Span, s: &KnownAt| {
-            let until = span.until().map_or("for ever".to_owned(), |until| clock(until.micros()));
-            format!("from {} until {until}, known at #{}", clock(span.from().micros()), s.0)
-        };
-        match self {
-            Self::Check(p, x, on, t, s) => write!(f, "check {p} {x} on {on} {}", at(t, s)),
-            Self::Who(x, on, t, s, explain) => {
-                write!(f, "who {x} on {on} {} (explain: {explain})", at(t, s))
-            }
-            Self::What(p, on, t, s) => write!(f, "what {p} on {on} {}", at(t, s)),
-            Self::Where(p, x, under, t, s) => write!(f, "where {p} {x} under {under} {}", at(t, s)),
-            Self::WhoAnywhere(x, under, t, s, explain) => {
-                write!(f, "who anywhere {x} under {under} {} (explain: {explain})", at(t, s))
-            }
-            Self::Timeline(p, x, on, span, s) => {
-                write!(f, "timeline {p} {x} on {on} {}", over(span, s))
-            }
-            Self::WhoDuring(x, on, span, s) => {
-                write!(f, "who during {x} on {on} {}", over(span, s))
-            }
-            Self::Assignments(filter, t, s) => write!(f, "assignments {filter:?} {}", at(t, s)),
-            Self::Diff((t, s), (other_t, other_s), under, principal) => write!(
-                f,
-                "diff {} to {}, under {under:?}, of {principal:?}",
-                at(t, s),
-                at(other_t, other_s)
-            ),
-            Self::Levels(t, s) => write!(f, "levels {}", at(t, s)),
-            Self::RoleCollections(on, t, s) => {
-                write!(f, "role collections on {on} {}", at(t, s))
-            }
-            Self::Catalog(t, s) => write!(f, "catalog {}", at(t, s)),
-        }
     }
 }

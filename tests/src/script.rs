@@ -10,13 +10,14 @@ use proptest::test_runner::{TestCaseError, TestCaseResult};
 use uuid::Uuid;
 
 use tenure_core::{
-    AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId, Fingerprint, Instant,
-    KnownAt, Ledger, LedgerInMemory, Recorded, RecordedAt, Span, Submission,
+    Ability, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId, Fingerprint,
+    GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Question, Recorded, RecordedAt,
+    Submission,
 };
 
 use crate::harness::same;
 use crate::oracle::{Oracle, Verdict};
-use crate::question::Question;
+use crate::question::{self, as_of};
 use crate::scenario::{ORIGIN_MICROS, Scenario, TICK_MICROS};
 use crate::world;
 
@@ -174,29 +175,32 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
     for s in (0..=scenario.log.len() as u64).map(KnownAt) {
         for t in &moments {
             let nothing = AssignmentFilter::default();
-            ask(&Question::Levels(*t, s), &ledger, &oracle)?;
-            ask(&Question::Catalog(*t, s), &ledger, &oracle)?;
-            ask(&Question::Assignments(nothing, *t, s), &ledger, &oracle)?;
+            let as_of = as_of(*t, s);
+            ask(&Question::Levels { as_of }, &ledger, &oracle)?;
+            ask(&Question::Catalog { as_of }, &ledger, &oracle)?;
+            ask(&Question::Assignments { filter: nothing, as_of }, &ledger, &oracle)?;
         }
         let mut asked = BTreeSet::new();
         for granted in scenario.grants() {
             if !asked.insert(format!("{granted:?}").replace(&granted.position.to_string(), "")) {
                 continue;
             }
-            use tenure_core::{Ability, GrantableText};
-            let (on, to) = (granted.level, granted.to);
-            let x = match granted.grantable {
+            let (on, principal) = (granted.level, granted.to);
+            let can = match granted.grantable {
                 GrantableText::RoleCollection(name) => Ability::RoleCollection(name),
                 GrantableText::Role(role) => Ability::Role(role),
             };
-            for t in &moments {
-                ask(&Question::Who(x.clone(), on.clone(), *t, s, true), &ledger, &oracle)?;
-                ask(&Question::Who(x.clone(), on.clone(), *t, s, false), &ledger, &oracle)?;
-                let check = Question::Check(to.clone(), x.clone(), on.clone(), *t, s);
-                ask(&check, &ledger, &oracle)?;
+            for as_of in moments.iter().map(|t| as_of(*t, s)) {
+                for explain in [true, false] {
+                    let (can, on) = (can.clone(), on.clone());
+                    ask(&Question::Who { can, on, as_of, explain }, &ledger, &oracle)?;
+                }
+                let (principal, can, on) = (principal.clone(), can.clone(), on.clone());
+                ask(&Question::Check { principal, can, on, as_of }, &ledger, &oracle)?;
             }
-            let ever = Span::new(EffectiveAt::FIRST, None).unwrap();
-            ask(&Question::WhoDuring(x, on, ever, s), &ledger, &oracle)?;
+            let (from, known_at) = (EffectiveAt::FIRST, s.into());
+            let during = Question::WhoDuring { can, on, from, until: None, known_at };
+            ask(&during, &ledger, &oracle)?;
         }
     }
     Ok(())
@@ -207,5 +211,9 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
 /// # Errors
 /// What they say, if they differ.
 pub fn ask(question: &Question, ledger: &Ledger, oracle: &Oracle) -> TestCaseResult {
-    same(format_args!("{question:?}"), &question.ask(ledger), &question.ask_oracle(oracle))
+    same(
+        format_args!("{question:?}"),
+        &question::ask(question, ledger),
+        &question::ask_oracle(question, oracle),
+    )
 }

@@ -13,6 +13,7 @@ use tenure_tests::harness::{check, same};
 use tenure_tests::oracle::{Oracle, Verdict};
 use tenure_tests::question::{self, Draft};
 use tenure_tests::scenario::{Scenario, mixed};
+use tenure_tests::script::ask;
 
 fn at(log: &[Recorded], position: Position) -> &Submission {
     &log[usize::try_from(position.get()).unwrap() - 1].submission
@@ -57,7 +58,7 @@ fn same_as_the_oracle(
 ) -> TestCaseResult {
     drafts.iter().try_for_each(|draft| {
         let question = draft.about(scenario, newest);
-        same(format_args!("{question:?}"), &question.ask(ledger), &question.ask_oracle(oracle))
+        ask(&question, ledger, oracle)
     })
 }
 

@@ -67,7 +67,11 @@ fn a_rebuilt_ledger_is_the_ledger() {
         same_places(&decided, &restored)?;
         for draft in &drafts {
             let question = draft.about(&scenario, scenario.log.len());
-            same(format_args!("{question:?}"), &question.ask(&restored), &question.ask(&decided))?;
+            same(
+                format_args!("{question:?}"),
+                &question::ask(&question, &restored),
+                &question::ask(&question, &decided),
+            )?;
         }
         // The rest is decided on what was restored as on what was decided.
         let cut = cut.index(scenario.log.len() + 1);
@@ -89,7 +93,11 @@ fn a_rebuilt_ledger_is_the_ledger() {
         }
         for draft in &drafts {
             let question = draft.about(&scenario, scenario.log.len());
-            same(format_args!("{question:?}"), &question.ask(&half), &question.ask(&decided))?;
+            same(
+                format_args!("{question:?}"),
+                &question::ask(&question, &half),
+                &question::ask(&question, &decided),
+            )?;
         }
         Ok(())
     });

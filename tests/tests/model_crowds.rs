@@ -9,11 +9,11 @@ use proptest::collection::vec;
 use proptest::prelude::BoxedStrategy;
 
 use tenure_core::{
-    Attributes, Change, EffectiveAt, KnownAt, LedgerInMemory, OutcomeKind, Submission, View,
-    answer::{AskError, Check},
+    Attributes, Change, EffectiveAt, KnownAt, LedgerInMemory, OutcomeKind, Question, Submission,
+    View, answer::Answer,
 };
 use tenure_tests::harness::{check, samples};
-use tenure_tests::question::{self, Answer, Question};
+use tenure_tests::question;
 use tenure_tests::scenario::{Scenario, Shares, busy, crowds};
 use tenure_tests::script::{Script, ask, create, fold, grant, hour, publish, revoke};
 use tenure_tests::world;
@@ -157,20 +157,22 @@ fn answers_about_many_places() {
     for t in (0..60).map(|t| EffectiveAt::saturating_from_micros(hour(t))) {
         let s = KnownAt(scenario.log.len() as u64);
         let on = world::level(g);
-        must(ask(&Question::Who(look_down.clone(), on.clone(), t, s, true), &ledger, &oracle));
+        let (can, as_of) = (look_down.clone(), question::as_of(t, s));
+        let who = Question::Who { can, on: on.clone(), as_of, explain: true };
+        must(ask(&who, &ledger, &oracle));
         for p in (0..5).map(|n| world::principal(&user(n))) {
-            let check = Question::Check(p.clone(), look_down.clone(), on.clone(), t, s);
+            let (principal, can, on) = (p.clone(), look_down.clone(), on.clone());
+            let check = Question::Check { principal, can, on, as_of };
             must(ask(&check, &ledger, &oracle));
         }
     }
     let at = EffectiveAt::saturating_from_micros(hour(28));
-    let last = Question::Check(
-        world::principal(&user(0)),
-        look_down,
-        world::level(g),
-        at,
-        KnownAt(scenario.log.len() as u64),
-    );
-    let Answer::Check(Ok::<Check, AskError>(check)) = last.ask(&ledger) else { panic!("an error") };
+    let last = Question::Check {
+        principal: world::principal(&user(0)),
+        can: look_down,
+        on: world::level(g),
+        as_of: question::as_of(at, KnownAt(scenario.log.len() as u64)),
+    };
+    let Answer::Check(check) = question::ask(&last, &ledger).unwrap().answer else { panic!() };
     assert_eq!(check.because.len(), 5);
 }

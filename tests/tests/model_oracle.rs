@@ -1,27 +1,14 @@
 //! Does the ledger say what the oracle says?
 
 use proptest::collection::vec;
-use proptest::test_runner::{TestCaseError, TestCaseResult};
+use proptest::test_runner::TestCaseResult;
 
-use tenure_core::{KnownAt, Ledger, LedgerInMemory, Mention, Position};
+use tenure_core::{KnownAt, Ledger, Mention, Position};
 use tenure_tests::harness::{check, same};
-use tenure_tests::oracle::{Oracle, Verdict};
+use tenure_tests::oracle::Oracle;
 use tenure_tests::scenario::{Scenario, mixed};
+use tenure_tests::script::{ask, fold};
 use tenure_tests::{question, world};
-
-fn fold(scenario: &Scenario) -> Result<(LedgerInMemory, Oracle), TestCaseError> {
-    let (mut ledger, mut oracle) = (LedgerInMemory::new(), Oracle::new());
-    for (number, recorded) in (1..).zip(&scenario.log) {
-        let outcome = ledger.apply(recorded);
-        let expected = oracle.apply(recorded);
-        same(
-            format_args!("the outcome of #{number} ({outcome:?})"),
-            &Verdict::from(&outcome),
-            &expected,
-        )?;
-    }
-    Ok((ledger, oracle))
-}
 
 #[test]
 fn outcomes_are_the_oracles() {
@@ -35,8 +22,7 @@ fn answers_are_the_oracles() {
         let (ledger, oracle) = fold(&scenario)?;
         drafts.iter().try_for_each(|draft| {
             let question = draft.about(&scenario, scenario.log.len());
-            let answer = question.ask(&ledger);
-            same(format_args!("{question:?}"), &answer, &question.ask_oracle(&oracle))
+            ask(&question, &ledger, &oracle)
         })
     });
 }

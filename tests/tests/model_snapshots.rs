@@ -10,10 +10,11 @@ use arc_swap::ArcSwap;
 use proptest::collection::vec;
 use proptest::prop_oneof;
 
+use tenure_core::Question;
 use tenure_core::{Ledger, LedgerInMemory, Snapshot};
 use tenure_tests::harness::{check, same};
 use tenure_tests::oracle::{Oracle, Verdict};
-use tenure_tests::question::{self, Answer, Draft, Question};
+use tenure_tests::question::{self, Draft, Found};
 use tenure_tests::scenario::{Scenario, Shares, crowds, mixed};
 
 const READERS: usize = 3;
@@ -23,7 +24,7 @@ const NOTES_MAX: usize = 40;
 struct Note {
     position: usize,
     question: Question,
-    answer: Answer,
+    answer: Found,
 }
 
 fn newest(snapshot: &Snapshot) -> usize {
@@ -41,7 +42,7 @@ fn read(
     let note = |pinned: &Snapshot, draft: &Draft| {
         let position = newest(pinned);
         let question = draft.about(scenario, position);
-        Note { position, answer: question.ask(pinned), question }
+        Note { position, answer: question::ask(&question, pinned), question }
     };
     let mut notes = Vec::new();
     let mut pins: Vec<Arc<Snapshot>> = Vec::new();
@@ -101,7 +102,7 @@ fn readers_are_told_what_was_known_at_their_position() {
             }
             // The oracle knows no more than the snapshot did.
             while let Some(note) = rest.next_if(|note| note.position == position) {
-                let expected = note.question.ask_oracle(&oracle);
+                let expected = question::ask_oracle(&note.question, &oracle);
                 let context = format!("{:?}, pinned at #{position}", note.question);
                 same(context, &note.answer, &expected)?;
             }

@@ -13,5 +13,7 @@ mod interval;
 mod listing;
 mod moment;
 mod plan;
+mod question;
 
 pub use listing::AssignmentFilter;
+pub use question::{AsOf, Known, Now, Question};

@@ -18,7 +18,7 @@ use crate::history::edge::Edge;
 use crate::history::order::{OrderKey, Track};
 use crate::index::mirror::Mirror;
 use crate::index::places::Places;
-use crate::index::timeline::{Of, POSITION_END, Timeline, TimelineId, What};
+use crate::index::timeline::{Happened, Of, POSITION_END, Timeline, TimelineId};
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
 use crate::words::pages::Pages;
@@ -45,7 +45,7 @@ pub(crate) struct Index {
 
 /// A change of a principal in a timeline
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Change {
+pub(crate) struct TimelineChange {
     pub(crate) timeline: TimelineId,
     pub(crate) principal: PrincipalRef,
     pub(crate) key: OrderKey,
@@ -150,11 +150,11 @@ impl Index {
     pub(crate) fn take_in(
         &mut self,
         places: &Places,
-        change: Change,
+        change: TimelineChange,
         regular: bool,
         done: &mut Vec<Done>,
     ) -> bool {
-        let Change { timeline: id, principal, key, edge } = change;
+        let TimelineChange { timeline: id, principal, key, edge } = change;
         let number = principal.number;
         let custom = matches!(edge, Edge::Start { custom: true, .. });
         let position = u32::try_from(key.position.get()).ok();
@@ -167,7 +167,7 @@ impl Index {
             let last = self.mirror(id, number).map_or(0, |mirror| mirror.last_position(id));
             // Two changes of one holding in one entry have an order that positions do not tell.
             if last < position {
-                let what = if stops { What::Stop(number) } else { What::Start(number) };
+                let what = if stops { Happened::Stop(number) } else { Happened::Start(number) };
                 self.timeline_mut(id).push(position, what, custom);
                 self.mirror_mut(id, number).push(id, position, stops);
                 done.push(Done::Event(id, principal, OrderKey { index: 0, ..key }));
@@ -261,7 +261,7 @@ impl Index {
     /// Notes that all holdings of something, or all members of a set, end at a position
     pub(crate) fn reset(&mut self, id: TimelineId, position: Position, done: &mut Vec<Done>) {
         if let Some(position) = event_position(position) {
-            self.timeline_mut(id).push(position, What::Reset, false);
+            self.timeline_mut(id).push(position, Happened::Reset, false);
             done.push(Done::Mark(id));
         }
     }
@@ -285,7 +285,7 @@ impl Index {
         };
         for id in self.all_timelines_of(principal) {
             if !self.timeline(id).is_apart(number) {
-                self.timeline_mut(id).push(position, What::Removed(number), false);
+                self.timeline_mut(id).push(position, Happened::Removed(number), false);
                 done.push(Done::Mark(id));
             }
         }
@@ -325,9 +325,9 @@ impl Index {
         }
         for (position, what) in timeline.events() {
             let (number, stops) = match what {
-                What::Start(number) => (number, false),
-                What::Stop(number) => (number, true),
-                What::Removed(_) | What::Reset => continue,
+                Happened::Start(number) => (number, false),
+                Happened::Stop(number) => (number, true),
+                Happened::Removed(_) | Happened::Reset => continue,
             };
             if number >= principals || u64::from(position) >= POSITION_END {
                 return false;

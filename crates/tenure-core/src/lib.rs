@@ -12,8 +12,8 @@ mod index_copy;
 mod ledger;
 mod words;
 
-pub use ask::AssignmentFilter;
 pub use ask::answer;
+pub use ask::{AsOf, AssignmentFilter, Known, Now, Question};
 pub use index::mentions::Mention;
 pub use index_copy::{
     INDEX_FORMAT, IndexCheckpointError, IndexPiece, index_pieces, ledger_from_index,
@@ -25,8 +25,8 @@ pub use words::catalog::{
     Catalog, CatalogDocument, CatalogError, OperationRow, RoleCollectionRow, RoleRow,
 };
 pub use words::change::{
-    CHANGES_MAX, Change, Entry, EntryError, EntryId, GrantExpects, REASON_BYTES_MAX, RevokeExpects,
-    RoleAttributes,
+    CHANGES_MAX, Change, Entry, EntryError, EntryId, EntryName, GrantExpects, REASON_BYTES_MAX,
+    RevokeExpects, RoleAttributes,
 };
 pub use words::grantable::{GrantableText, NameError, RoleText, part_name, plain_name};
 pub use words::instant::{

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tenure_core::Instant;
 use tenure_wire::api;
-use tenure_wire::question::{self, Question};
+use tenure_wire::question::Texts;
 
 use crate::ImportError;
 use crate::exchange::Exchange;
@@ -147,15 +147,13 @@ impl Run<'_> {
         let mut held = BTreeSet::new();
         let mut page_token = None;
         loop {
-            let question = question::Assignments {
-                on: Some(level.to_owned()),
-                principal: filter.principal.map(str::to_owned),
-                role_collection: filter.role_collection.map(str::to_owned),
-                at: Some(at.to_string()),
-                page_token,
-                ..Default::default()
-            };
-            let page: Option<api::Assignments> = self.ask(&Question::Assignments(question))?;
+            let question = Texts::named("assignments")
+                .with("on", level)
+                .with_if("principal", filter.principal)
+                .with_if("role_collection", filter.role_collection)
+                .with("at", at.to_string())
+                .with_if("page_token", page_token);
+            let page: Option<api::Assignments> = self.ask(&question)?;
             let Some(page) = page else { return Ok(held) };
             for holding in page.assignments {
                 if let Some(name) = holding.role_collection

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tenure_wire::api;
-use tenure_wire::question::{self, Question};
+use tenure_wire::question::Texts;
 use tenure_wire::v1::{Catalog, Change};
 
 use crate::ImportError;
@@ -355,12 +355,9 @@ impl Run<'_> {
         let mut asked = self.before();
         for at in [self.before(), self.moment.at] {
             asked = at;
-            let question = question::RoleCollections {
-                on: Some(level.to_owned()),
-                at: Some(at.to_string()),
-                ..Default::default()
-            };
-            answer = self.ask(&Question::RoleCollections(question))?;
+            let question =
+                Texts::named("role-collections").with("on", level).with("at", at.to_string());
+            answer = self.ask(&question)?;
             if answer.is_some() {
                 break;
             }

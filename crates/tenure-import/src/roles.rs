@@ -9,7 +9,7 @@
 
 use tenure_core::Instant;
 use tenure_wire::api;
-use tenure_wire::question::{self, Question};
+use tenure_wire::question::Texts;
 use tenure_wire::v1::{CatalogRole, Change, FeatureSet};
 
 use crate::ImportError;
@@ -174,13 +174,11 @@ impl Run<'_> {
         let mut history = RoleHistory::default();
         let mut after: Option<u64> = None;
         loop {
-            let question = question::History {
-                after: after.map(|after| after.to_string()),
-                level: Some(level.to_owned()),
-                outcome: Some("applied".to_owned()),
-                ..Default::default()
-            };
-            let page: Option<api::Entries> = self.ask(&Question::History(question))?;
+            let question = Texts::named("history")
+                .with_if("after", after.map(|after| after.to_string()))
+                .with("level", level)
+                .with("outcome", "applied");
+            let page: Option<api::Entries> = self.ask(&question)?;
             let Some(page) = page else { return Ok(history) };
             for row in page.entries.into_iter().filter(|row| row.voided_by.is_none()) {
                 let at = row.effective_at.as_deref().and_then(|at| Instant::parse(at).ok());

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use serde::de::DeserializeOwned;
 use tenure_core::{Instant, LevelKind, Principal};
 use tenure_wire::api::{self, LevelRow};
-use tenure_wire::question::{self, Question};
+use tenure_wire::question::Texts;
 use tenure_wire::v1::{Catalog, Change};
 
 use crate::exchange::{Exchange, What, Zone};
@@ -222,7 +222,7 @@ impl<'a> Run<'a> {
     /// The ledger's answer, or `None` where it says that the level is unknown
     pub(crate) fn ask<T: DeserializeOwned>(
         &mut self,
-        question: &Question,
+        question: &Texts,
     ) -> Result<Option<T>, ImportError> {
         self.flush()?;
         self.ask_of_before(question)
@@ -231,9 +231,9 @@ impl<'a> Run<'a> {
     /// The same, of what the ledger was told before what waits
     fn ask_of_before<T: DeserializeOwned>(
         &mut self,
-        question: &Question,
+        question: &Texts,
     ) -> Result<Option<T>, ImportError> {
-        let name = question.name();
+        let name = question.name;
         match self.target.ask(question) {
             Ok(answer) => serde_json::from_value(answer)
                 .map(Some)
@@ -250,13 +250,11 @@ impl<'a> Run<'a> {
 
     /// Whether any applied entry names a level, but for those that wait
     pub(crate) fn was_ever_named(&mut self, level: &str) -> Result<bool, ImportError> {
-        let question = question::History {
-            level: Some(level.to_owned()),
-            outcome: Some("applied".to_owned()),
-            limit: Some("1".to_owned()),
-            ..Default::default()
-        };
-        let page: Option<api::Entries> = self.ask_of_before(&Question::History(question))?;
+        let question = Texts::named("history")
+            .with("level", level)
+            .with("outcome", "applied")
+            .with("limit", "1");
+        let page: Option<api::Entries> = self.ask_of_before(&question)?;
         Ok(page.is_some_and(|page| !page.entries.is_empty()))
     }
 
@@ -265,8 +263,8 @@ impl<'a> Run<'a> {
         &mut self,
         at: Instant,
     ) -> Result<BTreeMap<String, LevelRow>, ImportError> {
-        let question = question::Levels { at: Some(at.to_string()), ..Default::default() };
-        let answer: Option<api::Levels> = self.ask(&Question::Levels(question))?;
+        let question = Texts::named("levels").with("at", at.to_string());
+        let answer: Option<api::Levels> = self.ask(&question)?;
         let rows = answer.map(|answer| answer.levels).unwrap_or_default();
         Ok(rows.into_iter().map(|row| (row.level.clone(), row)).collect())
     }
@@ -283,8 +281,8 @@ impl<'a> Run<'a> {
         if let Some(catalog) = self.catalogs.get(&version) {
             return Ok(Some(Rc::clone(catalog)));
         }
-        let question = question::Catalog { at: Some(at.to_string()), ..Default::default() };
-        let answer: Option<api::CatalogAnswer> = self.ask(&Question::Catalog(question))?;
+        let question = Texts::named("catalog").with("at", at.to_string());
+        let answer: Option<api::CatalogAnswer> = self.ask(&question)?;
         let Some(catalog) = answer.and_then(|answer| answer.catalog) else {
             return Ok(None);
         };

@@ -6,7 +6,7 @@
 use std::error::Error;
 
 use tenure_wire::api::EntryResult;
-use tenure_wire::question::Question;
+use tenure_wire::question::Texts;
 use tenure_wire::v1::Entry;
 
 /// A ledger that is imported into
@@ -24,7 +24,7 @@ pub trait Target {
     ///
     /// # Errors
     /// The problem that the question has, or a failure to ask it.
-    fn ask(&mut self, question: &Question) -> Result<serde_json::Value, AskFailure>;
+    fn ask(&mut self, question: &Texts) -> Result<serde_json::Value, AskFailure>;
 }
 
 /// Why a ledger cannot be reached, or cannot do its work

@@ -3,7 +3,7 @@
 //! Six questions: who could, on a past day and as known on another; who only for a while; what changed
 //! without anybody doing anything; what changed for somebody; and who could anywhere.
 
-use tenure_wire::question::{self, Question};
+use tenure_wire::question::Texts;
 
 use crate::cast::{LUKAS, PRIYA};
 use crate::estate::GLOBAL_ACCOUNT;
@@ -17,86 +17,69 @@ const MANAGE: &str = "destinations.manage";
 pub struct DemoQuestion {
     /// The sentence that a person would say
     pub asked: &'static str,
-    /// The question with its parameters
-    pub question: Question,
+    /// The question, as its command and its parameters say it
+    pub question: Texts,
     /// What to see in the answer
     pub see: &'static str,
 }
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 /// The six questions to the ledger of [`crate::demo`], each with an answer of at most a dozen rows
 pub fn demo_questions() -> Vec<DemoQuestion> {
-    let who_on_20_march = question::Who {
-        can: some(MANAGE),
-        on: some(ORDERS_PROD),
-        at: some("2025-03-20"),
-        explain: some("true"),
-        ..question::Who::default()
-    };
+    let who_on_20_march = Texts::named("who")
+        .with("can", MANAGE)
+        .with("on", ORDERS_PROD)
+        .with("at", "2025-03-20")
+        .with("explain", "true");
     vec![
         DemoQuestion {
             asked: "Who could manage destinations in production on 20 March 2025, and why?",
-            question: Question::Who(who_on_20_march.clone()),
+            question: who_on_20_march.clone(),
             see: "Seven people, four ways: as administrator since the upgrade, through a custom role \
                   collection, through a group (which is listed as well), and Daniela Weber until 30 \
                   September.",
         },
         DemoQuestion {
             asked: "And what did we believe on 1 April, before the correction?",
-            question: Question::Who(question::Who {
-                known_at: some("2025-04-01"),
-                ..who_on_20_march
-            }),
+            question: who_on_20_march.with("known_at", "2025-04-01"),
             see: "Daniel Weber instead of Daniela: his grant was recorded by mistake, voided on 14 \
                   April, and is still the answer as it was known then.",
         },
         DemoQuestion {
             asked: "Who could manage them at any time in November 2025, however briefly?",
-            question: Question::Who(question::Who {
-                can: some(MANAGE),
-                on: some(ORDERS_PROD),
-                from: some("2025-11-01"),
-                until: some("2025-12-01"),
-                ..question::Who::default()
-            }),
+            question: Texts::named("who")
+                .with("can", MANAGE)
+                .with("on", ORDERS_PROD)
+                .with("from", "2025-11-01")
+                .with("until", "2025-12-01"),
             see: "Noor Haddad for three days only. What Jonas Brandt had was given by hand and recorded \
                   weeks later; Ibrahim Traore follows Mateo Vargas in the group.",
         },
         DemoQuestion {
             asked: "Since when can Priya Raman read the audit log of Payments?",
-            question: Question::Timeline(question::Timeline {
-                principal: some(PRIYA),
-                can: some("audit-log.view"),
-                on: some(PAYMENTS_PROD),
-                from: some("2024-01-01"),
-                until: some("2026-07-01"),
-                ..question::Timeline::default()
-            }),
+            question: Texts::named("timeline")
+                .with("principal", PRIYA)
+                .with("can", "audit-log.view")
+                .with("on", PAYMENTS_PROD)
+                .with("from", "2024-01-01")
+                .with("until", "2026-07-01"),
             see: "Since 3 February 2026, by a grant of April 2024: SAP widened Subaccount Viewer, and \
                   nobody at Acme did anything.",
         },
         DemoQuestion {
             asked: "What changed for Lukas Meier when he moved from Shipping to Payments?",
-            question: Question::Diff(question::Diff {
-                from: some("2025-06-01"),
-                until: some("2025-06-07"),
-                principal: some(LUKAS),
-                ..question::Diff::default()
-            }),
+            question: Texts::named("diff")
+                .with("from", "2025-06-01")
+                .with("until", "2025-06-07")
+                .with("principal", LUKAS),
             see: "Four holdings gained, three lost, and one that now ends on 1 July, for the \
                   handover: all by one entry.",
         },
         DemoQuestion {
             asked: "Who held a key to destinations anywhere in Acme on 15 May 2026, whatever his roles?",
-            question: Question::Who(question::Who {
-                can: some("destinations.use-rest-api"),
-                under: some(GLOBAL_ACCOUNT),
-                at: some("2026-05-15"),
-                ..question::Who::default()
-            }),
+            question: Texts::named("who")
+                .with("can", "destinations.use-rest-api")
+                .with("under", GLOBAL_ACCOUNT)
+                .with("at", "2026-05-15"),
             see: "Eight clients, and three people with service keys. Yusuf Demir left Shipping eight \
                   months before; his key to its production stayed.",
         },

@@ -48,10 +48,9 @@ fn at(text: &str) -> EffectiveAt {
     EffectiveAt::try_from(instant(text)).unwrap()
 }
 
-fn view(known_at: Option<&String>) -> View<'static> {
+fn view() -> View<'static> {
     let ledger = &FOLDED.0;
-    let newest = KnownAt::from(ledger.newest_position().unwrap());
-    View::of(ledger, known_at.map_or(newest, |text| ledger.known_at(instant(text))))
+    View::of(ledger, KnownAt::from(ledger.newest_position().unwrap()))
 }
 
 #[test]
@@ -97,7 +96,7 @@ fn the_sizes_are_believable() {
             }
         }
     }
-    let levels = view(None).levels(at("2025-06-30"));
+    let levels = view().levels(at("2025-06-30"));
     let of_kind = |kind| levels.iter().filter(|then| then.level.kind() == kind).count();
     assert!((150..=250).contains(&people.len()), "{}", people.len());
     assert_eq!(of_kind(LevelKind::Subaccount), 32);

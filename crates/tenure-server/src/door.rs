@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tenure_core::KnownAt;
+use tenure_core::{KnownAt, Question};
 use tenure_wire::api::{CheckOrProblem, Checks, Problem};
 use tenure_wire::codec::Format;
-use tenure_wire::question::{self, Question};
+use tenure_wire::question::{self, Asked, Texts};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::ask::{self, Context};
+use crate::ask;
 use crate::engine::Engine;
 use crate::http::Shared;
-use crate::problem::{Code, of_parameters, problem};
+use crate::problem::{Code, of_texts, problem};
 
 /// Most bytes of a body
 pub(crate) const BODY_BYTES_MAX: usize = 1_024 * 1_024;
@@ -68,8 +68,8 @@ impl Shared {
 }
 
 /// Waits until what is asked for is known here, or says how far behind this replica is
-async fn reach(engine: &Engine, question: &Question, patience: Duration) -> Result<(), Problem> {
-    let position = ask::min_position(engine, question)?;
+async fn reach(engine: &Engine, asked: &Asked, patience: Duration) -> Result<(), Problem> {
+    let position = ask::min_position(engine, asked)?;
     if position <= engine.shown().0 || engine.reach(position, patience).await {
         return Ok(());
     }
@@ -86,10 +86,11 @@ async fn reach(engine: &Engine, question: &Question, patience: Duration) -> Resu
 /// Waits until the entry that is asked for may be seen, if the question says so, and no longer than it says
 pub(crate) async fn arrive(
     shared: &Shared,
-    question: &Question,
+    asked: &Asked,
     places: &Semaphore,
 ) -> Result<(), Problem> {
-    let Some((entry, wait)) = ask::wait(question)? else { return Ok(()) };
+    let Question::Entry { entry } = asked.question else { return Ok(()) };
+    let Some(wait) = asked.wait else { return Ok(()) };
     let engine = shared.engine()?;
     let mut shown = engine.watch();
     let mut closing = shared.closing.subscribe();
@@ -128,29 +129,23 @@ pub(crate) fn broken_rule() -> Problem {
 }
 
 /// Answers a question, at the newest position or the one that it waits for
-pub(crate) async fn answer(
-    shared: &Arc<Shared>,
-    question: Question,
-) -> Result<ask::Answer, Problem> {
+pub(crate) async fn answer(shared: &Arc<Shared>, asked: Asked) -> Result<ask::Answer, Problem> {
     let engine = shared.engine()?.clone();
-    reach(&engine, &question, PATIENCE).await?;
-    let name = question.name();
+    reach(&engine, &asked, PATIENCE).await?;
+    let name = Texts::name_of(&asked.question);
     let began = Instant::now();
-    let found = if let Question::Check(_) = &question {
+    let found = if let Question::Check { .. } = asked.question {
         // It costs less than to hand it over.
-        let context = Context::of(&engine, &shared.default_origin);
-        let asked = AssertUnwindSafe(|| ask::ask(&engine, &question, context));
+        let asked = AssertUnwindSafe(|| ask::ask(&engine, &asked, ask::moment(&engine)));
         catch_unwind(asked).unwrap_or_else(|_| Err(broken_rule()))
     } else {
-        let shared_there = Arc::clone(shared);
         let place = computing_place(shared).await?;
         // Questions compute; the threads that serve sockets do not.
-        let asked = tokio::task::spawn_blocking(move || {
+        let answered = tokio::task::spawn_blocking(move || {
             let _place = place;
-            let context = Context::of(&engine, &shared_there.default_origin);
-            ask::ask(&engine, &question, context)
+            ask::ask(&engine, &asked, ask::moment(&engine))
         });
-        asked.await.unwrap_or_else(|_| Err(broken_rule()))
+        answered.await.unwrap_or_else(|_| Err(broken_rule()))
     };
     let status = found.as_ref().map_or_else(|problem| problem.status, |_| 200);
     shared.metrics.asked(name, status, began.elapsed().as_secs_f64());
@@ -159,14 +154,13 @@ pub(crate) async fn answer(
 
 /// The question of a name, with its parameters as a map of texts, numbers and truth values
 pub(crate) fn question_of(
+    shared: &Shared,
     name: &str,
     parameters: &serde_json::Map<String, Value>,
-) -> Result<Question, Problem> {
-    let parameters =
-        question::parameters_of_json(parameters).map_err(|error| of_parameters(&error))?;
-    Question::take(name, parameters)
-        .ok_or_else(|| problem(Code::NotFound, format!("there is no question `{name}`")))?
-        .map_err(|error| of_parameters(&error))
+) -> Result<Asked, Problem> {
+    question::parameters_of_json(parameters)
+        .and_then(|parameters| question::read(name, parameters, &shared.default_origin))
+        .map_err(|error| of_texts(&error))
 }
 
 /// The one list of a body that has nothing else
@@ -197,25 +191,25 @@ pub(crate) async fn check_many(shared: &Arc<Shared>, tree: Value) -> Result<Chec
     let mut questions = Vec::with_capacity(checks.len());
     let began = Instant::now();
     for check in &checks {
-        let mut question = check_of(check);
+        let mut question = check_of(shared, check);
         if let Ok(asked) = &question {
             // All of them together wait no longer than one would.
             let patience = PATIENCE.saturating_sub(began.elapsed());
-            let reached = reach(&engine, &Question::Check(asked.clone()), patience).await;
+            let reached = reach(&engine, asked, patience).await;
             question = reached.and(question);
         }
         questions.push(question);
     }
     let place = computing_place(shared).await?;
-    let shared = Arc::clone(shared);
     let answered = tokio::task::spawn_blocking(move || {
         let _place = place;
         // One moment for all of them.
-        let context = Context::of(&engine, &shared.default_origin);
-        let answer = |question: Result<question::Check, Problem>| match question
-            .and_then(|question| ask::check(&engine, &question, context))
+        let now = ask::moment(&engine);
+        let answer = |question: Result<Asked, Problem>| match question
+            .and_then(|asked| ask::ask(&engine, &asked, now))
         {
-            Ok(check) => CheckOrProblem::Check(Box::new(check)),
+            Ok(ask::Answer::Check(check)) => CheckOrProblem::Check(Box::new(check)),
+            Ok(_) => CheckOrProblem::Problem(broken_rule()),
             Err(problem) => CheckOrProblem::Problem(problem),
         };
         Checks { results: questions.into_iter().map(answer).collect() }
@@ -223,11 +217,9 @@ pub(crate) async fn check_many(shared: &Arc<Shared>, tree: Value) -> Result<Chec
     answered.await.map_err(|_| broken_rule())
 }
 
-fn check_of(check: &Value) -> Result<question::Check, Problem> {
+fn check_of(shared: &Shared, check: &Value) -> Result<Asked, Problem> {
     let map = check
         .as_object()
         .ok_or_else(|| problem(Code::BadRequest, "a check is a map of parameters"))?;
-    question::parameters_of_json(map)
-        .and_then(question::Check::take)
-        .map_err(|error| of_parameters(&error))
+    question_of(shared, "check", map)
 }

@@ -21,21 +21,21 @@ use futures::StreamExt;
 use serde::Serialize;
 use serde_json::Value;
 use tenure_log::AppendError;
-use tenure_wire::api::{Appended, EntryResult, Problem};
+use tenure_wire::api::{Appended, EntryResult, Problem, revision};
 use tenure_wire::codec::{self, Encoded};
-use tenure_wire::question::{self, Question};
+use tenure_wire::question::{self, Asked, Parameters};
 use tokio::sync::{OnceCell, Semaphore, watch};
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::Level;
 use uuid::Uuid;
 
-use crate::ask::revision;
 use crate::door::{self, BODY_BYTES_MAX, only_list};
 use crate::engine::{Engine, Report};
 use crate::metrics::Metrics;
-use crate::problem::{Code, of_parameters, problem};
+use crate::problem::{Code, of_texts, problem};
 
 pub use openapi::document;
+pub(crate) use openapi::parameters_schema;
 pub use serve::{ServeError, Server};
 
 /// Bytes of a larger body that are still read, so that its client hears why
@@ -172,13 +172,15 @@ async fn limits(State(shared): App, request: Request, next: Next) -> Response {
     })
 }
 
-fn of_query(name: &str, query: Option<&str>) -> Result<Question, Problem> {
+fn of_query(shared: &Shared, name: &str, query: Option<&str>) -> Result<Asked, Problem> {
+    let parameters = of_pairs(query)?;
+    question::read(name, parameters, &shared.default_origin).map_err(|error| of_texts(&error))
+}
+
+fn of_pairs(query: Option<&str>) -> Result<Parameters, Problem> {
     let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let pairs = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
-    let parameters = question::parameters(pairs).map_err(|error| of_parameters(&error))?;
-    Question::take(name, parameters)
-        .ok_or_else(|| problem(Code::NotFound, format!("there is no question `{name}`")))?
-        .map_err(|error| of_parameters(&error))
+    question::parameters(pairs).map_err(|error| of_texts(&error))
 }
 
 async fn ask_query(
@@ -186,8 +188,8 @@ async fn ask_query(
     name: &'static str,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
-    let answer = door::answer(&shared, of_query(name, query.as_deref())?).await?;
-    json(&answer)
+    let asked = of_query(&shared, name, query.as_deref())?;
+    json(&door::answer(&shared, asked).await?)
 }
 
 async fn check_one(app: App, query: RawQuery) -> Result<Response, Failure> {
@@ -203,15 +205,15 @@ async fn entry(
     Path(entry): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
-    let question = of_query("entry", query.as_deref()).and_then(|question| match question {
-        Question::Entry(question @ question::Entry { entry: None, .. }) => {
-            Ok(Question::Entry(question::Entry { entry: Some(entry), ..question }))
-        }
-        _ => Err(problem(Code::UnknownParameter, "the entry is named by the path alone")),
-    });
-    let question = question?;
-    door::arrive(&shared, &question, &shared.waiting).await?;
-    json(&door::answer(&shared, question).await?)
+    let mut parameters = of_pairs(query.as_deref())?;
+    if parameters.insert("entry".to_owned(), entry).is_some() {
+        let detail = "the entry is named by the path alone";
+        return Err(problem(Code::UnknownParameter, detail).into());
+    }
+    let asked = question::read("entry", parameters, &shared.default_origin)
+        .map_err(|error| of_texts(&error))?;
+    door::arrive(&shared, &asked, &shared.waiting).await?;
+    json(&door::answer(&shared, asked).await?)
 }
 
 /// Reads a body of at most so many bytes

@@ -25,7 +25,7 @@ use serde_json::Value;
 use tenure_log::nats::connect::ConnectError;
 use tenure_wire::api::Problem;
 use tenure_wire::codec::{self, Format};
-use tenure_wire::question::Question;
+use tenure_wire::question::{self, QuestionError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -35,7 +35,7 @@ use crate::config::LogSettings;
 use crate::door::{self, BODY_BYTES_MAX};
 use crate::engine::chain;
 use crate::http::Shared;
-use crate::problem::{Code, problem};
+use crate::problem::{Code, of_texts, problem};
 use service::Service;
 
 pub use asyncapi::document;
@@ -375,11 +375,9 @@ impl Door {
             return Err(problem(Code::TooLarge, detail));
         }
         let name = request.question();
-        if !Question::NAMES.contains(&name) {
+        if question::kind(name).is_none() {
             let name: String = name.chars().take(160).collect();
-            let names = Question::NAMES.join(", ");
-            let detail = format!("there is no question `{name}`; there are {names}");
-            return Err(problem(Code::NotFound, detail));
+            return Err(of_texts(&QuestionError::NoQuestion(name)));
         }
         let tree = if request.payload.is_empty() {
             Value::Object(serde_json::Map::new())
@@ -397,11 +395,11 @@ impl Door {
                 "a request is a map of the question's parameters",
             ));
         };
-        let question = door::question_of(name, &parameters)?;
+        let asked = door::question_of(&self.shared, name, &parameters)?;
         // Who waits for an entry keeps nobody from asking.
-        door::arrive(&self.shared, &question, &self.waiting).await?;
+        door::arrive(&self.shared, &asked, &self.waiting).await?;
         let _place = self.place().await?;
-        encode(request.format, &door::answer(&self.shared, question).await?)
+        encode(request.format, &door::answer(&self.shared, asked).await?)
     }
 
     async fn place(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {

@@ -4,7 +4,7 @@
 
 use tenure_core::answer::AskError;
 use tenure_wire::api::Problem;
-use tenure_wire::question::ParameterError;
+use tenure_wire::question::QuestionError;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $code:literal $status:literal $title:literal,)*) => {
@@ -119,16 +119,20 @@ pub(crate) fn of_question(error: &AskError) -> Problem {
         AskError::UnknownRole(_) => Code::UnknownRole,
         AskError::UnknownRoleCollection(_) => Code::UnknownRoleCollection,
         AskError::UnknownScope(_) => Code::UnknownScope,
+        AskError::NotYet { .. } => Code::NotYet,
+        AskError::UnknownEntry(_) => Code::UnknownEntry,
         AskError::EmptyInterval => Code::EmptyInterval,
     };
     problem(code, error.to_string())
 }
 
-/// The problem of parameters that are not the question's
-pub(crate) fn of_parameters(error: &ParameterError) -> Problem {
+/// The problem of texts that are no question
+pub fn of_texts(error: &QuestionError) -> Problem {
     let code = match error {
-        ParameterError::Unknown { .. } => Code::UnknownParameter,
-        ParameterError::Repeated(_) | ParameterError::Value(_) => Code::BadRequest,
+        QuestionError::NoQuestion(_) => Code::NotFound,
+        QuestionError::UnknownParameter { .. } => Code::UnknownParameter,
+        QuestionError::BadTime { .. } => Code::BadTime,
+        QuestionError::Bad(_) => Code::BadRequest,
     };
     problem(code, error.to_string())
 }

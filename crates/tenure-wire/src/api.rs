@@ -3,7 +3,7 @@
 //! The JSON of the answers, the same at each door, and how the core's answers become it.
 
 use serde::{Deserialize, Serialize};
-use tenure_core::{Original as CoreOriginal, Outcome, Refusal as CoreRefusal, answer};
+use tenure_core::{KnownAt, Original as CoreOriginal, Outcome, Refusal as CoreRefusal, answer};
 use utoipa::ToSchema;
 
 use crate::convert::{environment_from_core, feature_set_from_core};
@@ -405,6 +405,25 @@ impl EntryResult {
     }
 }
 
+impl AsOf {
+    /// The coordinates of an answer of the ledger with that name
+    pub fn new(computed: &answer::ComputedAt, ledger: &str) -> Self {
+        let catalog = computed.catalog.as_deref().map(str::to_owned);
+        Self {
+            at: computed.at.map(|at| at.to_string()),
+            known_at: computed.known_at.0,
+            recorded_at: computed.recorded_at.map(|at| at.to_string()),
+            catalog: computed.at.map(|_| catalog),
+            revision: revision(ledger, computed.known_at),
+        }
+    }
+}
+
+/// What to pass as `min_position` to see at least this
+pub fn revision(ledger: &str, known_at: KnownAt) -> String {
+    format!("{ledger}@{}", known_at.0)
+}
+
 impl From<&answer::Holding> for Holding {
     fn from(holding: &answer::Holding) -> Self {
         let (role_collection, role) = match &holding.granted {
@@ -433,8 +452,8 @@ pub fn holdings(holdings: &[answer::Holding]) -> Vec<Holding> {
 impl From<&answer::Interval> for Interval {
     fn from(interval: &answer::Interval) -> Self {
         Self {
-            from: interval.from.to_string(),
-            until: interval.until.map(|until| until.to_string()),
+            from: interval.span.from().to_string(),
+            until: interval.span.until().map(|until| until.to_string()),
             because: holdings(&interval.because),
         }
     }

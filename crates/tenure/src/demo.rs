@@ -13,7 +13,7 @@ use tenure_log::Message;
 use tenure_server::config::Partial;
 use tenure_server::engine::{Genesis, record};
 use tenure_wire::codec::{Format as WireFormat, decode_entry};
-use tenure_wire::question::Question;
+use tenure_wire::question::Texts;
 
 use crate::door::{Door, DoorArgs};
 use crate::output::{Format, bar, say};
@@ -104,24 +104,26 @@ fn message(dispatch: &Dispatch) -> anyhow::Result<Message> {
 fn ask_all(door: &Door, folder: &Path) -> anyhow::Result<()> {
     for (n, demo) in demo_questions().into_iter().enumerate() {
         say(&format!("\n{}. {}", n + 1, demo.asked))?;
-        say(&format!("   $ {}\n", command(&demo.question, folder)))?;
-        let answer = questions::whole(door, demo.question.clone())?;
-        questions::show(Format::Table, &demo.question, &answer)?;
+        let texts = demo.question;
+        say(&format!("   $ {}\n", command(&texts, folder)))?;
+        let name = texts.name;
+        let answer = questions::whole(door, texts)?;
+        questions::show(Format::Table, name, &answer)?;
         say(&format!("\n   {}", demo.see))?;
     }
     Ok(())
 }
 
 /// The command that asks a question of a data folder
-fn command(question: &Question, folder: &Path) -> String {
+fn command(texts: &Texts, folder: &Path) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "tenure".to_owned());
     let folder = folder.display().to_string();
-    let mut words = vec![program, "--data".to_owned(), folder, question.name().to_owned()];
-    let parameters = question.parameters();
+    let mut words = vec![program, "--data".to_owned(), folder, texts.name.to_owned()];
+    let parameters = &texts.parameters;
     // Who is asked about stands by itself, where the command takes it so.
-    let by_itself = match question {
-        Question::Diff(_) | Question::Assignments(_) => None,
-        Question::Entry(_) => Some("entry"),
+    let by_itself = match texts.name {
+        "diff" | "assignments" => None,
+        "entry" => Some("entry"),
         _ => Some("principal"),
     };
     words.extend(by_itself.and_then(|name| parameters.get(name).cloned()));

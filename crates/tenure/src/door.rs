@@ -11,12 +11,13 @@ use clap::Args;
 use serde_json::Value;
 use tenure_core::DEFAULT_ORIGIN;
 use tenure_journal::Journal;
-use tenure_server::ask::{self, Context};
+use tenure_server::ask;
 use tenure_server::engine::{Checkpointing, Engine, Genesis, Options, Writer};
 use tenure_server::metrics::Metrics;
-use tenure_wire::api::{Appended, EntryResult, Problem};
+use tenure_server::problem::of_texts;
+use tenure_wire::api::{Appended, EntryResult, Problem, revision};
 use tenure_wire::codec;
-use tenure_wire::question::Question;
+use tenure_wire::question::{self, Texts};
 use uuid::Uuid;
 
 use crate::output::bar;
@@ -130,12 +131,12 @@ impl DoorArgs {
 
 impl Door {
     /// Asks a question and gives the JSON of its answer
-    pub(crate) fn ask(&self, question: &Question) -> anyhow::Result<Value> {
+    pub(crate) fn ask(&self, texts: &Texts) -> anyhow::Result<Value> {
         match self {
             Self::Remote { agent, base } => {
-                let mut url = format!("{base}/v1/{}", path(question));
-                let mut parameters = question.parameters();
-                if question.name() == "entry" {
+                let mut url = format!("{base}/v1/{}", path(texts.name));
+                let mut parameters = texts.parameters.clone();
+                if texts.name == "entry" {
                     let entry = parameters.remove("entry").unwrap_or_default();
                     url.extend(form_urlencoded::byte_serialize(entry.as_bytes()));
                 }
@@ -148,8 +149,10 @@ impl Door {
                 received(base, agent.get(&url).call())
             }
             Self::Local { engine, default_origin, .. } => {
-                let context = Context::of(engine, default_origin);
-                let answer = ask::ask(engine, question, context).map_err(Refused)?;
+                let Texts { name, parameters } = texts.clone();
+                let asked = question::read(name, parameters, default_origin)
+                    .map_err(|error| Refused(of_texts(&error)))?;
+                let answer = ask::ask(engine, &asked, ask::moment(engine)).map_err(Refused)?;
                 Ok(serde_json::to_value(answer)?)
             }
         }
@@ -193,7 +196,7 @@ impl Door {
                 });
                 Ok(Appended {
                     results: results.collect(),
-                    revision: ask::revision(engine.name(), engine.shown()),
+                    revision: revision(engine.name(), engine.shown()),
                 })
             }
         }
@@ -209,8 +212,8 @@ impl Door {
 }
 
 /// The path of a question over HTTP
-fn path(question: &Question) -> &'static str {
-    match question.name() {
+fn path(question: &'static str) -> &'static str {
+    match question {
         "history" => "entries",
         "entry" => "entries/",
         name => name,

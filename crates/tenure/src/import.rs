@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tenure_import::{AskFailure, Drift, ImportError, Options, Summary, Target, TargetError};
 use tenure_wire::api::EntryResult;
-use tenure_wire::question::Question;
+use tenure_wire::question::Texts;
 use tenure_wire::v1;
 
 use crate::door::{Door, DoorArgs, Refused, Wrong};
@@ -105,7 +105,7 @@ impl Target for Through<'_> {
         Ok(appended.results)
     }
 
-    fn ask(&mut self, question: &Question) -> Result<Value, AskFailure> {
+    fn ask(&mut self, question: &Texts) -> Result<Value, AskFailure> {
         self.0.ask(question).map_err(|error| match error.downcast::<Refused>() {
             Ok(Refused(problem)) => {
                 AskFailure::Problem { code: problem.code, detail: problem.detail }

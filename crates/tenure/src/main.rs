@@ -3,7 +3,6 @@
 //! It talks to a server, or opens a data folder that no server holds; either way the same questions are
 //! asked. Exit status: 0 done or yes, 1 a lawful no, 2 wrong usage, 3 it failed.
 
-mod bench;
 mod demo;
 mod door;
 mod import;
@@ -73,7 +72,6 @@ enum Command {
     Verify(maintain::Verify),
     Rebuild(maintain::Rebuild),
     Republish(republish::Republish),
-    Bench(bench::Bench),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -87,8 +85,6 @@ impl Command {
         match self {
             Self::Serve(_) => "info",
             Self::Demo(demo) if demo.serves() => "info",
-            // It asks a server whether it is ready until it is: that it was not is no error.
-            Self::Bench(_) => "error,tower_http=off",
             _ => "error",
         }
     }
@@ -103,25 +99,24 @@ fn main() -> ExitCode {
         Command::Submit(submit) => submit.run(&door, &output),
         Command::Grant(grant) => grant.run(&door, &output),
         Command::Revoke(revoke) => revoke.run(&door, &output),
-        Command::Who(q) => questions::ask(&door, &output, q.into()),
-        Command::What(q) => questions::ask(&door, &output, q.into()),
-        Command::Check(q) => questions::ask(&door, &output, q.into()),
-        Command::Timeline(q) => questions::ask(&door, &output, q.into()),
-        Command::Where(q) => questions::ask(&door, &output, q.into()),
-        Command::Diff(q) => questions::ask(&door, &output, q.into()),
-        Command::Assignments(q) => questions::ask(&door, &output, q.into()),
-        Command::History(q) => questions::ask(&door, &output, q.into()),
-        Command::Log(q) => questions::ask(&door, &output, q.into()),
-        Command::Entry(q) => questions::ask(&door, &output, q.into()),
-        Command::Levels(q) => questions::ask(&door, &output, q.into()),
-        Command::RoleCollections(q) => questions::ask(&door, &output, q.into()),
-        Command::Catalog(q) => questions::ask(&door, &output, q.into()),
+        Command::Who(q) => questions::ask(&door, &output, "who", &q),
+        Command::What(q) => questions::ask(&door, &output, "what", &q),
+        Command::Check(q) => questions::ask(&door, &output, "check", &q),
+        Command::Timeline(q) => questions::ask(&door, &output, "timeline", &q),
+        Command::Where(q) => questions::ask(&door, &output, "where", &q),
+        Command::Diff(q) => questions::ask(&door, &output, "diff", &q),
+        Command::Assignments(q) => questions::ask(&door, &output, "assignments", &q),
+        Command::History(q) => questions::ask(&door, &output, "history", &q),
+        Command::Log(q) => questions::ask(&door, &output, "history", &q),
+        Command::Entry(q) => questions::ask(&door, &output, "entry", &q),
+        Command::Levels(q) => questions::ask(&door, &output, "levels", &q),
+        Command::RoleCollections(q) => questions::ask(&door, &output, "role-collections", &q),
+        Command::Catalog(q) => questions::ask(&door, &output, "catalog", &q),
         Command::Import(import) => import.run(&door, &output),
         Command::Export(export) => export.run(&door),
         Command::Verify(verify) => verify.run(&door),
         Command::Rebuild(rebuild) => rebuild.run(&door),
         Command::Republish(republish) => republish.run(&door),
-        Command::Bench(bench) => bench.run(&door, &output),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tenure", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -12,7 +12,7 @@ use tenure_journal::{Checkpoints, Journal, Reader};
 use tenure_server::engine::{
     Progress, StartError, compare_checkpoint, rebuild, verify, write_checkpoint,
 };
-use tenure_wire::question::{self, Question};
+use tenure_wire::question::Texts;
 
 use crate::door::{Door, DoorArgs};
 use crate::output::{bar, say};
@@ -46,18 +46,17 @@ impl Export {
             None => Box::new(std::io::stdout().lock()),
         };
         let mut out = std::io::BufWriter::new(&mut out);
-        let mut after: Option<String> = None;
+        let mut texts = Texts::named("history");
         loop {
-            let page = question::History { after, ..question::History::default() };
-            let answer = door.ask(&Question::History(page))?;
+            let answer = door.ask(&texts)?;
             for row in answer.get("entries").and_then(|e| e.as_array()).into_iter().flatten() {
                 serde_json::to_writer(&mut out, row)?;
                 out.write_all(b"\n")?;
             }
             match answer.get("next_after") {
-                Some(next) => after = Some(next.to_string()),
+                Some(next) => texts.parameters.insert("after".to_owned(), next.to_string()),
                 None => break,
-            }
+            };
         }
         out.flush()?;
         Ok(())

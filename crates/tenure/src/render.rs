@@ -3,7 +3,6 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tenure_wire::api::{self, AsOf, EntryRow, Holding, Interval, Subject};
-use tenure_wire::question::Question;
 use tenure_wire::v1;
 
 use crate::output::{Rows, painted};
@@ -13,21 +12,21 @@ fn typed<T: DeserializeOwned>(answer: &Value) -> anyhow::Result<T> {
 }
 
 /// An answer as a table, with what a table cannot say around it
-pub(crate) fn table(question: &Question, answer: &Value) -> anyhow::Result<String> {
+pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
     let mut parts = Vec::new();
-    if let Question::Check(_) = question {
+    if question == "check" {
         let check: api::Check = typed(answer)?;
         parts.push(painted(if check.allowed { "yes" } else { "no" }, check.allowed));
         if let Some(missing) = &check.missing {
             parts.push(format!("missing: {}", expression(missing)));
         }
     }
-    if let Question::Entry(_) = question {
+    if question == "entry" {
         return Ok(serde_json::to_string_pretty(answer)?);
     }
     let rows = rows(question, answer)?;
     if rows.rows.is_empty() {
-        if !matches!(question, Question::Check(_)) {
+        if question != "check" {
             parts.push(nothing(question).to_owned());
         }
     } else {
@@ -37,11 +36,11 @@ pub(crate) fn table(question: &Question, answer: &Value) -> anyhow::Result<Strin
     Ok(parts.join("\n"))
 }
 
-fn nothing(question: &Question) -> &'static str {
+fn nothing(question: &str) -> &'static str {
     match question {
-        Question::Who(_) => "nobody",
-        Question::Where(_) => "nowhere",
-        Question::Timeline(_) => "never",
+        "who" => "nobody",
+        "where" => "nowhere",
+        "timeline" => "never",
         _ => "nothing",
     }
 }
@@ -70,26 +69,27 @@ fn footer(answer: &Value) -> Option<String> {
 }
 
 /// An answer as rows
-pub(crate) fn rows(question: &Question, answer: &Value) -> anyhow::Result<Rows> {
+pub(crate) fn rows(question: &str, answer: &Value) -> anyhow::Result<Rows> {
     Ok(match question {
-        Question::Who(_) => who(&typed(answer)?),
-        Question::What(_) => what(&typed(answer)?),
-        Question::Check(_) => holdings(&typed::<api::Check>(answer)?.because),
-        Question::Timeline(_) => timeline(&typed(answer)?),
-        Question::Where(_) => {
+        "who" => who(&typed(answer)?),
+        "what" => what(&typed(answer)?),
+        "check" => holdings(&typed::<api::Check>(answer)?.because),
+        "timeline" => timeline(&typed(answer)?),
+        "where" => {
             let mut rows = Rows::new(&["level"]);
             for level in typed::<api::Where>(answer)?.levels {
                 rows.push([level]);
             }
             rows
         }
-        Question::Diff(_) => diff(&typed(answer)?),
-        Question::Assignments(_) => holdings(&typed::<api::Assignments>(answer)?.assignments),
-        Question::Levels(_) => levels(&typed(answer)?),
-        Question::RoleCollections(_) => role_collections(&typed(answer)?),
-        Question::Catalog(_) => catalog(&typed(answer)?),
-        Question::History(_) => entries(&typed::<api::Entries>(answer)?.entries),
-        Question::Entry(_) => entries(&[typed(answer)?]),
+        "diff" => diff(&typed(answer)?),
+        "assignments" => holdings(&typed::<api::Assignments>(answer)?.assignments),
+        "levels" => levels(&typed(answer)?),
+        "role-collections" => role_collections(&typed(answer)?),
+        "catalog" => catalog(&typed(answer)?),
+        "history" => entries(&typed::<api::Entries>(answer)?.entries),
+        "entry" => entries(&[typed(answer)?]),
+        _ => anyhow::bail!("no table is known for the question `{question}`"),
     })
 }
 

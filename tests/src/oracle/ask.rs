@@ -620,8 +620,7 @@ fn intervals(
     found
         .into_iter()
         .map(|(from, until, because)| Interval {
-            from,
-            until,
+            span: Span::new(from, until).unwrap(),
             because: because.into_iter().collect(),
         })
         .collect()

@@ -3,11 +3,77 @@
 use std::sync::Arc;
 
 use crate::words::change::EntryId;
-use crate::words::instant::EffectiveAt;
+use crate::words::instant::{EffectiveAt, RecordedAt};
 use crate::words::level::{Attributes, Level};
-use crate::words::position::Position;
+use crate::words::position::{KnownAt, Position};
 use crate::words::principal::Principal;
 use crate::words::requirement::{LeafRow, Requirement};
+use crate::words::span::Span;
+
+/// The coordinates that an answer was computed at
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ComputedAt {
+    /// The moment of valid time; `None` over a stretch of time
+    pub at: Option<EffectiveAt>,
+    /// What was known
+    pub known_at: KnownAt,
+    /// When the newest known entry was recorded; `None` if nothing was known
+    pub recorded_at: Option<RecordedAt>,
+    /// The version of the catalogue in force then; `None` over a stretch of time, and where there is none
+    pub catalog: Option<Arc<str>>,
+}
+
+/// An answer with its coordinates
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answered {
+    /// The answer
+    pub answer: Answer,
+    /// The coordinates that it was computed at; the first ones of [`Answer::Diff`]
+    pub as_of: ComputedAt,
+}
+
+/// The answer to the [`Question`](crate::Question) of the same name
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Each with the holdings that make it true, if they were asked for
+    Who(Who<Vec<Holding>>),
+    /// Each with its levels
+    WhoAnywhere(Who<Anywhere>),
+    /// Each with its intervals
+    WhoDuring(Who<Vec<Interval>>),
+    /// Names
+    What(What),
+    /// Yes or no, and why
+    Check(Check),
+    /// Maximal intervals, in order
+    Timeline(Vec<Interval>),
+    /// In byte order
+    Where(Vec<Level>),
+    /// In order of principal, level and what is held
+    Assignments(Vec<Holding>),
+    /// What differs, and the second coordinates
+    Diff {
+        /// What differs
+        diff: Diff,
+        /// The second coordinates
+        until: ComputedAt,
+    },
+    /// In byte order
+    Levels(Vec<LevelThen>),
+    /// In byte order
+    RoleCollections(Vec<RoleCollectionThen>),
+    /// The position of the entry that published it; `None` if no catalogue is in force
+    Catalog(Option<Position>),
+    /// In log order
+    History {
+        /// Of the entries
+        positions: Vec<Position>,
+        /// Whether the limit left some out
+        more: bool,
+    },
+    /// Its position
+    Entry(Position),
+}
 
 /// What is held, by its names
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,10 +108,8 @@ pub struct Holding {
 /// A stretch of time in which something was true, with the holdings behind it
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Interval {
-    /// Its first moment
-    pub from: EffectiveAt,
-    /// The first moment after it; `None` only where no end was asked
-    pub until: Option<EffectiveAt>,
+    /// When; it is open only where no end was asked
+    pub span: Span,
     /// Every set of terms behind it
     pub because: Vec<Holding>,
 }
@@ -154,6 +218,17 @@ pub enum AskError {
     /// Nothing that counts ever defined the scope
     #[error("nothing known then ever defined the scope `{0}`")]
     UnknownScope(Arc<str>),
+    /// A position that may not be seen yet
+    #[error("position {position} does not exist yet: the newest is {newest}")]
+    NotYet {
+        /// The position
+        position: u64,
+        /// The newest one
+        newest: u64,
+    },
+    /// An entry that is not in the log, or may not be seen yet
+    #[error("the entry `{0}` is not in the log")]
+    UnknownEntry(crate::words::change::EntryName),
     /// An interval without a moment in it
     #[error("the interval is empty: `until` is not after `from`")]
     EmptyInterval,

@@ -19,15 +19,15 @@ impl View<'_> {
     pub(crate) fn holding(&self, asked: &Principal, evidence: &Evidence) -> Holding {
         let holder = self.ledger.principal_of(evidence.key.principal);
         #[expect(clippy::expect_used, reason = "evidence without its entry's id would be none")]
-        let id = self.ledger.entry_id(evidence.run.entry).expect("an applied entry was decoded");
+        let id = self.ledger.entry_id(evidence.terms.entry).expect("an applied entry was decoded");
         Holding {
             principal: asked.clone(),
             level: self.ledger.level_of(evidence.key.level).clone(),
             granted: self.granted_name(evidence.key.grantable),
             via: (holder != asked).then(|| holder.clone()),
-            since: evidence.run.since,
-            until: evidence.run.until,
-            entry: evidence.run.entry,
+            since: evidence.terms.since,
+            until: evidence.terms.until,
+            entry: evidence.terms.entry,
             id,
         }
     }

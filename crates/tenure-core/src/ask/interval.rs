@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use roaring::{MultiOps, RoaringBitmap};
 
 use crate::ask::answer::{AskError, Holding, Interval, Who};
-use crate::history::holding::Piece;
+use crate::ask::moment::evidence;
+use crate::ask::plan::{Plan, unknown_operation};
+use crate::history::holding::Held;
 use crate::history::order::Cut;
 use crate::index::mentions::Mention;
 use crate::index::timeline::{Of, TimelineId};
@@ -21,11 +23,8 @@ use crate::words::level::Level;
 use crate::words::outcome::OutcomeKind;
 use crate::words::position::{KnownAt, Position};
 use crate::words::principal::{Principal, PrincipalKind};
-use crate::words::symbol::PrincipalRef;
-
-use super::moment::evidence;
-use super::plan::{Plan, unknown_operation};
 use crate::words::span::Span;
+use crate::words::symbol::PrincipalRef;
 
 /// A stretch of time in which what must be held does not change
 struct Segment {
@@ -45,7 +44,7 @@ struct Had<'m> {
     timeline: TimelineId,
     /// When it has what the holder has
     spans: &'m [Span],
-    pieces: Vec<(Piece, Evidence)>,
+    held: Vec<(Span, Evidence)>,
 }
 
 /// A principal whose holdings another has, and when
@@ -215,9 +214,9 @@ impl View<'_> {
             .filter_map(|(one, timeline)| {
                 let history = self.history(timeline, one.holder)?;
                 let key = history.key;
-                let evidence = |piece: Piece| (piece, Evidence { key, run: piece.run });
-                let pieces = self.pieces(&history, end).into_iter().map(evidence).collect();
-                Some(Had { timeline, spans: &one.spans, pieces })
+                let evidence = |held: Held| (held.span, Evidence { key, terms: held.terms });
+                let held = self.stretches(&history, end).into_iter().map(evidence).collect();
+                Some(Had { timeline, spans: &one.spans, held })
             })
             .collect();
         let mut intervals: Vec<(Span, BTreeSet<Evidence>)> = Vec::new();
@@ -226,10 +225,10 @@ impl View<'_> {
             for (leaf, plan) in segment.plan.leaves.iter().enumerate() {
                 for one in &had {
                     let Some(given) = plan.given_by(one.timeline) else { continue };
-                    for (piece, evidence) in &one.pieces {
-                        let Some(span) = Span::new(piece.from, piece.until)
-                            .and_then(|span| span.within(segment.span))
-                            .filter(|_| piece.run.custom == given.custom)
+                    for (held, evidence) in &one.held {
+                        let Some(span) = held
+                            .within(segment.span)
+                            .filter(|_| evidence.terms.custom == given.custom)
                         else {
                             continue;
                         };
@@ -246,11 +245,7 @@ impl View<'_> {
         }
         intervals
             .into_iter()
-            .map(|(span, evidence)| Interval {
-                from: span.from(),
-                until: span.until(),
-                because: self.because(principal, &evidence),
-            })
+            .map(|(span, evidence)| Interval { span, because: self.because(principal, &evidence) })
             .collect()
     }
 
@@ -275,15 +270,9 @@ impl View<'_> {
             if let Some(own) = own {
                 let sets = self.ledger.index.of_member(own);
                 let sets = sets.filter(|(set, _)| has_any(*set));
-                matches.extend(sets.map(|(set, timeline)| {
-                    Match {
-                        holder: set,
-                        spans: self
-                            .membership_stretches(timeline, own)
-                            .into_iter()
-                            .filter_map(|(from, until)| Span::new(from, until))
-                            .collect(),
-                    }
+                matches.extend(sets.map(|(holder, timeline)| Match {
+                    holder,
+                    spans: self.membership_stretches(timeline, own),
                 }));
             }
             let everyone = self.ledger.find_everyone(principal.origin());

@@ -209,5 +209,5 @@ impl Moment<'_> {
 }
 
 fn terms(evidence: &Evidence) -> impl PartialEq + use<> {
-    (evidence.run.since, evidence.run.until, evidence.run.entry)
+    (evidence.terms.since, evidence.terms.until, evidence.terms.entry)
 }

@@ -14,7 +14,7 @@ use crate::words::level::Level;
 use crate::words::principal::Principal;
 use crate::words::symbol::{LevelRef, Map, PrincipalRef};
 
-use super::plan::{Plan, unknown_operation};
+use crate::ask::plan::{Plan, unknown_operation};
 
 /// What supports each leaf of a plan: the number of the leaf, and a holding
 type Support = Vec<(usize, Evidence)>;

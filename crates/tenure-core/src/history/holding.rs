@@ -13,6 +13,7 @@ use crate::history::order::{Bound, Cut, OrderKey, Track};
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
 use crate::words::position::Position;
+use crate::words::span::Span;
 use crate::words::symbol::{LevelRef, PrincipalRef};
 
 /// Who holds what where
@@ -32,7 +33,7 @@ pub(crate) struct HoldingHistory<'a> {
 
 /// A holding that runs, with its terms
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Run {
+pub(crate) struct Terms {
     /// The first start
     pub(crate) since: EffectiveAt,
     pub(crate) until: Option<EffectiveAt>,
@@ -43,11 +44,9 @@ pub(crate) struct Run {
 
 /// A stretch of time in which a holding runs under one set of terms
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Piece {
-    pub(crate) from: EffectiveAt,
-    /// `None`: for ever
-    pub(crate) until: Option<EffectiveAt>,
-    pub(crate) run: Run,
+pub(crate) struct Held {
+    pub(crate) span: Span,
+    pub(crate) terms: Terms,
 }
 
 /// What else may end a holding
@@ -113,24 +112,22 @@ impl HoldingHistory<'_> {
         &self,
         t: EffectiveAt,
         ends: &Ends<'_, C>,
-    ) -> Option<Run> {
+    ) -> Option<Terms> {
         let mut last = None;
-        self.walk(Bound::Through(t), ends, |run, key, end| {
-            last = if end.is_none() { Some((run, key)) } else { None };
+        self.walk(Bound::Through(t), ends, |terms, key, end| {
+            last = if end.is_none() { Some((terms, key)) } else { None };
         });
-        last.map(|(run, _)| run)
+        last.map(|(terms, _)| terms)
     }
 
     /// All stretches in which it runs, in order
-    pub(crate) fn pieces<C: Fn(Position) -> bool>(&self, ends: &Ends<'_, C>) -> Vec<Piece> {
-        let mut pieces = Vec::new();
-        self.walk(Bound::Open, ends, |run, key, end| {
-            let from = key.effective_at;
-            if end.is_none_or(|end| from < end) {
-                pieces.push(Piece { from, until: end, run });
-            }
+    pub(crate) fn stretches<C: Fn(Position) -> bool>(&self, ends: &Ends<'_, C>) -> Vec<Held> {
+        let mut stretches = Vec::new();
+        self.walk(Bound::Open, ends, |terms, key, end| {
+            let span = Span::new(key.effective_at, end);
+            stretches.extend(span.map(|span| Held { span, terms }));
         });
-        pieces
+        stretches
     }
 
     /// Calls `each` for every set of terms within a bound, with the change that sets them and when
@@ -139,9 +136,9 @@ impl HoldingHistory<'_> {
         &self,
         bound: Bound,
         ends: &Ends<'_, C>,
-        mut each: impl FnMut(Run, OrderKey, Option<EffectiveAt>),
+        mut each: impl FnMut(Terms, OrderKey, Option<EffectiveAt>),
     ) {
-        let mut running: Option<(Run, OrderKey)> = None;
+        let mut running: Option<(Terms, OrderKey)> = None;
         let grantable = self.key.grantable;
         let counted = self
             .changes
@@ -150,36 +147,36 @@ impl HoldingHistory<'_> {
             .filter(|(key, _)| (ends.counts)(key.position));
         for (key, change) in counted {
             let before = Bound::Before(*key);
-            if let Some((run, started)) = running.take() {
-                let ended = end(&run, grantable, started, before, ends);
-                each(run, started, Some(ended.unwrap_or(key.effective_at)));
+            if let Some((terms, started)) = running.take() {
+                let ended = end(&terms, grantable, started, before, ends);
+                each(terms, started, Some(ended.unwrap_or(key.effective_at)));
                 if ended.is_none() {
-                    running = Some((run, started));
+                    running = Some((terms, started));
                 }
             }
             match *change {
                 Edge::Start { until, custom } => {
-                    let since = running.map_or(key.effective_at, |(run, _)| run.since);
-                    running = Some((Run { since, until, entry: key.position, custom }, *key));
+                    let since = running.map_or(key.effective_at, |(terms, _)| terms.since);
+                    running = Some((Terms { since, until, entry: key.position, custom }, *key));
                 }
                 Edge::Stop => running = None,
             }
         }
-        if let Some((run, started)) = running {
-            each(run, started, end(&run, grantable, started, bound, ends));
+        if let Some((terms, started)) = running {
+            each(terms, started, end(&terms, grantable, started, bound, ends));
         }
     }
 }
 
-/// When a run ends within a bound, if it does
+/// When a holding under these terms ends within a bound, if it does
 fn end<C: Fn(Position) -> bool>(
-    run: &Run,
+    terms: &Terms,
     grantable: Grantable,
     started: OrderKey,
     bound: Bound,
     ends: &Ends<'_, C>,
 ) -> Option<EffectiveAt> {
-    let expired = run.until.filter(|until| bound.reaches(*until));
-    let ended = ends.first(grantable, run.custom, started, bound).map(|key| key.effective_at);
+    let expired = terms.until.filter(|until| bound.reaches(*until));
+    let ended = ends.first(grantable, terms.custom, started, bound).map(|key| key.effective_at);
     expired.into_iter().chain(ended).min()
 }

@@ -9,15 +9,13 @@ use crate::history::edge::Edge;
 use crate::history::order::{Bound, Track};
 use crate::words::instant::EffectiveAt;
 use crate::words::position::Position;
+use crate::words::span::Span;
 
 /// All changes of one membership, voided ones too
 #[derive(Debug)]
 pub(crate) struct MembershipHistory<'a> {
     pub(crate) changes: Cow<'a, Track<Edge>>,
 }
-
-/// A stretch of time; no end is for ever
-pub(crate) type Stretch = (EffectiveAt, Option<EffectiveAt>);
 
 impl MembershipHistory<'_> {
     /// The stretches of membership up to a moment, or all of them
@@ -26,8 +24,8 @@ impl MembershipHistory<'_> {
         bound: Bound,
         removals: [Option<&Track<()>>; 2],
         counts: &C,
-    ) -> Vec<Stretch> {
-        let mut stretches: Vec<Stretch> = Vec::new();
+    ) -> Vec<Span> {
+        let mut stretches: Vec<Span> = Vec::new();
         let mut since = None;
         let ended = |started, bound| {
             removals
@@ -47,7 +45,7 @@ impl MembershipHistory<'_> {
             if let Some((from, started)) = since
                 && let Some(end) = ended(started, Bound::Before(*key))
             {
-                stretches.push((from, Some(end.effective_at)));
+                stretches.extend(Span::new(from, Some(end.effective_at)));
                 since = None;
             }
             match change {
@@ -58,15 +56,15 @@ impl MembershipHistory<'_> {
                 }
                 Edge::Stop => {
                     if let Some((from, _)) = since.take() {
-                        stretches.push((from, Some(key.effective_at)));
+                        stretches.extend(Span::new(from, Some(key.effective_at)));
                     }
                 }
             }
         }
         if let Some((from, started)) = since {
-            stretches.push((from, ended(started, bound).map(|key| key.effective_at)));
+            let end = ended(started, bound).map(|key| key.effective_at);
+            stretches.extend(Span::new(from, end));
         }
-        stretches.retain(|(from, until)| until.is_none_or(|until| *from < until));
         stretches
     }
 
@@ -77,6 +75,6 @@ impl MembershipHistory<'_> {
         counts: &C,
     ) -> bool {
         let stretches = self.stretches(Bound::Through(t), removals, counts);
-        stretches.last().is_some_and(|(_, until)| until.is_none())
+        stretches.last().is_some_and(|last| last.until().is_none())
     }
 }

@@ -43,7 +43,7 @@ pub(crate) enum Of {
 
 /// What happened to a principal, or to all of them
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum What {
+pub(crate) enum Happened {
     Start(u32),
     Stop(u32),
     /// The principal was removed: a stop that no change of this timeline made
@@ -52,7 +52,7 @@ pub(crate) enum What {
     Reset,
 }
 
-/// [`What`] at a position, packed: the number of the principal with two flags
+/// [`Happened`] at a position, packed: the number of the principal with two flags
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Event {
     position: u32,
@@ -64,23 +64,23 @@ const REMOVED: u32 = 1 << 30;
 const RESET: u32 = u32::MAX;
 
 impl Event {
-    fn new(position: u32, what: What) -> Self {
+    fn new(position: u32, what: Happened) -> Self {
         let what = match what {
-            What::Start(number) => number,
-            What::Stop(number) => number | STOP,
-            What::Removed(number) => number | STOP | REMOVED,
-            What::Reset => RESET,
+            Happened::Start(number) => number,
+            Happened::Stop(number) => number | STOP,
+            Happened::Removed(number) => number | STOP | REMOVED,
+            Happened::Reset => RESET,
         };
         Self { position, what }
     }
 
-    fn what(self) -> What {
+    fn what(self) -> Happened {
         let number = self.what & !(STOP | REMOVED);
         match self.what {
-            RESET => What::Reset,
-            what if what & REMOVED != 0 => What::Removed(number),
-            what if what & STOP != 0 => What::Stop(number),
-            _ => What::Start(number),
+            RESET => Happened::Reset,
+            what if what & REMOVED != 0 => Happened::Removed(number),
+            what if what & STOP != 0 => Happened::Stop(number),
+            _ => Happened::Start(number),
         }
     }
 }
@@ -155,13 +155,13 @@ impl Timeline {
     }
 
     /// Takes an event in at the end
-    pub(crate) fn push(&mut self, position: u32, what: What, custom: bool) {
-        if let What::Start(_) = what
+    pub(crate) fn push(&mut self, position: u32, what: Happened, custom: bool) {
+        if let Happened::Start(_) = what
             && self.is_empty()
         {
             self.custom = custom;
         }
-        if what == What::Reset {
+        if what == Happened::Reset {
             self.resets.push(position);
         }
         // A position is in one run alone, so whatever an entry did can be taken back from the tail.
@@ -194,7 +194,7 @@ impl Timeline {
     pub(crate) fn pop(&mut self) {
         self.now_held = None;
         if let Some(last) = self.tail.pop()
-            && last.what() == What::Reset
+            && last.what() == Happened::Reset
         {
             self.resets.pop();
         }
@@ -254,7 +254,7 @@ impl Timeline {
     }
 
     /// All events, in order
-    pub(crate) fn events(&self) -> impl Iterator<Item = (u32, What)> {
+    pub(crate) fn events(&self) -> impl Iterator<Item = (u32, Happened)> {
         let closed = self.runs.iter().flat_map(|run| run.events.iter());
         closed.chain(&self.tail).map(|event| (event.position, event.what()))
     }
@@ -287,7 +287,7 @@ impl Timeline {
             .flat_map(|run| run.events.iter())
             .chain(&self.tail)
             .filter(move |event| event.position > after)
-            .filter(|event| matches!(event.what(), What::Start(_) | What::Stop(_)))
+            .filter(|event| matches!(event.what(), Happened::Start(_) | Happened::Stop(_)))
             .map(|event| event.position)
     }
 
@@ -297,7 +297,7 @@ impl Timeline {
         let closed = self.runs.iter().filter(|run| ends(run) > after);
         let events = closed.flat_map(|run| run.events.iter()).chain(&self.tail);
         for event in events.take_while(|event| u64::from(event.position) <= until) {
-            if let What::Start(number) = event.what()
+            if let Happened::Start(number) = event.what()
                 && u64::from(event.position) > after
             {
                 found.insert(number);
@@ -311,8 +311,8 @@ impl Timeline {
         let start = events.partition_point(|event| event.position < position);
         let here = events.iter().skip(start).take_while(|event| event.position == position);
         here.filter_map(|event| match event.what() {
-            What::Start(number) | What::Stop(number) => Some(number),
-            What::Removed(_) | What::Reset => None,
+            Happened::Start(number) | Happened::Stop(number) => Some(number),
+            Happened::Removed(_) | Happened::Reset => None,
         })
         .collect()
     }
@@ -323,8 +323,8 @@ impl Timeline {
             .events()
             .take_while(|(position, _)| u64::from(*position) <= prefix)
             .filter_map(|(_, what)| match what {
-                What::Start(number) | What::Stop(number) => Some(number),
-                What::Removed(_) | What::Reset => None,
+                Happened::Start(number) | Happened::Stop(number) => Some(number),
+                Happened::Removed(_) | Happened::Reset => None,
             })
             .collect();
         for (number, _) in &self.apart {
@@ -392,13 +392,13 @@ impl Timeline {
 fn play(held: &mut RoaringBitmap, events: &[Event], prefix: u32) {
     for event in events.iter().take_while(|event| event.position <= prefix) {
         match event.what() {
-            What::Start(number) => {
+            Happened::Start(number) => {
                 held.insert(number);
             }
-            What::Stop(number) | What::Removed(number) => {
+            Happened::Stop(number) | Happened::Removed(number) => {
                 held.remove(number);
             }
-            What::Reset => held.clear(),
+            Happened::Reset => held.clear(),
         }
     }
 }
@@ -420,15 +420,15 @@ mod tests {
         for n in 1..4_000_u32 {
             let number = n.wrapping_mul(2_654_435_761) % 700;
             let what = match n % 997 {
-                0 => What::Reset,
-                k if k % 5 == 1 => What::Stop(number),
-                k if k % 31 == 2 => What::Removed(number),
-                _ => What::Start(number),
+                0 => Happened::Reset,
+                k if k % 5 == 1 => Happened::Stop(number),
+                k if k % 31 == 2 => Happened::Removed(number),
+                _ => Happened::Start(number),
             };
             match what {
-                What::Start(number) => drop(held.insert(number)),
-                What::Stop(number) | What::Removed(number) => drop(held.remove(number)),
-                What::Reset => held.clear(),
+                Happened::Start(number) => drop(held.insert(number)),
+                Happened::Stop(number) | Happened::Removed(number) => drop(held.remove(number)),
+                Happened::Reset => held.clear(),
             }
             let position = n / 3 * 7 + 2;
             timeline.push(position, what, false);
@@ -466,11 +466,11 @@ mod tests {
         for before in full - 4..full + 4 {
             let mut timeline = timeline();
             for n in 1..=before {
-                timeline.push(n, What::Start(n), false);
+                timeline.push(n, Happened::Start(n), false);
             }
             let held = timeline.held(u64::MAX);
             for n in 0..5 {
-                timeline.push(before + 1, What::Start(1_000 + n), false);
+                timeline.push(before + 1, Happened::Start(1_000 + n), false);
             }
             assert_eq!(timeline.changed_at(before + 1).len(), 5, "{before}");
             for _ in 0..5 {
@@ -484,7 +484,7 @@ mod tests {
     fn what_is_popped_was_never_there() {
         let (mut timeline, moments) = long();
         let (position, held) = moments.last().unwrap();
-        for what in [What::Start(5_000), What::Reset, What::Start(5_001)] {
+        for what in [Happened::Start(5_000), Happened::Reset, Happened::Start(5_001)] {
             timeline.push(position + 1, what, false);
         }
         let resets = timeline.resets.len();

@@ -30,7 +30,7 @@ use crate::words::symbol::{LevelRef, PrincipalRef};
 pub(crate) enum Fact {
     Structural(Arc<Structural>),
     /// A holding or a membership starts or stops
-    Change(index::Change),
+    Change(index::TimelineChange),
     Removal(PrincipalRef),
     Void(Position),
 }
@@ -198,7 +198,7 @@ impl Deciding<'_> {
         edge: Edge,
     ) -> Fact {
         let timeline = self.ledger.index.members_timeline(set);
-        Fact::Change(index::Change { timeline, principal: member, key, edge })
+        Fact::Change(index::TimelineChange { timeline, principal: member, key, edge })
     }
 
     fn holding(&mut self, key: OrderKey, holding: HoldingKey, edge: Edge) -> Fact {
@@ -213,7 +213,7 @@ impl Deciding<'_> {
         let land = Land::of(&self.ledger.structure.newest, now);
         let floor = || land.last_end(level, custom.then_some(grantable));
         let timeline = self.ledger.index.holding_timeline(level, grantable, custom, floor);
-        Fact::Change(index::Change { timeline, principal, key, edge })
+        Fact::Change(index::TimelineChange { timeline, principal, key, edge })
     }
 
     fn level_then(&self, t: EffectiveAt, level: LevelRef) -> Option<&LevelState> {

@@ -72,7 +72,7 @@ impl<'v> Moment<'v> {
             return None;
         }
         let evidence = self.view.running(given.timeline, principal, self.t)?;
-        (evidence.run.custom == given.custom).then_some(evidence)
+        (evidence.terms.custom == given.custom).then_some(evidence)
     }
 
     /// What is given there, if holdings of it count: its level exists, its name means something, and a
@@ -111,8 +111,8 @@ impl<'v> Moment<'v> {
             let principal = self.view.ledger.numbered(number);
             let key = HoldingKey { principal, grantable, level };
             let history = HoldingHistory { key, changes: Cow::Borrowed(changes) };
-            let run = self.view.run(&history, self.t);
-            if run.is_some_and(|run| run.custom == given.custom) {
+            let terms = self.view.terms(&history, self.t);
+            if terms.is_some_and(|terms| terms.custom == given.custom) {
                 held.insert(number);
             } else {
                 held.remove(number);

@@ -8,16 +8,17 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use crate::history::holding::{Ends, HoldingHistory, HoldingKey, Piece, Run};
+use crate::history::holding::{Ends, Held, HoldingHistory, HoldingKey, Terms};
 use crate::history::landscape::Landscape;
 use crate::history::landscape_at::Land;
 use crate::history::landscapes::Known;
-use crate::history::membership::{MembershipHistory, Stretch};
+use crate::history::membership::MembershipHistory;
 use crate::history::order::{Bound, Cut};
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::Ledger;
 use crate::words::instant::EffectiveAt;
 use crate::words::position::{KnownAt, Position};
+use crate::words::span::Span;
 use crate::words::symbol::PrincipalRef;
 
 /// The ledger as known at one position
@@ -34,7 +35,7 @@ pub struct View<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Evidence {
     pub(crate) key: HoldingKey,
-    pub(crate) run: Run,
+    pub(crate) terms: Terms,
 }
 
 impl<'a> View<'a> {
@@ -83,7 +84,7 @@ impl<'a> View<'a> {
     }
 
     /// The version of the catalogue in force, and the position of the entry that published it
-    pub fn catalog(&self, at: EffectiveAt) -> Option<(&str, Position)> {
+    pub fn catalog(&self, at: EffectiveAt) -> Option<(&Arc<str>, Position)> {
         let published = self.land(at).catalog()?;
         Some((&published.definitions.version, published.position))
     }
@@ -127,21 +128,21 @@ impl<'a> View<'a> {
         t: EffectiveAt,
     ) -> Option<Evidence> {
         let history = self.history(timeline, principal)?;
-        let run = self.run(&history, t)?;
-        Some(Evidence { key: history.key, run })
+        let terms = self.terms(&history, t)?;
+        Some(Evidence { key: history.key, terms })
     }
 
     /// Under which terms a holding runs
-    pub(crate) fn run(&self, history: &HoldingHistory<'_>, t: EffectiveAt) -> Option<Run> {
+    pub(crate) fn terms(&self, history: &HoldingHistory<'_>, t: EffectiveAt) -> Option<Terms> {
         history.running(t, &self.ends(&history.key, self.landscape_until(t)))
     }
 
-    pub(crate) fn pieces(
+    pub(crate) fn stretches(
         &self,
         history: &HoldingHistory<'_>,
         end: Option<EffectiveAt>,
-    ) -> Vec<Piece> {
-        history.pieces(&self.ends(&history.key, self.landscape(end)))
+    ) -> Vec<Held> {
+        history.stretches(&self.ends(&history.key, self.landscape(end)))
     }
 
     fn membership(
@@ -173,7 +174,7 @@ impl<'a> View<'a> {
         &self,
         timeline: TimelineId,
         member: PrincipalRef,
-    ) -> Vec<Stretch> {
+    ) -> Vec<Span> {
         let (membership, removals) = self.membership(timeline, member);
         membership.stretches(Bound::Open, removals, &|position| self.counts(position))
     }

@@ -43,6 +43,8 @@ impl Ability {
 impl fmt::Display for Ability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // Its id alone could be read as something else.
+            Self::Operation(id) if id.contains(':') => write!(f, "operation:{id}"),
             Self::Operation(id) => f.write_str(id),
             Self::Role(role) => write!(f, "role:{role}"),
             Self::Scope(scope) => write!(f, "scope:{scope}"),

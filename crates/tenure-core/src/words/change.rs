@@ -4,6 +4,7 @@
 //! [`Change`]s that stand or fall together. An entry asks; its outcome tells. The rules that an entry
 //! alone can break are checked by [`Entry::new`]; all others are the fold's.
 
+use std::fmt;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -23,9 +24,27 @@ pub const REASON_BYTES_MAX: usize = 1_024;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct EntryId(pub Uuid);
 
-impl std::fmt::Display for EntryId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
+    }
+}
+
+/// How an entry is named in a question
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum EntryName {
+    /// By its place; 0 is the place of none
+    Position(u64),
+    /// By its id
+    Id(EntryId),
+}
+
+impl fmt::Display for EntryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Position(position) => position.fmt(f),
+            Self::Id(id) => id.fmt(f),
+        }
     }
 }
 

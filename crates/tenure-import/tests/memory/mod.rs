@@ -2,15 +2,16 @@
 //!
 //! Used by the tests and by the example, so it unwraps nothing.
 
+use tenure_core::answer::{Answer, Answered};
 use tenure_core::{
-    AssignmentFilter, EffectiveAt, Instant, KnownAt, LedgerInMemory, Level, Mention, OutcomeKind,
-    Position, Principal, Recorded, RecordedAt, View,
+    AssignmentFilter, DEFAULT_ORIGIN, EffectiveAt, Instant, KnownAt, LedgerInMemory, Level, Now,
+    Position, Principal, Question, Recorded, RecordedAt, View,
 };
 use tenure_import::{AskFailure, Target, TargetError};
 use tenure_wire::Names;
 use tenure_wire::api::{self, AsOf, EntryResult, EntryRow};
 use tenure_wire::codec::Encoded;
-use tenure_wire::question::Question;
+use tenure_wire::question::{self, Texts};
 use tenure_wire::v1::{self, Change};
 
 /// Rows of a page of the history, few enough that tests turn pages
@@ -85,17 +86,6 @@ impl Memory {
         self.ledger.newest_position().map_or(KnownAt(0), KnownAt::from)
     }
 
-    fn as_of(&self, at: EffectiveAt) -> AsOf {
-        let version = self.view().catalog(at).map(|(version, _)| version.to_owned());
-        AsOf {
-            at: Some(at.to_string()),
-            known_at: self.newest().0,
-            recorded_at: None,
-            catalog: Some(version),
-            revision: String::new(),
-        }
-    }
-
     /// The role collections that a principal holds at a level
     pub(crate) fn held(
         &self,
@@ -108,7 +98,7 @@ impl Memory {
             principal: Some(Principal::parse(principal).map_err(bad)?),
             role_collection: None,
         };
-        let found = self.view().assignments(&filter, time(Some(&at.to_owned()))?);
+        let found = self.view().assignments(&filter, time(at)?);
         let found = found.map_err(unknown_level)?;
         let holdings = api::holdings(&found).into_iter();
         Ok(holdings.filter_map(|holding| holding.role_collection).collect())
@@ -124,16 +114,8 @@ impl Memory {
     }
 }
 
-fn time(text: Option<&String>) -> Result<EffectiveAt, AskFailure> {
-    let Some(text) = text else {
-        return Ok(EffectiveAt::LAST);
-    };
-    let instant = Instant::parse(text).map_err(bad)?;
-    EffectiveAt::try_from(instant).map_err(bad)
-}
-
-fn level(text: Option<&String>) -> Result<Option<Level>, AskFailure> {
-    text.map(|text| Level::parse(text).map_err(bad)).transpose()
+fn time(text: &str) -> Result<EffectiveAt, AskFailure> {
+    EffectiveAt::try_from(Instant::parse(text).map_err(bad)?).map_err(bad)
 }
 
 impl Target for Memory {
@@ -147,67 +129,46 @@ impl Target for Memory {
         Ok(results)
     }
 
-    fn ask(&mut self, question: &Question) -> Result<serde_json::Value, AskFailure> {
+    fn ask(&mut self, texts: &Texts) -> Result<serde_json::Value, AskFailure> {
         self.asked += 1;
-        let view = View::of(&self.ledger, self.newest());
-        match question {
-            Question::Levels(q) => {
-                let at = time(q.at.as_ref())?;
-                let levels = view.levels(at).iter().map(api::LevelRow::from).collect();
-                serde_json::to_value(api::Levels { as_of: self.as_of(at), levels }).map_err(failed)
+        let Texts { name, parameters } = texts.clone();
+        let asked = question::read(name, parameters, DEFAULT_ORIGIN).map_err(bad)?;
+        let mut question = asked.question;
+        if let Question::History { limit: Some(limit), .. } = &mut question {
+            *limit = HISTORY_PAGE.min(*limit);
+        }
+        let now = Now { at: EffectiveAt::LAST, newest: self.newest() };
+        let Answered { answer, as_of } = question.ask(&self.ledger, now).map_err(unknown_level)?;
+        let as_of = AsOf::new(&as_of, "import");
+        let answer = match answer {
+            Answer::Levels(found) => {
+                let levels = found.iter().map(api::LevelRow::from).collect();
+                serde_json::to_value(api::Levels { as_of, levels })
             }
-            Question::RoleCollections(q) => {
-                let at = time(q.at.as_ref())?;
-                let on = level(q.on.as_ref())?.ok_or_else(|| bad("`on` is missing"))?;
-                let found = view.role_collections(&on, at).map_err(unknown_level)?;
+            Answer::RoleCollections(found) => {
                 let role_collections = found.iter().map(api::RoleCollectionRow::from).collect();
-                let answer = api::RoleCollections { as_of: self.as_of(at), role_collections };
-                serde_json::to_value(answer).map_err(failed)
+                serde_json::to_value(api::RoleCollections { as_of, role_collections })
             }
-            Question::Assignments(q) => {
-                let at = time(q.at.as_ref())?;
-                let principal = q.principal.as_deref().map(Principal::parse).transpose();
-                let filter = AssignmentFilter {
-                    on: level(q.on.as_ref())?,
-                    principal: principal.map_err(bad)?,
-                    role_collection: q.role_collection.as_deref().map(Into::into),
-                };
-                let found = view.assignments(&filter, at).map_err(unknown_level)?;
+            Answer::Assignments(found) => {
                 let assignments = api::holdings(&found);
-                let as_of = self.as_of(at);
                 let answer = api::Assignments { as_of, assignments, next_page_token: None };
-                serde_json::to_value(answer).map_err(failed)
+                serde_json::to_value(answer)
             }
-            Question::Catalog(q) => {
-                let at = time(q.at.as_ref())?;
-                let position = view.catalog(at).map(|(_, position)| position);
+            Answer::Catalog(position) => {
                 let row = position.and_then(|position| self.entry_row(position));
-                let change = row.and_then(|row| row.entry?.changes.into_iter().next());
-                let catalog = match change {
+                let catalog = match row.and_then(|row| row.entry?.changes.into_iter().next()) {
                     Some(Change::PublishCatalog { catalog }) => Some(catalog),
                     _ => None,
                 };
-                serde_json::to_value(api::CatalogAnswer { as_of: self.as_of(at), catalog })
-                    .map_err(failed)
+                serde_json::to_value(api::CatalogAnswer { as_of, catalog })
             }
-            Question::History(q) => {
-                let after: u64 = q.after.as_deref().map_or(Ok(0), str::parse).map_err(bad)?;
-                let level = level(q.level.as_ref())?.ok_or_else(|| bad("`level` is missing"))?;
-                let mut positions: Vec<Position> = self
-                    .ledger
-                    .mentions(&Mention::Level(level), KnownAt(after))
-                    .filter(|position| self.ledger.outcome(*position) == Some(OutcomeKind::Applied))
-                    .collect();
-                let limit: Option<usize> =
-                    q.limit.as_deref().map(str::parse).transpose().map_err(bad)?;
-                let limit = limit.map_or(HISTORY_PAGE, |limit| limit.min(HISTORY_PAGE));
-                let more = positions.len() > limit;
-                positions.truncate(limit);
+            Answer::History { positions, more } => {
                 let next_after = positions.last().filter(|_| more).map(|last| last.get());
                 let entries = positions.iter().filter_map(|p| self.entry_row(*p)).collect();
-                serde_json::to_value(api::Entries { entries, next_after }).map_err(failed)
+                serde_json::to_value(api::Entries { entries, next_after })
             }
-            other => Err(bad(format!("`{}` is not answered here", other.name()))),
-        }
+            other => return Err(bad(format!("not answered here: {other:?}"))),
+        };
+        answer.map_err(failed)
     }
 }

@@ -2,22 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use tenure_core::{
-    Ability, Level, Principal, Span,
-    answer::{GrantedName, Holding, Who},
-};
-use tenure_wire::question::{self, Question};
+use tenure_core::answer::{Answer, GrantedName, Holding, Who};
+use tenure_core::{AsOf, DEFAULT_ORIGIN, EffectiveAt, Known, KnownAt, Now, Principal, Question};
+use tenure_wire::question::{self, Texts};
 
-use super::{at, view};
+use super::{FOLDED, at, instant};
 use crate::{DemoQuestion, demo_questions};
-
-fn ability(text: Option<&String>) -> Ability {
-    Ability::parse(text.unwrap()).unwrap()
-}
-
-fn level(text: Option<&String>) -> Level {
-    Level::parse(text.unwrap()).unwrap()
-}
 
 /// `Ingrid Solberg` of `user:sap.default/ingrid.solberg@acme.example`, and whatever else as it is
 fn short(principal: &Principal) -> String {
@@ -38,11 +28,24 @@ fn shown(holding: &Holding) -> String {
     format!("{granted} {since}{until}{via}")
 }
 
-fn who_at(question: &question::Who) -> Who<Vec<Holding>> {
-    let on = level(question.on.as_ref());
-    view(question.known_at.as_ref())
-        .who(&ability(question.can.as_ref()), &on, at(question.at.as_ref().unwrap()), true)
-        .unwrap()
+/// The question of that number
+fn question(number: usize) -> Question {
+    read(demo_questions().swap_remove(number - 1).question)
+}
+
+fn read(texts: Texts) -> Question {
+    question::read(texts.name, texts.parameters, DEFAULT_ORIGIN).unwrap().question
+}
+
+fn ask(question: &Question) -> Answer {
+    let ledger = &FOLDED.0;
+    let newest = KnownAt::from(ledger.newest_position().unwrap());
+    question.ask(ledger, Now { at: EffectiveAt::LAST, newest }).unwrap().answer
+}
+
+fn who(question: &Question) -> Who<Vec<Holding>> {
+    let Answer::Who(who) = ask(question) else { panic!("{question:?}") };
+    who
 }
 
 fn table(who: &Who<Vec<Holding>>) -> Vec<String> {
@@ -52,10 +55,6 @@ fn table(who: &Who<Vec<Holding>>) -> Vec<String> {
         format!("{}: {}", short(&subject.principal), because.join(", "))
     })
     .collect()
-}
-
-fn question(number: usize) -> Question {
-    demo_questions().swap_remove(number - 1).question
 }
 
 #[test]
@@ -69,10 +68,8 @@ fn the_questions_are_six_and_short() {
 
 #[test]
 fn the_first_question_finds_seven_people_and_a_group() {
-    let Question::Who(who) = question(1) else { panic!() };
-    assert_eq!(who.explain.as_deref(), Some("true"));
     assert_eq!(
-        table(&who_at(&who)),
+        table(&who(&question(1))),
         [
             "daniela.weber: Destination Administrator 2025-03-10..2025-09-30",
             "hyejin.park: Destination Administrator 2024-09-02 via BTP_Commerce_Operators",
@@ -88,8 +85,7 @@ fn the_first_question_finds_seven_people_and_a_group() {
 
 #[test]
 fn the_second_question_finds_what_was_believed_before_the_correction() {
-    let (Question::Who(now), Question::Who(then)) = (question(1), question(2)) else { panic!() };
-    let (now, then) = (table(&who_at(&now)), table(&who_at(&then)));
+    let (now, then) = (table(&who(&question(1))), table(&who(&question(2))));
     let only = |these: &[String], those: &[String]| -> Vec<String> {
         these.iter().filter(|row| !those.contains(row)).cloned().collect()
     };
@@ -100,26 +96,22 @@ fn the_second_question_finds_what_was_believed_before_the_correction() {
 
 #[test]
 fn the_third_question_finds_who_had_three_days() {
-    let Question::Who(who) = question(3) else { panic!() };
-    let ends = (at(who.from.as_ref().unwrap()), at(who.until.as_ref().unwrap()));
-    let span = Span::new(ends.0, Some(ends.1)).unwrap();
-    let during = |known_at: Option<&String>| -> Vec<String> {
-        let answer = view(known_at)
-            .who_during(&ability(who.can.as_ref()), &level(who.on.as_ref()), span)
-            .unwrap();
+    let during = |known_at: Known| -> Vec<String> {
+        let asked = question(3).map_as_of(|as_of| AsOf { known_at, ..as_of });
+        let Answer::WhoDuring(answer) = ask(&asked) else { panic!("{asked:?}") };
         let subjects = answer.subjects.iter().chain(&answer.sets);
         subjects
             .flat_map(|subject| {
                 subject.detail.iter().map(|interval| {
-                    let until = interval.until.unwrap();
-                    format!("{} {} {until}", short(&subject.principal), interval.from)
+                    let until = interval.span.until().unwrap();
+                    format!("{} {} {until}", short(&subject.principal), interval.span.from())
                 })
             })
             .collect()
     };
     let (from, until) = ("2025-11-01T00:00:00Z", "2025-12-01T00:00:00Z");
     let jonas = "jonas.brandt 2025-11-20T21:40:00Z 2025-11-25T07:30:00Z".to_owned();
-    let found = during(None);
+    let found = during(Known::Newest);
     let handover = found[1].split(' ').nth(1).unwrap();
     assert!(handover.starts_with("2025-11-10T09:"), "{handover}");
     assert_eq!(
@@ -138,35 +130,22 @@ fn the_third_question_finds_who_had_three_days() {
         ]
     );
     // Nobody knew of Jonas Brandt until he was reported.
-    let before = during(Some(&"2025-12-09".to_owned()));
+    let before = during(Known::By(instant("2025-12-09")));
     assert_eq!(before, found.into_iter().filter(|row| *row != jonas).collect::<Vec<_>>());
 }
 
 #[test]
 fn the_fourth_question_finds_a_power_that_nobody_gave() {
-    let Question::Timeline(timeline) = question(4) else { panic!() };
-    let ends = (at(timeline.from.as_ref().unwrap()), at(timeline.until.as_ref().unwrap()));
-    let found = view(None)
-        .timeline(
-            &Principal::parse(timeline.principal.as_ref().unwrap()).unwrap(),
-            &ability(timeline.can.as_ref()),
-            &level(timeline.on.as_ref()),
-            Span::new(ends.0, Some(ends.1)).unwrap(),
-        )
-        .unwrap();
+    let Answer::Timeline(found) = ask(&question(4)) else { panic!() };
     let [only] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!((only.from, only.until), (at("2026-02-03"), Some(ends.1)));
+    assert_eq!((only.span.from(), only.span.until()), (at("2026-02-03"), Some(at("2026-07-01"))));
     let because: Vec<String> = only.because.iter().map(shown).collect();
     assert_eq!(because, ["Subaccount Viewer 2024-04-22"]);
 }
 
 #[test]
 fn the_fifth_question_finds_what_a_mover_gained_and_lost() {
-    let Question::Diff(diff) = question(5) else { panic!() };
-    let lukas = Principal::parse(diff.principal.as_ref().unwrap()).unwrap();
-    let (from, until) = (at(diff.from.as_ref().unwrap()), at(diff.until.as_ref().unwrap()));
-    let now = view(None);
-    let found = now.diff(from, &now, until, None, Some(&lukas)).unwrap();
+    let Answer::Diff { diff: found, .. } = ask(&question(5)) else { panic!() };
     let rows = |holdings: &[Holding]| -> Vec<String> {
         holdings.iter().map(|h| format!("{} {}", h.level, shown(h))).collect()
     };
@@ -197,15 +176,7 @@ fn the_fifth_question_finds_what_a_mover_gained_and_lost() {
 
 #[test]
 fn the_sixth_question_finds_keys_and_one_that_was_forgotten() {
-    let Question::Who(who) = question(6) else { panic!() };
-    let found = view(None)
-        .who_anywhere(
-            &ability(who.can.as_ref()),
-            &level(who.under.as_ref()),
-            at(who.at.as_ref().unwrap()),
-            true,
-        )
-        .unwrap();
+    let Answer::WhoAnywhere(found) = ask(&question(6)) else { panic!() };
     let rows: Vec<String> = found
         .subjects
         .iter()
@@ -243,14 +214,13 @@ fn the_sixth_question_finds_keys_and_one_that_was_forgotten() {
 
 #[test]
 fn before_the_upgrade_members_and_security_administrators_could() {
-    let question = question::Who {
-        can: Some("destinations.manage".to_owned()),
-        on: Some("subaccount:orders-prod".to_owned()),
-        at: Some("2024-02-01".to_owned()),
-        ..question::Who::default()
-    };
+    let texts = Texts::named("who")
+        .with("can", "destinations.manage")
+        .with("on", "subaccount:orders-prod")
+        .with("at", "2024-02-01")
+        .with("explain", "true");
     assert_eq!(
-        table(&who_at(&question)),
+        table(&who(&read(texts))),
         [
             "tomasz.zielinski: cloud-foundry/Org Manager 2023-07-03, \
              feature-set-a/Security Administrator 2023-07-03",

@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tenure_core::{EffectiveAt, KnownAt};
+use tenure_core::answer::ComputedAt;
+use tenure_core::{AsOf, EffectiveAt, KnownAt};
 use tenure_wire::api::Problem;
-use tenure_wire::question::Parameters;
+use tenure_wire::question::{Asked, Texts};
 
 use crate::problem::{Code, problem};
 
@@ -32,7 +33,8 @@ pub(super) struct Page<'a, T> {
     next: Option<usize>,
 }
 
-fn digest(name: &str, parameters: &Parameters) -> [u8; 8] {
+fn digest(asked: &Asked) -> [u8; 8] {
+    let Texts { name, parameters } = Texts::of(asked);
     let mut hasher = Sha256::new();
     hasher.update(name);
     for (name, value) in parameters.iter().filter(|(name, _)| !FREE.contains(&name.as_str())) {
@@ -53,12 +55,11 @@ fn bad(detail: &str) -> Problem {
 
 impl PageToken {
     /// The token that came with a question, if one did
-    pub(super) fn of(
-        name: &str,
-        parameters: &Parameters,
-        text: Option<&String>,
-    ) -> Result<Option<Self>, Problem> {
-        let Some(text) = text else { return Ok(None) };
+    ///
+    /// # Errors
+    /// A text that is no token, one of another question, or one of a position that is not here.
+    pub(super) fn of(asked: &Asked, newest: KnownAt) -> Result<Option<Self>, Problem> {
+        let Some(text) = &asked.page_token else { return Ok(None) };
         let token: Self = URL_SAFE_NO_PAD
             .decode(text)
             .ok()
@@ -66,25 +67,21 @@ impl PageToken {
             .ok_or_else(|| {
                 bad("`page_token` is no page token: pass `next_page_token` of the page before")
             })?;
-        if token.question != digest(name, parameters) {
+        if token.question != digest(asked) {
             return Err(bad(
                 "`page_token` is of another question: ask with the parameters of its first page",
             ));
         }
+        if token.known_at > newest.0 {
+            return Err(bad("`page_token` is of a position that this replica does not have"));
+        }
         Ok(Some(token))
     }
 
-    pub(super) fn at(&self) -> Result<EffectiveAt, Problem> {
-        self.at
-            .map(EffectiveAt::saturating_from_micros)
-            .ok_or_else(|| bad("`page_token` is of another question"))
-    }
-
-    pub(super) fn known_at(&self, newest: KnownAt) -> Result<KnownAt, Problem> {
-        if self.known_at > newest.0 {
-            return Err(bad("`page_token` is of a position that this replica does not have"));
-        }
-        Ok(KnownAt(self.known_at))
+    /// The coordinates of the first page
+    pub(super) fn as_of(&self) -> AsOf {
+        let at = self.at.map(EffectiveAt::saturating_from_micros);
+        AsOf { at, known_at: KnownAt(self.known_at).into() }
     }
 }
 
@@ -97,18 +94,13 @@ impl<'a, T> Page<'a, T> {
         Self { items, next }
     }
 
-    pub(super) fn next_token(
-        &self,
-        name: &str,
-        parameters: &Parameters,
-        at: Option<EffectiveAt>,
-        known_at: KnownAt,
-    ) -> Option<String> {
+    /// What to pass for the page after it, if there is one
+    pub(super) fn next_token(&self, asked: &Asked, computed: &ComputedAt) -> Option<String> {
         let token = PageToken {
-            question: digest(name, parameters),
-            at: at.map(EffectiveAt::micros),
-            known_at: known_at.0,
             offset: self.next? as u64,
+            question: digest(asked),
+            at: computed.at.map(EffectiveAt::micros),
+            known_at: computed.known_at.0,
         };
         rmp_serde::to_vec(&token).ok().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
     }

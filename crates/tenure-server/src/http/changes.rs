@@ -15,13 +15,12 @@ use axum::response::{IntoResponse, Response};
 use futures::Stream;
 use tenure_core::{OutcomeKind, Position};
 use tenure_wire::api::Problem;
-use tenure_wire::question;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{App, Failure, Shared};
 use crate::ask::{entry_row, row};
 use crate::engine::Engine;
-use crate::problem::{Code, of_parameters, problem};
+use crate::problem::{Code, problem};
 
 /// Rows that are read ahead for one client
 const READ_AHEAD: usize = 256;
@@ -65,9 +64,7 @@ pub(super) async fn changes(
 
 /// The header of a client that comes back counts more than what it asked at first
 fn after(query: Option<&str>, headers: &HeaderMap) -> Result<u64, Problem> {
-    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let pairs = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
-    let mut parameters = question::parameters(pairs).map_err(|error| of_parameters(&error))?;
+    let mut parameters = super::of_pairs(query)?;
     let asked = parameters.remove("after");
     if let Some(other) = parameters.keys().next() {
         let detail = format!("`{other}` is no parameter of the changes; they have `after`");

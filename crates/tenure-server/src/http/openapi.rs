@@ -2,8 +2,10 @@
 //!
 //! Generated from the types that are read and written; checked in as `schemas/openapi.json`.
 
+use serde_json::{Map, Value, json};
+use tenure_wire::question::{KINDS, Kind, Parameter};
 use tenure_wire::schema::forbid_null;
-use tenure_wire::{api, question, v1};
+use tenure_wire::{api, v1};
 use utoipa::OpenApi;
 
 /// Components that are written by clients, whose optional fields may be absent and not null
@@ -22,9 +24,12 @@ const WRITTEN: [&str; 11] = [
 ];
 
 /// The OpenAPI document
-pub fn document() -> serde_json::Value {
+pub fn document() -> Value {
     // What is derived here can be written as JSON.
     let mut document = serde_json::to_value(Paths::openapi()).unwrap_or_default();
+    for kind in KINDS {
+        describe(&mut document, kind);
+    }
     for name in WRITTEN {
         let component = document.pointer_mut(&format!("/components/schemas/{name}"));
         if let Some(component) = component {
@@ -32,6 +37,52 @@ pub fn document() -> serde_json::Value {
         }
     }
     document
+}
+
+/// Adds the parameters of a question to its path, or as a schema where a body has them
+fn describe(document: &mut Value, kind: &Kind) {
+    let path = match kind.name {
+        "history" => "/v1/entries".to_owned(),
+        "entry" => "/v1/entries/{entry}".to_owned(),
+        name => format!("/v1/{name}"),
+    };
+    let path = path.replace('/', "~1");
+    let Some(get) = document.pointer_mut(&format!("/paths/{path}/get")) else { return };
+    let mut parameters = Vec::new();
+    if let Some(Value::Array(of_path)) = get.get_mut("parameters") {
+        parameters.append(of_path);
+    }
+    let named_by_path: Vec<Value> =
+        parameters.iter().filter_map(|one| one.get("name").cloned()).collect();
+    let in_query = kind.parameters.iter().filter(|one| !named_by_path.contains(&one.name.into()));
+    parameters.extend(in_query.map(|one| {
+        json!({
+            "name": one.name, "in": "query", "description": one.title, "required": false,
+            "schema": { "type": "string" },
+        })
+    }));
+    if let Value::Object(get) = get {
+        get.insert("parameters".to_owned(), parameters.into());
+    }
+    if kind.name == "check" {
+        if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+            schemas.insert("CheckParameters".to_owned(), parameters_schema(kind));
+        }
+        let checks = "/components/schemas/ManyChecks/properties/checks/items";
+        if let Some(items) = document.pointer_mut(checks) {
+            *items = json!({ "$ref": "#/components/schemas/CheckParameters" });
+        }
+    }
+}
+
+/// The schema of a map of a question's parameters
+pub(crate) fn parameters_schema(kind: &Kind) -> Value {
+    let property = |one: &Parameter| {
+        let schema = json!({ "type": "string", "description": one.title });
+        (one.name.to_owned(), schema)
+    };
+    let properties: Map<String, Value> = kind.parameters.iter().map(property).collect();
+    json!({ "type": "object", "description": kind.title, "properties": properties })
 }
 
 #[derive(OpenApi)]
@@ -77,7 +128,8 @@ struct Many {
 #[expect(dead_code, reason = "it describes what is read by hand")]
 struct ManyChecks {
     #[schema(min_items = 1, max_items = 1000)]
-    checks: Vec<question::Check>,
+    #[schema(value_type = Vec<Object>)]
+    checks: Vec<Value>,
 }
 
 macro_rules! path {
@@ -114,40 +166,29 @@ path!(
     "/v1/entries",
     "log",
     "Entries in log order, refused ones too",
-    [params(question::History),],
+    [],
     api::Entries
 );
-path!(entry, get, "/v1/entries/{entry}", "log", "One entry, by id or position",
-    [params(("entry" = String, Path, description = "A UUID or a position"),
-        ("wait" = Option<String>, Query, description = "Wait for it so many milliseconds, at most 20,000, if it is not there yet"),
-        ("min_position" = Option<String>, Query, description = "Wait until this position is known here")),], api::EntryRow);
+path!(
+    entry,
+    get,
+    "/v1/entries/{entry}",
+    "log",
+    "One entry, by id or position",
+    [params(("entry" = String, Path, description = "A UUID or a position")),],
+    api::EntryRow
+);
 path!(
     who,
     get,
     "/v1/who",
     "questions",
     "Who could X on a level, under one, or during a time",
-    [params(question::Who),],
+    [],
     api::Who
 );
-path!(
-    what,
-    get,
-    "/v1/what",
-    "questions",
-    "What a principal could do on a level",
-    [params(question::What),],
-    api::What
-);
-path!(
-    check,
-    get,
-    "/v1/check",
-    "questions",
-    "Whether a principal could, and why",
-    [params(question::Check),],
-    api::Check
-);
+path!(what, get, "/v1/what", "questions", "What a principal could do on a level", [], api::What);
+path!(check, get, "/v1/check", "questions", "Whether a principal could, and why", [], api::Check);
 path!(
     check_many,
     post,
@@ -157,69 +198,29 @@ path!(
     [request_body = ManyChecks,],
     api::Checks
 );
-path!(
-    timeline,
-    get,
-    "/v1/timeline",
-    "questions",
-    "When a principal could",
-    [params(question::Timeline),],
-    api::Timeline
-);
+path!(timeline, get, "/v1/timeline", "questions", "When a principal could", [], api::Timeline);
 path!(
     where_could,
     get,
     "/v1/where",
     "questions",
     "On which levels a principal could",
-    [params(question::Where),],
+    [],
     api::Where
 );
-path!(
-    diff,
-    get,
-    "/v1/diff",
-    "questions",
-    "What changed between two coordinates",
-    [params(question::Diff),],
-    api::Diff
-);
-path!(
-    assignments,
-    get,
-    "/v1/assignments",
-    "questions",
-    "Counting holdings",
-    [params(question::Assignments),],
-    api::Assignments
-);
-path!(
-    levels,
-    get,
-    "/v1/levels",
-    "questions",
-    "Levels that exist",
-    [params(question::Levels),],
-    api::Levels
-);
+path!(diff, get, "/v1/diff", "questions", "What changed between two coordinates", [], api::Diff);
+path!(assignments, get, "/v1/assignments", "questions", "Counting holdings", [], api::Assignments);
+path!(levels, get, "/v1/levels", "questions", "Levels that exist", [], api::Levels);
 path!(
     role_collections,
     get,
     "/v1/role-collections",
     "questions",
     "Role collections of a level",
-    [params(question::RoleCollections),],
+    [],
     api::RoleCollections
 );
-path!(
-    catalog,
-    get,
-    "/v1/catalog",
-    "questions",
-    "The catalogue in force",
-    [params(question::Catalog),],
-    api::CatalogAnswer
-);
+path!(catalog, get, "/v1/catalog", "questions", "The catalogue in force", [], api::CatalogAnswer);
 
 #[utoipa::path(
     get, path = "/v1/changes", tag = "log",

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 use tenure_wire::api::Problem;
-use tenure_wire::question::Question;
+use tenure_wire::question::KINDS;
 use uuid::Uuid;
 
 use super::{QUEUE_GROUP, ask_subject};
@@ -69,7 +69,7 @@ fn kind(verb: &str) -> String {
 
 impl Service {
     pub(super) fn new(ledger: &str) -> Self {
-        let endpoint = |name: &&'static str| Endpoint {
+        let endpoint = |name: &'static str| Endpoint {
             name,
             subject: ask_subject(ledger, name),
             counts: Mutex::default(),
@@ -78,7 +78,7 @@ impl Service {
             id: Uuid::now_v7().simple().to_string(),
             started: started(),
             metadata: HashMap::from([("ledger".to_owned(), ledger.to_owned())]),
-            endpoints: Question::NAMES.iter().map(endpoint).collect(),
+            endpoints: KINDS.iter().map(|kind| endpoint(kind.name)).collect(),
         }
     }
 

@@ -11,6 +11,8 @@ use tenure_test_nats::{Server, Version};
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 
+use tenure_wire::question::KINDS;
+
 use super::*;
 use crate::engine::{Checkpointing, Engine, Genesis, Options, Writer};
 use crate::metrics::Metrics;
@@ -244,7 +246,7 @@ async fn a_service_says_what_it_is() {
         .collect();
     subjects.sort_unstable();
     let mut expected: Vec<String> =
-        Question::NAMES.iter().map(|name| ask_subject("acme", name)).collect();
+        KINDS.iter().map(|kind| ask_subject("acme", kind.name)).collect();
     expected.sort_unstable();
     assert_eq!(subjects, expected);
     assert!(info["endpoints"].as_array().unwrap().iter().all(|e| e["queue_group"] == "q"));

@@ -1,0 +1,423 @@
+//! What can be asked, as of which coordinates?
+//!
+//! A [`Question`] is what a person, a program or a test asks; every door reads its texts into one and every
+//! client writes them from one. [`Question::ask`] puts it to a ledger. Errors come in one order: the
+//! coordinates first, then the level, then what is asked, then the stretch of time.
+
+use std::sync::Arc;
+
+use crate::ask::answer::{Answer, Answered, AskError, ComputedAt};
+use crate::ask::listing::AssignmentFilter;
+use crate::index::mentions::Mention;
+use crate::ledger::Ledger;
+use crate::ledger::view::View;
+use crate::words::ability::Ability;
+use crate::words::change::EntryName;
+use crate::words::instant::{EffectiveAt, Instant};
+use crate::words::level::Level;
+use crate::words::outcome::OutcomeKind;
+use crate::words::position::{KnownAt, Position};
+use crate::words::principal::Principal;
+use crate::words::span::Span;
+
+/// The two coordinates of a question: when something was true, and what was known
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct AsOf {
+    /// A moment of valid time; `None` is the moment of asking
+    pub at: Option<EffectiveAt>,
+    /// What was known
+    pub known_at: Known,
+}
+
+/// How much of the log a question may know
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Known {
+    /// All that may be seen at the moment of asking
+    #[default]
+    Newest,
+    /// The first so many positions
+    At(KnownAt),
+    /// All that was recorded by then
+    By(Instant),
+}
+
+impl From<KnownAt> for Known {
+    fn from(known_at: KnownAt) -> Self {
+        Self::At(known_at)
+    }
+}
+
+/// The moment of asking
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Now {
+    /// What the clock shows, as valid time
+    pub at: EffectiveAt,
+    /// The newest position that may be seen
+    pub newest: KnownAt,
+}
+
+/// What is asked
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Question {
+    /// Who could X on a level?
+    Who {
+        /// X
+        can: Ability,
+        /// The level
+        on: Level,
+        /// As of when
+        as_of: AsOf,
+        /// Whether the holdings that make it true are wanted
+        explain: bool,
+    },
+    /// Who could X on some level of a subtree?
+    WhoAnywhere {
+        /// X
+        can: Ability,
+        /// The root of the subtree
+        under: Level,
+        /// As of when
+        as_of: AsOf,
+        /// Whether the holdings that make it true are wanted
+        explain: bool,
+    },
+    /// Who could X on a level at some moment of `[from, until)`?
+    WhoDuring {
+        /// X
+        can: Ability,
+        /// The level
+        on: Level,
+        /// The first moment
+        from: EffectiveAt,
+        /// The first moment after it; `None` is no end
+        until: Option<EffectiveAt>,
+        /// What was known
+        known_at: Known,
+    },
+    /// What could a principal do on a level?
+    What {
+        /// The principal
+        principal: Principal,
+        /// The level
+        on: Level,
+        /// As of when
+        as_of: AsOf,
+    },
+    /// Could a principal do X on a level?
+    Check {
+        /// The principal
+        principal: Principal,
+        /// X
+        can: Ability,
+        /// The level
+        on: Level,
+        /// As of when
+        as_of: AsOf,
+    },
+    /// When in `[from, until)` could a principal do X on a level?
+    Timeline {
+        /// The principal
+        principal: Principal,
+        /// X
+        can: Ability,
+        /// The level
+        on: Level,
+        /// The first moment
+        from: EffectiveAt,
+        /// The first moment after it; `None` is no end
+        until: Option<EffectiveAt>,
+        /// What was known
+        known_at: Known,
+    },
+    /// On which levels of a subtree could a principal do X?
+    Where {
+        /// The principal
+        principal: Principal,
+        /// X
+        can: Ability,
+        /// The root of the subtree
+        under: Level,
+        /// As of when
+        as_of: AsOf,
+    },
+    /// Which holdings count?
+    Assignments {
+        /// Which of them
+        filter: AssignmentFilter,
+        /// As of when
+        as_of: AsOf,
+    },
+    /// Which holdings differ between two coordinates?
+    Diff {
+        /// The first coordinates
+        from: AsOf,
+        /// The second coordinates
+        until: AsOf,
+        /// The root of a subtree, taken at each of the two
+        under: Option<Level>,
+        /// The principal whose holdings are compared; `None` is everybody
+        principal: Option<Principal>,
+    },
+    /// Which levels exist?
+    Levels {
+        /// As of when
+        as_of: AsOf,
+    },
+    /// Which role collections exist at a level?
+    RoleCollections {
+        /// The level
+        on: Level,
+        /// As of when
+        as_of: AsOf,
+    },
+    /// Which catalogue is in force?
+    Catalog {
+        /// As of when
+        as_of: AsOf,
+    },
+    /// Which entries mention all of these things? Refused ones and duplicates too
+    History {
+        /// The things; nothing is every entry
+        mentions: Vec<Mention>,
+        /// What became of the entries; `None` is whatever did
+        outcome: Option<OutcomeKind>,
+        /// Only entries after this position
+        after: KnownAt,
+        /// At most so many entries; `None` is the door's own limit
+        limit: Option<usize>,
+    },
+    /// Which entry is this?
+    Entry {
+        /// Its id or its position
+        entry: EntryName,
+    },
+}
+
+impl Question {
+    /// The same question with its coordinates changed, both of them for [`Question::Diff`]
+    ///
+    /// Over a stretch of time only `known_at` matters. History and single entries have no coordinates.
+    #[must_use]
+    pub fn map_as_of(mut self, change: impl Fn(AsOf) -> AsOf) -> Self {
+        match &mut self {
+            Self::Who { as_of, .. }
+            | Self::WhoAnywhere { as_of, .. }
+            | Self::What { as_of, .. }
+            | Self::Check { as_of, .. }
+            | Self::Where { as_of, .. }
+            | Self::Assignments { as_of, .. }
+            | Self::Levels { as_of }
+            | Self::RoleCollections { as_of, .. }
+            | Self::Catalog { as_of } => *as_of = change(*as_of),
+            Self::Diff { from, until, .. } => (*from, *until) = (change(*from), change(*until)),
+            Self::WhoDuring { known_at, .. } | Self::Timeline { known_at, .. } => {
+                *known_at = change(AsOf { at: None, known_at: *known_at }).known_at;
+            }
+            Self::History { .. } | Self::Entry { .. } => {}
+        }
+        self
+    }
+
+    /// What the ledger answers
+    ///
+    /// # Errors
+    /// A position that does not exist yet; an unknown level, operation, role, role collection, scope or
+    /// entry; a stretch of time without a moment in it.
+    /// # Cost
+    /// What the answer of that question costs: see the methods of [`View`].
+    pub fn ask(&self, ledger: &Ledger, now: Now) -> Result<Answered, AskError> {
+        let pinned = Pinned { ledger, now };
+        match self {
+            Self::Who { can, on, as_of, explain } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Who(view.who(can, on, t, *explain)?)))
+            }
+            Self::WhoAnywhere { can, under, as_of, explain } => pinned.at(*as_of, |view, t| {
+                Ok(Answer::WhoAnywhere(view.who_anywhere(can, under, t, *explain)?))
+            }),
+            Self::WhoDuring { can, on, from, until, known_at } => {
+                let span = Span::new(*from, *until);
+                pinned.over(can, on, span, *known_at, |view, span| {
+                    Ok(Answer::WhoDuring(view.who_during(can, on, span)?))
+                })
+            }
+            Self::What { principal, on, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::What(view.what(principal, on, t)?)))
+            }
+            Self::Check { principal, can, on, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Check(view.check(principal, can, on, t)?)))
+            }
+            Self::Timeline { principal, can, on, from, until, known_at } => {
+                let span = Span::new(*from, *until);
+                pinned.over(can, on, span, *known_at, |view, span| {
+                    Ok(Answer::Timeline(view.timeline(principal, can, on, span)?))
+                })
+            }
+            Self::Where { principal, can, under, as_of } => pinned.at(*as_of, |view, t| {
+                Ok(Answer::Where(view.where_could(principal, can, under, t)?))
+            }),
+            Self::Assignments { filter, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Assignments(view.assignments(filter, t)?)))
+            }
+            Self::Diff { from, until, under, principal } => {
+                pinned.diff(*from, *until, under.as_ref(), principal.as_ref())
+            }
+            Self::Levels { as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Levels(view.levels(t))))
+            }
+            Self::RoleCollections { on, as_of } => pinned
+                .at(*as_of, |view, t| Ok(Answer::RoleCollections(view.role_collections(on, t)?))),
+            Self::Catalog { as_of } => pinned.at(*as_of, |view, t| {
+                Ok(Answer::Catalog(view.catalog(t).map(|(_, position)| position)))
+            }),
+            Self::History { mentions, outcome, after, limit } => {
+                Ok(pinned.history(mentions, *outcome, *after, *limit))
+            }
+            Self::Entry { entry } => pinned.entry(*entry),
+        }
+    }
+}
+
+/// A ledger at the moment of asking
+#[derive(Clone, Copy)]
+struct Pinned<'a> {
+    ledger: &'a Ledger,
+    now: Now,
+}
+
+impl<'a> Pinned<'a> {
+    fn view(self, known: Known) -> Result<View<'a>, AskError> {
+        let newest = self.now.newest;
+        let known_at = match known {
+            Known::Newest => newest,
+            Known::At(known_at) if known_at > newest => {
+                return Err(AskError::NotYet { position: known_at.0, newest: newest.0 });
+            }
+            Known::At(known_at) => known_at,
+            // What may not be seen yet is not known yet.
+            Known::By(time) => self.ledger.known_at(time).min(newest),
+        };
+        Ok(View::of(self.ledger, known_at))
+    }
+
+    fn computed_at(self, view: &View<'_>, at: Option<EffectiveAt>) -> ComputedAt {
+        let known_at = view.known_at();
+        let recorded_at = Position::new(known_at.0).and_then(|p| self.ledger.recorded_at(p));
+        let catalog = at.and_then(|at| view.catalog(at)).map(|(version, _)| Arc::clone(version));
+        ComputedAt { at, known_at, recorded_at, catalog }
+    }
+
+    fn at(
+        self,
+        as_of: AsOf,
+        answer: impl FnOnce(&View<'_>, EffectiveAt) -> Result<Answer, AskError>,
+    ) -> Result<Answered, AskError> {
+        let view = self.view(as_of.known_at)?;
+        let t = as_of.at.unwrap_or(self.now.at);
+        let answer = answer(&view, t)?;
+        Ok(Answered { answer, as_of: self.computed_at(&view, Some(t)) })
+    }
+
+    fn over(
+        self,
+        can: &Ability,
+        on: &Level,
+        span: Option<Span>,
+        known_at: Known,
+        answer: impl FnOnce(&View<'_>, Span) -> Result<Answer, AskError>,
+    ) -> Result<Answered, AskError> {
+        let view = self.view(known_at)?;
+        let span = span.ok_or_else(|| view.empty_interval(can, on))?;
+        let answer = answer(&view, span)?;
+        Ok(Answered { answer, as_of: self.computed_at(&view, None) })
+    }
+
+    fn diff(
+        self,
+        from: AsOf,
+        until: AsOf,
+        under: Option<&Level>,
+        principal: Option<&Principal>,
+    ) -> Result<Answered, AskError> {
+        let (before, after) = (self.view(from.known_at)?, self.view(until.known_at)?);
+        let (from, until) = (from.at.unwrap_or(self.now.at), until.at.unwrap_or(self.now.at));
+        let diff = before.diff(from, &after, until, under, principal)?;
+        Ok(Answered {
+            answer: Answer::Diff { diff, until: self.computed_at(&after, Some(until)) },
+            as_of: self.computed_at(&before, Some(from)),
+        })
+    }
+
+    /// The positions that have all mentions
+    ///
+    /// # Cost
+    /// O(positions of the mentions up to the last one that is answered).
+    fn history(
+        self,
+        mentions: &[Mention],
+        outcome: Option<OutcomeKind>,
+        after: KnownAt,
+        limit: Option<usize>,
+    ) -> Answered {
+        let Self { ledger, now: Now { newest, .. } } = self;
+        let limit = limit.unwrap_or(usize::MAX - 1);
+        let wanted = |position: &Position| {
+            outcome.is_none_or(|outcome| ledger.outcome(*position) == Some(outcome))
+        };
+        let all = mentions
+            .is_empty()
+            .then(|| (after.0.saturating_add(1)..=newest.0).filter_map(Position::new));
+        let lists = mentions.iter().map(|mention| ledger.mentions(mention, after)).collect();
+        let mut positions: Vec<Position> = all
+            .into_iter()
+            .flatten()
+            .chain(in_all(lists))
+            .take_while(|position| newest.reaches(*position))
+            .filter(wanted)
+            .take(limit + 1)
+            .collect();
+        let more = positions.len() > limit;
+        positions.truncate(limit);
+        Answered {
+            answer: Answer::History { positions, more },
+            as_of: self.computed_at(&View::of(ledger, newest), None),
+        }
+    }
+
+    fn entry(self, name: EntryName) -> Result<Answered, AskError> {
+        let Self { ledger, now: Now { newest, .. } } = self;
+        let position = match name {
+            EntryName::Position(position) => Position::new(position),
+            EntryName::Id(id) => ledger.owner(id),
+        };
+        let position = position.filter(|position| newest.reaches(*position));
+        let position = position.ok_or(AskError::UnknownEntry(name))?;
+        Ok(Answered {
+            answer: Answer::Entry(position),
+            as_of: self.computed_at(&View::of(ledger, newest), None),
+        })
+    }
+}
+
+/// The positions that stand in each of several ascending lists, in order
+fn in_all<'a>(
+    lists: Vec<Box<dyn Iterator<Item = Position> + 'a>>,
+) -> impl Iterator<Item = Position> + 'a {
+    let mut lists: Vec<_> = lists.into_iter().map(Iterator::peekable).collect();
+    std::iter::from_fn(move || {
+        loop {
+            let heads: Option<Vec<Position>> =
+                lists.iter_mut().map(|list| list.peek().copied()).collect();
+            let heads = heads?;
+            let (least, most) = (heads.iter().min().copied()?, heads.iter().max().copied()?);
+            if least == most {
+                for list in &mut lists {
+                    list.next();
+                }
+                return Some(least);
+            }
+            for list in &mut lists {
+                while list.next_if(|position| *position < most).is_some() {}
+            }
+        }
+    })
+}
