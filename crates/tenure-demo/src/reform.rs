@@ -1,4 +1,4 @@
-//! How does the landscape itself change over the years?
+//! How does the structure of Acme change over the years?
 //!
 //! Directories after the upgrade, an audit's findings, groups of the identity provider, a move and a
 //! deletion.
