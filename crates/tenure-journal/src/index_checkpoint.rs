@@ -149,7 +149,7 @@ pub type Pieces<'a> = dyn Iterator<Item = Result<Vec<u8>, Unusable>> + 'a;
 ///
 /// Who has it sees to it that the journal of that folder stays open meanwhile: it holds the folder.
 #[derive(Clone, Debug)]
-pub struct Checkpoints {
+pub struct IndexCheckpoints {
     folder: PathBuf,
     ledger: String,
     reader: Reader,
@@ -158,7 +158,7 @@ pub struct Checkpoints {
 /// A checkpoint that was read, or why it cannot be used
 pub type Loaded<T> = Result<(Manifest, T), Unusable>;
 
-impl Checkpoints {
+impl IndexCheckpoints {
     /// Those beside a journal
     pub fn of(journal: &Journal) -> Self {
         Self {
@@ -193,7 +193,7 @@ impl Checkpoints {
         None
     }
 
-    /// As [`Checkpoints::load`], of the newest one alone, which is not discarded; `None` if there is none
+    /// As [`IndexCheckpoints::load`], of the newest one alone, which is not discarded; `None` if there is none
     pub fn newest<T>(
         &self,
         mut read: impl FnMut(&Manifest, &mut Pieces<'_>) -> Result<T, Senseless>,
