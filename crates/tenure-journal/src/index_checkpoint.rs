@@ -25,6 +25,7 @@ use tenure_core::Position;
 use self::reading::Reading;
 use self::volume::{VOLUME_BYTES_MAX, Volume, VolumeError};
 use crate::journal::Journal;
+use crate::private::create_folder;
 use crate::row::RowError;
 use crate::store::Reader;
 
@@ -315,7 +316,7 @@ impl IndexCheckpoints {
         if fs::symlink_metadata(&self.folder).is_ok_and(|found| !found.is_dir()) {
             remove(&self.folder);
         }
-        fs::create_dir_all(part).map_err(WriteError::Io)?;
+        create_folder(&self.folder).and_then(|()| create_folder(part)).map_err(WriteError::Io)?;
         let (mut in_volume, mut not_flushed) = (0, 0);
         let mut volume = self.new_volume(part, generation, &mut manifest)?;
         let mut worked = Instant::now();

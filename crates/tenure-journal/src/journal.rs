@@ -12,6 +12,7 @@ use crate::block::{BLOCK_BYTES_MAX, Block, BlockError, Packer, SEGMENT_ROWS_MAX}
 use crate::flusher::Flusher;
 use crate::folder::{Folder, FolderError, Witness};
 use crate::origin::anchor_value;
+use crate::private;
 use crate::reserve::{Kept, RESERVED_BYTES, Reserve};
 use crate::row::{Row, RowError};
 use crate::slices;
@@ -167,6 +168,7 @@ impl Journal {
         }
         remove_unfinished(&store).map_err(|e| io_failure(&store, e))?;
         let looked = if new { None } else { look(&folder, acknowledged)? };
+        private::create_folder(&store).map_err(|e| io_failure(&store, e))?;
         let db = open_store(&store, &store)?;
         if acknowledged == 0 {
             sync_new(&store).map_err(|e| io_failure(&store, e))?;
@@ -568,7 +570,7 @@ fn size_of_folder(folder: &Path) -> io::Result<u64> {
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(to)?;
+    private::create_folder(to)?;
     for file in std::fs::read_dir(from)? {
         let file = file?;
         let target = to.join(file.file_name());

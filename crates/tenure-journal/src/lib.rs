@@ -11,6 +11,7 @@ mod folder;
 mod index_checkpoint;
 mod journal;
 mod origin;
+mod private;
 pub mod quarantine;
 mod reserve;
 mod row;

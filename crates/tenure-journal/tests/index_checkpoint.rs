@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -97,6 +98,9 @@ fn what_was_written_is_read_and_takes_the_space_of_one() {
     }
     let index = folder.path().join("index");
     assert_eq!(fs::read_dir(&index).unwrap().count(), 1);
+    for made in [&index, &index.join("0000000005")] {
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700);
+    }
     let bytes: u64 = files(&index).iter().map(|file| fs::metadata(file).unwrap().len()).sum();
     assert!(bytes < 16 * 1_024 * 1_024, "{bytes} bytes for 2.3 MB");
     assert_eq!(checkpoints.discard_all().unwrap(), 1);
