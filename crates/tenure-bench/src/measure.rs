@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tenure_core::Ledger;
-use tenure_journal::{Checkpoints, Journal, Reader};
+use tenure_journal::{IndexCheckpoints, Journal, Reader};
 use tenure_server::engine::{StartError, rebuild, write_checkpoint};
 use tenure_wire::catalogs::CatalogFileError;
 
@@ -177,7 +177,7 @@ fn a_change(bytes: u64, changes: u64) -> f64 {
 fn write_checkpoint_of(folder: &Path) -> Result<u64, BenchError> {
     let journal = Journal::open(folder, None)?;
     let ledger = rebuild(&journal.reader(), &mut |_| {})?;
-    let written = write_checkpoint(&Checkpoints::of(&journal), &ledger);
+    let written = write_checkpoint(&IndexCheckpoints::of(&journal), &ledger);
     Ok(written.map_err(BenchError::Checkpoint)?.stored_bytes)
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tenure_core::{Instant, Level};
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 use tenure_wire::question::{self as ask, Question as Asked};
 
 use crate::landscape::{BEGINS_MICROS, Facts, Given};

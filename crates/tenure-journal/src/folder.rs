@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::private;
+
 /// The format of the data folders that this program writes
 pub const FORMAT: u32 = 1;
 
 const IDENTITY_FILE: &str = "tenure.json";
-const IDENTITY_BESIDE: &str = "tenure.json.new";
 const LOCK_FILE: &str = "lock";
 pub(crate) const WITNESS_FILE: &str = "acknowledged";
 /// Where sled keeps its files, within a data folder
@@ -135,18 +136,14 @@ impl Folder {
     ///
     /// `None` as the ledger takes whichever it is of.
     pub(crate) fn open(path: &Path, ledger: Option<&str>) -> Result<Self, FolderError> {
-        fs::create_dir_all(path).map_err(io_error("it cannot be made", path))?;
+        private::create_folder(path).map_err(io_error("it cannot be made", path))?;
         let identity_path = path.join(IDENTITY_FILE);
         let identity = match fs::read(&identity_path) {
             Ok(bytes) => Some(Identity::read(path, &identity_path, &bytes)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(io_error("it cannot be read", path)(error)),
         };
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join(LOCK_FILE))
+        let lock = private::open(&path.join(LOCK_FILE))
             .map_err(io_error("its lock cannot be opened", path))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => FolderError::Held(path.to_owned()),
@@ -166,17 +163,23 @@ impl Folder {
             None => {
                 let others = fs::read_dir(path).map_err(io_error("it cannot be read", path))?;
                 // What a start that was killed has left is ours too.
+                let beside = format!("{IDENTITY_FILE}{}", private::BESIDE);
                 let ours = |name: &std::ffi::OsStr| {
-                    [LOCK_FILE, IDENTITY_BESIDE, "lost+found"].iter().any(|known| name == *known)
+                    [LOCK_FILE, &beside, "lost+found"].iter().any(|known| name == *known)
                 };
                 if others.flatten().any(|file| !ours(&file.file_name())) {
                     return Err(FolderError::NotOurs(path.to_owned()));
                 }
                 let ledger = ledger.unwrap_or("default").to_owned();
-                write_identity(path, &ledger).map_err(io_error("it cannot be written", path))?;
+                let text = serde_json::to_vec(&Identity::new(&ledger)).map_err(io::Error::from);
+                text.and_then(|text| private::replace(path, IDENTITY_FILE, &text))
+                    .map_err(io_error("it cannot be written", path))?;
                 ledger
             }
         };
+        if let Err(error) = private::keep_to_owner(path) {
+            tracing::warn!(%error, path = %path.display(), "other users may look into the data folder");
+        }
         Ok(Self { path: path.to_owned(), ledger, _lock: lock })
     }
 
@@ -199,17 +202,6 @@ impl Folder {
     }
 }
 
-/// Written beside and renamed, so that it is there whole or not at all
-fn write_identity(path: &Path, ledger: &str) -> io::Result<()> {
-    let text = serde_json::to_vec(&Identity::new(ledger))?;
-    let beside = path.join(IDENTITY_BESIDE);
-    let mut file = File::create(&beside)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    fs::rename(&beside, path.join(IDENTITY_FILE))?;
-    File::open(path)?.sync_all()
-}
-
 /// The last position whose flush returned, kept in a file of its own
 ///
 /// Two slots are written in turn, each with a checksum, so one is always whole. It is not flushed to the
@@ -227,13 +219,8 @@ impl Witness {
     /// Opens it and gives the position that it has seen, 0 if none
     pub(crate) fn open(folder: &Folder) -> Result<(Self, u64), FolderError> {
         let path = folder.path.join(WITNESS_FILE);
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(io_error("its witness cannot be opened", &path))?;
+        let mut file =
+            private::open(&path).map_err(io_error("its witness cannot be opened", &path))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io_error("its witness cannot be read", &path))?;
         let seen: Vec<Option<u64>> = bytes.chunks(SLOT_BYTES).take(2).map(slot).collect();

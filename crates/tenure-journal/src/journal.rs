@@ -12,9 +12,10 @@ use crate::block::{BLOCK_BYTES_MAX, Block, BlockError, Packer, SEGMENT_ROWS_MAX}
 use crate::flusher::Flusher;
 use crate::folder::{Folder, FolderError, Witness};
 use crate::origin::anchor_value;
-use crate::pieces;
+use crate::private;
 use crate::reserve::{Kept, RESERVED_BYTES, Reserve};
 use crate::row::{Row, RowError};
+use crate::slices;
 use crate::store::{Blocks, Reader, Store, failure, newest, note_key, remove_unfinished, sync_new};
 
 /// Where a copy of the store is read before sled may repair the store itself
@@ -167,6 +168,7 @@ impl Journal {
         }
         remove_unfinished(&store).map_err(|e| io_failure(&store, e))?;
         let looked = if new { None } else { look(&folder, acknowledged)? };
+        private::create_folder(&store).map_err(|e| io_failure(&store, e))?;
         let db = open_store(&store, &store)?;
         if acknowledged == 0 {
             sync_new(&store).map_err(|e| io_failure(&store, e))?;
@@ -177,13 +179,13 @@ impl Journal {
         let reserve = Reserve::new(&db_file);
         let store = Arc::new(Store::new(db, store));
         let tail = match looked {
-            Some(Directory { blocks, tail }) => {
+            Some(Layout { blocks, tail }) => {
                 *store.blocks_mut() = blocks;
                 tail
             }
             None => {
-                let read = read_directory(&store, acknowledged);
-                let Directory { blocks, tail } = read.map_err(|error| match error {
+                let read = read_layout(&store, acknowledged);
+                let Layout { blocks, tail } = read.map_err(|error| match error {
                     Error::Damaged { position, path, problem } => {
                         let problem = format!(
                             "{problem} (there was no room to read a copy first, so the store may have been \
@@ -399,7 +401,7 @@ impl Journal {
         self.store.note_written(rows.iter().map(Row::submitted_bytes).sum());
         let mut batch = sled::Batch::default();
         for block in &blocks {
-            pieces::insert(&mut batch, block.first.get(), &block.encode(&mut self.packer));
+            slices::insert(&mut batch, block.first.get(), &block.encode(&mut self.packer));
         }
         for (key, value) in notes {
             batch.insert(key, value);
@@ -456,7 +458,7 @@ impl Journal {
             let value = store.value(first)?;
             let block = Block::decode(first, &value);
             let block = block.map_err(|problem| store.damaged(first, &problem))?;
-            pieces::remove(&mut batch, first, value.len());
+            slices::remove(&mut batch, first, value.len());
             gathered.push(first);
             match growing {
                 Some(segment) => segment.extend(&block),
@@ -466,7 +468,7 @@ impl Journal {
         // What is removed and stands again at the same key: the later of the two is what the batch does.
         for segment in &segments {
             let value = segment.encode(&mut self.packer);
-            pieces::insert(&mut batch, segment.first.get(), &value);
+            slices::insert(&mut batch, segment.first.get(), &value);
         }
         // By INVARIANT (blocks): who reads meanwhile waits.
         let mut blocks = store.blocks_mut();
@@ -503,7 +505,7 @@ enum Flush {
 }
 
 /// Where each block is, and which ones are not yet gathered
-struct Directory {
+struct Layout {
     blocks: Blocks,
     tail: Vec<u64>,
 }
@@ -525,7 +527,7 @@ fn open_store(path: &Path, store: &Path) -> Result<sled::Db, Error> {
 /// cuts off all that follows, which may be sound
 ///
 /// `None` if there is no room for a copy.
-fn look(folder: &Folder, acknowledged: u64) -> Result<Option<Directory>, Error> {
+fn look(folder: &Folder, acknowledged: u64) -> Result<Option<Layout>, Error> {
     let store = folder.store();
     let copy = folder.path().join(LOOK_FOLDER);
     let copied = remove(&copy).and_then(|()| {
@@ -545,8 +547,8 @@ fn look(folder: &Folder, acknowledged: u64) -> Result<Option<Directory>, Error> 
         }
         Err(source) => return Err(io_failure(&copy, source)),
     }
-    let read = open_store(&copy, &store)
-        .and_then(|db| read_directory(&Store::new(db, store), acknowledged));
+    let read =
+        open_store(&copy, &store).and_then(|db| read_layout(&Store::new(db, store), acknowledged));
     remove(&copy).map_err(|source| io_failure(&copy, source))?;
     read.map(Some)
 }
@@ -568,7 +570,7 @@ fn size_of_folder(folder: &Path) -> io::Result<u64> {
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(to)?;
+    private::create_folder(to)?;
     for file in std::fs::read_dir(from)? {
         let file = file?;
         let target = to.join(file.file_name());
@@ -582,10 +584,10 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Reads where each block is, and compares with the cursor and the witness
-fn read_directory(store: &Store, acknowledged: u64) -> Result<Directory, Error> {
-    let mut directory = Directory { blocks: Blocks::new(), tail: Vec::new() };
+fn read_layout(store: &Store, acknowledged: u64) -> Result<Layout, Error> {
+    let mut layout = Layout { blocks: Blocks::new(), tail: Vec::new() };
     let mut next = 1;
-    for value in pieces::all(&store.db) {
+    for value in slices::all(&store.db) {
         let (first, value) = value.map_err(|source| store.failure(next, source))?;
         let block = match first {
             Some(first) if first == next => Block::decode(first, &value),
@@ -593,11 +595,11 @@ fn read_directory(store: &Store, acknowledged: u64) -> Result<Directory, Error> 
         };
         let block = block.map_err(|problem| store.damaged(next, &problem))?;
         if block.is_full() {
-            directory.tail.clear();
+            layout.tail.clear();
         } else {
-            directory.tail.push(block.first.get());
+            layout.tail.push(block.first.get());
         }
-        directory.blocks.insert(block.first.get(), block.count);
+        layout.blocks.insert(block.first.get(), block.count);
         next = block.end();
     }
     let cursor = match store.db.get(CURSOR).map_err(|source| store.failure(next, source))? {
@@ -617,7 +619,7 @@ fn read_directory(store: &Store, acknowledged: u64) -> Result<Directory, Error> 
             problem: format!("it ends at position {newest}, and {promised} was acknowledged"),
         });
     }
-    Ok(directory)
+    Ok(layout)
 }
 
 pub(crate) fn io_failure(path: &Path, source: io::Error) -> Error {

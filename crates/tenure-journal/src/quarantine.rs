@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::folder::{STORE_FOLDER, WITNESS_FILE, witnessed};
+use crate::private;
 
 const EXPECTED_FILE: &str = "expected.json";
 const QUARANTINE: &str = "quarantine";
@@ -36,10 +37,10 @@ pub fn quarantine(folder: &Path, why: &str) -> io::Result<Expected> {
         .map(|n| folder.join(format!("{QUARANTINE}-{n}")))
         .find(|place| !place.exists())
         .ok_or_else(|| io::Error::other("there are too many quarantines: move some away"))?;
-    fs::create_dir(&place)?;
-    fs::write(place.join("why.txt"), format!("{why}\n"))?;
+    private::create_folder(&place)?;
+    private::replace(&place, "why.txt", format!("{why}\n").as_bytes())?;
     let expected = Expected { position, set_aside: place.clone() };
-    fs::write(folder.join(EXPECTED_FILE), serde_json::to_vec(&expected)?)?;
+    private::replace(folder, EXPECTED_FILE, &serde_json::to_vec(&expected)?)?;
     for name in [STORE_FOLDER, WITNESS_FILE] {
         match fs::rename(folder.join(name), place.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -11,8 +11,8 @@ use tenure_core::Position;
 
 use crate::block::{Block, BlockError};
 use crate::journal::Error;
-use crate::pieces;
 use crate::row::Row;
+use crate::slices;
 
 /// Decoded blocks that are kept
 const CACHE_BLOCKS_MAX: usize = 32;
@@ -166,7 +166,7 @@ impl Store {
 
     /// The value of a block that is there
     pub(crate) fn value(&self, first: u64) -> Result<Vec<u8>, Error> {
-        let value = pieces::get(&self.db, first).map_err(|source| self.failure(first, source))?;
+        let value = slices::get(&self.db, first).map_err(|source| self.failure(first, source))?;
         value.ok_or_else(|| self.damaged(first, &BlockError::Shape))
     }
 

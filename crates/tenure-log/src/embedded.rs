@@ -10,75 +10,80 @@ use tenure_wire::codec::Encoded;
 use tenure_wire::message::Item;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Append, AppendError, Log, Message, Receipt, Waiter};
+use crate::{AppendError, Message, Receipt, Waiter};
 
 /// Appends that may wait in the queue; more wait at the door
 const QUEUE_MAX: usize = 1_024;
 
-struct Waiting {
+struct Queued {
     entries: Vec<Encoded>,
     waiter: Waiter,
 }
 
 /// Appends to the queue; cheap to clone
 #[derive(Clone, Debug)]
-pub struct Appender {
-    queue: mpsc::Sender<Waiting>,
+pub struct QueueAppender {
+    queue: mpsc::Sender<Queued>,
 }
 
 /// The queue, in its order
 #[derive(Debug)]
 pub struct Queue {
-    queue: mpsc::Receiver<Waiting>,
+    queue: mpsc::Receiver<Queued>,
 }
 
-impl std::fmt::Debug for Waiting {
+impl std::fmt::Debug for Queued {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Waiting").field("entries", &self.entries.len()).finish()
+        f.debug_struct("Queued").field("entries", &self.entries.len()).finish()
     }
 }
 
 /// Wakes whoever waits for the queue, without an entry; it does not keep the log open
 #[derive(Clone, Debug)]
 pub struct Nudge {
-    queue: mpsc::WeakSender<Waiting>,
+    queue: mpsc::WeakSender<Queued>,
 }
 
 impl Nudge {
-    /// Lets [`Log::next`] return with no messages, unless there are some
+    /// Lets [`Queue::next`] return with no messages, unless there are some
     pub fn nudge(&self) {
         let (waiter, _) = oneshot::channel();
         if let Some(queue) = self.queue.upgrade() {
             // Where there is no room, nobody sleeps.
-            let _full = queue.try_send(Waiting { entries: Vec::new(), waiter });
+            let _full = queue.try_send(Queued { entries: Vec::new(), waiter });
         }
     }
 }
 
-impl Appender {
+impl QueueAppender {
     /// What wakes whoever waits for the queue
     pub fn nudge(&self) -> Nudge {
         Nudge { queue: self.queue.downgrade() }
     }
-}
 
-/// A log, and what appends to it
-pub fn open() -> (Appender, Queue) {
-    let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-    (Appender { queue: sender }, Queue { queue: receiver })
-}
-
-impl Append for Appender {
-    async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
+    /// Appends entries and waits until they are in the log and applied
+    ///
+    /// # Guarantees
+    /// On `Ok` they are on this disk, in this order.
+    /// # Errors
+    /// [`AppendError::NotDone`]: nothing was appended. [`AppendError::Indeterminate`]: the entries may have been
+    /// appended; append them again with the same ids.
+    pub async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
         let (waiter, receipt) = oneshot::channel();
         let closed = |_| AppendError::NotDone("the log is closed".into());
-        self.queue.send(Waiting { entries, waiter }).await.map_err(closed)?;
-        // Whoever took it from the queue ended before it answered.
+        self.queue.send(Queued { entries, waiter }).await.map_err(closed)?;
+        // The thread that took it from the queue ended before it answered.
         receipt.await.unwrap_or(Err(AppendError::Indeterminate))
     }
+}
+
+/// A log, and what appends to it
+pub fn open() -> (QueueAppender, Queue) {
+    let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+    (QueueAppender { queue: sender }, Queue { queue: receiver })
 }
 
 /// The wall clock, which may step back
@@ -87,26 +92,29 @@ pub fn now() -> RecordedAt {
     RecordedAt::saturating_from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
 }
 
-impl Log for Queue {
-    fn next(&mut self, entries_max: usize) -> Option<Vec<Message>> {
+impl Queue {
+    /// Waits for messages and gives all that are there, up to so many entries
+    ///
+    /// `None` when the log is closed; no messages after a [`Nudge`].
+    pub fn next(&mut self, entries_max: usize) -> Option<Vec<Message>> {
         let first = self.queue.blocking_recv()?;
         let mut count = first.entries.len();
         let mut taken = vec![first];
         while count < entries_max
-            && let Ok(waiting) = self.queue.try_recv()
+            && let Ok(queued) = self.queue.try_recv()
         {
-            count += waiting.entries.len();
-            taken.push(waiting);
+            count += queued.entries.len();
+            taken.push(queued);
         }
         let stamped_at = now();
-        let message = |waiting: Waiting| Message {
+        let message = |queued: Queued| Message {
             stamped_at,
-            entries: waiting.entries.into_iter().map(Item::from).collect(),
+            entries: queued.entries.into_iter().map(Item::from).collect(),
             origin: None,
-            waiter: Some(waiting.waiter),
+            waiter: Some(queued.waiter),
         };
         // Without an entry it is a nudge.
-        let taken = taken.into_iter().filter(|waiting| !waiting.entries.is_empty());
+        let taken = taken.into_iter().filter(|queued| !queued.entries.is_empty());
         Some(taken.map(message).collect())
     }
 }

@@ -1,13 +1,10 @@
 //! The log of the ledger: where entries get their order
 //!
-//! A [`Log`] gives messages in one order, each with the time that it was stamped. It decides nothing:
-//! the fold does. [`embedded`] is the log of a ledger that runs alone, whose journal is its log; [`nats`]
-//! is a stream in NATS JetStream, which any number of ledgers follow.
-
-use std::future::Future;
+//! A log gives [`Message`]s in one order, each with the time at which the log stamped it. The fold decides what
+//! becomes of their entries. There are two logs: [`embedded`] is the log of a ledger that runs alone, whose
+//! journal is its log; [`nats`] is a stream in NATS JetStream, which any number of ledgers follow.
 
 use tenure_core::{Outcome, Position, RecordedAt};
-use tenure_wire::codec::Encoded;
 use tenure_wire::message::{Item, Origin};
 use tokio::sync::oneshot;
 
@@ -54,29 +51,6 @@ pub enum AppendError {
         "it is not known whether the entries are in the log: send them again with the same ids"
     )]
     Indeterminate,
-}
-
-/// Messages in the order of the log
-pub trait Log: Send {
-    /// Waits for messages and gives all that are there, up to so many entries; `None` when the log is
-    /// closed, and no messages when whoever waits was only woken
-    fn next(&mut self, entries_max: usize) -> Option<Vec<Message>>;
-}
-
-/// What appends to a log
-pub trait Append: Send + Sync {
-    /// Appends entries and waits until they are in the log and applied here
-    ///
-    /// # Guarantees
-    /// On `Ok` they are in the log, in this order: on this disk where the log is here, acknowledged by the
-    /// broker where it is elsewhere.
-    /// # Errors
-    /// [`AppendError::NotDone`]: nothing was appended. [`AppendError::Indeterminate`]: it may have been;
-    /// append again with the same ids.
-    fn append(
-        &self,
-        entries: Vec<Encoded>,
-    ) -> impl Future<Output = Result<Vec<Receipt>, AppendError>> + Send;
 }
 
 /// An error with all its causes, in one line

@@ -26,7 +26,7 @@ use arc_swap::ArcSwap;
 use tenure_core::{Fingerprint, KnownAt, Ledger, Position, Recorded, Snapshot, Submission};
 use tenure_journal::{Journal, Payload, Reader, Row, RowError};
 use tenure_log::embedded::{self, Queue};
-use tenure_log::{Append, AppendError, Log, Message, Receipt};
+use tenure_log::{AppendError, Message, Receipt};
 use tenure_wire::catalogs;
 use tenure_wire::codec::Encoded;
 use tenure_wire::message::Item;
@@ -288,7 +288,8 @@ impl Engine {
     /// Appends entries and waits until they are on the disk and may be seen
     ///
     /// # Errors
-    /// As [`Append::append`].
+    /// [`AppendError::NotDone`]: nothing was appended. [`AppendError::Indeterminate`]: the entries may have been
+    /// appended; append them again with the same ids.
     pub async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
         if let Some(why) = self.forbids_appending() {
             return Err(AppendError::NotDone(why));
@@ -302,7 +303,7 @@ impl Engine {
     /// Appends entries from a thread that may block
     ///
     /// # Errors
-    /// As [`Append::append`].
+    /// As [`Engine::append`].
     pub fn append_blocking(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
         futures::executor::block_on(self.append(entries))
     }

@@ -1,4 +1,4 @@
-//! `tenure demo`: a made-up landscape, and six questions that are worth asking of it
+//! `tenure demo`: a made-up company, and six questions that are worth asking of it
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use tenure_core::{Ledger, Position};
+use tenure_demo::{Dispatch, demo, demo_questions};
 use tenure_journal::Journal;
-use tenure_landscape::{Dispatch, demo, demo_questions};
 use tenure_log::Message;
 use tenure_server::config::Partial;
 use tenure_server::engine::{Genesis, record};
@@ -25,7 +25,7 @@ const FOLDER: &str = "tenure-demo";
 /// Messages that are written with one flush
 const MESSAGES_A_FLUSH: usize = 256;
 
-/// Build a made-up landscape with three years of history (in `--data`, by default `tenure-demo`), and ask
+/// Build a made-up company with three years of history (in `--data`, by default `tenure-demo`), and ask
 /// six questions of it
 #[derive(Debug, Args)]
 pub(crate) struct Demo {

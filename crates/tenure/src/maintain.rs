@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::Args;
 use tenure_core::{KnownAt, Position, View};
-use tenure_journal::{Checkpoints, Journal, Reader};
+use tenure_journal::{IndexCheckpoints, Journal, Reader};
 use tenure_server::engine::{
     Progress, StartError, compare_checkpoint, rebuild, verify, write_checkpoint,
 };
@@ -89,7 +89,7 @@ impl Verify {
             "sound: {entries} entries, every checksum fits and every outcome is the one recorded; \
              {levels} levels now ({seconds:.1} s)"
         ))?;
-        match compare_checkpoint(&Checkpoints::of(&journal), &ledger)? {
+        match compare_checkpoint(&IndexCheckpoints::of(&journal), &ledger)? {
             Some(compared) => say(&format!(
                 "the index checkpoint of position {} and the entries beyond it answer the same at {} \
                  coordinates",
@@ -109,7 +109,7 @@ pub(crate) struct Rebuild {}
 impl Rebuild {
     pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
         let journal = Journal::open(door.folder()?, None)?;
-        let checkpoints = Checkpoints::of(&journal);
+        let checkpoints = IndexCheckpoints::of(&journal);
         let discarded =
             checkpoints.discard_all().context("the index checkpoints cannot be discarded")?;
         let (ledger, seconds) = read(&journal, "rebuilding", |reader, progress| {

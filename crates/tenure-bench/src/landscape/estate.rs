@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tenure_core::{Attributes, Change, FeatureSet, GrantableText, Level, RoleText};
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 
 use super::names;
 use super::people::{People, Who};

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use tenure_core::{Level, Principal};
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 
 use super::shape::Shape;
 

@@ -1,7 +1,7 @@
 //! Who is there to hold something?
 
 use tenure_core::Principal;
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 
 use super::names;
 

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use tenure_core::{Change, GrantExpects, Instant, MICROS_PER_SECOND, RevokeExpects};
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 
 use super::clock::{BEGINS_MICROS, DAY, ENDS_MICROS, HOUR};
 use super::messages::{Later, Messages};

@@ -86,13 +86,13 @@ pub(crate) async fn compare(
             return Ok(Comparison::Missing { sequence });
         };
         let nanos = found.time.unix_timestamp_nanos();
-        let opened =
-            envelope::open(ledger, &found.subject, &found.headers, &found.payload, nanos, |_| None);
+        let received =
+            envelope::read(ledger, &found.subject, &found.headers, &found.payload, nanos, |_| None);
         let differs = |position: Position| {
             Ok(Comparison::OtherContent { position: position.get(), sequence })
         };
-        let Content::Items(items) = opened.content else { return differs(next) };
-        let stamped_at = recorded_at.map_or(opened.stamped_at, |r| r.max(opened.stamped_at));
+        let Content::Items(items) = received.content else { return differs(next) };
+        let stamped_at = recorded_at.map_or(received.stamped_at, |r| r.max(received.stamped_at));
         for item in items {
             if next > newest || !same(&reader.row(next)?, stamped_at, &item) {
                 return differs(next);

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::envelope::UnderWay;
 use super::standing::Standing;
 use super::{Shared, Status, envelope, stream, subject};
-use crate::{Append, AppendError, Receipt, Waiter, chain, embedded};
+use crate::{AppendError, Receipt, Waiter, chain, embedded};
 
 /// Appends that may wait; more wait at the door
 const QUEUE_MAX: usize = 1_024;
@@ -92,10 +92,21 @@ impl Appender {
         &self.stop.0.status
     }
 
+    /// Appends entries and waits until they are in the stream and applied here
+    ///
+    /// # Guarantees
+    /// On `Ok` the broker has acknowledged them, and they are in the stream in this order.
+    /// # Errors
+    /// [`AppendError::NotDone`]: nothing was appended. [`AppendError::Indeterminate`]: the entries may have been
+    /// appended; append them again with the same ids.
+    pub async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
+        self.enqueue(entries, None).await
+    }
+
     /// Appends entries if the stream still ends with that message
     ///
     /// # Errors
-    /// As [`Append::append`]; [`AppendError::NotDone`] too if it ends otherwise.
+    /// As [`Appender::append`]; [`AppendError::NotDone`] too if it ends otherwise.
     pub async fn append_after(
         &self,
         last: u64,
@@ -120,12 +131,6 @@ impl Appender {
         let closed = |_| AppendError::NotDone("the log is closed".into());
         self.queue.send(Waiting { entries, after, waiter }).await.map_err(closed)?;
         receipts.await.unwrap_or(Err(AppendError::Indeterminate))
-    }
-}
-
-impl Append for Appender {
-    async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
-        self.enqueue(entries, None).await
     }
 }
 

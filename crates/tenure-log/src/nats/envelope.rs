@@ -19,7 +19,7 @@ const MALFORMED: &str = "tenure-malformed";
 
 /// What is read of a message
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct Received {
     pub(crate) stamped_at: RecordedAt,
     pub(crate) content: Content,
     /// Who waits for what becomes of it, if it was sent from here
@@ -50,14 +50,14 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 ///
 /// `under_way` gives the message of that `ce-id` that was sent from here. What comes back as it was sent is
 /// not decoded again.
-pub(crate) fn open(
+pub(crate) fn read(
     ledger: &str,
     to: &str,
     headers: &HeaderMap,
     data: &[u8],
     stamped_nanos: i128,
     under_way: impl FnOnce(Uuid) -> Option<UnderWay>,
-) -> Opened {
+) -> Received {
     let micros = i64::try_from(stamped_nanos.div_euclid(1_000)).unwrap_or(i64::MAX);
     let stamped_at = RecordedAt::saturating_from_micros(micros);
     // Only where no submitter may publish does a message say more of itself.
@@ -66,9 +66,9 @@ pub(crate) fn open(
         let stamped_at = recorded_at.map_or(stamped_at, RecordedAt::saturating_from_micros);
         if let Some(why) = text(headers, MALFORMED) {
             let item = Item::Malformed { raw: data.to_vec(), message: why.to_owned() };
-            return Opened { stamped_at, content: Content::Items(vec![item]), waiter: None };
+            return Received { stamped_at, content: Content::Items(vec![item]), waiter: None };
         }
-        return Opened { stamped_at, content: decode(head(headers), data), waiter: None };
+        return Received { stamped_at, content: decode(head(headers), data), waiter: None };
     }
     let id = (to == subject::appended(ledger)).then(|| text(headers, "ce-id")).flatten();
     let sent = id.and_then(|id| Uuid::parse_str(id).ok()).and_then(under_way);
@@ -80,7 +80,7 @@ pub(crate) fn open(
         }
         sent => (decode(head, data), sent.map(|sent| sent.waiter)),
     };
-    Opened { stamped_at, content, waiter }
+    Received { stamped_at, content, waiter }
 }
 
 fn head(headers: &HeaderMap) -> Head<'_> {

@@ -535,11 +535,11 @@ impl Follower {
         let none = async_nats::HeaderMap::new();
         let headers = received.headers.as_ref().unwrap_or(&none);
         let data = &received.payload;
-        let opened =
-            envelope::open(&self.shared.ledger, &received.subject, headers, data, nanos, |id| {
+        let found =
+            envelope::read(&self.shared.ledger, &received.subject, headers, data, nanos, |id| {
                 self.shared.under_way.lock().remove(&id)
             });
-        let entries = match opened.content {
+        let entries = match found.content {
             Content::Items(items) => items,
             Content::NeedsUpgrade { version } => {
                 return Err(End::ForEver(Standing::NeedsUpgrade { version, sequence }));
@@ -548,8 +548,8 @@ impl Follower {
         let origin = Origin::new(sequence, nanos, data);
         self.read = Some(origin);
         self.gap = None;
-        let stamped_at = opened.stamped_at;
-        let waiter = opened.waiter;
+        let stamped_at = found.stamped_at;
+        let waiter = found.waiter;
         let message = Message { stamped_at, entries, origin: Some(origin), waiter };
         self.run.push(message, data.len());
         Ok(())

@@ -66,12 +66,13 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// The code of a standing that is no reason to be ready; see `docs/errors.md`
-    pub fn code(&self) -> Option<&'static str> {
+    /// The code, for the line in the log, of a standing that an operator has to end; see `docs/errors.md`
+    fn code(&self) -> Option<&'static str> {
         match self {
-            Self::Following => None,
-            Self::Away { .. } => Some("log_unavailable"),
-            Self::CatchingUp { .. } | Self::Journal { .. } => Some("not_ready"),
+            Self::Following
+            | Self::CatchingUp { .. }
+            | Self::Away { .. }
+            | Self::Journal { .. } => None,
             Self::Unfit { .. } => Some("log_unfit"),
             Self::Absent { .. } | Self::LostTail { .. } => Some("log_lost_tail"),
             Self::OtherContent { .. } | Self::Missing { .. } => Some("log_diverged"),
@@ -209,11 +210,10 @@ impl Status {
             let changed = *before != standing;
             if changed {
                 let sentence = standing.sentence();
-                match standing.code() {
-                    None => tracing::info!("{sentence}"),
-                    Some("not_ready") => tracing::info!("{sentence}"),
-                    Some("log_unavailable") => tracing::warn!("{sentence}"),
-                    Some(code) => tracing::error!(code, "{sentence}"),
+                match (standing.code(), &standing) {
+                    (Some(code), _) => tracing::error!(code, "{sentence}"),
+                    (None, Standing::Away { .. }) => tracing::warn!("{sentence}"),
+                    (None, _) => tracing::info!("{sentence}"),
                 }
                 *before = standing;
             }

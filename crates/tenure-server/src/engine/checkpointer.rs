@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tenure_core::{Ledger, Position};
-use tenure_journal::{Checkpoints, Manifest, WriteError};
+use tenure_journal::{IndexCheckpoints, Manifest, WriteError};
 use tenure_wire::v1::RULES_VERSION;
 
 use super::checkpoints::{Checkpointing, Formats, Stored};
@@ -84,7 +84,7 @@ pub(super) struct Checkpointer {
 /// What the thread needs
 #[derive(Debug)]
 struct Plan {
-    checkpoints: Checkpoints,
+    checkpoints: IndexCheckpoints,
     format: u32,
     /// Percent of one processor
     share: u8,
@@ -211,7 +211,7 @@ impl Plan {
 
 /// Writes a checkpoint of a ledger whose entries are in the journal
 fn write(
-    checkpoints: &Checkpoints,
+    checkpoints: &IndexCheckpoints,
     format: u32,
     ledger: &Ledger,
     between: impl FnMut(Duration) -> ControlFlow<()>,
@@ -231,9 +231,9 @@ fn write(
 /// Writes a checkpoint at full speed
 ///
 /// # Errors
-/// As [`Checkpoints::write`]; of a ledger without entries there is none.
+/// As [`IndexCheckpoints::write`]; of a ledger without entries there is none.
 pub fn write_checkpoint(
-    checkpoints: &Checkpoints,
+    checkpoints: &IndexCheckpoints,
     ledger: &Ledger,
 ) -> Result<Manifest, WriteError> {
     write(checkpoints, Formats::default().current, ledger, |_| ControlFlow::Continue(()))

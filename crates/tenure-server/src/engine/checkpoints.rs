@@ -11,7 +11,7 @@ use tenure_core::{
     Catalog, Change, INDEX_FORMAT, IndexCheckpointError, IndexPiece, Ledger, Position,
 };
 use tenure_journal::{
-    Checkpoints, Journal, Manifest, Pieces, Reader, RowError, Senseless, Unusable,
+    IndexCheckpoints, Journal, Manifest, Pieces, Reader, RowError, Senseless, Unusable,
 };
 use tenure_wire::v1::RULES_VERSION;
 
@@ -123,7 +123,7 @@ impl Formats {
 /// The checkpoints of a ledger that runs
 #[derive(Debug)]
 pub(super) struct Stored {
-    pub(super) checkpoints: Checkpoints,
+    pub(super) checkpoints: IndexCheckpoints,
     /// The one that it was made of
     pub(super) last: Option<Manifest>,
 }
@@ -162,7 +162,7 @@ pub(super) fn begin(
         return Ok(Begun { ledger: rebuild(&reader, progress)?, stored: None });
     }
     let began = Instant::now();
-    let checkpoints = Checkpoints::of(journal);
+    let checkpoints = IndexCheckpoints::of(journal);
     let loaded =
         checkpoints.load(|manifest, pieces| read(manifest, pieces, formats, &reader, progress));
     let Some((manifest, ledger)) = loaded else {

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use tenure_core::{AssignmentFilter, EffectiveAt, KnownAt, Ledger, Position, RecordedAt, View};
-use tenure_journal::{Checkpoints, Unusable};
+use tenure_journal::{IndexCheckpoints, Unusable};
 
 use super::checkpoints::{self, Formats};
 
@@ -63,7 +63,7 @@ pub enum CompareError {
 /// # Cost
 /// O(entries + holdings × coordinates).
 pub fn compare_checkpoint(
-    checkpoints: &Checkpoints,
+    checkpoints: &IndexCheckpoints,
     ledger: &Ledger,
 ) -> Result<Option<Compared>, CompareError> {
     let formats = Formats::default();

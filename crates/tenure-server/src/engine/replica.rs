@@ -89,14 +89,17 @@ pub(super) struct Replica {
 impl Replica {
     fn obstacle(&self) -> Option<Obstacle> {
         let standing = self.log.status().standing();
-        if let Some(code) = standing.code() {
-            let code = match code {
-                "log_unfit" => Code::LogUnfit,
-                "log_lost_tail" => Code::LogLostTail,
-                "log_diverged" => Code::LogDiverged,
-                "needs_upgrade" => Code::NeedsUpgrade,
-                _ => Code::NotReady,
-            };
+        let code = match standing {
+            Standing::Following => None,
+            Standing::Away { .. } | Standing::CatchingUp { .. } | Standing::Journal { .. } => {
+                Some(Code::NotReady)
+            }
+            Standing::Unfit { .. } => Some(Code::LogUnfit),
+            Standing::Absent { .. } | Standing::LostTail { .. } => Some(Code::LogLostTail),
+            Standing::OtherContent { .. } | Standing::Missing { .. } => Some(Code::LogDiverged),
+            Standing::NeedsUpgrade { .. } => Some(Code::NeedsUpgrade),
+        };
+        if let Some(code) = code {
             let blocked = self.blocked.lock().clone();
             let why = match (blocked, code) {
                 (Some(blocked), Code::NotReady) => blocked,

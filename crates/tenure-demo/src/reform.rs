@@ -1,4 +1,4 @@
-//! How does the landscape itself change over the years?
+//! How does the structure of Acme change over the years?
 //!
 //! Directories after the upgrade, an audit's findings, groups of the identity provider, a move and a
 //! deletion.
@@ -11,7 +11,7 @@ use crate::change::{
     add_member, collection, create, create_collection, delete_level, grant, manage_authorizations,
     move_level, remove_member, remove_principal, revoke, set_roles,
 };
-use crate::company::Company;
+use crate::company::{Company, Scene};
 use crate::estate::{
     APPS, GLOBAL_ACCOUNT, GROUPS, PAYMENTS, PLATFORM, READER, READERS, RETURNS, RETURNS_MOVE,
     SANDBOX, Stage, Unit,
@@ -29,9 +29,7 @@ const OPERATIONS: [&str; 3] =
 /// What developers have in development and test through their group
 const DEVELOPMENT: [&str; 2] = [CONNECTIVITY, "Subaccount Viewer"];
 
-type Scene = fn(&mut Company);
-
-const SCENES: [(Day, Scene); 13] = [
+const SCENES: [Scene; 13] = [
     (date(2024, 2, 19), auditors_look),
     (date(2024, 3, 4), directories),
     (date(2024, 3, 18), finance_manages_authorizations),
@@ -123,11 +121,11 @@ fn findings(company: &mut Company) {
         for stage in Stage::ALL {
             let level = app.subaccount(stage);
             let excessive = |key: &&Key| {
-                key.what == administrator && [MAREK, AYLIN].contains(&key.principal.as_str())
-                    || key.what == connectivity && stage == Stage::Prod
+                key.granted == administrator && [MAREK, AYLIN].contains(&key.principal.as_str())
+                    || key.granted == connectivity && stage == Stage::Prod
             };
             let held = company.desk.model().held_at(&level).filter(excessive);
-            changes.extend(held.map(|key| revoke(&key.what, &key.level, &key.principal)));
+            changes.extend(held.map(|key| revoke(&key.granted, &key.level, &key.principal)));
         }
         entries.push(changes);
     }
@@ -184,11 +182,11 @@ fn groups_replace_grants(company: &mut Company) {
                 let group = if stage == Stage::Prod { unit.operators() } else { unit.developers() };
                 let replaced = |key: &&Key| {
                     key.level == level
-                        && key.what == collection(name)
+                        && key.granted == collection(name)
                         && company.desk.model().sets_of(&key.principal).contains(&group)
                 };
                 let held = company.desk.model().endless().filter(replaced);
-                changes.extend(held.map(|key| revoke(&key.what, &key.level, &key.principal)));
+                changes.extend(held.map(|key| revoke(&key.granted, &key.level, &key.principal)));
             }
         }
         let reason = format!("{}: groups have replaced single grants", unit.name());

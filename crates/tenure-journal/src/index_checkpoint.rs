@@ -25,6 +25,7 @@ use tenure_core::Position;
 use self::reading::Reading;
 use self::volume::{VOLUME_BYTES_MAX, Volume, VolumeError};
 use crate::journal::Journal;
+use crate::private::create_folder;
 use crate::row::RowError;
 use crate::store::Reader;
 
@@ -149,7 +150,7 @@ pub type Pieces<'a> = dyn Iterator<Item = Result<Vec<u8>, Unusable>> + 'a;
 ///
 /// Who has it sees to it that the journal of that folder stays open meanwhile: it holds the folder.
 #[derive(Clone, Debug)]
-pub struct Checkpoints {
+pub struct IndexCheckpoints {
     folder: PathBuf,
     ledger: String,
     reader: Reader,
@@ -158,7 +159,7 @@ pub struct Checkpoints {
 /// A checkpoint that was read, or why it cannot be used
 pub type Loaded<T> = Result<(Manifest, T), Unusable>;
 
-impl Checkpoints {
+impl IndexCheckpoints {
     /// Those beside a journal
     pub fn of(journal: &Journal) -> Self {
         Self {
@@ -193,7 +194,7 @@ impl Checkpoints {
         None
     }
 
-    /// As [`Checkpoints::load`], of the newest one alone, which is not discarded; `None` if there is none
+    /// As [`IndexCheckpoints::load`], of the newest one alone, which is not discarded; `None` if there is none
     pub fn newest<T>(
         &self,
         mut read: impl FnMut(&Manifest, &mut Pieces<'_>) -> Result<T, Senseless>,
@@ -315,7 +316,7 @@ impl Checkpoints {
         if fs::symlink_metadata(&self.folder).is_ok_and(|found| !found.is_dir()) {
             remove(&self.folder);
         }
-        fs::create_dir_all(part).map_err(WriteError::Io)?;
+        create_folder(&self.folder).and_then(|()| create_folder(part)).map_err(WriteError::Io)?;
         let (mut in_volume, mut not_flushed) = (0, 0);
         let mut volume = self.new_volume(part, generation, &mut manifest)?;
         let mut worked = Instant::now();

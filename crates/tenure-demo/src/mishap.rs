@@ -5,20 +5,18 @@
 
 use tenure_core::RefusalCode;
 
-use crate::calendar::{Day, day as date};
+use crate::calendar::day as date;
 use crate::cast::{AYLIN, DRIFT, HR, INGRID, LENA, MAREK, PIPELINE, PORTAL, RAHUL, SOFIA, TOMASZ};
 use crate::change::{
     collection, create, create_collection, create_role, grant, grant_first, grant_until,
     move_level, remove_principal, revoke, role, set_roles, void,
 };
-use crate::company::Company;
+use crate::company::{Company, Scene};
 use crate::estate::{
     GLOBAL_ACCOUNT, INVOICING, ORDERS, PLATFORM, PRICING, SHIPPING, Stage, Unit, WEBSHOP,
 };
 
-type Scene = fn(&mut Company);
-
-const SCENES: [(Day, Scene); 18] = [
+const SCENES: [Scene; 18] = [
     (date(2023, 8, 16), a_role_collection_too_early),
     (date(2023, 10, 4), an_org_twice),
     (date(2024, 3, 6), a_directory_that_does_not_manage),

@@ -7,11 +7,12 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tenure_core::{Outcome, Position, RecordedAt};
-use tenure_journal::{Checkpoints, Journal, Payload, Row, WriteError};
+use tenure_journal::{IndexCheckpoints, Journal, Payload, Row, WriteError};
 
 type Pieces = Vec<Vec<u8>>;
 
@@ -51,12 +52,12 @@ fn some_pieces() -> Pieces {
     vec![noise(1, 300_000), vec![7; 200_000], Vec::new(), noise(2, 10)]
 }
 
-fn write(checkpoints: &Checkpoints, at: u64, pieces: &Pieces) -> Result<(), WriteError> {
+fn write(checkpoints: &IndexCheckpoints, at: u64, pieces: &Pieces) -> Result<(), WriteError> {
     let go_on = |_| ControlFlow::Continue(());
     checkpoints.write((1, 1), position(at), pieces.iter().cloned(), go_on).map(drop)
 }
 
-fn load(checkpoints: &Checkpoints) -> Option<(u64, Pieces)> {
+fn load(checkpoints: &IndexCheckpoints) -> Option<(u64, Pieces)> {
     let read =
         |_: &_, pieces: &mut tenure_journal::Pieces<'_>| Ok(pieces.collect::<Result<_, _>>()?);
     checkpoints.load(read).map(|(manifest, pieces)| (manifest.position, pieces))
@@ -87,7 +88,7 @@ fn copy(from: &Path, to: &Path) {
 fn what_was_written_is_read_and_takes_the_space_of_one() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path(), "acme", 10, "row");
-    let checkpoints = Checkpoints::of(&journal);
+    let checkpoints = IndexCheckpoints::of(&journal);
     assert_eq!(load(&checkpoints), None);
     for at in 1..=5 {
         let mut pieces = some_pieces();
@@ -97,6 +98,9 @@ fn what_was_written_is_read_and_takes_the_space_of_one() {
     }
     let index = folder.path().join("index");
     assert_eq!(fs::read_dir(&index).unwrap().count(), 1);
+    for made in [&index, &index.join("0000000005")] {
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700);
+    }
     let bytes: u64 = files(&index).iter().map(|file| fs::metadata(file).unwrap().len()).sum();
     assert!(bytes < 16 * 1_024 * 1_024, "{bytes} bytes for 2.3 MB");
     assert_eq!(checkpoints.discard_all().unwrap(), 1);
@@ -108,7 +112,7 @@ fn what_was_written_is_read_and_takes_the_space_of_one() {
 fn what_does_not_fit_one_volume_goes_to_more() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path(), "acme", 1, "row");
-    let checkpoints = Checkpoints::of(&journal);
+    let checkpoints = IndexCheckpoints::of(&journal);
     let pieces: Pieces = (0..36).map(|n| noise(n, 1 << 20)).collect();
     write(&checkpoints, 1, &pieces).unwrap();
     assert_eq!(fs::read_dir(folder.path().join("index/0000000001")).unwrap().count(), 2);
@@ -127,7 +131,7 @@ fn what_does_not_fit_one_volume_goes_to_more() {
 fn damage_anywhere_is_found_and_the_checkpoint_discarded() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path(), "acme", 3, "row");
-    let checkpoints = Checkpoints::of(&journal);
+    let checkpoints = IndexCheckpoints::of(&journal);
     let pieces = some_pieces();
     write(&checkpoints, 3, &pieces).unwrap();
     let index = folder.path().join("index");
@@ -174,27 +178,27 @@ fn damage_anywhere_is_found_and_the_checkpoint_discarded() {
 fn one_of_another_journal_is_discarded() {
     let folder = tempfile::tempdir().unwrap();
     let here = journal(folder.path(), "acme", 10, "row");
-    write(&Checkpoints::of(&here), 10, &some_pieces()).unwrap();
+    write(&IndexCheckpoints::of(&here), 10, &some_pieces()).unwrap();
     let index = folder.path().join("index");
     for (ledger, rows, text) in [("acme", 9, "row"), ("acme", 10, "other"), ("other", 10, "row")] {
         let elsewhere = tempfile::tempdir().unwrap();
         let journal = journal(elsewhere.path(), ledger, rows, text);
         copy(&index, &elsewhere.path().join("index"));
-        assert_eq!(load(&Checkpoints::of(&journal)), None, "{ledger} {rows} {text}");
+        assert_eq!(load(&IndexCheckpoints::of(&journal)), None, "{ledger} {rows} {text}");
         assert_eq!(files(&elsewhere.path().join("index")), Vec::<PathBuf>::new());
     }
     // Of a journal that goes on from there it is one.
     let elsewhere = tempfile::tempdir().unwrap();
     let journal = journal(elsewhere.path(), "acme", 12, "row");
     copy(&index, &elsewhere.path().join("index"));
-    assert_eq!(load(&Checkpoints::of(&journal)), Some((10, some_pieces())));
+    assert_eq!(load(&IndexCheckpoints::of(&journal)), Some((10, some_pieces())));
 }
 
 #[test]
 fn what_was_not_finished_or_makes_no_sense_leaves_the_one_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path(), "acme", 10, "row");
-    let checkpoints = Checkpoints::of(&journal);
+    let checkpoints = IndexCheckpoints::of(&journal);
     write(&checkpoints, 5, &some_pieces()).unwrap();
     let given_up = checkpoints
         .write((1, 1), position(9), some_pieces().into_iter(), |_| ControlFlow::Break(()));
@@ -221,7 +225,7 @@ fn what_was_not_finished_or_makes_no_sense_leaves_the_one_before_it() {
 fn a_file_in_the_place_of_the_folder_stops_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path(), "acme", 1, "row");
-    let checkpoints = Checkpoints::of(&journal);
+    let checkpoints = IndexCheckpoints::of(&journal);
     fs::write(folder.path().join("index"), "no folder").unwrap();
     assert_eq!(load(&checkpoints), None);
     write(&checkpoints, 1, &some_pieces()).unwrap();
@@ -236,7 +240,7 @@ const FOLDER: &str = "TENURE_TEST_FOLDER";
 fn a_write_that_fails_in_the_middle_leaves_the_one_before_it() {
     if let Some(folder) = std::env::var_os(FOLDER) {
         let journal = Journal::open(Path::new(&folder), None).unwrap();
-        let checkpoints = Checkpoints::of(&journal);
+        let checkpoints = IndexCheckpoints::of(&journal);
         let pieces: Pieces = (0..16).map(|n| noise(n, 1 << 20)).collect();
         assert!(write(&checkpoints, 9, &pieces).is_err());
         assert_eq!(load(&checkpoints), Some((5, some_pieces())));
@@ -249,7 +253,7 @@ fn a_write_that_fails_in_the_middle_leaves_the_one_before_it() {
     }
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path(), "acme", 10, "row");
-    write(&Checkpoints::of(&journal), 5, &some_pieces()).unwrap();
+    write(&IndexCheckpoints::of(&journal), 5, &some_pieces()).unwrap();
     drop(journal);
     let script = "trap '' XFSZ; exec prlimit --core=0 --fsize=9000000 \"$0\" \"$@\"";
     let test = "a_write_that_fails_in_the_middle_leaves_the_one_before_it";
@@ -263,6 +267,6 @@ fn a_write_that_fails_in_the_middle_leaves_the_one_before_it() {
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success() && said.contains("1 passed"), "{ran:?}");
     let journal = Journal::open(folder.path(), None).unwrap();
-    assert_eq!(load(&Checkpoints::of(&journal)), Some((5, some_pieces())));
+    assert_eq!(load(&IndexCheckpoints::of(&journal)), Some((5, some_pieces())));
     assert_eq!(fs::read_dir(folder.path().join("index")).unwrap().count(), 1);
 }

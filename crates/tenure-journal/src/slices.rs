@@ -1,20 +1,20 @@
 //! How does a block lie in sled?
 //!
-//! Cut into pieces, each a value of its own: sled keeps a node of some values together in memory, forgets nodes
+//! Cut into slices, each a value of its own: sled keeps a node of some values together in memory, forgets nodes
 //! by their number and not by their bytes, and puts a node of many bytes into a file of its own, which it does
 //! not flush and does not count. With small values its memory is bounded, however large a row is.
 //!
 //! ```text
-//! key    'b' | first position 8              the first piece
+//! key    'b' | first position 8              the first slice
 //! key    'b' | first position 8 | number 4   those after it, from 1 on
 //! ```
-//! Numbers are big-endian, so pieces lie in the order of positions. A piece of fewer than [`PIECE_BYTES`] is the
+//! Numbers are big-endian, so slices lie in the order of positions. A slice of fewer than [`SLICE_BYTES`] is the
 //! last one; so is one of more, which journals had before blocks were cut.
 
 /// Prefix of the keys of blocks
 const BLOCK: u8 = b'b';
-/// Bytes of a piece, but for the last one
-const PIECE_BYTES: usize = 8 * 1_024;
+/// Bytes of a slice, but for the last one
+const SLICE_BYTES: usize = 8 * 1_024;
 
 fn key(first: u64, number: u32) -> Vec<u8> {
     let mut key = Vec::with_capacity(13);
@@ -26,7 +26,7 @@ fn key(first: u64, number: u32) -> Vec<u8> {
     key
 }
 
-/// The position and the number of a piece
+/// The position and the number of a slice
 fn parse(key: &[u8]) -> Option<(u64, u32)> {
     let (first, number) = key.strip_prefix(&[BLOCK])?.split_first_chunk::<8>()?;
     let number = match number {
@@ -38,56 +38,56 @@ fn parse(key: &[u8]) -> Option<(u64, u32)> {
 
 /// Puts the value of a block
 pub(crate) fn insert(batch: &mut sled::Batch, first: u64, value: &[u8]) {
-    for (number, piece) in (0..).zip(value.chunks(PIECE_BYTES)) {
-        batch.insert(key(first, number), piece);
+    for (number, slice) in (0..).zip(value.chunks(SLICE_BYTES)) {
+        batch.insert(key(first, number), slice);
     }
 }
 
 /// Takes the value of a block away
 pub(crate) fn remove(batch: &mut sled::Batch, first: u64, value_bytes: usize) {
-    for (number, _) in (0..).zip((0..value_bytes.max(1)).step_by(PIECE_BYTES)) {
+    for (number, _) in (0..).zip((0..value_bytes.max(1)).step_by(SLICE_BYTES)) {
         batch.remove(key(first, number));
     }
 }
 
 /// The value of a block, if there is one
 pub(crate) fn get(db: &sled::Db, first: u64) -> sled::Result<Option<Vec<u8>>> {
-    let Some(piece) = db.get(key(first, 0))? else { return Ok(None) };
-    let mut value = piece.to_vec();
+    let Some(slice) = db.get(key(first, 0))? else { return Ok(None) };
+    let mut value = slice.to_vec();
     let mut number = 1;
     while goes_on(&value, number)
-        && let Some(piece) = db.get(key(first, number))?
+        && let Some(slice) = db.get(key(first, number))?
     {
-        value.extend_from_slice(&piece);
+        value.extend_from_slice(&slice);
         number += 1;
     }
     Ok(Some(value))
 }
 
-/// Whether another piece may follow so many
-fn goes_on(value: &[u8], pieces: u32) -> bool {
-    value.len() == PIECE_BYTES * pieces as usize
+/// Whether another slice may follow so many
+fn goes_on(value: &[u8], slices: u32) -> bool {
+    value.len() == SLICE_BYTES * slices as usize
 }
 
-/// The values of all blocks, in order, each with its first position; `None` for what is no block's first piece
+/// The values of all blocks, in order, each with its first position; `None` for what is no block's first slice
 pub(crate) fn all(db: &sled::Db) -> impl Iterator<Item = sled::Result<(Option<u64>, Vec<u8>)>> {
     let mut before = sled::IVec::from(&[BLOCK]);
     // Each is looked up: what an iterator passes over, sled hardly ever forgets.
     let mut next = move || -> sled::Result<Option<(Option<u64>, Vec<u8>)>> {
-        let Some((found, piece)) = db.get_gt(&before)? else { return Ok(None) };
+        let Some((found, slice)) = db.get_gt(&before)? else { return Ok(None) };
         if !found.starts_with(&[BLOCK]) {
             return Ok(None);
         }
         let first = parse(&found).and_then(|(first, number)| (number == 0).then_some(first));
-        let mut value = piece.to_vec();
+        let mut value = slice.to_vec();
         before = found;
         let Some(first) = first else { return Ok(Some((None, value))) };
         let mut number = 1;
         while goes_on(&value, number)
-            && let Some((found, piece)) = db.get_gt(&before)?
+            && let Some((found, slice)) = db.get_gt(&before)?
             && *found == *key(first, number)
         {
-            value.extend_from_slice(&piece);
+            value.extend_from_slice(&slice);
             before = found;
             number += 1;
         }
@@ -106,23 +106,23 @@ mod tests {
         (folder, db)
     }
 
-    /// No piece is like its neighbours
+    /// No slice is like its neighbours
     fn value(bytes: usize) -> Vec<u8> {
         (0..251_u8).cycle().take(bytes).collect()
     }
 
     const SIZES: [usize; 10] = [
         1,
-        PIECE_BYTES - 1,
-        PIECE_BYTES,
-        PIECE_BYTES + 1,
-        2 * PIECE_BYTES - 1,
-        2 * PIECE_BYTES,
-        2 * PIECE_BYTES + 1,
-        3 * PIECE_BYTES,
+        SLICE_BYTES - 1,
+        SLICE_BYTES,
+        SLICE_BYTES + 1,
+        2 * SLICE_BYTES - 1,
+        2 * SLICE_BYTES,
+        2 * SLICE_BYTES + 1,
+        3 * SLICE_BYTES,
         1_000_000,
-        // More pieces than one byte of their number counts.
-        300 * PIECE_BYTES,
+        // More slices than one byte of their number counts.
+        300 * SLICE_BYTES,
     ];
 
     #[test]

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use tenure_wire::v1::Change;
 
 use crate::calendar::Second;
-use crate::change::What;
+use crate::change::Granted;
 
 /// Who holds what where
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Key {
     pub(crate) principal: String,
     pub(crate) level: String,
-    pub(crate) what: What,
+    pub(crate) granted: Granted,
 }
 
 /// What was said so far
@@ -102,12 +102,12 @@ impl Model {
 }
 
 fn key(level: &str, collection: &Option<String>, role: &Option<String>, who: &str) -> Option<Key> {
-    let what = match (collection, role) {
-        (Some(name), _) => What::Collection(name.clone()),
-        (None, Some(name)) => What::Role(name.clone()),
+    let granted = match (collection, role) {
+        (Some(name), _) => Granted::Collection(name.clone()),
+        (None, Some(name)) => Granted::Role(name.clone()),
         (None, None) => return None,
     };
-    Some(Key { principal: who.to_owned(), level: level.to_owned(), what })
+    Some(Key { principal: who.to_owned(), level: level.to_owned(), granted })
 }
 
 fn lies_in(parents: &BTreeMap<String, String>, level: &str, in_level: &str) -> bool {

@@ -8,7 +8,7 @@ use tenure_wire::v1::Change;
 use crate::calendar::Day;
 use crate::cast::{HR, INGRID, SCIM};
 use crate::change::{
-    What, add_member, collection, grant, remove_member, remove_principal, revoke, role,
+    Granted, add_member, collection, grant, remove_member, remove_principal, revoke, role,
 };
 use crate::company::Company;
 use crate::estate::{APPS, App, GLOBAL_ACCOUNT, GROUPS, Stage, UPGRADE, Unit};
@@ -50,7 +50,7 @@ impl Person {
 
 impl Post {
     /// What it brings on a day, apart from sets
-    pub(crate) fn holdings(self, on: Day) -> Vec<(What, String)> {
+    pub(crate) fn holdings(self, on: Day) -> Vec<(Granted, String)> {
         let upgraded = on >= UPGRADE;
         match self {
             Self::Platform if upgraded => {
@@ -75,7 +75,7 @@ impl Post {
             }
             Self::Developer { app, prod } => {
                 let stages = Stage::ALL.into_iter().filter(|stage| prod || *stage != Stage::Prod);
-                let mut holdings: Vec<(What, String)> =
+                let mut holdings: Vec<(Granted, String)> =
                     stages.map(|stage| (role("Space Developer"), app.space(stage))).collect();
                 if upgraded && on < GROUPS {
                     let connectivity = collection("Connectivity and Destination Administrator");
@@ -122,7 +122,7 @@ impl Post {
 
 /// The changes that give a post
 pub(crate) fn appointment(user: &str, post: Post, on: Day) -> Vec<Change> {
-    post.holdings(on).iter().map(|(what, level)| grant(what, level, user)).collect()
+    post.holdings(on).iter().map(|(granted, level)| grant(granted, level, user)).collect()
 }
 
 /// What personnel does on a day
@@ -213,7 +213,7 @@ fn change_team(company: &mut Company, today: Day) {
     let mine = company.desk.model().endless().filter(|key| key.principal == person.user);
     let mut changes: Vec<Change> = mine
         .filter(|key| from.has(&key.level))
-        .map(|key| revoke(&key.what, &key.level, &key.principal))
+        .map(|key| revoke(&key.granted, &key.level, &key.principal))
         .collect();
     changes.extend(appointment(&person.user, post, today));
     let reason = format!("{} moves from {} to {}", person.name, from.title, to.title);

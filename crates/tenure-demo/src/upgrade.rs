@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 use tenure_wire::v1::{Change, FeatureSet};
 
 use crate::cast::UPGRADER;
-use crate::change::{collection, grant, revoke, role, set_feature_set};
+use crate::change::{Granted, collection, grant, revoke, role, set_feature_set};
 use crate::company::Company;
 use crate::estate::{APPS, GLOBAL_ACCOUNT, PLATFORM, SANDBOX, Stage};
+use crate::model::Model;
 
 const REASON: &str = "Upgrade of the global account to feature set B";
 
@@ -33,7 +34,7 @@ pub(crate) fn run(company: &mut Company) {
 
     company.desk.together(|desk| {
         let member = role("Global Account Member");
-        let members = holders(desk.model(), &member.to_string(), GLOBAL_ACCOUNT);
+        let members = holders(desk.model(), &member, GLOBAL_ACCOUNT);
         let mut changes: Vec<Change> =
             members.iter().map(|user| revoke(&member, GLOBAL_ACCOUNT, user)).collect();
         changes.push(set_feature_set(GLOBAL_ACCOUNT, FeatureSet::B));
@@ -48,13 +49,13 @@ pub(crate) fn run(company: &mut Company) {
 }
 
 fn of_subaccount(
-    model: &crate::model::Model,
+    model: &Model,
     members: &BTreeSet<String>,
     subaccount: &str,
     below: &[String],
 ) -> Vec<Change> {
     let security = role("Security Administrator");
-    let security_administrators = holders(model, &security.to_string(), subaccount);
+    let security_administrators = holders(model, &security, subaccount);
     let mut changes: Vec<Change> =
         security_administrators.iter().map(|user| revoke(&security, subaccount, user)).collect();
     let administrators: BTreeSet<&String> = members.union(&security_administrators).collect();
@@ -65,7 +66,7 @@ fn of_subaccount(
     let mut platform_users = BTreeSet::new();
     for level in below {
         for name in ["Org Manager", "Space Manager", "Space Developer"] {
-            platform_users.extend(holders(model, name, level));
+            platform_users.extend(holders(model, &role(name), level));
         }
     }
     let others = platform_users.iter().filter(|user| !administrators.contains(user));
@@ -74,10 +75,7 @@ fn of_subaccount(
 }
 
 /// Who holds a role at a level, with or without an end
-fn holders(model: &crate::model::Model, name: &str, level: &str) -> BTreeSet<String> {
-    model
-        .held_at(level)
-        .filter(|key| key.what == role(name))
-        .map(|key| key.principal.clone())
-        .collect()
+fn holders(model: &Model, role: &Granted, level: &str) -> BTreeSet<String> {
+    let held = model.held_at(level).filter(|key| key.granted == *role);
+    held.map(|key| key.principal.clone()).collect()
 }

@@ -212,9 +212,11 @@ impl App {
 
     /// Whether a level is one of its own
     pub(crate) fn has(&self, level: &str) -> bool {
-        level
-            .split_once(':')
-            .and_then(|(_, id)| id.split_once('-'))
-            .is_some_and(|(id, _)| id == self.id)
+        Stage::ALL.into_iter().any(|stage| {
+            let (subaccount, org) = (self.subaccount(stage), self.org(stage));
+            [subaccount, org, self.space(stage), self.destination(stage)]
+                .iter()
+                .any(|own| own == level)
+        })
     }
 }

@@ -7,7 +7,7 @@ use tenure_core::RefusalCode;
 
 use crate::calendar::Day;
 use crate::cast::{INGRID, KEYS, PORTAL};
-use crate::change::{What, collection, grant, grant_until, revoke, role};
+use crate::change::{Granted, collection, grant, grant_until, revoke, role};
 use crate::company::{Company, FIRST_DAY};
 use crate::estate::{APPS, App, READER, READERS, SANDBOX, Stage, UPGRADE, Unit};
 use crate::model::Key;
@@ -134,10 +134,11 @@ fn request(company: &mut Company, today: Day) {
     let Some(person) = company.dice.pick(&chance).map(|person| (*person).clone()) else {
         return;
     };
-    let Some((what, level, app)) = wish(company, &person, today) else {
+    let Some((granted, level, app)) = wish(company, &person, today) else {
         return;
     };
-    let key = Key { principal: person.user.clone(), level: level.clone(), what: what.clone() };
+    let key =
+        Key { principal: person.user.clone(), level: level.clone(), granted: granted.clone() };
     if company.desk.model().holds(&key) {
         return;
     }
@@ -145,7 +146,7 @@ fn request(company: &mut Company, today: Day) {
     let until = days.map(|days| today.plus(days).at(0, 0).text());
     let ticket = company.next_ticket();
     let at = level.split_once(':').map_or(level.as_str(), |(_, id)| id);
-    let reason = format!("REQ-{ticket} {what} in {at} for {}", person.name);
+    let reason = format!("REQ-{ticket} {granted} in {at} for {}", person.name);
     let lead = app.map_or_else(|| INGRID.to_owned(), |app| company.lead_of(app));
     let actor = if company.dice.percent(60) { PORTAL } else { lead.as_str() };
 
@@ -153,18 +154,18 @@ fn request(company: &mut Company, today: Day) {
     if slip <= 2 {
         let typo = level.replace("-dev", "-devel").replace("-prod", "-production");
         if typo != level {
-            let change = grant(&what, &typo, &person.user);
+            let change = grant(&granted, &typo, &person.user);
             company.desk.attempt(actor, &reason, vec![change], RefusalCode::UnknownLevel);
         }
     } else if slip == 3
-        && let What::Collection(name) = &what
+        && let Granted::Collection(name) = &granted
     {
         let change = grant(&collection(&name.to_ascii_lowercase()), &level, &person.user);
         let code = RefusalCode::UnknownRoleCollection;
         company.desk.attempt(actor, &reason, vec![change], code);
     }
     let endless = until.is_none();
-    company.desk.file(actor, &reason, vec![grant_until(&what, &level, &person.user, until)]);
+    company.desk.file(actor, &reason, vec![grant_until(&granted, &level, &person.user, until)]);
     if company.dice.percent(1) {
         company.desk.retry();
     }
@@ -178,7 +179,7 @@ fn wish(
     company: &mut Company,
     person: &Person,
     today: Day,
-) -> Option<(What, String, Option<&'static App>)> {
+) -> Option<(Granted, String, Option<&'static App>)> {
     let upgraded = today >= UPGRADE;
     let own = match person.post {
         Post::Lead(app) | Post::Developer { app, .. } | Post::Business(app) => Some(app),
@@ -231,8 +232,8 @@ fn give_back(company: &mut Company) {
         return;
     }
     let ticket = company.next_ticket();
-    let reason = format!("REQ-{ticket} {} is no longer needed", key.what);
-    let change = revoke(&key.what, &key.level, &key.principal);
+    let reason = format!("REQ-{ticket} {} is no longer needed", key.granted);
+    let change = revoke(&key.granted, &key.level, &key.principal);
     company.desk.file(PORTAL, &reason, vec![change.clone()]);
     if company.dice.percent(5) {
         let reason = format!("REQ-{ticket} once more, by hand");
@@ -247,7 +248,7 @@ fn review(company: &mut Company, app: &App, today: Day) {
     for key in std::mem::take(&mut company.requested) {
         let held = company.desk.model().endless().any(|held| *held == key);
         if held && app.has(&key.level) && company.dice.percent(35) {
-            changes.push(revoke(&key.what, &key.level, &key.principal));
+            changes.push(revoke(&key.granted, &key.level, &key.principal));
         } else {
             kept.push(key);
         }

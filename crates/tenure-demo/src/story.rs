@@ -5,7 +5,7 @@
 use tenure_core::RefusalCode;
 use tenure_wire::v1::Change;
 
-use crate::calendar::{Day, day as date};
+use crate::calendar::day as date;
 use crate::cast::{
     BEATRIZ, CHIDI, DANIEL, DANIELA, DRIFT, IBRAHIM, INGRID, JONAS, LENA, LUKAS, MAREK, MATEO,
     NOOR, PORTAL, PRIYA, RAHUL, SCIM, TOMASZ, YUSUF,
@@ -14,12 +14,10 @@ use crate::change::{
     add_member, collection, create_collection, grant, grant_until, remove_member, revoke, role,
     void,
 };
-use crate::company::{Company, Correction};
+use crate::company::{Company, Correction, Scene};
 use crate::estate::{ORDERS, PAYMENTS, SHIPPING, Stage, TREASURY, Unit, WEBSHOP};
 
-type Scene = fn(&mut Company);
-
-const SCENES: [(Day, Scene); 13] = [
+const SCENES: [Scene; 13] = [
     (date(2024, 4, 22), priya_looks_at_payments),
     (date(2024, 6, 11), lena_makes_a_key),
     (date(2024, 10, 7), release_crew),

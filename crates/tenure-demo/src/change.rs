@@ -6,12 +6,12 @@ use tenure_wire::v1::{Change, FeatureSet, GrantExpects};
 
 /// What is granted
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum What {
+pub(crate) enum Granted {
     Collection(String),
     Role(String),
 }
 
-impl What {
+impl Granted {
     fn fields(&self) -> (Option<String>, Option<String>) {
         match self {
             Self::Collection(name) => (Some(name.clone()), None),
@@ -20,7 +20,7 @@ impl What {
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for Granted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Collection(name) | Self::Role(name) => f.write_str(name),
@@ -28,34 +28,39 @@ impl fmt::Display for What {
     }
 }
 
-pub(crate) fn collection(name: &str) -> What {
-    What::Collection(name.to_owned())
+pub(crate) fn collection(name: &str) -> Granted {
+    Granted::Collection(name.to_owned())
 }
 
-pub(crate) fn role(name: &str) -> What {
-    What::Role(name.to_owned())
+pub(crate) fn role(name: &str) -> Granted {
+    Granted::Role(name.to_owned())
 }
 
-pub(crate) fn grant(what: &What, level: &str, to: &str) -> Change {
-    grant_until(what, level, to, None)
+pub(crate) fn grant(granted: &Granted, level: &str, to: &str) -> Change {
+    grant_until(granted, level, to, None)
 }
 
-pub(crate) fn grant_until(what: &What, level: &str, to: &str, until: Option<String>) -> Change {
-    let (role_collection, role) = what.fields();
+pub(crate) fn grant_until(
+    granted: &Granted,
+    level: &str,
+    to: &str,
+    until: Option<String>,
+) -> Change {
+    let (role_collection, role) = granted.fields();
     let (level, to) = (level.to_owned(), to.to_owned());
     Change::Grant { level, role_collection, role, to, until, expect: None }
 }
 
 /// A grant that expects that there is none
-pub(crate) fn grant_first(what: &What, level: &str, to: &str) -> Change {
-    let (role_collection, role) = what.fields();
+pub(crate) fn grant_first(granted: &Granted, level: &str, to: &str) -> Change {
+    let (role_collection, role) = granted.fields();
     let (level, to) = (level.to_owned(), to.to_owned());
     let expect = Some(GrantExpects::NotHeld);
     Change::Grant { level, role_collection, role, to, until: None, expect }
 }
 
-pub(crate) fn revoke(what: &What, level: &str, from: &str) -> Change {
-    let (role_collection, role) = what.fields();
+pub(crate) fn revoke(granted: &Granted, level: &str, from: &str) -> Change {
+    let (role_collection, role) = granted.fields();
     let (level, from) = (level.to_owned(), from.to_owned());
     Change::Revoke { level, role_collection, role, from, expect: None }
 }

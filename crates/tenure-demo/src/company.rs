@@ -26,6 +26,9 @@ const SET_UP: Day = day(2023, 7, 1);
 /// The seed of chance; chosen
 const SEED: u64 = 0xac3e;
 
+/// What happens on one day
+pub(crate) type Scene = (Day, fn(&mut Company));
+
 /// A correction that is to come
 #[derive(Debug)]
 pub(crate) struct Correction {
