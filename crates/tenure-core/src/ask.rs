@@ -1,9 +1,9 @@
 //! Who could do X at T, as known at S?
 //!
-//! Every question has both coordinates: a moment of valid time, and the position that the [`View`](crate::ledger::view::View)
-//! pins. `plan` turns what is asked about into an expression over leaves with the levels where each
-//! looks; `moment` answers at one moment, `interval` over a stretch of time, and `listing` what is
-//! there rather than who could.
+//! Every [`Question`] has both coordinates: a moment of valid time, and the position that the
+//! [`View`](crate::ledger::view::View) pins. `plan` makes of X an expression over leaves, and says at which levels
+//! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
+//! questions about levels, role collections and holdings.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 

@@ -1,7 +1,7 @@
 //! What was so, folded from changes?
 //!
-//! A holding, a membership and the landscape are each folded from their own changes alone. Nothing here
-//! knows where those changes are kept, or who asks.
+//! A holding, a membership and the landscape are each folded from their own changes alone. This room does not
+//! know where those changes are kept, and it does not know the questions.
 
 pub(crate) mod edge;
 pub(crate) mod holding;

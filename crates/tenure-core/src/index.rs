@@ -1,8 +1,8 @@
 //! Who holds what where, and who is a member of what?
 //!
-//! Everything that asks goes through the methods of [`Index`]. It keeps a timeline per level and what is
-//! given there, one per set for its members, and a mirror of them per principal. Timelines tell who; why is
-//! told by folding the few changes of one holding.
+//! An [`Index`] keeps one timeline for each grantable at each level, and one for the members of each set. For
+//! each principal it keeps a mirror of these. Timelines say who held something. To say why, the few changes
+//! of one holding are folded.
 
 pub(crate) mod mentions;
 pub(crate) mod mirror;
@@ -25,8 +25,8 @@ use crate::words::pages::Pages;
 use crate::words::position::Position;
 use crate::words::symbol::{LevelRef, PrincipalRef, SharedMap, Symbol, index};
 
-// INVARIANT (index): every number in a map below is that of an element of `timelines`. A principal's mirror
-// has every change of its own in `timelines`, and a mark where it is kept apart.
+// INVARIANT (index): every number in a map below is that of an element of `timelines`. The mirror of a principal
+// has every change of that principal in `timelines`, and a mark for each timeline that keeps it apart.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     timelines: Pages<Arc<Timeline>>,
@@ -52,10 +52,10 @@ pub(crate) struct TimelineChange {
     pub(crate) edge: Edge,
 }
 
-/// What was done to the index, to be taken back should the entry be refused, the last first
+/// A step that was done to the index; a refused entry takes its steps back, the last first
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Done {
-    /// An event of a principal's own, and its reflection
+    /// An event of one principal, and its reflection in the mirror
     Event(TimelineId, PrincipalRef, OrderKey),
     /// A reset, or a stop by removal
     Mark(TimelineId),
@@ -64,9 +64,9 @@ pub(crate) enum Done {
 }
 
 impl Index {
-    /// The timeline of what is given at a level, made now if there is none
+    /// The timeline of a grantable at a level; it is created if it is missing
     ///
-    /// `floor` is the last deletion that would end a holding of it.
+    /// `floor` gives the last deletion that would end a holding of the grantable.
     pub(crate) fn holding_timeline(
         &mut self,
         level: LevelRef,
@@ -90,7 +90,7 @@ impl Index {
         id
     }
 
-    /// The timeline of the members of a set, made now if there is none
+    /// The timeline of the members of a set; it is created if it is missing
     pub(crate) fn members_timeline(&mut self, set: PrincipalRef) -> TimelineId {
         if let Some(found) = self.of_set.get(&set.number) {
             return *found;
@@ -145,8 +145,8 @@ impl Index {
 
     /// Takes a change in
     ///
-    /// `regular` says that it is recorded when it takes effect, in an entry that neither deletes nor removes.
-    /// Gives whether the timeline tells of it as an event.
+    /// `regular` says that the change takes effect when it is recorded, and that its entry neither deletes nor
+    /// removes anything. The result says whether the timeline has the change as an event.
     pub(crate) fn take_in(
         &mut self,
         places: &Places,
@@ -165,7 +165,7 @@ impl Index {
         {
             let stops = edge == Edge::Stop;
             let last = self.mirror(id, number).map_or(0, |mirror| mirror.last_position(id));
-            // Two changes of one holding in one entry have an order that positions do not tell.
+            // Positions alone do not order two changes of one holding in one entry.
             if last < position {
                 let what = if stops { Happened::Stop(number) } else { Happened::Start(number) };
                 self.timeline_mut(id).push(position, what, custom);
@@ -180,8 +180,9 @@ impl Index {
         false
     }
 
-    /// Whether the principal, or the set that it is to be a member of, is removed at a time after a change:
-    /// what was scheduled before a timeline knew the principal is no event there
+    /// Whether a removal of the principal, or of the set, takes effect after a change
+    ///
+    /// Such a removal was scheduled before the timeline knew the principal, so it is no event there.
     fn is_to_be_removed(&self, id: TimelineId, principal: PrincipalRef, key: OrderKey) -> bool {
         let set = match self.timeline(id).of {
             Of::Members { set } => Some(set),
@@ -197,7 +198,7 @@ impl Index {
             Done::Event(id, principal, key) => {
                 self.timeline_mut(id).pop();
                 self.mirror_mut(id, principal.number).pop(id);
-                // A later change of its entry may have set the principal apart, with this one.
+                // A later change of the same entry may have set the principal apart together with this change.
                 self.timeline_mut(id).remove_apart(principal.number, key);
             }
             Done::Mark(id) => self.timeline_mut(id).pop(),
@@ -212,7 +213,7 @@ impl Index {
         }
     }
 
-    /// Keeps all principals of a timeline apart, whatever comes
+    /// Keeps all principals of a timeline apart from here on
     fn set_all_apart(&mut self, places: &Places, id: TimelineId) {
         for number in self.timeline(id).met(u64::MAX) {
             self.set_apart(places, id, number);
@@ -230,7 +231,7 @@ impl Index {
         self.mirror_mut(id, number).mark_apart(id);
     }
 
-    /// The changes of a principal that its mirror tells of
+    /// The changes of a principal that its mirror has
     fn events_of(&self, places: &Places, id: TimelineId, number: u32) -> Track<Edge> {
         let custom = self.timeline(id).custom();
         let mut changes = Track::default();
@@ -239,7 +240,7 @@ impl Index {
             let micros = places.recorded_at(position).map_or(i64::MAX, |at| at.micros());
             let effective_at = EffectiveAt::saturating_from_micros(micros);
             let edge = if stops { Edge::Stop } else { Edge::Start { until: None, custom } };
-            // Such an entry neither deletes nor removes, so the index within it tells nothing.
+            // Such an entry neither deletes nor removes, so the index within the entry does not matter.
             changes.push(OrderKey { effective_at, position, index: 0 }, edge);
         }
         changes
@@ -266,7 +267,7 @@ impl Index {
         }
     }
 
-    /// Takes in that a principal is removed
+    /// Records that a principal is removed: reason 3 of INVARIANT (what ends a holding)
     pub(crate) fn remove_principal(
         &mut self,
         places: &Places,
@@ -294,7 +295,7 @@ impl Index {
         }
     }
 
-    /// Keeps a principal apart wherever it holds something or is a member, and so its members
+    /// Keeps a principal apart in every timeline that has it; of a set, its members too
     fn keep_all_apart(&mut self, places: &Places, principal: PrincipalRef) {
         for id in self.all_timelines_of(principal) {
             self.set_apart(places, id, principal.number);
@@ -309,8 +310,10 @@ impl Index {
         self.of_principal(principal).chain(memberships.flat_map(Mirror::timelines)).collect()
     }
 
-    /// Takes a timeline in as it was written, with the mirrors of it; whether it is one, of principals whose
-    /// numbers are below that
+    /// Adds a timeline that an index copy has, and mirrors it
+    ///
+    /// The result is false if its events are out of order or name a principal whose number is not below
+    /// `principals`.
     pub(crate) fn load(&mut self, timeline: Timeline, principals: u32) -> bool {
         let place = TimelineId(index(self.timelines.len()));
         let (of, custom) = (timeline.of, timeline.custom());
@@ -362,7 +365,7 @@ impl Index {
         Arc::make_mut(self.removed_at.entry(position).or_default()).push(principal);
     }
 
-    /// Takes in that an entry ceases to count, or counts again: whatever it changed is kept apart
+    /// Keeps apart every principal that an entry changed, because the entry stops counting or counts again
     pub(crate) fn flip(&mut self, places: &Places, position: Position) {
         if let Some(event) = event_position(position) {
             for id in places.timelines(position) {
@@ -377,7 +380,7 @@ impl Index {
         }
     }
 
-    /// What was ever held at a level
+    /// Every grantable that was ever held at a level, with its timeline
     pub(crate) fn at_level(
         &self,
         level: LevelRef,
@@ -395,7 +398,7 @@ impl Index {
         self.of_role_collection.get(&name).into_iter().flatten().copied()
     }
 
-    /// Everything that was ever held, and every set that had members
+    /// Every timeline
     pub(crate) fn timelines(&self) -> impl Iterator<Item = (TimelineId, &Timeline)> {
         self.timelines.iter().enumerate().map(|(n, timeline)| (TimelineId(index(n)), &**timeline))
     }
@@ -406,8 +409,9 @@ impl Index {
         mirror.into_iter().flat_map(Mirror::timelines)
     }
 
-    /// Whether a principal may hold what a timeline is of, or be a member, once so many entries were known;
-    /// where not, no fold will find it
+    /// Whether a principal may hold what a timeline is of, or may be a member, once so many entries were known
+    ///
+    /// If not, folding its changes would find nothing.
     pub(crate) fn may_run(&self, id: TimelineId, principal: PrincipalRef, prefix: u64) -> bool {
         let started = |mirror: &Mirror| mirror.started(id, prefix);
         self.timeline(id).is_apart(principal.number)

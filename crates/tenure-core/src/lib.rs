@@ -1,9 +1,13 @@
 //! The fold, the timelines and the questions of the ledger
 //!
-//! This crate decides: what becomes of an entry ([`Ledger::apply_with`]), and who could do X at T as
-//! known at S ([`View`]). It has no IO, no clock and no async: everything it knows came in an
-//! entry. It does not read or write the durable format (`tenure-wire`), and keeps nothing on disk
-//! (`tenure-journal`).
+//! This crate decides what becomes of an entry ([`Ledger::apply_with`]), and who could do X at T as known at S
+//! ([`Question::ask`]). It has no IO, no clock and no async: everything it knows came in an entry. The durable
+//! format is `tenure-wire`'s, and the disk is `tenure-journal`'s.
+//!
+//! Its rooms, from the ground up: `words` (names, moments, changes), `history` (what was so, folded from
+//! changes), `index` (who holds what, fast), `ledger` (what becomes of an entry), `ask` (the questions) and
+//! `index_copy` (an index on the disk). A room uses only rooms before it. A caller sees their words, not the
+//! rooms.
 
 mod ask;
 mod history;

@@ -1,4 +1,4 @@
-//! How is evidence told by names?
+//! Which names does evidence have in an answer?
 
 use crate::ask::answer::{GrantedName, Holding};
 use crate::ledger::view::{Evidence, View};
@@ -15,7 +15,7 @@ impl View<'_> {
         }
     }
 
-    /// Evidence with its names, as seen from the principal asked about
+    /// Evidence with its names, for the principal that was asked about
     pub(crate) fn holding(&self, asked: &Principal, evidence: &Evidence) -> Holding {
         let holder = self.ledger.principal_of(evidence.key.principal);
         #[expect(clippy::expect_used, reason = "evidence without its entry's id would be none")]

@@ -1,7 +1,7 @@
-//! Since when and until when could one, and who could during a stretch of time
+//! When could a principal do X, and who could during a stretch of time?
 //!
-//! Structure and definitions are constant between the moments at which something around the level
-//! changes. Within such a segment only holdings and memberships start and end, so it is swept once.
+//! Between two changes around the level, structure and definitions stay the same. Within such a segment only
+//! holdings and memberships start and end, so it is swept once.
 
 use crate::history::landscape_at::Land;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,7 @@ use crate::words::principal::{Principal, PrincipalKind};
 use crate::words::span::Span;
 use crate::words::symbol::PrincipalRef;
 
-/// A stretch of time in which what must be held does not change
+/// A stretch of time with one plan
 struct Segment {
     span: Span,
     plan: Plan,
@@ -39,15 +39,15 @@ struct Supported {
     evidence: Evidence,
 }
 
-/// A holding that a principal has, itself or through a set
+/// A holding that a principal has by itself or through a set
 struct Had<'m> {
     timeline: TimelineId,
-    /// When it has what the holder has
+    /// When the principal is matched by the holder
     spans: &'m [Span],
     held: Vec<(Span, Evidence)>,
 }
 
-/// A principal whose holdings another has, and when
+/// A holder that matches the principal, and when
 struct Match {
     holder: PrincipalRef,
     spans: Vec<Span>,
@@ -73,13 +73,13 @@ impl View<'_> {
         Ok(self.intervals(principal, &segments, &looked_at(&segments), &has))
     }
 
-    /// Everybody whose timeline is not empty, with the intervals
+    /// Every principal whose timeline is not empty, with its intervals
     ///
     /// # Errors
     /// As [`View::timeline`].
     /// # Cost
-    /// O(changes of structure around the level + the changes of whoever held something that is asked for at
-    /// its beginning, or began to within it).
+    /// O(changes of structure around the level + the changes of every principal that held something asked for at
+    /// the beginning of the stretch, or started to within it).
     pub fn who_during(
         &self,
         ability: &Ability,
@@ -105,10 +105,11 @@ impl View<'_> {
         Ok(found)
     }
 
-    /// What is wrong with a question over a stretch of time without a moment in it: the level first, then
-    /// what is asked, then the stretch
+    /// The error of a question over a stretch of time that has no moment: the level first, then what is asked, then
+    /// the stretch
     ///
-    /// Where there is no moment, no level exists: unknown is one that no applied entry ever named.
+    /// No level exists in a stretch without a moment. So a level is unknown here if no applied entry ever
+    /// named it.
     pub fn empty_interval(&self, ability: &Ability, on: &Level) -> AskError {
         let mut mentions = self.ledger.mentions(&Mention::Level(on.clone()), KnownAt(0));
         let applied = |position: Position| {
@@ -149,7 +150,7 @@ impl View<'_> {
             let Some(plan) = Moment::new(self, from).plan(asked, level) else { continue };
             let Some(span) = Span::new(from, until) else { continue };
             match segments.last_mut() {
-                // Most changes around a level change nothing of what must be held.
+                // Most changes around a level leave the plan as it is.
                 Some(last) if last.span.until == Some(from) && last.plan == plan => {
                     last.span.until = until;
                 }
@@ -159,8 +160,9 @@ impl View<'_> {
         if segments.is_empty() { Err(unknown_operation(ability)) } else { Ok(segments) }
     }
 
-    /// Whoever may hold what a timeline is of, or be a member, at some time of a stretch: who did at its
-    /// beginning, who began to within it, and those kept apart
+    /// The principals that may hold what a timeline is of, or may be members, at some time of a stretch
+    ///
+    /// These are the principals at its beginning, those that start within it, and those kept apart.
     fn within(&self, id: TimelineId, span: Span) -> RoaringBitmap {
         let timeline = self.ledger.index.timeline(id);
         let before = self.prefix(span.from());
@@ -178,8 +180,7 @@ impl View<'_> {
         within
     }
 
-    /// The known principals that may have an interval: whoever may hold something that is asked for where it
-    /// is asked for, and whoever may be a member then
+    /// The known principals that may have an interval: possible holders, and possible members of these
     fn candidates(&self, holders: &RoaringBitmap, span: Span) -> RoaringBitmap {
         let ledger = self.ledger;
         let mut candidates = holders.clone();
@@ -194,7 +195,7 @@ impl View<'_> {
         candidates.iter().filter(|number| self.knows(ledger.numbered(*number))).collect()
     }
 
-    /// The intervals of one principal; `has` says who may have what a timeline is of
+    /// The intervals of one principal; `has` says whether a holder may be in a timeline
     fn intervals(
         &self,
         principal: &Principal,
@@ -253,10 +254,9 @@ impl View<'_> {
         self.holdings(principal, &evidence.iter().copied().collect::<Vec<_>>())
     }
 
-    /// The principals whose holdings a principal has at some time, with the stretches in which it has
-    /// them
+    /// The holders that match a principal at some time, with the stretches in which they do
     ///
-    /// Only of those that have anything.
+    /// Sets for which `has_any` is false are left out.
     fn matches(
         &self,
         principal: &Principal,
@@ -291,7 +291,7 @@ fn looked_at(segments: &[Segment]) -> BTreeSet<TimelineId> {
         .collect()
 }
 
-/// Adds the stretches of a segment in which its plan is satisfied, joining what is adjacent
+/// Adds the stretches of a segment in which its plan is satisfied, and joins adjacent ones
 fn sweep(
     segment: &Segment,
     supported: &[Supported],

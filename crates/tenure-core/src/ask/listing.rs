@@ -1,5 +1,4 @@
-//! What is there, and who holds it: levels, role collections, assignments, and what changed between
-//! two coordinates
+//! Which levels, role collections and holdings are there, and what changed between two coordinates?
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use crate::words::level::Level;
 use crate::words::principal::Principal;
 use crate::words::symbol::{LevelRef, Symbol};
 
-/// Which holdings are asked for; absent means all
+/// Which holdings are asked for; an absent field leaves none out
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AssignmentFilter {
     /// At this level
@@ -58,10 +57,10 @@ impl View<'_> {
 
     /// The counting holdings gained, lost and changed from this coordinate to another
     ///
-    /// `under` is taken at each of the two.
+    /// The subtree of `under` is that of each coordinate.
     ///
     /// # Errors
-    /// A level in `under` that exists at neither.
+    /// A level in `under` that exists at neither of the two.
     pub fn diff(
         &self,
         t: EffectiveAt,
@@ -168,7 +167,7 @@ impl Moment<'_> {
         found.into_iter().map(|evidence| (evidence.key, evidence)).collect()
     }
 
-    /// The counting holdings that are wanted, looked for where they are fewest
+    /// The counting holdings that a filter takes; the search begins where the fewest are
     fn evidence(
         &self,
         principal: Option<&Principal>,

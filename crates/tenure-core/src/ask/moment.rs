@@ -1,4 +1,4 @@
-//! Who could, what could one do, and could one: at one moment
+//! Who could, what could a principal do, and could it, at one moment?
 
 use std::collections::BTreeSet;
 
@@ -19,11 +19,12 @@ use crate::ask::plan::{Plan, unknown_operation};
 /// What supports each leaf of a plan: the number of the leaf, and a holding
 type Support = Vec<(usize, Evidence)>;
 
-/// Where a leaf is given at so few places they are looked up one by one; else what the principal ever held
+/// Up to so many timelines of a leaf are looked up one by one; beyond that, everything the principal ever
+/// held is
 const FEW: usize = 16;
 
 impl View<'_> {
-    /// Everybody who could, with the holdings that make it true where they are asked for
+    /// Every principal that could, with the holdings that make it true if they are asked for
     ///
     /// # Errors
     /// An unknown level, or something never defined.
@@ -48,7 +49,7 @@ impl View<'_> {
         }))
     }
 
-    /// Everybody who could on some level of a subtree, with the levels
+    /// Every principal that could on some level of a subtree, with the levels
     ///
     /// # Errors
     /// As [`View::who`]; an operation is unknown if no level of the subtree has it.
@@ -75,7 +76,7 @@ impl View<'_> {
         if plans.is_empty() {
             return Err(unknown_operation(ability));
         }
-        // Levels are met in order, so a stable sort leaves those of each principal in order.
+        // Levels come in order, and the sort is stable, so the levels of each principal stay in order.
         pairs.sort_by_key(|(number, _)| *number);
         let mut of: Map<u32, &[(u32, u32)]> = Map::default();
         for own in pairs.chunk_by(|(one, _), (other, _)| one == other) {
@@ -230,14 +231,14 @@ impl View<'_> {
 impl Moment<'_> {
     /// Every known principal that satisfies a plan; sets by their own holdings alone
     ///
-    /// Users that no entry names are matched by the set of everybody, and not known.
+    /// The set `everyone:` also matches users that no entry names. They are not known, so they are left out.
     fn who_by(&self, plan: &Plan) -> RoaringBitmap {
         let of_leaf = |leaf: &usize| {
             let given = plan.leaves.get(*leaf).map_or(&[][..], |leaf| &leaf.given);
             let mut holders = given.iter().map(|given| self.holders(*given));
             let first = holders.next().unwrap_or_default();
             let mut all = holders.fold(first, |all, more| all | more);
-            // What a set holds, each of its members has as well.
+            // Each member has the holdings of its set.
             for number in &all & &*self.view.ledger.sets {
                 all |= self.members(self.view.ledger.numbered(number));
             }
@@ -248,11 +249,11 @@ impl Moment<'_> {
 
     /// Every holding of a satisfied leaf in a true branch
     fn why(&self, plan: &Plan, principal: &Principal) -> Vec<Evidence> {
-        // Sets match themselves alone.
+        // A set is matched only by itself.
         evidence(plan, &self.support(&self.matching(principal), plan)).unwrap_or_default()
     }
 
-    /// What the holdings of these principals give to each leaf of a plan
+    /// The holdings of these principals that support each leaf of a plan
     fn support(&self, matching: &[PrincipalRef], plan: &Plan) -> Support {
         let index = &self.view.ledger.index;
         let mut support = Support::new();

@@ -1,4 +1,4 @@
-//! Where must what be held?
+//! What must be held, and at which levels?
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::words::level::Level;
 use crate::words::requirement::{Direction, Held, HeldRow, Leaf, LeafRow, Requirement};
 use crate::words::symbol::LevelRef;
 
-/// One leaf, with all that gives it where it looks
+/// One leaf, with every timeline whose holdings satisfy it
 // INVARIANT (leaf plan): `given` is sorted.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct LeafPlan {
@@ -22,7 +22,7 @@ pub(super) struct LeafPlan {
 }
 
 impl LeafPlan {
-    /// What a timeline gives to it, if it does
+    /// The entry of a timeline in `given`, if it has one
     pub(super) fn given_by(&self, timeline: TimelineId) -> Option<&Given> {
         let place = self.given.binary_search_by_key(&timeline, |given| given.timeline).ok()?;
         self.given.get(place)
@@ -38,7 +38,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The unsatisfied parts, as they are written
+    /// The unsatisfied parts of the requirement, as the catalogue writes them
     pub(super) fn missing(&self, holds: &impl Fn(&usize) -> bool) -> Option<Requirement<LeafRow>> {
         let missing = self.expression.missing(holds)?;
         #[expect(clippy::indexing_slicing, reason = "by INVARIANT (plan)")]
@@ -49,13 +49,13 @@ impl Plan {
 /// What is asked about, its names resolved
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asked {
-    /// `None`: a name that nothing ever used
+    /// `None` if no entry ever used the name
     Operation(Option<crate::words::symbol::Symbol>),
     Held(Held),
 }
 
 impl View<'_> {
-    /// Resolves what is asked about, or says that nothing known ever defined it
+    /// Resolves X to numbers; an error if no known entry ever defined it
     pub(super) fn asked(&self, ability: &Ability) -> Result<Asked, AskError> {
         let symbols = &self.ledger.symbols;
         let defined = |what: Option<Defined>| {
@@ -132,7 +132,7 @@ impl Moment<'_> {
                     direction: Direction::At,
                     kinds: vec![level.kind],
                 };
-                // Holding exactly that at the level itself: an ancestor of its kind is none.
+                // It must be held at the level itself. No ancestor of a level has its kind.
                 let given = self.given_for(held, [level]);
                 let leaves = vec![LeafPlan { row: Arc::new(row), given }];
                 Some(Plan { expression: Requirement::Leaf(0), leaves })
@@ -154,11 +154,11 @@ impl Moment<'_> {
         Plan { expression, leaves }
     }
 
-    /// All that gives what is asked for at these levels
+    /// The timelines that satisfy a leaf at these levels
     fn given_for(&self, held: Held, levels: impl IntoIterator<Item = LevelRef>) -> Vec<Given> {
         let index = &self.view.ledger.index;
         let mut given = Vec::new();
-        // Where nothing was ever held nothing can be found.
+        // A level at which nothing was ever held has no timeline.
         for level in levels.into_iter().filter(|level| index.any_at(*level)) {
             let Some(here) = self.here(level) else { continue };
             let timelines = here
@@ -176,7 +176,7 @@ fn unknown_role(role: &RoleText) -> AskError {
     AskError::UnknownRole(role.to_string())
 }
 
-/// What an ability is called in an error
+/// The error of an operation that is not defined
 pub(super) fn unknown_operation(ability: &Ability) -> AskError {
     AskError::UnknownOperation(ability.to_string().into())
 }

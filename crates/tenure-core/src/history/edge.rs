@@ -5,11 +5,12 @@ use crate::words::instant::EffectiveAt;
 /// A change of a holding or a membership
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Edge {
-    /// It starts, or gets new terms
+    /// The holding or the membership starts, or a running holding gets new terms
     Start {
         until: Option<EffectiveAt>,
-        /// Whether its name meant a custom one when the grant was decided
+        /// Whether the granted name meant a custom role or role collection when the grant was decided
         custom: bool,
     },
+    /// The holding or the membership ends
     Stop,
 }

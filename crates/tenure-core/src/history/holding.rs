@@ -1,9 +1,29 @@
 //! When does a holding start, and when does it end?
 //!
-//! A holding is keyed by principal, grantable and level. A grant starts it, or gives a running one new
-//! terms. It ends at `until`, at a revoke, when its principal is removed, when its custom role or role
-//! collection is deleted, and when its level or an ancestor is deleted. What ended does not come back
-//! by itself. Each holding is folded alone, against the landscape.
+//! A holding is keyed by principal, grantable and level. A grant starts it, or gives a running holding new
+//! terms. A holding that ended does not come back by itself. Each holding is folded alone, against the
+//! landscape.
+//!
+//! INVARIANT (what ends a holding): a holding ends at the first of these five, and at nothing else.
+//!
+//! 1. Its `until` comes. At one instant, this happens before any change.
+//! 2. A change revokes it.
+//! 3. A change removes its principal.
+//! 4. Its role or role collection is custom, and a change deletes that.
+//! 5. A change deletes its level or an ancestor of its level.
+//!
+//! This file folds all five. These places rely on the list, because they answer without folding:
+//!
+//! - [`Change::ends_others`](crate::words::change::Change) names the changes behind 3, 4 and 5. An entry with
+//!   one of them has no events in timelines.
+//! - `reset_ended` in `ledger/applying.rs` tells timelines of 4 and 5.
+//! - `Index::remove_principal` tells timelines of 3.
+//! - `Land::last_end` finds the last 4 or 5 that the landscape knows, and `Timeline::last_reset` the last one
+//!   that the timeline knows. A timeline is relied on only where the two agree.
+//! - The copy of an index on the disk writes resets and removals, and derives nothing else of the five.
+//!
+//! The test `invariant_what_ends_a_holding` (in the package `tenure-tests`) tries each of the five on time,
+//! late, scheduled and voided against the naive oracle.
 
 use std::borrow::Cow;
 
@@ -34,7 +54,7 @@ pub(crate) struct HoldingHistory<'a> {
 /// A holding that runs, with its terms
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Terms {
-    /// The first start
+    /// When the holding first started; new terms do not move it
     pub(crate) since: EffectiveAt,
     pub(crate) until: Option<EffectiveAt>,
     /// The entry that answers for the terms
@@ -54,7 +74,7 @@ pub(crate) struct Held {
 pub(crate) struct Ends<'a, C> {
     /// The level as known then
     pub(crate) level: Option<&'a LevelTrack>,
-    /// What comes after it in `level` was not known then
+    /// The last change of `level` that was known then
     pub(crate) clamp: Cut,
     /// Removals of the principal
     pub(crate) removals: Option<&'a Track<()>>,
@@ -63,7 +83,7 @@ pub(crate) struct Ends<'a, C> {
 }
 
 impl<C: Fn(Position) -> bool> Ends<'_, C> {
-    /// The first change that ends a holding of that within a bound
+    /// The first change within a bound that ends a holding for the reasons 3, 4 or 5 of the invariant
     fn first(
         &self,
         grantable: Grantable,
@@ -89,7 +109,7 @@ impl<C: Fn(Position) -> bool> Ends<'_, C> {
     }
 }
 
-/// The first record of an entry that counts, strictly after a change and within a bound
+/// The first record strictly after a change and within a bound whose entry counts
 pub(crate) fn first_counted<T>(
     track: &Track<T>,
     after: OrderKey,
@@ -107,7 +127,7 @@ pub(crate) fn first_counted<T>(
 }
 
 impl HoldingHistory<'_> {
-    /// The terms under which it runs at a moment
+    /// The terms under which the holding runs at a moment
     pub(crate) fn running<C: Fn(Position) -> bool>(
         &self,
         t: EffectiveAt,
@@ -120,7 +140,7 @@ impl HoldingHistory<'_> {
         last.map(|(terms, _)| terms)
     }
 
-    /// All stretches in which it runs, in order
+    /// All stretches in which the holding runs, in order
     pub(crate) fn stretches<C: Fn(Position) -> bool>(&self, ends: &Ends<'_, C>) -> Vec<Held> {
         let mut stretches = Vec::new();
         self.walk(Bound::Open, ends, |terms, key, end| {

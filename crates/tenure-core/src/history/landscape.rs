@@ -1,12 +1,13 @@
 //! Which levels, roles, role collections and catalogues were there, and when?
 //!
 //! A [`Landscape`] is the fold of all changes of structure and definitions, over all of valid time,
-//! as known at one position. It does not know who holds anything: holdings are folded one by one
+//! as known at one position. It does not know the holdings. They are folded one by one
 //! against it (see [`crate::history::holding`]).
 //!
-//! Every change is total: creating what exists does nothing, changing or deleting what does not exist
-//! does nothing, and a change whose level or parent is missing at its moment, or which would not fit,
-//! does nothing. What was there at a moment is read in [`crate::history::landscape_at`].
+//! Every change is total. Creating a thing that exists does nothing. Changing or deleting a thing that is
+//! missing does nothing. A change also does nothing when its level or parent is missing at its moment, or when
+//! the level would not fit under the parent. [`crate::history::landscape_at`] reads what was there at a
+//! moment.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -76,23 +77,23 @@ pub(crate) struct LevelState {
     pub(crate) attributes: Attributes,
 }
 
-/// All that ever was of one level; a record `None` is a deletion
+/// The whole history of one level; a record `None` is a deletion
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LevelTrack {
-    /// Whose it is; `None` where nothing ever was
+    /// The level; `None` if the level never existed
     of: Option<LevelRef>,
     pub(crate) states: Track<Option<Arc<LevelState>>>,
     pub(crate) roles: SharedMap<RoleKey, Track<Option<Arc<CustomRole>>>>,
     pub(crate) role_collections: SharedMap<Symbol, Track<Option<Arc<[RoleKey]>>>>,
-    /// The role collections that ever listed a role of that name; may hold more
+    /// The role collections that ever listed a role of that name, and possibly others
     pub(crate) listing: SharedMap<Symbol, OrdSet<Symbol>>,
-    /// After the last step
+    /// The children after the last step
     children: OrdSet<LevelRef>,
-    /// Whatever was a child at any time; may hold more
+    /// Every level that was ever a child, and possibly others
     pub(crate) ever_children: OrdSet<LevelRef>,
 }
 
-/// What a step did something to
+/// A track that a step pushed a record to
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Touched {
     Level(LevelRef),
@@ -109,10 +110,10 @@ struct Step {
 }
 
 /// The levels and definitions over valid time, as known at one position
-// INVARIANT (landscape): `steps` is sorted by key, and the tracks are what applying them in that order
-// to nothing gives; each step's `touched` are the tracks that it pushed a record to.
+// INVARIANT (landscape): `steps` is sorted by key. Applying the steps in that order to an empty landscape gives
+// the tracks. The `touched` of a step are the tracks that it pushed a record to.
 ///
-/// A clone shares all that neither of the two changes afterwards.
+/// A clone shares every part that neither copy changes afterwards.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Landscape {
     steps: imbl::Vector<Step>,
@@ -135,7 +136,7 @@ impl Landscape {
     /// Takes a change in at its place
     ///
     /// # Cost
-    /// O(changes that take effect later), which is none for what is recorded when it takes effect.
+    /// O(changes that take effect later). A change that is recorded when it takes effect has none after it.
     pub(crate) fn insert(&mut self, key: OrderKey, change: Arc<Structural>) {
         let later = self.undo_after(key);
         self.apply(key, change);
@@ -192,7 +193,7 @@ impl Landscape {
         Some((step.key, step.change))
     }
 
-    /// Notes that a level lies in another parent now
+    /// Moves a level from the children of one parent to those of another
     fn hang(&mut self, level: LevelRef, from: Option<LevelRef>, to: Option<LevelRef>) {
         if from == to {
             return;
@@ -215,8 +216,9 @@ impl Landscape {
         track
     }
 
-    /// About how many records are copied when a change goes in at its place or comes out, while a clone shares
-    /// them: those of later steps, and those of its level
+    /// About how many records are copied when a change is inserted or removed while a clone shares them
+    ///
+    /// These are the records of later steps and those of the change's own level.
     pub(crate) fn weight_of(&self, key: OrderKey, change: &Structural) -> usize {
         let later = match self.steps.binary_search_by_key(&key, |step| step.key) {
             Ok(place) | Err(place) => self.steps.len() - place,
@@ -225,7 +227,7 @@ impl Landscape {
         later + own.map_or(0, |track| track.states.len())
     }
 
-    /// What the step with that key did something to
+    /// The tracks that the step with that key pushed a record to
     pub(crate) fn touched(&self, key: OrderKey) -> Arc<[Touched]> {
         let found = self.steps.binary_search_by_key(&key, |step| step.key).ok();
         let step = found.and_then(|place| self.steps.get(place));
@@ -310,7 +312,7 @@ impl Landscape {
             && parent.is_none_or(|parent| self.newest(parent).is_some())
     }
 
-    /// Whether `level` is `ancestor` or lies somewhere in it
+    /// Whether `level` is `ancestor` or lies below it
     fn lies_in_newest(&self, level: LevelRef, ancestor: LevelRef) -> bool {
         let mut up = Some(level);
         while let Some(one) = up {
@@ -396,9 +398,10 @@ impl Landscape {
         self.levels.iter().filter_map(|track| Some((track.of?, &**track)))
     }
 
-    /// The moments after `from` and before `until` at which anything may change that a question about
-    /// a level depends on: itself, whatever was ever above or below it, and the catalogue. What comes after
-    /// the clamp does not count
+    /// The moments after `from` and before `until` at which an answer about a level may change
+    ///
+    /// An answer depends on the level, on every level that was ever above or below it, and on the catalogue.
+    /// Changes after the clamp are left out.
     pub(crate) fn moments_around(
         &self,
         level: LevelRef,

@@ -39,7 +39,7 @@ impl<'a> Land<'a> {
             .filter_map(move |(level, track)| Some((level, track.states.at(cut)?.as_deref()?)))
     }
 
-    /// The level and its ancestors, from itself up; nothing if it does not exist
+    /// The level and its ancestors, from the level up; empty if the level does not exist
     pub(crate) fn upwards(
         &self,
         level: LevelRef,
@@ -54,7 +54,7 @@ impl<'a> Land<'a> {
         })
     }
 
-    /// The level and all below it, parents before children; nothing if it does not exist
+    /// The level and all levels below it, parents before children; empty if the level does not exist
     pub(crate) fn subtree(&self, level: LevelRef) -> Vec<LevelRef> {
         if self.level(level).is_none() {
             return Vec::new();
@@ -84,7 +84,7 @@ impl<'a> Land<'a> {
         self.here_under(level, self.feature_set(level))
     }
 
-    /// The same, for a feature set in force that is known
+    /// The same, where the caller knows the feature set in force
     pub(crate) fn here_under(&self, level: LevelRef, feature_set: FeatureSet) -> Option<Here<'a>> {
         let track = self.landscape.track(level)?;
         let state = track.states.at(self.cut)?.as_deref()?;
@@ -99,8 +99,10 @@ impl<'a> Land<'a> {
         })
     }
 
-    /// The position of the last deletion that ends holdings at a level: of the level, and of something
-    /// custom; 0 if there is none
+    /// The position of the last deletion that ended holdings of one thing at a level; 0 if there is none
+    ///
+    /// The level may have been deleted, or the custom role or role collection that `custom` names. These are
+    /// the reasons 4 and 5 of INVARIANT (what ends a holding).
     pub(crate) fn last_end(&self, level: LevelRef, custom: Option<Grantable>) -> u64 {
         let Some(track) = self.landscape.track(level) else { return 0 };
         let deleted = track.states.last_where(self.cut, Option::is_none);
@@ -113,7 +115,7 @@ impl<'a> Land<'a> {
         deleted.max(undefined).map_or(0, |key| key.position.get())
     }
 
-    /// The levels where a leaf looks, seen from a target
+    /// The levels at which a leaf must be held, for a target
     pub(crate) fn reach(&self, target: LevelRef, leaf: &Leaf) -> Vec<LevelRef> {
         let kinds = leaf.kinds;
         match leaf.direction {
@@ -153,11 +155,11 @@ pub(crate) struct RoleHere<'a> {
 
 #[derive(Clone, Copy, Debug)]
 enum ScopesHere<'a> {
-    /// By their real names
+    /// The real names of these scopes
     Real(&'a [Symbol]),
-    /// As a custom role wrote them
+    /// The scopes that a custom role was created with
     Written(&'a [Symbol]),
-    /// Those of the catalogue's roles of that application and template
+    /// The scopes of the catalogue's roles of that application and template
     Template(Symbol, Symbol),
 }
 
@@ -182,7 +184,7 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// What an operation requires, if it can be done here
+    /// The requirement of an operation, if the operation is defined here
     pub(crate) fn operation(&self, operation: Symbol) -> Option<&'a Arc<Requirement<Leaf>>> {
         self.table?.operations.get(&operation)
     }
@@ -249,7 +251,7 @@ impl<'a> Here<'a> {
         ever.chain(predefined).copied().filter(|n| self.role_collection(*n).is_some()).collect()
     }
 
-    /// Whether the name means a custom one here; `None` if it means nothing
+    /// Whether the name means a custom role or role collection here; `None` if it means nothing
     pub(crate) fn is_custom(&self, grantable: Grantable) -> Option<bool> {
         match grantable {
             Grantable::Role(role) => self.role(role).map(|role| !role.predefined),
@@ -257,7 +259,7 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// The roles that something gives here: a role listed and not existing gives nothing
+    /// The roles that a grantable gives here; a listed role that does not exist gives nothing
     pub(crate) fn roles_given(
         &self,
         grantable: Grantable,
@@ -290,7 +292,7 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// Whether a counting holding of that gives what a leaf asks for
+    /// Whether a counting holding of a grantable satisfies a leaf
     pub(crate) fn gives(&self, grantable: Grantable, held: Held) -> bool {
         match held {
             Held::RoleCollection(name) => grantable == Grantable::RoleCollection(name),
@@ -303,10 +305,10 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// Whatever gives here what a leaf asks for, each once
+    /// The grantables that satisfy a leaf here, each once
     ///
     /// # Cost
-    /// O(answer) where the level never had a custom role or role collection, else O(custom roles of the level
+    /// O(answer) where the level never had a custom role or role collection. Elsewhere O(custom roles of the level
     /// + role collections that ever listed such a role).
     pub(crate) fn givers(&self, held: Held) -> Vec<Grantable> {
         let mut found: Vec<Grantable> = Vec::new();

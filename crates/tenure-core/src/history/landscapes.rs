@@ -1,14 +1,14 @@
 //! Which landscape was known at S?
 //!
-//! One landscape serves nearly every S. What was recorded later and takes effect when it is recorded comes
-//! after all that was known at S, so leaving out what comes after a clamp gives what was known. Two things
-//! are not covered by that, and have ways of their own:
+//! One landscape serves nearly every S. Most changes take effect when they are recorded. Those that were
+//! recorded after S come after everything that was known at S, so a *clamp* cuts them off. Two kinds of change
+//! need more:
 //!
-//! - What is recorded late, or voided, changes what was there before. The landscape as it was before such a
-//!   change is kept: it shares all that did not change.
-//! - What was scheduled at S and took effect after it may have been changed meanwhile. Who asks about a time
-//!   after such a change, as known before it took effect, is answered from a landscape folded for that S;
-//!   the last ones are kept.
+//! - A late change or a void alters what was there before. The landscape from before such a change is kept. It
+//!   shares every part that did not change.
+//! - A change that was scheduled at S may have been altered before it took effect. A question about a time after
+//!   it, as known at S, is answered from a landscape that is folded for that S. The last few of these are
+//!   kept.
 
 use std::sync::Arc;
 
@@ -20,22 +20,23 @@ use crate::history::order::{Cut, OrderKey};
 use crate::words::instant::EffectiveAt;
 use crate::words::position::{KnownAt, Position};
 
-/// Landscapes folded for one S that are kept ready
+/// Most landscapes folded for one S that are kept
 const FOLDED_MAX: usize = 32;
-/// Landscapes as they were before a late change or a void; beyond that every other one is dropped
+/// Most landscapes from before a late change or a void; beyond that every other one is dropped
 const EARLIER_MAX: usize = 4_096;
-/// Records that these do not share with later ones, half a kilobyte each at most; beyond that too
+/// Most records that these do not share with later ones, half a kilobyte each at most; beyond that, too,
+/// every other one is dropped
 const EARLIER_WEIGHT_MAX: usize = 1 << 18;
 
 /// A landscape, and the positions S that it serves
-// INVARIANT (earlier): of what it holds and what was recorded after `from`, all up to `through` took effect
-// when it was recorded or later.
+// INVARIANT (earlier): every change in it that was recorded after `from` and up to `through` took effect when it
+// was recorded, or later.
 #[derive(Clone, Debug)]
 struct Earlier {
     from: u64,
     through: u64,
     landscape: Landscape,
-    /// About how many records of it later ones do not share
+    /// About how many of its records later landscapes do not share
     weight: usize,
 }
 
@@ -46,32 +47,32 @@ type Folded = Vec<(usize, Arc<Landscape>)>;
 pub(crate) struct Structure {
     /// Every applied change of structure or definitions, in log order
     changes: Vector<(OrderKey, Arc<Structural>)>,
-    /// The positions at which the counted ones among them changed
+    /// The positions at which the set of counted changes became another one
     versions: Vector<Position>,
     pub(crate) newest: Landscape,
-    /// The first position that the newest one serves with a clamp
+    /// The first position that the newest landscape serves with a clamp
     newest_from: u64,
     earlier: Vector<Earlier>,
     earlier_weight: usize,
-    /// What was scheduled: when it takes effect, and where it was recorded
+    /// The scheduled changes: when each takes effect, and where it was recorded
     scheduled: Vector<(EffectiveAt, Position)>,
     folded: Arc<Mutex<Folded>>,
 }
 
-/// What was known at some S, and how to read it
+/// The landscape that was known at some S, and how to read it
 #[derive(Debug)]
 pub(crate) struct Known<'a> {
     pub(crate) landscape: &'a Landscape,
-    /// What comes after it was not known
+    /// The last change that was known
     pub(crate) clamp: Cut,
-    /// From here on `landscape` does not tell, and one folded for that S does
+    /// The first moment for which a landscape folded for that S must be read instead
     pub(crate) until: Option<EffectiveAt>,
 }
 
 impl Structure {
     /// Takes a change in at its place
     pub(crate) fn insert(&mut self, key: OrderKey, change: &Arc<Structural>, late: bool) {
-        // Before the first change there is nothing, and no clamp leaves out what takes effect at once.
+        // Before the first change there is nothing. No clamp could cut off a change that takes effect at once.
         if late || self.newest_from == 0 {
             self.keep_earlier(key.position, self.newest.weight_of(key, change));
         }
@@ -83,7 +84,7 @@ impl Structure {
         self.newest.remove(key);
     }
 
-    /// Notes a change that was taken in, now that its entry is applied
+    /// Notes an inserted change, now that its entry is applied
     pub(crate) fn settle(&mut self, key: OrderKey, change: Arc<Structural>, scheduled: bool) {
         if scheduled {
             self.scheduled.push_back((key.effective_at, key.position));
@@ -97,8 +98,8 @@ impl Structure {
         &self.changes
     }
 
-    /// Takes the changes of an entry out of the newest landscape, or back in, because of what is recorded at
-    /// a position
+    /// Takes the changes of an entry out of the newest landscape, or back in, because of a void at a
+    /// position
     pub(crate) fn flip(&mut self, entry: Position, voided: bool, because_of: Position) {
         let before = |(key, _): &(OrderKey, Arc<Structural>)| key.position.cmp(&entry);
         let Ok(found) = self.changes.binary_search_by(before) else { return };
@@ -126,7 +127,7 @@ impl Structure {
         }
     }
 
-    /// Keeps the newest landscape for those who ask as known before a position
+    /// Keeps the newest landscape for questions as known before a position
     fn keep_earlier(&mut self, position: Position, weight: usize) {
         let through = position.get() - 1;
         if self.newest_from > through {
@@ -202,7 +203,7 @@ impl Structure {
                 return landscape;
             }
         }
-        // Others go on meanwhile; two that fold the same one get the same.
+        // The lock is free meanwhile. Two readers that fold for the same S get equal landscapes.
         let counted = self
             .changes
             .iter()

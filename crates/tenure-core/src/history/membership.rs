@@ -1,7 +1,7 @@
 //! When is a user a member of a group or an attribute?
 //!
-//! From an addition to a removal, or until the user or the set is removed. Adding a member again
-//! changes nothing.
+//! A user is a member from an addition on. The membership ends at a removal of the member, and when the
+//! user or the set is removed as a principal. Adding a member again changes nothing.
 
 use std::borrow::Cow;
 
@@ -49,8 +49,8 @@ impl MembershipHistory<'_> {
                 since = None;
             }
             match change {
-                // The start stays; what ends it is looked for after the newest addition only, since
-                // before it there was nothing that did.
+                // The first start stays. Only changes after the newest addition can end the
+                // membership, because none before it did.
                 Edge::Start { .. } => {
                     since = Some((since.map_or(key.effective_at, |(from, _)| from), *key));
                 }

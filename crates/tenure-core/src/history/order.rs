@@ -1,7 +1,7 @@
 //! In which order do changes take effect?
 //!
-//! By effective time, then by position, then by their index within the entry. A [`Track`] is what one
-//! thing was over valid time, in that order.
+//! They are ordered by effective time, then by position, then by their index within the entry. A [`Track`]
+//! has the history of one thing over valid time, in that order.
 
 use crate::words::instant::EffectiveAt;
 use crate::words::position::Position;
@@ -19,7 +19,7 @@ pub(crate) struct OrderKey {
 pub(crate) struct Cut(pub(crate) OrderKey);
 
 impl Cut {
-    /// To the end of that moment
+    /// Everything up to the end of that moment
     pub(crate) fn through(t: EffectiveAt) -> Self {
         Self(OrderKey { effective_at: t, position: Position::LAST, index: u16::MAX })
     }
@@ -38,7 +38,7 @@ impl From<EffectiveAt> for Cut {
     }
 }
 
-/// What one thing was, from each change on
+/// The history of one thing: its value from each change on
 // INVARIANT (track): `records` is sorted by its keys; no two are equal.
 #[derive(Clone, Debug)]
 pub(crate) struct Track<T> {
@@ -52,7 +52,7 @@ impl<T> Default for Track<T> {
 }
 
 impl<T> Track<T> {
-    /// What it was up to a cut
+    /// The value up to a cut
     pub(crate) fn at(&self, cut: Cut) -> Option<&T> {
         let after = self.records.partition_point(|(key, _)| *key <= cut.0);
         self.records.get(after.checked_sub(1)?).map(|(_, value)| value)
@@ -110,7 +110,7 @@ impl<T> Track<T> {
     /// Takes a record in at its place
     pub(crate) fn insert(&mut self, key: OrderKey, value: T) {
         let place = self.records.partition_point(|(other, _)| *other < key);
-        // Most have a record or two: they grow by little.
+        // Most tracks have one or two records, so they grow in small steps.
         if self.records.len() == self.records.capacity() {
             self.records.reserve_exact(self.records.len() / 2 + 1);
         }
@@ -125,7 +125,7 @@ impl<T> Track<T> {
     }
 }
 
-/// Up to where a stretch of changes goes
+/// Where a stretch of changes ends
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bound {
     /// Before that change
@@ -145,8 +145,9 @@ impl Bound {
         }
     }
 
-    /// Whether something that ends by itself at that moment ends within it. At one instant, what
-    /// expires does so before any change
+    /// Whether a holding that expires at that moment expires within the bound
+    ///
+    /// At one instant, a holding expires before any change.
     pub(crate) fn reaches(self, until: EffectiveAt) -> bool {
         match self {
             Self::Before(key) => until <= key.effective_at,

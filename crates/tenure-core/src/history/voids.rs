@@ -6,7 +6,7 @@
 use crate::words::position::{KnownAt, Position};
 use crate::words::symbol::SharedMap;
 
-/// The voids, and which entries they void from which position on
+/// All voids, the entries that they void, and from which position on
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Voids {
     /// The voids of an entry, in log order
@@ -44,7 +44,7 @@ impl Voids {
             .find(|void| known_at.reaches(*void) && !self.voided(*void, known_at))
     }
 
-    /// Takes in a void at a position and gives every entry that ceases to count or counts again
+    /// Adds a void and gives every entry that stops counting (`true`) or counts again (`false`)
     pub(crate) fn add(&mut self, void: Position, target: Position) -> Vec<(Position, bool)> {
         self.of.entry(target).or_default().push(void);
         self.target.insert(void, target);
@@ -59,7 +59,7 @@ impl Voids {
             }
             self.flips.entry(entry).or_default().push(void);
             flipped.push((entry, now));
-            // A void that ceases to count, or counts again, is felt by the entry it is of.
+            // The entry may itself be a void. Then its own target changes too.
             next = self.target.get(&entry).copied();
         }
         flipped

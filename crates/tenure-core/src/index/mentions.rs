@@ -1,7 +1,7 @@
 //! Which entries name something?
 //!
-//! For the history of a principal, a level or a role collection, and for an actor's. Refused entries
-//! and duplicates are in it; what could not be decoded names nothing.
+//! The history of a principal, a level, a role collection or an actor is made of these. Refused entries and
+//! duplicates are in it. An entry that could not be decoded names nothing.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(crate) enum Mentioned {
 
 /// The positions at which each thing is named
 ///
-/// Of levels and principals only those that no timeline tells of.
+/// For levels and principals it has only the positions that no timeline has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mentions {
     principals: Lists,
@@ -60,7 +60,7 @@ impl Mentions {
         }
     }
 
-    /// Every list: which of the four, the number of what is named, and where
+    /// Every list: its kind (0 to 3), the number of the thing, and the positions
     pub(crate) fn all(&self) -> impl Iterator<Item = (u8, usize, &Positions)> + Clone {
         let kinds = [&self.principals, &self.actors, &self.levels, &self.role_collections];
         (0..).zip(kinds).flat_map(|(kind, lists)| {
@@ -81,7 +81,7 @@ impl Mentions {
     }
 }
 
-/// What timelines tell of and what they do not, in order, each once
+/// The positions of timelines and the other ones, merged in order, each once
 pub(crate) fn merged(
     told: Vec<u32>,
     others: impl Iterator<Item = Position>,

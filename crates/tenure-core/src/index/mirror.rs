@@ -1,6 +1,6 @@
 //! Which timelines is a principal in, and what happened to it there?
 //!
-//! The mirror of the timelines: per principal, its own changes by timeline and position.
+//! A mirror has the changes of one principal, by timeline and position.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use imbl::OrdSet;
 
 use crate::index::timeline::{POSITION_END, TimelineId};
 
-/// Changes that are kept in one list; more are kept in a tree
+/// Most changes that are kept in one list; more are kept in a tree
 const SMALL_MAX: usize = 4_096;
 
 /// A change of a principal in a timeline, or the mark that it is kept apart there
@@ -18,14 +18,14 @@ const SMALL_MAX: usize = 4_096;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Reflection {
     timeline: TimelineId,
-    /// Twice the position, and one more if it stops; all ones for the mark
+    /// Twice the position, plus one if the change is a stop; all bits are set for the mark
     place: u32,
 }
 
 const APART: u32 = u32::MAX;
 
 /// The changes of one principal
-// INVARIANT (mirror): sorted; at most one change at a position in a timeline.
+// INVARIANT (mirror): the reflections are sorted; a timeline has at most one of them at a position.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Mirror {
     #[default]
@@ -73,7 +73,7 @@ impl Mirror {
         }
     }
 
-    /// Notes that the principal is kept apart in a timeline, so that it is found there
+    /// Marks that a timeline keeps the principal apart
     pub(crate) fn mark_apart(&mut self, timeline: TimelineId) {
         self.insert(Reflection { timeline, place: APART });
     }
@@ -87,7 +87,7 @@ impl Mirror {
                 {
                     list.push(reflection);
                 } else if let Err(place) = list.binary_search(&reflection) {
-                    // There are very many of these lists: they grow by little.
+                    // There are very many of these lists, so they grow in small steps.
                     if list.len() == list.capacity() {
                         list.reserve_exact(list.len() / 4 + 1);
                     }
@@ -117,15 +117,16 @@ impl Mirror {
         list.iter().chain(tree.into_iter().flatten()).copied()
     }
 
-    /// Its changes in a timeline, as positions and whether they stop; none of those made while it was kept
-    /// apart
+    /// Its changes in a timeline: the position of each, and whether it is a stop
+    ///
+    /// Changes that were made while the timeline kept it apart are missing.
     pub(crate) fn changes(&self, timeline: TimelineId) -> impl Iterator<Item = (u32, bool)> {
         self.reflections(timeline)
             .filter(|one| one.place != APART)
             .map(|one| (one.place >> 1, one.place & 1 == 1))
     }
 
-    /// Whether its last change in a timeline up to a position is a start, were it not kept apart there
+    /// Whether its last change in a timeline up to a position is a start, if the timeline does not keep it apart
     pub(crate) fn started(&self, timeline: TimelineId, prefix: u64) -> bool {
         let prefix = u32::try_from(prefix).ok().filter(|prefix| u64::from(*prefix) < POSITION_END);
         let place = prefix.map_or(APART - 1, |prefix| prefix << 1 | 1);
@@ -133,7 +134,7 @@ impl Mirror {
         self.last_until(end).is_some_and(|last| last.timeline == timeline && last.place & 1 == 0)
     }
 
-    /// Whether it ever was in a timeline
+    /// Whether it was ever in a timeline
     pub(crate) fn is_in(&self, timeline: TimelineId) -> bool {
         self.reflections(timeline).next().is_some()
     }

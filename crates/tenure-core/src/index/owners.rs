@@ -1,8 +1,8 @@
 //! Which entry owns an id?
 //!
-//! The first decodable one with it. The table holds positions alone, about seven bytes each; the ids are
-//! read where they are kept by position. It only grows, and a ledger and its snapshots share it: a snapshot
-//! does not find the ids of positions that it does not know. Only the ledger itself adds to it.
+//! The first decodable entry with an id owns it. The table has positions alone, about seven bytes each. The
+//! ids themselves are kept by position elsewhere. A ledger and its snapshots share one table, which only the
+//! ledger adds to. A snapshot does not see ids that were added later.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -14,7 +14,7 @@ use parking_lot::RwLock;
 use crate::words::change::EntryId;
 use crate::words::position::Position;
 
-/// Parts of the table, each behind a lock that is held for one look-up or one insertion
+/// Parts of the table; each has a lock, which is held for one look-up or one insertion
 const PARTS: usize = 64;
 
 /// The owners of all ids
@@ -23,7 +23,7 @@ const PARTS: usize = 64;
 pub(crate) struct Owners {
     parts: Arc<[RwLock<HashTable<u32>>; PARTS]>,
     hasher: RandomState,
-    /// Of the positions that do not fit into four bytes
+    /// The owners whose positions do not fit into four bytes
     far: Arc<RwLock<HashMap<EntryId, Position>>>,
 }
 
@@ -72,7 +72,8 @@ impl Owners {
         }
     }
 
-    /// Notes that a position owns its id, and gives whether it does: whoever owns it already goes on owning it
+    /// Makes a position the owner of its id, unless the id has an owner; the result says whether it became the
+    /// owner
     pub(crate) fn insert(
         &self,
         id: EntryId,
@@ -125,7 +126,7 @@ mod tests {
             let owner = owners.get(id(n), |at| Some(id(at.get()))).unwrap();
             assert_eq!(owner.get(), if n % 5_000 == 0 { 5_000 } else { n % 5_000 });
         }
-        // Who knows fewer positions does not find what it does not know.
+        // A snapshot taken earlier does not see later ids.
         let knows = |at: Position| (at.get() <= 100).then(|| id(at.get()));
         assert!(owners.get(id(100), knows).is_some());
         assert!(owners.get(id(101), knows).is_none());

@@ -1,7 +1,7 @@
 //! What does the ledger remember of each place in the log, besides the facts?
 //!
-//! The id, when it was recorded, what became of it, and in which timelines its changes are, so that a void
-//! finds them.
+//! For each place it remembers the id, when it was recorded, what became of it, and which timelines have its
+//! changes. A void needs the last of these.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::words::position::{KnownAt, Position};
 
 /// What became of an entry, and which timelines have changes of it, in one number
 ///
-/// A timeline's number; or, with the highest bit set, where a list of several begins; or one of these.
+/// It is the number of a timeline; or, with the highest bit set, the place where a list of several begins; or
+/// one of the constants below.
 pub(crate) type Trace = u32;
 const LISTED: Trace = 1 << 31;
 const MALFORMED: Trace = u32::MAX;
@@ -25,8 +26,8 @@ const DUPLICATE: Trace = u32::MAX - 2;
 const APPLIED: Trace = u32::MAX - 3;
 
 /// What became of each place, by position
-// INVARIANT (places): the three have the same length, but for `times` while an entry is decided, which is
-// one ahead then; `ids` is nil where `traces` is malformed.
+// INVARIANT (places): the three lists have the same length. While an entry is decided, `times` is one longer.
+// `ids` is nil where `traces` says malformed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Places {
     ids: imbl::Vector<EntryId>,
@@ -45,7 +46,7 @@ impl Places {
         self.ids.len() as u64
     }
 
-    /// Notes when the next place was recorded, before it is decided
+    /// Notes when the next place was recorded, before its entry is decided
     pub(crate) fn begin(&mut self, recorded_at: RecordedAt) {
         self.times.push(recorded_at);
     }
@@ -93,7 +94,7 @@ impl Places {
         &self.lists
     }
 
-    /// Takes a place in as it was written
+    /// Adds a place that an index copy has
     pub(crate) fn load(&mut self, id: EntryId, recorded_at: RecordedAt, trace: Trace) {
         self.ids.push_back(id);
         self.times.push(recorded_at);
@@ -240,7 +241,7 @@ mod tests {
         let mut times = Times::default();
         let mut all: Vec<i64> = Vec::new();
         for n in 0..3_000_i64 {
-            // A pause of days now and then, and several at one time.
+            // Now and then there is a pause of days, and sometimes several places have one time.
             let time = n / 3 * 1_000_003 + n / 700 * 500_000_000_000;
             all.push(time);
             times.push(RecordedAt::saturating_from_micros(time));

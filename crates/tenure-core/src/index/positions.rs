@@ -1,6 +1,7 @@
 //! How are long lists of positions kept small?
 //!
-//! As the differences between neighbours, a byte or two each, in blocks that tell where they begin.
+//! A list has the differences between neighbours, one or two bytes each, in blocks. Each block says where it
+//! begins.
 
 use std::sync::Arc;
 

@@ -1,14 +1,15 @@
 //! Who held one thing, or was a member of one set, once so many entries were known?
 //!
-//! Nearly all changes are recorded when they take effect. For those, both clocks run alike: what was so at
-//! T, as known at S, is what the entries up to a position made so, the smaller of S and the last position
-//! recorded by T. So a [`Timeline`] keeps them as events by position, cut into runs that each begin with the
-//! bitmap of who was held then. A run is closed when its events outweigh its bitmap, so a question costs
-//! what its answer costs, and all bitmaps together stay within a constant of all events.
+//! Nearly all changes are recorded when they take effect. For these the two clocks are one: the entries up to
+//! one position decide what was so at T, as known at S. That position is the smaller of S and the last position
+//! recorded by T. So a [`Timeline`] keeps such changes as events by position. The events are cut into runs, and
+//! each run begins with the bitmap of the principals that held the thing at its beginning. A run is closed when
+//! its events outweigh its bitmap. So a question costs what its answer costs, and all bitmaps together stay
+//! within a constant of all events.
 //!
-//! Whatever is late, scheduled, expiring or voided, and whatever stands in an entry that also deletes or
-//! removes, does not fit in there. Principals with such a change are kept apart, with the changes of
-//! theirs in order of effect, and are folded one by one (see [`crate::history::holding`]).
+//! Some changes are no events: late, scheduled, expiring and voided ones, and those of an entry that also deletes
+//! or removes something. A principal with such a change is kept *apart*: the timeline has all its changes in
+//! order of effect, and they are folded alone (see [`crate::history::holding`]).
 
 use crate::history::edge::Edge;
 use std::sync::Arc;
@@ -19,11 +20,12 @@ use crate::history::order::{OrderKey, Track};
 use crate::words::grantable::Grantable;
 use crate::words::symbol::{LevelRef, PrincipalRef};
 
-/// Events of a run, at least
+/// Fewest events of a run
 const RUN_EVENTS_MIN: usize = 64;
-/// Principals held for which a run gets one event more: one weighs about as much as four in a bitmap
+/// A run gets one event more for so many principals in its bitmap: an event weighs about as much as four of
+/// them
 const HELD_PER_EVENT: u64 = 4;
-/// The first position that does not fit into an event; what is recorded from there on is kept apart
+/// The first position that does not fit into an event; principals with later changes are kept apart
 pub(crate) const POSITION_END: u64 = 1 << 31;
 /// The first number of a principal that does not fit into an event
 const NUMBER_END: u32 = 1 << 30;
@@ -46,9 +48,9 @@ pub(crate) enum Of {
 pub(crate) enum Happened {
     Start(u32),
     Stop(u32),
-    /// The principal was removed: a stop that no change of this timeline made
+    /// The principal stops because it was removed, not by a change of this timeline
     Removed(u32),
-    /// All stop: what is held, or the set, was deleted
+    /// All principals stop: the thing that is held, or the set, was deleted
     Reset,
 }
 
@@ -85,7 +87,7 @@ impl Event {
     }
 }
 
-/// Events that are not added to any more, and who was held before them
+/// A closed list of events, and the principals that held before the first of them
 #[derive(Debug)]
 struct Run {
     held: Arc<RoaringBitmap>,
@@ -93,27 +95,29 @@ struct Run {
 }
 
 /// Who held one thing, or was a member of one set
-// INVARIANT (timeline): events are in order of position, `tail` after all of `runs`; no position is in two
-// runs. `tail_held` is who was held before the tail. A principal in `apart` has every change of its own
-// there; its events, from before it was, stay and do not count.
+// INVARIANT (timeline): events are in order of position, and those of `tail` come after all of `runs`. No
+// position is in two runs. `tail_held` has the principals that held before the tail. For a principal in `apart`,
+// `apart` has all its changes; its older events stay and do not count.
 #[derive(Clone, Debug)]
 pub(crate) struct Timeline {
     pub(crate) of: Of,
-    /// Whether its events are of a custom role or role collection: all are or none is, and who was granted
-    /// the other under the same name is kept apart
+    /// Whether its events are of a custom role or role collection
+    ///
+    /// All of them are, or none. A principal that was granted the other kind under the same name is kept
+    /// apart.
     custom: bool,
-    /// Whether everybody is kept apart, whatever comes
+    /// Whether every principal is kept apart, whatever comes
     whole_apart: bool,
-    /// The position of the last deletion before it was made, 0 if there was none
+    /// The position of the last deletion before the timeline began, 0 if there was none
     floor: u32,
     /// The positions of its resets
     resets: Vec<u32>,
     runs: imbl::Vector<Arc<Run>>,
     tail: Vec<Event>,
     tail_held: Arc<RoaringBitmap>,
-    /// Who is held after the tail, unless something was taken back since
+    /// The principals that hold after the tail; `None` after an event was taken back
     now_held: Option<Arc<RoaringBitmap>>,
-    /// Events that the tail has before it is closed
+    /// The number of events at which the tail is closed
     tail_max: usize,
     /// By the number of the principal
     apart: Vec<(u32, Arc<Track<Edge>>)>,
@@ -164,7 +168,7 @@ impl Timeline {
         if what == Happened::Reset {
             self.resets.push(position);
         }
-        // A position is in one run alone, so whatever an entry did can be taken back from the tail.
+        // A position is in one run alone, so the events of one entry can be taken back from the tail.
         if self.tail.len() >= self.tail_max
             && self.tail.last().is_some_and(|last| last.position < position)
         {
@@ -200,7 +204,7 @@ impl Timeline {
         }
     }
 
-    /// Who was held after the events up to a position, those kept apart not to be relied on
+    /// The principals that held after the events up to a position; for those kept apart it may be wrong
     ///
     /// # Cost
     /// O(log runs + bitmap + events of one run).
@@ -218,7 +222,7 @@ impl Timeline {
         held
     }
 
-    /// The run that a position lies in, as who was held before and what happened then
+    /// The run of a position: the principals that held before it, and its events
     fn run_of(&self, prefix: u32) -> (&RoaringBitmap, &[Event]) {
         if self.runs.is_empty() || self.tail.first().is_some_and(|first| first.position <= prefix) {
             return (&self.tail_held, &self.tail);
@@ -237,7 +241,7 @@ impl Timeline {
             .map_or((&self.tail_held, &self.tail[..]), |run| (&run.held, &run.events))
     }
 
-    /// Whether nothing happened up to a position
+    /// Whether the first event comes after a position
     pub(crate) fn begins_after(&self, prefix: u64) -> bool {
         let first = match self.runs.front() {
             Some(run) => run.events.first(),
@@ -246,7 +250,7 @@ impl Timeline {
         first.is_none_or(|first| u64::from(first.position) > prefix)
     }
 
-    /// The position of the last deletion that its events up to a position know of, 0 if there is none
+    /// The position of the last deletion among its events up to a position, 0 if there is none
     pub(crate) fn last_reset(&self, prefix: u64) -> u64 {
         let after = self.resets.partition_point(|reset| u64::from(*reset) <= prefix);
         let last = after.checked_sub(1).and_then(|last| self.resets.get(last));
@@ -259,7 +263,7 @@ impl Timeline {
         closed.chain(&self.tail).map(|event| (event.position, event.what()))
     }
 
-    /// Whether it is of something custom, whether everybody is kept apart, and its floor
+    /// Whether it is of something custom, whether every principal is kept apart, and its floor
     pub(crate) fn terms(&self) -> (bool, bool, u32) {
         (self.custom, self.whole_apart, self.floor)
     }
@@ -291,7 +295,7 @@ impl Timeline {
             .map(|event| event.position)
     }
 
-    /// Adds whoever began to be held after a position and up to another
+    /// Adds the principals that started after one position and up to another
     pub(crate) fn started_between(&self, after: u64, until: u64, found: &mut RoaringBitmap) {
         let ends = |run: &Arc<Run>| run.events.last().map_or(0, |last| u64::from(last.position));
         let closed = self.runs.iter().filter(|run| ends(run) > after);
@@ -305,7 +309,7 @@ impl Timeline {
         }
     }
 
-    /// The principals that an entry's own changes here are of
+    /// The principals that the entry at a position changed here
     pub(crate) fn changed_at(&self, position: u32) -> Vec<u32> {
         let (_, events) = self.run_of(position);
         let start = events.partition_point(|event| event.position < position);
@@ -317,7 +321,7 @@ impl Timeline {
         .collect()
     }
 
-    /// The principals with events up to a position, those kept apart left out
+    /// The principals with events up to a position, without those kept apart
     pub(crate) fn met(&self, prefix: u64) -> RoaringBitmap {
         let mut met: RoaringBitmap = self
             .events()
@@ -333,7 +337,7 @@ impl Timeline {
         met
     }
 
-    /// Notes that everybody is kept apart from here on
+    /// Keeps every principal apart from here on
     pub(crate) fn set_all_apart(&mut self) {
         self.whole_apart = true;
     }
@@ -362,7 +366,7 @@ impl Timeline {
         self.apart.iter().map(|(number, changes)| (*number, changes))
     }
 
-    /// Keeps a principal apart from here on, with all its changes
+    /// Keeps a principal apart from here on; `changes` are all its changes
     pub(crate) fn set_apart(&mut self, number: u32, changes: Track<Edge>) {
         match self.place_apart(number) {
             Ok(_) => {}
@@ -388,7 +392,7 @@ impl Timeline {
     }
 }
 
-/// Lets events up to a position happen
+/// Plays the events up to a position on a bitmap
 fn play(held: &mut RoaringBitmap, events: &[Event], prefix: u32) {
     for event in events.iter().take_while(|event| event.position <= prefix) {
         match event.what() {
@@ -412,7 +416,7 @@ mod tests {
         Timeline::new(Of::Members { set }, false, 0)
     }
 
-    /// Many events, and after each who is held, the slow way
+    /// Many events, and after each the principals that hold, computed the slow way
     fn long() -> (Timeline, Vec<(u32, RoaringBitmap)>) {
         let mut timeline = timeline();
         let mut held = RoaringBitmap::new();

@@ -1,4 +1,4 @@
-//! A ledger for tests and tools, which remembers what its entries said
+//! How do tests and tools fold a log without a journal?
 
 use std::convert::Infallible;
 use std::ops::Deref;

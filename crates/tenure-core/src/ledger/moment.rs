@@ -1,8 +1,8 @@
 //! What was so at one moment, as known at one position?
 //!
-//! Timelines tell who as bitmaps, and the changes of single holdings tell why. Timelines are relied on where
-//! they and the landscape agree on the last deletion; where not (a deletion was late, scheduled or
-//! voided), everybody who was ever there is folded alone.
+//! Timelines say who, as bitmaps. The changes of single holdings say why. A timeline is relied on if it and
+//! the landscape agree on the last deletion. If they disagree, because a deletion was late, scheduled or voided,
+//! every principal of that timeline is folded alone.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -25,17 +25,17 @@ pub(crate) struct Moment<'v> {
     pub(crate) view: &'v View<'v>,
     pub(crate) t: EffectiveAt,
     pub(crate) land: Land<'v>,
-    /// How many entries were recorded by then and known
+    /// How many of the known entries were recorded by that moment
     prefix: u64,
-    /// Feature sets that were looked for, so that a deep landscape is climbed once
+    /// The feature sets found so far, so that a deep landscape is climbed once
     feature_sets: RefCell<Map<LevelRef, FeatureSet>>,
 }
 
-/// What may be given at a level, with the timeline of who holds it there
+/// A grantable that may be held at a level, as its timeline
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Given {
     pub(crate) timeline: TimelineId,
-    /// Whether its name means a custom one there
+    /// Whether the name means a custom role or role collection there
     pub(crate) custom: bool,
 }
 
@@ -66,7 +66,7 @@ impl<'v> Moment<'v> {
         found
     }
 
-    /// The evidence that a principal's holding gives, if it counts
+    /// A principal's own holding as evidence, if it counts
     pub(crate) fn counting(&self, given: Given, principal: PrincipalRef) -> Option<Evidence> {
         if !self.view.ledger.index.may_run(given.timeline, principal, self.prefix) {
             return None;
@@ -75,8 +75,9 @@ impl<'v> Moment<'v> {
         (evidence.terms.custom == given.custom).then_some(evidence)
     }
 
-    /// What is given there, if holdings of it count: its level exists, its name means something, and a
-    /// directory manages authorizations
+    /// The grantable at a level, if holdings of it count there
+    ///
+    /// They count if the name means something there, and if a directory manages authorizations.
     pub(crate) fn given(
         &self,
         here: &Here<'_>,
@@ -87,10 +88,10 @@ impl<'v> Moment<'v> {
         Some(Given { timeline, custom })
     }
 
-    /// Everybody whose own holding counts
+    /// The principals whose own holding counts
     ///
     /// # Cost
-    /// O(who held it + principals kept apart there × their changes).
+    /// O(principals that held it + principals kept apart there × their changes).
     pub(crate) fn holders(&self, given: Given) -> RoaringBitmap {
         let index = &self.view.ledger.index;
         let timeline = index.timeline(given.timeline);
@@ -141,8 +142,7 @@ impl<'v> Moment<'v> {
         members
     }
 
-    /// The principals whose holdings a principal has, itself first: its sets, and everybody of its
-    /// origin
+    /// The principals that match a principal: itself first, then its sets and `everyone:` of its origin
     pub(crate) fn matching(&self, principal: &Principal) -> Vec<PrincipalRef> {
         let ledger = self.view.ledger;
         let own = ledger.find_principal(principal);

@@ -1,7 +1,7 @@
 //! What does the ledger remember?
 //!
-//! Names and their numbers, places, the index, voids, the landscapes. It is read here; it is written by
-//! [`applying`](crate::ledger::applying) and by [`index_copy`](crate::index_copy).
+//! It remembers names and their numbers, places, the index, voids and the landscapes. This file reads them.
+//! [`applying`](crate::ledger::applying) and [`index_copy`](crate::index_copy) write them.
 
 use crate::history::landscape::Structural;
 use crate::history::order::OrderKey;
@@ -29,9 +29,9 @@ use crate::words::symbol::{LevelRef, PrincipalRef, Registry, SharedMap, Symbol, 
 
 /// The fold of a log
 ///
-/// It does not keep the contents of entries: who applies an entry whose id came before is asked for the
-/// content of the one that owns the id. [`LedgerInMemory`] keeps them.
-// INVARIANT (ledger): of a ledger and its snapshots the ledger alone takes entries in.
+/// It does not keep the contents of entries. When an id comes again, the caller is asked for the content of
+/// the entry that owns it. [`LedgerInMemory`](crate::LedgerInMemory) keeps the contents.
+// INVARIANT (ledger): only the ledger itself takes entries in, never one of its snapshots.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub(crate) symbols: Symbols,
@@ -40,13 +40,13 @@ pub struct Ledger {
     pub(crate) places: Places,
     /// The first decodable entry with an id owns it, whatever its outcome
     pub(crate) owners: Owners,
-    /// Of the owners that were refused, for their duplicates
+    /// The refusals of owners, for the outcomes of their duplicates
     pub(crate) refusals: SharedMap<Position, Arc<Refusal>>,
     pub(crate) index: Index,
     pub(crate) voids: Voids,
     pub(crate) structure: Structure,
     pub(crate) mentions: Mentions,
-    /// The first applied entry that names a principal in a change, by its number
+    /// The first applied entry that names each principal in a change, by the principal's number
     named: Vector<Option<Position>>,
     defined: SharedMap<Defined, Vector<Position>>,
     users_of_origin: SharedMap<Symbol, Vector<PrincipalRef>>,
@@ -58,7 +58,7 @@ pub struct Ledger {
 
 /// A ledger as it was when the snapshot was taken
 ///
-/// It shares with the ledger all that has not changed since, and neither waits for the other.
+/// A snapshot shares every unchanged part with the ledger. Neither waits for the other.
 #[derive(Debug)]
 pub struct Snapshot {
     ledger: Ledger,
@@ -84,10 +84,10 @@ impl Ledger {
         self.owners.reserve(usize::try_from(entries).unwrap_or(0), |at| places.id(at));
     }
 
-    /// The ledger as it is now, for who asks while entries are taken in
+    /// The ledger as it is now, for readers while entries are taken in
     ///
     /// # Cost
-    /// O(1). What is changed afterwards is copied once, in small parts, as long as the snapshot is there.
+    /// O(1). While the snapshot lives, the ledger copies each small part once before it changes it.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             ledger: Self {
@@ -318,7 +318,7 @@ impl Ledger {
         }
     }
 
-    // What an index checkpoint is read into.
+    // An index checkpoint is read by these.
 
     pub(crate) fn named(&self) -> &Vector<Option<Position>> {
         &self.named
@@ -364,7 +364,7 @@ impl Ledger {
         take_voids(self, None);
     }
 
-    /// Lets each id be owned by the first entry with it
+    /// Makes the first entry with each id its owner
     pub(crate) fn own_all(&mut self) {
         let places = &self.places;
         self.owners.reserve(usize::try_from(places.len()).unwrap_or(0), |at| places.id(at));

@@ -1,8 +1,8 @@
 //! What was so, as known at one position?
 //!
-//! A [`View`] pins what was known. It answers from single facts: does this holding run, is this user a
-//! member, what does this name mean. The questions of [`crate::ask`] are made of these; what they ask of
-//! one moment goes through a `Moment` (`moment.rs`).
+//! A [`View`] pins what was known. It answers single facts: whether a holding runs, whether a user is a member,
+//! what a name means. The questions of `ask` are made of these. Facts of one moment come from a `Moment`
+//! (`moment.rs`).
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -26,7 +26,7 @@ use crate::words::symbol::PrincipalRef;
 pub struct View<'a> {
     pub(crate) ledger: &'a Ledger,
     known: Known<'a>,
-    /// Where `known` does not tell
+    /// Folded for this S, if `known` does not reach far enough
     folded: OnceCell<Arc<Landscape>>,
     known_at: KnownAt,
 }
@@ -57,7 +57,7 @@ impl<'a> View<'a> {
         self.known_at
     }
 
-    /// The landscape that tells of all moments before one, and up to which change
+    /// The landscape for all moments before one, and the last change of it that was known
     fn landscape_until(&self, end: EffectiveAt) -> (&Landscape, Cut) {
         if self.known.until.is_some_and(|until| until <= end) {
             let fold =
@@ -73,12 +73,12 @@ impl<'a> View<'a> {
         Land::of(landscape, Cut::through(t).min(clamp))
     }
 
-    /// The landscape that tells of all moments up to an end, and up to which change; no end is for ever
+    /// The landscape for all moments up to an end, and the last change of it that was known
     pub(crate) fn landscape(&self, end: Option<EffectiveAt>) -> (&Landscape, Cut) {
         self.landscape_until(end.unwrap_or(EffectiveAt::LAST))
     }
 
-    /// How many entries were recorded by a moment and known
+    /// How many of the known entries were recorded by a moment
     pub(crate) fn prefix(&self, t: EffectiveAt) -> u64 {
         self.ledger.known_at(t.instant()).0.min(self.known_at.0)
     }
@@ -93,7 +93,7 @@ impl<'a> View<'a> {
         self.ledger.counts(position, self.known_at)
     }
 
-    /// All changes of what a principal holds by a timeline; `None` for a timeline of members
+    /// All changes of a principal's holding in a timeline; `None` for a timeline of members
     pub(crate) fn history(
         &self,
         timeline: TimelineId,
@@ -120,7 +120,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Under which terms a principal holds what a timeline is of
+    /// The running holding of a principal in a timeline
     pub(crate) fn running(
         &self,
         timeline: TimelineId,
@@ -132,7 +132,7 @@ impl<'a> View<'a> {
         Some(Evidence { key: history.key, terms })
     }
 
-    /// Under which terms a holding runs
+    /// The terms under which a holding runs
     pub(crate) fn terms(&self, history: &HoldingHistory<'_>, t: EffectiveAt) -> Option<Terms> {
         history.running(t, &self.ends(&history.key, self.landscape_until(t)))
     }

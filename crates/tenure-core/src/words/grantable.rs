@@ -8,29 +8,29 @@ use std::sync::Arc;
 
 use crate::words::symbol::{Symbol, Symbols};
 
-/// A name that cannot be one
+/// Why a text is no name
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NameError {
-    /// Nothing
+    /// It is empty
     #[error("the {0} is empty")]
     Empty(&'static str),
-    /// A slash where the slash separates
+    /// It has a slash, and a slash separates an application from a role
     #[error("`{1}` is not a {0}: a name and an application contain no `/`")]
     Slash(&'static str, String),
 }
 
-/// A name that is not empty
+/// Checks that a name is not empty
 ///
 /// # Errors
-/// An empty one.
+/// The name is empty.
 pub fn plain_name(what: &'static str, text: &str) -> Result<Arc<str>, NameError> {
     if text.is_empty() { Err(NameError::Empty(what)) } else { Ok(text.into()) }
 }
 
-/// A name that is not empty and has no slash: of a role or an application
+/// Checks that the name of a role or an application is not empty and has no slash
 ///
 /// # Errors
-/// An empty one, or one with a slash.
+/// The name is empty or has a slash.
 pub fn part_name(what: &'static str, text: &str) -> Result<Arc<str>, NameError> {
     if text.contains('/') {
         return Err(NameError::Slash(what, text.chars().take(160).collect()));

@@ -1,7 +1,8 @@
 //! How is a long list shared with snapshots, and found in at one step?
 //!
-//! In pages. Whoever changes an item copies its page, and the list of pages, unless no snapshot has them. A
-//! persistent vector copies less and finds in more steps; these lists are read far more often.
+//! The list lies in pages. A change copies the page of the item, and the list of pages, if a snapshot shares
+//! them. A persistent vector would copy less and take more steps for a look-up; these lists are read far more
+//! often than they are changed.
 
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ impl<T: Clone> Pages<T> {
         }
     }
 
-    /// The item at a place, and default ones before it where there are none
+    /// The item at a place; missing items up to it are filled with default ones
     pub(crate) fn entry(&mut self, place: usize) -> Option<&mut T>
     where
         T: Default,
@@ -87,7 +88,7 @@ mod tests {
         *pages.entry(1_100).unwrap() = 7;
         assert_eq!(pages.len(), 1_101);
         assert_eq!((pages.get(1_050), pages.get(1_101)), (Some(&0), None));
-        // A snapshot has what had been changed before it, and no more.
+        // A snapshot has the changes made before it, and no later ones.
         for (taken, snapshot) in snapshots {
             let changed = |n: u32| (0..taken).any(|at| at % 100 == 50 && at / 2 == n);
             let expected: Vec<u32> =

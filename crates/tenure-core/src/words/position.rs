@@ -10,7 +10,7 @@ pub struct Position(NonZeroU64);
 impl Position {
     /// The place of the first entry
     pub const FIRST: Self = Self(NonZeroU64::MIN);
-    /// A place after all that there will be
+    /// A place after every entry there will ever be
     pub(crate) const LAST: Self = Self(NonZeroU64::MAX);
 
     /// The place with that number; there is none with the number 0
@@ -36,12 +36,12 @@ impl fmt::Display for Position {
     }
 }
 
-/// What was known once the first so many positions had been folded; 0 is nothing yet
+/// How much was known: the first so many positions; with 0 nothing was known yet
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct KnownAt(pub u64);
 
 impl KnownAt {
-    /// Whether that position was folded by then
+    /// Whether that position was known
     pub fn reaches(self, position: Position) -> bool {
         position.get() <= self.0
     }

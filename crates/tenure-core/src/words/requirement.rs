@@ -60,7 +60,7 @@ impl<L> Requirement<L> {
         }
     }
 
-    /// Who satisfies it, given who has each leaf
+    /// The set that satisfies it, given the set that has each leaf
     pub(crate) fn satisfied(&self, who: &impl Fn(&L) -> RoaringBitmap) -> RoaringBitmap {
         match self {
             Self::AnyOf(parts) => {

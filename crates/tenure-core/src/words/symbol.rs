@@ -3,8 +3,8 @@
 //! Every name that the fold meets is interned as a [`Symbol`] and resolved to text last, so keys are
 //! small and comparisons cheap. Symbols are never forgotten: their number is bounded by the log.
 //!
-//! What is kept here, as all that a ledger keeps, is shared between a ledger and its clones until one of
-//! them changes it: a clone is a snapshot that costs next to nothing.
+//! A ledger and its clones share these tables until one of them changes a part. So a clone is a snapshot that
+//! costs next to nothing.
 
 use std::cmp::Ordering;
 use std::hash::Hash;
@@ -75,7 +75,7 @@ impl Symbols {
     }
 }
 
-/// An index as it is kept: what is numbered here would fill the memory long before 2^32
+/// A place as four bytes: memory would be full long before 2^32 names
 pub(crate) fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -95,8 +95,8 @@ pub(crate) struct PrincipalRef {
 }
 
 /// Things of one type, numbered in the order in which they were met
-// INVARIANT (registry): `items[n]` is the item whose number is `n`, and `numbers` its inverse. `ranks` are
-// the places of the first so many items among themselves, in their order.
+// INVARIANT (registry): `items[n]` is the item whose number is `n`, and `numbers` is the inverse. `ranks` says how
+// the first so many items are ordered among themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct Registry<T> {
     items: Pages<T>,
@@ -104,7 +104,7 @@ pub(crate) struct Registry<T> {
     ranks: Arc<[u32]>,
 }
 
-/// Items that are not ranked yet, besides an eighth of the ranked ones, before they are
+/// Items are ranked again when so many, and an eighth of the ranked ones, are not ranked yet
 const UNRANKED_MAX: usize = 256;
 
 impl<T: Clone> Default for Registry<T> {
@@ -126,7 +126,7 @@ impl<T: Clone + Ord + Hash> Registry<T> {
         number
     }
 
-    /// The same, without ranking: whoever gives many numbers ranks once
+    /// The same without ranking, for a caller that adds many items and ranks once
     pub(crate) fn number_unranked(&mut self, item: &T) -> u32 {
         if let Some(number) = self.numbers.get(item) {
             return *number;
