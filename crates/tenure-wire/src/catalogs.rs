@@ -19,7 +19,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x6f0f_6d2c_5c3e_5b58_9d3a_54c1_0a7e_11e
 /// Who publishes the built-in catalogues
 pub const GENESIS_ACTOR: &str = "client:tenure/genesis";
 
-/// A file of `schemas/catalog/`: a catalogue document, when it holds, and who says so
+/// A file of `schemas/catalog/`: a catalogue document, the moment from which it holds, and its sources
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogFile {
@@ -35,7 +35,7 @@ pub struct CatalogFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub not_before: Option<String>,
-    /// Who says so, for what has no row
+    /// The source of facts that have no row of their own
     pub sources: BTreeMap<String, Vec<String>>,
     /// Kinds of levels that can hold custom role collections
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,7 +51,7 @@ pub struct CatalogFile {
     pub operations: Vec<Sourced<v1::CatalogOperation>>,
 }
 
-/// A fact, and who says so
+/// A fact with its sources
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Sourced<T> {
     /// The fact
@@ -68,7 +68,7 @@ pub enum CatalogFileError {
     /// It is not of the shape
     #[error("the catalogue file `{0}` cannot be read")]
     Shape(&'static str, #[source] serde_json::Error),
-    /// Its moment, or what it says, is wrong
+    /// Its moment or its content is wrong
     #[error("the catalogue file `{0}` is wrong: {1}")]
     Content(&'static str, String),
 }
@@ -118,7 +118,7 @@ impl CatalogFile {
 /// start at once make a duplicate, not a second catalogue.
 ///
 /// # Errors
-/// A file that is wrong; a test sees to it that none is.
+/// A file that is wrong; a test checks that no built-in file is.
 pub fn genesis(ledger: &str) -> Result<Vec<Encoded>, CatalogFileError> {
     FILES.iter().map(|(version, text)| publication(ledger, version, text)).collect()
 }

@@ -34,7 +34,7 @@ pub struct Encoded {
     fingerprint: Fingerprint,
 }
 
-/// Bytes that are no entry: the log keeps them as they are, with the outcome `refused: malformed`
+/// Why bytes are no entry; the log keeps such bytes as they are, with the outcome `refused: malformed`
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Malformed {
@@ -101,8 +101,8 @@ impl Encoded {
 
     /// Reads bytes that a stranger wrote, if they are just the canonical encoding of an entry
     ///
-    /// The quick way of [`decode_entry`] for what our own programs wrote: whatever else the bytes are,
-    /// it is `None`, and nothing follows from that.
+    /// This is the quick way of [`decode_entry`] for entries that our own programs wrote. `None` says nothing about
+    /// the bytes: read them with [`decode_entry`] then.
     pub fn if_canonical(bytes: &[u8]) -> Option<Self> {
         let written: v1::Entry = rmp_serde::from_slice(bytes).ok()?;
         let encoded = Self::new(written.to_core(Names::Full).ok()?).ok()?;
@@ -262,8 +262,8 @@ const FIELDS: [&str; 25] = [
 
 /// The field of a change that cannot be read, and what is wrong with it
 ///
-/// A change's type is looked at first, which loses the place of what is wrong in it. So it is found by
-/// leaving out one field after the other: without the one at fault, something else or nothing is wrong.
+/// serde reads a change's type first, and loses the place of an error in its fields. So one field after the other
+/// is left out: when the field at fault is missing, the error is gone or is another one.
 fn culprit(tree: &Value, path: &str, problem: &str) -> Option<(String, String)> {
     let n: usize = path.strip_prefix("changes[")?.strip_suffix(']')?.parse().ok()?;
     let change = tree.get("changes")?.get(n)?;
@@ -275,7 +275,7 @@ fn culprit(tree: &Value, path: &str, problem: &str) -> Option<(String, String)> 
     if of_kind.is_err_and(|error| error.to_string().contains("variant `")) {
         return None;
     }
-    // Only fields that a change may have: a stranger's many others are not tried.
+    // Only fields that a change may have are tried, so many unknown ones cost nothing.
     let field =
         FIELDS.iter().copied().filter(|field| change.get(field).is_some()).find(|field| {
             let mut without = change.clone();

@@ -1,7 +1,7 @@
 //! How do written entries become the core's, and back?
 //!
-//! Reading checks all that an entry alone shows to be wrong, and makes names canonical. Writing gives
-//! the canonical form, so reading and writing again is how an entry is made canonical.
+//! Reading checks every rule that an entry alone can break, and makes names canonical. Writing gives the canonical
+//! form. So an entry is made canonical by reading and writing it again.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::v1;
 
-/// What is wrong with an entry that has the right shape: where, and a sentence
+/// What is wrong with an entry of the right shape: the place, and a sentence
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}{problem}", place(.path))]
 pub struct EntryProblem {

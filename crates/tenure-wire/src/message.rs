@@ -1,9 +1,8 @@
 //! What does a message of the log hold?
 //!
-//! A CloudEvent in binary mode: its type says which rules it needs, its data is one entry, or several as
-//! `{"entries": […]}` or `[…]`, in MessagePack or JSON. What cannot be read takes one place in the log and
-//! is kept as it came: a whole message that is none, or an entry in one. Every replica reads the same
-//! bytes the same way, for ever.
+//! A message is a CloudEvent in binary mode. Its type says which rules it needs. Its data is one entry, or several
+//! as `{"entries": […]}` or `[…]`, in MessagePack or JSON. A message or an entry that cannot be read takes one
+//! place in the log, and its bytes are kept. Every replica reads the same bytes the same way, for ever.
 
 use std::fmt;
 
@@ -21,12 +20,12 @@ pub const CE_TYPE: &str = "dev.tenure.entries.v1";
 /// What the type of every message begins with; the version of the rules follows
 const CE_TYPE_START: &str = "dev.tenure.entries.v";
 
-/// What takes one place in the log
+/// The content of one place in the log
 #[derive(Clone, Debug)]
 pub enum Item {
     /// An entry
     Entry(Encoded),
-    /// What cannot be decoded
+    /// Bytes that cannot be decoded
     Malformed {
         /// The bytes as they came
         raw: Vec<u8>,
@@ -51,7 +50,7 @@ impl From<Encoded> for Item {
     }
 }
 
-/// What tells a message apart from any other: its place in the stream, and a digest of it
+/// The identity of a message: its place in the stream, and a digest of it
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Origin {
     /// Its place in the stream
@@ -91,7 +90,7 @@ pub struct Head<'a> {
 pub enum Content {
     /// At least one item
     Items(Vec<Item>),
-    /// It needs newer rules than this program has: nothing of it may be decided here
+    /// It needs newer rules than this program has, so nothing of it may be decided here
     NeedsUpgrade {
         /// The version that it needs
         version: u64,

@@ -1,7 +1,7 @@
-//! Is what a stranger sent even of the right shape?
+//! Has a stranger's document the right shape?
 //!
-//! Both formats are read into one tree first, which refuses what the formats themselves let pass: a key
-//! that stands twice, a list where a map is meant, binary and extension values, deep nesting.
+//! Both formats are read into one tree first. The tree refuses four things that the formats allow: a key that
+//! stands twice, a list in the place of a map, binary and extension values, and deep nesting.
 
 use std::fmt;
 
@@ -118,7 +118,7 @@ pub(crate) fn message_pack(bytes: &[u8]) -> Result<Value, ShapeError> {
     if rest.is_empty() { Ok(tree) } else { Err(error(format!("{} bytes follow it", rest.len()))) }
 }
 
-/// Refuses a list where an entry has a map: a format may take one for the other
+/// Refuses a list where an entry has a map, because a format may read one as the other
 pub(crate) fn entry_shape(entry: &Value) -> Result<(), ShapeError> {
     fn map<'a>(path: &str, value: &'a Value) -> Result<&'a Map<String, Value>, ShapeError> {
         value.as_object().ok_or_else(|| ShapeError(format!("{path} is not a map")))

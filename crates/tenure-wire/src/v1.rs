@@ -2,7 +2,7 @@
 //!
 //! These types are the durable vocabulary: MessagePack with named fields in this order on the log and
 //! in the journal, the same names in JSON at the doors. A field that is absent is left out; `null` is
-//! not the same and is refused. They know shapes only; what an entry alone shows to be wrong is
+//! not the same and is refused. These types know shapes only. The rules that an entry alone can break are
 //! checked when it becomes a [`tenure_core::Entry`].
 //!
 //! New fields or types of changes are a new version, in a module beside this one.

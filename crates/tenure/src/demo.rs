@@ -120,7 +120,7 @@ fn command(texts: &Texts, folder: &Path) -> String {
     let folder = folder.display().to_string();
     let mut words = vec![program, "--data".to_owned(), folder, texts.name.to_owned()];
     let parameters = &texts.parameters;
-    // Who is asked about stands by itself, where the command takes it so.
+    // Most commands take the principal without a flag.
     let by_itself = match texts.name {
         "diff" | "assignments" => None,
         "entry" => Some("entry"),

@@ -1,7 +1,7 @@
 //! The command line of the ledger
 //!
-//! It talks to a server, or opens a data folder that no server holds; either way the same questions are
-//! asked. Exit status: 0 done or yes, 1 a lawful no, 2 wrong usage, 3 it failed.
+//! It talks to a server, or opens a data folder that no server holds. Both answer the same questions.
+//! Exit status: 0 done or yes, 1 a lawful no, 2 wrong usage, 3 it failed.
 
 mod demo;
 mod door;
@@ -23,8 +23,8 @@ use clap_complete::Shell;
 use crate::door::DoorArgs;
 use crate::output::Output;
 
-/// Small things are made and freed by several threads, for which glibc's takes longer: a rebuild nearly twice as
-/// long, for less memory (`docs/benchmarks.md`)
+/// Several threads allocate and free small things. With glibc's allocator a rebuild takes nearly twice as long, and
+/// less memory (`docs/benchmarks.md`)
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -80,7 +80,7 @@ enum Command {
 }
 
 impl Command {
-    /// What it logs where nobody says otherwise
+    /// Its log filter where `TENURE_LOG` is not set
     fn log_filter(&self) -> &'static str {
         match self {
             Self::Serve(_) => "info",

@@ -31,7 +31,7 @@ impl Export {
         let written = self.write(&door);
         door.close();
         match written {
-            // Who has closed standard output has read enough.
+            // A reader that closed standard output has read enough.
             Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
             written => written.map(|()| ExitCode::SUCCESS),
         }

@@ -15,19 +15,19 @@ pub(crate) struct NatsArgs {
     /// File with the seed of an nkey
     #[arg(long, value_name = "FILE", env = "TENURE_NATS_NKEY")]
     nats_nkey: Option<PathBuf>,
-    /// User
+    /// User name
     #[arg(long, value_name = "NAME", env = "TENURE_NATS_USER")]
     nats_user: Option<String>,
-    /// Password of the user; better through the environment, which other users do not see
+    /// Password of the user; better set in the environment, where other users cannot see it
     #[arg(long, value_name = "PASSWORD", env = "TENURE_NATS_PASSWORD", hide_env_values = true)]
     nats_password: Option<String>,
     /// Certificates of authorities that are trusted, instead of the system's
     #[arg(long, value_name = "FILE", env = "TENURE_NATS_TLS_CA")]
     nats_tls_ca: Option<PathBuf>,
-    /// Our certificate
+    /// The certificate of this program
     #[arg(long, value_name = "FILE", env = "TENURE_NATS_TLS_CERT")]
     nats_tls_cert: Option<PathBuf>,
-    /// Its key
+    /// The key of that certificate
     #[arg(long, value_name = "FILE", env = "TENURE_NATS_TLS_KEY")]
     nats_tls_key: Option<PathBuf>,
     /// Refuse a connection without TLS

@@ -55,7 +55,7 @@ impl Rows {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(self.head.iter().map(|name| name.to_uppercase()));
-        // What a name holds must not steer the terminal that it is read on.
+        // Control characters in a name must not reach the terminal.
         let shown = |cell: &String| -> String {
             let steers = |c: char| c.is_control() && c != '\n';
             cell.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
@@ -74,7 +74,7 @@ impl Rows {
     }
 }
 
-/// Writes to stdout; who has closed it has read enough
+/// Writes to stdout; a reader that closed it has read enough
 pub(crate) fn say(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}") {
@@ -85,11 +85,11 @@ pub(crate) fn say(text: &str) -> anyhow::Result<()> {
 
 /// Writes to stderr
 pub(crate) fn complain(text: &str) {
-    // Where not even that can be written there is nobody to tell.
+    // If stderr cannot be written there is nobody left to tell.
     let _unheard = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Paints a text where a person looks at it
+/// Paints a text if stdout is a terminal
 pub(crate) fn painted(text: &str, yes: bool) -> String {
     let plain = !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some();
     match (plain, yes) {

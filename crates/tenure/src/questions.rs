@@ -1,6 +1,6 @@
 //! The questions of the command line
 //!
-//! Each becomes the question of that name; pages are fetched until there are no more.
+//! Each command becomes the question of its name. All pages of the answer are fetched.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use crate::render;
 /// Valid time, and what was known
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct AsOf {
-    /// When: an instant, or a date (its midnight in UTC) [default: now]
+    /// At this moment: an instant, or a date (its midnight in UTC) [default: now]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     #[command(flatten)]
@@ -38,13 +38,13 @@ pub(crate) struct KnownAt {
 /// Who could do something: on a level, anywhere under one, or during a time
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Who {
-    /// What: an operation, or role:…, scope:…, role-collection:…
+    /// What one could do: an operation, or role:…, scope:…, role-collection:…
     #[arg(long, value_name = "WHAT")]
     can: String,
     /// On this level
     #[arg(long, value_name = "LEVEL", required_unless_present = "under", conflicts_with = "under")]
     on: Option<String>,
-    /// On any level of this one's subtree
+    /// On any level in the subtree of this one
     #[arg(long, value_name = "LEVEL")]
     under: Option<String>,
     /// During a time: from this instant or date
@@ -61,10 +61,10 @@ pub(crate) struct Who {
     as_of: AsOf,
 }
 
-/// What somebody could do on a level
+/// What a principal could do on a level
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct What {
-    /// Who
+    /// The principal, like alice@acme.example or group:corp/admins
     principal: String,
     /// On this level
     #[arg(long, value_name = "LEVEL")]
@@ -74,12 +74,12 @@ pub(crate) struct What {
     as_of: AsOf,
 }
 
-/// Whether somebody could do something on a level, and why (exit status 1: no)
+/// Whether a principal could do something on a level, and why (exit status 1: no)
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Check {
-    /// Who
+    /// The principal, like alice@acme.example or group:corp/admins
     principal: String,
-    /// What: an operation, or role:…, scope:…, role-collection:…
+    /// What one could do: an operation, or role:…, scope:…, role-collection:…
     #[arg(long, value_name = "WHAT")]
     can: String,
     /// On this level
@@ -90,12 +90,12 @@ pub(crate) struct Check {
     as_of: AsOf,
 }
 
-/// Since when and until when somebody could do something on a level
+/// Since when and until when a principal could do something on a level
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Timeline {
-    /// Who
+    /// The principal, like alice@acme.example or group:corp/admins
     principal: String,
-    /// What: an operation, or role:…, scope:…, role-collection:…
+    /// What one could do: an operation, or role:…, scope:…, role-collection:…
     #[arg(long, value_name = "WHAT")]
     can: String,
     /// On this level
@@ -112,15 +112,15 @@ pub(crate) struct Timeline {
     known: KnownAt,
 }
 
-/// On which levels somebody could do something
+/// On which levels a principal could do something
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Where {
-    /// Who
+    /// The principal, like alice@acme.example or group:corp/admins
     principal: String,
-    /// What: an operation, or role:…, scope:…, role-collection:…
+    /// What one could do: an operation, or role:…, scope:…, role-collection:…
     #[arg(long, value_name = "WHAT")]
     can: String,
-    /// In this level's subtree
+    /// Only in the subtree of this level
     #[arg(long, value_name = "LEVEL")]
     under: String,
     #[command(flatten)]
@@ -131,36 +131,36 @@ pub(crate) struct Where {
 /// What changed between two times, or between two states of knowledge
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Diff {
-    /// First time: an instant or a date [default: now]
+    /// The first time: an instant or a date [default: now]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Second time [default: now]
+    /// The second time [default: now]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// As known at this position or time, at the first [default: now]
+    /// What was known at the first: a position or a recorded time [default: now]
     #[arg(long, value_name = "POSITION|TIME")]
     known_from: Option<String>,
-    /// As known at this position or time, at the second [default: now]
+    /// What was known at the second: a position or a recorded time [default: now]
     #[arg(long, value_name = "POSITION|TIME")]
     known_until: Option<String>,
-    /// In this level's subtree
+    /// Only in the subtree of this level
     #[arg(long, value_name = "LEVEL")]
     under: Option<String>,
-    /// Of this principal
+    /// Only holdings of this principal
     #[arg(long, value_name = "WHO")]
     principal: Option<String>,
 }
 
-/// Who holds what: at a level, of somebody, or of a role collection
+/// Holdings that count: at a level, of a principal, or of a role collection
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Assignments {
-    /// At this level
+    /// Only at this level
     #[arg(long, value_name = "LEVEL", required_unless_present_any = ["principal", "role_collection"])]
     on: Option<String>,
-    /// Of this principal itself
+    /// Only holdings of this principal itself
     #[arg(long, value_name = "WHO")]
     principal: Option<String>,
-    /// Of a role collection of this name
+    /// Only of role collections with this name
     #[arg(long, value_name = "NAME")]
     role_collection: Option<String>,
     #[command(flatten)]
@@ -168,22 +168,22 @@ pub(crate) struct Assignments {
     as_of: AsOf,
 }
 
-/// The entries that name somebody or something, refused ones too
+/// The entries that name a principal, a level or a role collection, refused ones too
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct History {
-    /// That name this principal in a change
+    /// Entries that name this principal in a change
     #[arg(required_unless_present_any = ["level", "role_collection", "actor"])]
     principal: Option<String>,
-    /// That name this level
+    /// Only entries that name this level
     #[arg(long, value_name = "LEVEL")]
     level: Option<String>,
-    /// That name this role collection
+    /// Only entries that name this role collection
     #[arg(long, value_name = "NAME")]
     role_collection: Option<String>,
-    /// Of this actor
+    /// Only entries of this actor
     #[arg(long, value_name = "WHO")]
     actor: Option<String>,
-    /// With this outcome: applied, refused or duplicate
+    /// Only entries with this outcome: applied, refused or duplicate
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
 }
@@ -191,13 +191,13 @@ pub(crate) struct History {
 /// The log itself, in its order
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Log {
-    /// After this position [default: 0]
+    /// Only entries after this position [default: 0]
     #[arg(long, value_name = "POSITION")]
     after: Option<String>,
     /// At most so many entries [default: all]
     #[arg(long, value_name = "N")]
     limit: Option<u16>,
-    /// With this outcome: applied, refused or duplicate
+    /// Only entries with this outcome: applied, refused or duplicate
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
 }
@@ -207,7 +207,7 @@ pub(crate) struct Log {
 pub(crate) struct Entry {
     /// Its position (42 or #42) or id
     entry: String,
-    /// Wait for it so many milliseconds, at most 20,000, if it is not there yet
+    /// If the entry is not there yet, wait for it so many milliseconds, at most 20,000
     #[arg(long, value_name = "MS")]
     wait: Option<String>,
 }

@@ -11,7 +11,7 @@ fn typed<T: DeserializeOwned>(answer: &Value) -> anyhow::Result<T> {
     Ok(T::deserialize(answer)?)
 }
 
-/// An answer as a table, with what a table cannot say around it
+/// An answer as a table, with lines before and after it for facts that have no column
 pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
     let mut parts = Vec::new();
     if question == "check" {

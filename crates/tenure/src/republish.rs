@@ -13,7 +13,7 @@ use crate::door::DoorArgs;
 use crate::nats::NatsArgs;
 use crate::output::{bar, complain, say};
 
-/// Append to the stream what a data folder has and the stream has lost; without `--yes` only show it
+/// Append the entries that a data folder has and the stream has lost; without `--yes` only list them
 ///
 /// The data folder's server must be stopped. Entries are appended as their bytes stand in the journal, with the
 /// times at which they were recorded, by a user that may publish on `tenure.<ledger>.log.republished`.
@@ -24,10 +24,10 @@ pub(crate) struct Republish {
     log: String,
     #[command(flatten)]
     nats: NatsArgs,
-    /// Do it
+    /// Append the entries
     #[arg(long)]
     yes: bool,
-    /// Do it although the stream went on with other entries: those from the data folder get new positions
+    /// Append them although the stream went on with other entries: those from the data folder get new positions
     #[arg(long)]
     after_others: bool,
 }

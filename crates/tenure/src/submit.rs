@@ -30,16 +30,16 @@ pub(crate) struct Submit {
 /// What an entry says besides its change
 #[derive(Debug, Args)]
 struct About {
-    /// Who acts [default: the user of this machine, of origin `local`]
+    /// The principal that acts [default: the user of this machine, of origin `local`]
     #[arg(long, value_name = "WHO", env = "TENURE_ACTOR")]
     actor: Option<String>,
-    /// Why, such as a ticket
+    /// The reason, such as a ticket
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// When it holds, if not now: an instant or a date
+    /// The moment from which it holds, if not now: an instant or a date
     #[arg(long, value_name = "TIME")]
     effective_at: Option<String>,
-    /// Id of the entry, a UUID: sent again with the same id it counts once [default: a new one]
+    /// The id of the entry, a UUID; an entry that is sent again with the same id counts once [default: a new one]
     #[arg(long, value_name = "UUID")]
     id: Option<String>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Grant {
     /// Grant a single role, `name` or `application/name`
     #[arg(long)]
     role: bool,
-    /// Who receives it
+    /// The principal that receives it
     #[arg(long, value_name = "WHO")]
     to: String,
     /// At this level
@@ -61,7 +61,7 @@ pub(crate) struct Grant {
     /// When it ends by itself: an instant or a date
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Be refused if it is held already
+    /// Refuse the grant if the principal holds it already
     #[arg(long)]
     if_not_held: bool,
     #[command(flatten)]
@@ -76,20 +76,20 @@ pub(crate) struct Revoke {
     /// Revoke a single role, `name` or `application/name`
     #[arg(long)]
     role: bool,
-    /// Who holds it
+    /// The principal that holds it
     #[arg(long, value_name = "WHO")]
     from: String,
     /// At this level
     #[arg(long, value_name = "LEVEL")]
     on: String,
-    /// Do not be refused if it is not held
+    /// Accept the revocation even if the principal does not hold it
     #[arg(long)]
     if_held: bool,
     #[command(flatten)]
     about: About,
 }
 
-/// The log takes instants alone; a date is short for its midnight
+/// An instant, or the midnight of a date, as the log wants it
 fn instant(text: &str) -> anyhow::Result<Value> {
     let instant = Instant::parse_or_date(text).map_err(|error| Wrong(error.to_string()))?;
     Ok(Value::String(instant.to_string()))
@@ -178,7 +178,7 @@ fn entries(text: &str) -> anyhow::Result<Vec<Value>> {
     if text.trim().is_empty() {
         bail!("it is empty");
     }
-    // Strictly, as a server reads it: a key that stands twice is refused.
+    // It is read as strictly as a server does: a key that stands twice is refused.
     match read(text) {
         Ok(Value::Object(mut map)) if map.contains_key("entries") => match map.remove("entries") {
             Some(Value::Array(entries)) if map.is_empty() && !entries.is_empty() => Ok(entries),
