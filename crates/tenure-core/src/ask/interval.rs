@@ -2,6 +2,8 @@
 //!
 //! Structure and definitions are constant between the moments at which something around the level
 //! changes. Within such a segment only holdings and memberships start and end, so it is swept once.
+//!
+//! Rules: `docs/semantics.md#over-intervals`.
 
 use crate::history::landscape_at::Land;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,6 @@
 //! Who could, what could one do, and could one: at one moment
+//!
+//! Rules: `docs/semantics.md#could`.
 
 use std::collections::BTreeSet;
 

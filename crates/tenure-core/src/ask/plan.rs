@@ -1,4 +1,6 @@
 //! Where must what be held?
+//!
+//! Rules: `docs/semantics.md#can`, `docs/semantics.md#unknown-is-not-nobody`.
 
 use std::sync::Arc;
 

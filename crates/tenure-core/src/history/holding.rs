@@ -4,6 +4,8 @@
 //! terms. It ends at `until`, at a revoke, when its principal is removed, when its custom role or role
 //! collection is deleted, and when its level or an ancestor is deleted. What ended does not come back
 //! by itself. Each holding is folded alone, against the landscape.
+//!
+//! Rules: `docs/semantics.md#holding`, `docs/semantics.md#holding-ends`.
 
 use std::borrow::Cow;
 

@@ -7,6 +7,8 @@
 //! Every change is total: creating what exists does nothing, changing or deleting what does not exist
 //! does nothing, and a change whose level or parent is missing at its moment, or which would not fit,
 //! does nothing. What was there at a moment is read in [`crate::history::landscape_at`].
+//!
+//! Rules: `docs/semantics.md#total`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

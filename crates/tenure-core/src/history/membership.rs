@@ -2,6 +2,8 @@
 //!
 //! From an addition to a removal, or until the user or the set is removed. Adding a member again
 //! changes nothing.
+//!
+//! Rules: `docs/semantics.md#membership`.
 
 use std::borrow::Cow;
 

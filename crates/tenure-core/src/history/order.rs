@@ -2,6 +2,8 @@
 //!
 //! By effective time, then by position, then by their index within the entry. A [`Track`] is what one
 //! thing was over valid time, in that order.
+//!
+//! Rules: `docs/semantics.md#order`.
 
 use crate::words::instant::EffectiveAt;
 use crate::words::position::Position;

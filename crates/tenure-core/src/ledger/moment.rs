@@ -3,6 +3,8 @@
 //! Timelines tell who as bitmaps, and the changes of single holdings tell why. Timelines are relied on where
 //! they and the landscape agree on the last deletion; where not (a deletion was late, scheduled or
 //! voided), everybody who was ever there is folded alone.
+//!
+//! Rules: `docs/semantics.md#matches`, `docs/semantics.md#holding-counts`.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
