@@ -1,4 +1,4 @@
-# `just verify` is everything that CI checks; `just` alone lists what there is.
+# `just verify` runs everything that CI checks. `just` alone lists the recipes.
 
 default:
     @just --list
@@ -12,7 +12,7 @@ fmt-check:
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
-# The direction of dependency: the core and the format know nothing of IO, and no room knows the next one
+# Whether every dependency points the right way, as ARCHITECTURE.md draws it
 layers:
     tests/layers
 
@@ -22,25 +22,25 @@ deny:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Every test; installs what they need where it is missing
+# Every test; installs what the tests need
 test:
     tests/run
 
-# Long runs of the property tests against the naive oracle; prints the line that repeats a failure
+# More cases of the property tests against the oracle; prints the line that repeats a failure
 laws cases="2000":
     TENURE_CASES={{cases}} cargo test --release -p tenure-tests
 
-# Write what is generated: JSON Schemas, the OpenAPI and AsyncAPI documents, missing golden files
+# Write everything that is generated: JSON Schemas, the OpenAPI and AsyncAPI documents, missing golden files
 schemas:
     TENURE_UPDATE=1 cargo test -p tenure-wire --test golden
     TENURE_UPDATE=1 cargo test -p tenure-server --test documents
 
-# Fails when something generated has drifted from the code
+# Whether everything generated is what the code says
 schemas-check:
     cargo test -p tenure-wire --test golden
     cargo test -p tenure-server --test documents
 
-# A NATS server with the accounts of deploy/nats, its store in .cache; every password is `secret`
+# A NATS server with the users of deploy/nats and its store in .cache; every password is `secret`
 nats:
     NATS_STORE=.cache/nats-store LEDGER_PASSWORD=secret CRM_PASSWORD=secret HR_PASSWORD=secret \
     AUDITOR_PASSWORD=secret OPERATOR_PASSWORD=secret SYSTEM_PASSWORD=secret \
@@ -59,7 +59,7 @@ bench-nats folder="target" seconds="5":
     TENURE_BENCH_NATS="${TENURE_TEST_NATS_NEWEST:-$PWD/.cache/nats/bin/nats-server}" \
         cargo run --release -p tenure-server --example append_nats {{folder}} {{seconds}}
 
-# Three nats-servers under load that are killed, stopped, restarted and cut off; prints what it did and counts
+# Kill, stop, restart and cut off three nats-servers under load; prints what was done, with counts
 chaos seed="1" rounds="1" pause="20":
     TENURE_SEED={{seed}} TENURE_ROUNDS={{rounds}} TENURE_PAUSE_S={{pause}} \
         cargo test -p tenure --test nats_cluster -- --nocapture

@@ -1,6 +1,6 @@
 //! What should the ledger say?
 //!
-//! The slow, obvious program that computes the semantics page literally: sort, filter, fold. It keeps
+//! The slow, obvious program that computes `docs/semantics.md` literally: sort, filter, fold. It keeps
 //! the log and nothing else; every outcome and every answer folds it again. It shares the core's
 //! input types (entries, changes, catalogue documents) and its answer types, and none of its rules.
 //!

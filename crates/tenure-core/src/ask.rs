@@ -6,6 +6,8 @@
 //! questions about levels, role collections and holdings.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
+//!
+//! Rules: `docs/semantics.md#questions`, `docs/semantics.md#order-of-errors`.
 
 pub mod answer;
 mod evidence;

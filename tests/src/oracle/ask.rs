@@ -2,6 +2,8 @@
 //!
 //! At one moment, from the state as of (T, S). Over a stretch of time, from the state at its start and
 //! at every moment within it at which anything takes effect or expires.
+//!
+//! Rules: `docs/semantics.md#could`, `docs/semantics.md#questions`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 //! Each change is checked against the state as of (its `effective_at`, everything recorded before),
 //! plus the changes before it. Every reason that applies is collected, and the first in the page's
 //! list decides.
+//!
+//! Rules: `docs/semantics.md#decided-as-of`, `docs/semantics.md#order-of-reasons`, `docs/semantics.md#changes`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 //!
 //! Predefined roles and role collections come from the catalogue in force, for the level's kind and
 //! the feature set in force there; custom ones hide them.
+//!
+//! Rules: `docs/semantics.md#definitions`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

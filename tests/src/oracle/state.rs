@@ -2,6 +2,8 @@
 //!
 //! The fold of facts in order of (`effective_at`, position, index). Each is total: what does not fit
 //! the moment does nothing. At one instant, what expires does so before any change.
+//!
+//! Rules: `docs/semantics.md#state`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

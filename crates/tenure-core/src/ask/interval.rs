@@ -2,6 +2,8 @@
 //!
 //! Between two changes around the level, structure and definitions stay the same. Within such a segment only
 //! holdings and memberships start and end, so it is swept once.
+//!
+//! Rules: `docs/semantics.md#over-intervals`.
 
 use crate::history::landscape_at::Land;
 use std::collections::{BTreeMap, BTreeSet};

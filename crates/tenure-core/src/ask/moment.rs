@@ -1,4 +1,6 @@
 //! Who could, what could a principal do, and could it, at one moment?
+//!
+//! Rules: `docs/semantics.md#could`.
 
 use std::collections::BTreeSet;
 

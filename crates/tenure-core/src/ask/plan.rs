@@ -1,4 +1,6 @@
 //! What must be held, and at which levels?
+//!
+//! Rules: `docs/semantics.md#can`, `docs/semantics.md#unknown-is-not-nobody`.
 
 use std::sync::Arc;
 

@@ -24,6 +24,8 @@
 //!
 //! The test `invariant_what_ends_a_holding` (in the package `tenure-tests`) tries each of the five on time,
 //! late, scheduled and voided against the naive oracle.
+//!
+//! Rules: `docs/semantics.md#holding`, `docs/semantics.md#holding-ends`.
 
 use std::borrow::Cow;
 

@@ -8,6 +8,8 @@
 //! missing does nothing. A change also does nothing when its level or parent is missing at its moment, or when
 //! the level would not fit under the parent. [`crate::history::landscape_at`] reads what was there at a
 //! moment.
+//!
+//! Rules: `docs/semantics.md#total`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 //!
 //! A [`Land`] is a landscape up to a cut: the end of a moment, or the last change that was known. [`Here`]
 //! is what names mean at one of its levels.
+//!
+//! Rules: `docs/semantics.md#definitions`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 //!
 //! A user is a member from an addition on. The membership ends at a removal of the member, and when the
 //! user or the set is removed as a principal. Adding a member again changes nothing.
+//!
+//! Rules: `docs/semantics.md#membership`.
 
 use std::borrow::Cow;
 

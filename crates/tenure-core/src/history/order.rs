@@ -2,6 +2,8 @@
 //!
 //! They are ordered by effective time, then by position, then by their index within the entry. A [`Track`]
 //! has the history of one thing over valid time, in that order.
+//!
+//! Rules: `docs/semantics.md#order`.
 
 use crate::words::instant::EffectiveAt;
 use crate::words::position::Position;

@@ -2,6 +2,8 @@
 //!
 //! A void says that an entry should never have counted: it takes the entry's changes out of the facts
 //! for every position at or after its own, and leaves them for every earlier one. Voids can be voided.
+//!
+//! Rules: `docs/semantics.md#counted`, `docs/semantics.md#void`.
 
 use crate::words::position::{KnownAt, Position};
 use crate::words::symbol::SharedMap;

@@ -2,6 +2,8 @@
 //!
 //! Its changes are checked one after another (see [`crate::ledger::decide`]) and taken in at once, since the next one
 //! is checked against them. All stand or fall together; what stays is noted when the last one stands.
+//!
+//! Rules: `docs/semantics.md#outcomes`, `docs/semantics.md#ids`.
 
 use crate::history::landscape::{Structural, Touched};
 use crate::history::order::OrderKey;

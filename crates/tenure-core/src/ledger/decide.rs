@@ -3,6 +3,8 @@
 //! `check` looks at one change against the state as of its effective time and everything recorded
 //! before, and gives the [`Fact`] it becomes, or the first reason, in the order of [`RefusalCode`],
 //! for which it is refused.
+//!
+//! Rules: `docs/semantics.md#change-table`, `docs/semantics.md#order-of-reasons`.
 
 use std::sync::Arc;
 

@@ -3,6 +3,8 @@
 //! Timelines say who, as bitmaps. The changes of single holdings say why. A timeline is relied on if it and
 //! the landscape agree on the last deletion. If they disagree, because a deletion was late, scheduled or voided,
 //! every principal of that timeline is folded alone.
+//!
+//! Rules: `docs/semantics.md#matches`, `docs/semantics.md#holding-counts`.
 
 use std::borrow::Cow;
 use std::cell::RefCell;

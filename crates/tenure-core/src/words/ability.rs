@@ -2,6 +2,8 @@
 //!
 //! X, the thing one could do: an operation of the catalogue, or holding exactly a role, a scope or a
 //! role collection.
+//!
+//! Rules: `docs/semantics.md#ability`.
 
 use std::fmt;
 use std::sync::Arc;

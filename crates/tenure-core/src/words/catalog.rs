@@ -3,6 +3,8 @@
 //! A [`Catalog`] is a complete document: the predefined roles and role collections of each kind of
 //! level under each feature set, and what each operation requires. [`Catalog::new`] is the only way
 //! to make one, and checks all that the document alone can show to be wrong.
+//!
+//! Rules: `docs/semantics.md#catalogue`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 //! An [`Entry`] is one transaction on the log: who acts, why, when it holds, and 1 to 256
 //! [`Change`]s that stand or fall together. An entry asks; its outcome tells. The rules that an entry
 //! alone can break are checked by [`Entry::new`]; all others are the fold's.
+//!
+//! Rules: `docs/semantics.md#changes`.
 
 use std::fmt;
 use std::sync::Arc;

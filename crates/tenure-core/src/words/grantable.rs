@@ -2,6 +2,8 @@
 //!
 //! A role collection of a level, or a single role. A role is known by its application and its name;
 //! its text is the name, or `application/name`.
+//!
+//! Rules: `docs/semantics.md#role-text`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 //! An [`Instant`] is a moment in UTC with microsecond precision. [`EffectiveAt`] and [`RecordedAt`]
 //! are the same number on two different clocks, and two different types, so that they cannot be
 //! swapped. Nothing here reads a clock.
+//!
+//! Rules: `docs/semantics.md#instant`.
 
 use std::fmt;
 

@@ -2,6 +2,8 @@
 //!
 //! A [`Level`] is an account entity of SAP BTP or something below one. Its kind decides what it may
 //! lie in and which attributes it has. Source: the levels of SAP BTP's account model.
+//!
+//! Rules: `docs/semantics.md#level`.
 
 use std::fmt;
 use std::sync::Arc;

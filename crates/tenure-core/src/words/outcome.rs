@@ -2,6 +2,8 @@
 //!
 //! An [`Outcome`] depends on nothing but the entries up to it, so every replica that reads the log
 //! gives the same. A [`Refusal`] is an answer, not a failure: the refused attempt stays in the log.
+//!
+//! Rules: `docs/semantics.md#outcomes`, `docs/semantics.md#order-of-reasons`.
 
 use crate::words::change::Entry;
 use crate::words::instant::RecordedAt;

@@ -1,4 +1,6 @@
 //! Where does an entry stand in the log, and how much of the log was known?
+//!
+//! Rules: `docs/semantics.md#position`.
 
 use std::fmt;
 use std::num::NonZeroU64;

@@ -4,6 +4,8 @@
 //! make every principal's text canonical: user names are lower-cased (ASCII), and the origins `ldap`
 //! and `sap.ids` are read as `sap.default`. Short forms belong to the doors
 //! ([`Principal::parse_short`]) and never reach the log.
+//!
+//! Rules: `docs/semantics.md#principal`.
 
 use std::fmt;
 use std::sync::Arc;

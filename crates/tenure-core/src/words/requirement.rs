@@ -4,6 +4,8 @@
 //! and the levels where it must be held: the target or an ancestor of some kinds ([`Direction::At`]),
 //! or a descendant of some kinds ([`Direction::Below`]). Nothing is inherited: power at another level
 //! counts only where a leaf asks for it there.
+//!
+//! Rules: `docs/semantics.md#requirement`.
 
 use std::sync::Arc;
 
