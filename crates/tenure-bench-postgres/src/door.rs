@@ -13,7 +13,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tenure_server::config::Partial;
-use tenure_server::http::Server;
+use tenure_server::server::Server;
 use tenure_wire::api;
 use tenure_wire::question::Question as Asked;
 use tokio::net::TcpStream;

@@ -13,6 +13,7 @@ use tenure_log::nats::NatsSettings;
 use tenure_log::nats::connect::ConnectSettings;
 
 use crate::engine::{Checkpointing, Genesis};
+use crate::hall::Limits;
 
 /// The settings of a server, each as far as one source says it
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -251,12 +252,14 @@ impl Partial {
         if default_origin.is_empty() || default_origin.contains(['/', ':']) {
             return Err(value("default-origin", "an origin is not empty and has no `/` or `:`"));
         }
-        let requests_max = self.requests_max.unwrap_or(256);
+        let limits = Limits::default();
+        let requests_max = self.requests_max.unwrap_or(limits.requests_max);
         if !(1..=65_536).contains(&requests_max) {
             return Err(value("requests-max", "it is 1 to 65,536"));
         }
-        let timeout_ms = self.request_timeout_ms.unwrap_or(30_000);
-        if !(100..=3_600_000).contains(&timeout_ms) {
+        let request_timeout =
+            self.request_timeout_ms.map_or(limits.request_timeout, Duration::from_millis);
+        if !(100..=3_600_000).contains(&request_timeout.as_millis()) {
             return Err(value("request-timeout-ms", "it is 100 to 3,600,000 (an hour)"));
         }
         let share = self.index_checkpoint_share.unwrap_or(20);
@@ -279,7 +282,7 @@ impl Partial {
             genesis,
             default_origin,
             requests_max,
-            request_timeout: Duration::from_millis(timeout_ms),
+            request_timeout,
             checkpoints,
         })
     }

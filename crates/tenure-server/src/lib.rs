@@ -1,13 +1,16 @@
-//! The engine loop, the doors to it, configuration and metrics
+//! The server: doors to a ledger, what they ask, configuration and metrics
 //!
-//! [`engine`] makes entries facts, [`ask`] makes questions answers, [`http`] and [`nats`] are the doors.
-//! What becomes of an entry and what an answer is are decided in `tenure-core`.
+//! [`server`] starts and stops everything. [`http`] and [`nats`] are the doors. Both bring what they are asked
+//! to the [`hall`], and the hall asks the [`engine`]. What becomes of an entry and what an answer is are
+//! decided in `tenure-core`.
 
 pub mod ask;
+mod body;
 pub mod config;
-mod door;
 pub mod engine;
+pub mod hall;
 pub mod http;
 pub mod metrics;
 pub mod nats;
 pub mod problem;
+pub mod server;

@@ -11,11 +11,11 @@ use clap::Args;
 use serde_json::Value;
 use tenure_core::DEFAULT_ORIGIN;
 use tenure_journal::Journal;
-use tenure_server::ask;
 use tenure_server::engine::{Checkpointing, Engine, Genesis, Options, Writer};
+use tenure_server::hall::{Caller, Hall, Limits};
 use tenure_server::metrics::Metrics;
 use tenure_server::problem::of_texts;
-use tenure_wire::api::{Appended, EntryResult, Problem, revision};
+use tenure_wire::api::{Appended, Problem};
 use tenure_wire::codec;
 use tenure_wire::question::{self, Texts};
 use uuid::Uuid;
@@ -73,7 +73,7 @@ impl Refused {
 /// A door
 pub(crate) enum Door {
     Remote { agent: ureq::Agent, base: String },
-    Local { engine: Engine, writer: Writer, default_origin: String },
+    Local { hall: Box<Hall>, writer: Writer },
 }
 
 impl DoorArgs {
@@ -117,7 +117,8 @@ impl DoorArgs {
         let journal = Journal::open(folder, None)?;
         let bar = bar("folding the journal");
         let options = Options { genesis, checkpoints: Checkpointing::Read };
-        let started = Engine::start(journal, options, Arc::new(Metrics::default()), |progress| {
+        let metrics = Arc::new(Metrics::default());
+        let started = Engine::start(journal, options, Arc::clone(&metrics), |progress| {
             bar.set_length(progress.of);
             bar.set_position(progress.done);
         });
@@ -125,7 +126,9 @@ impl DoorArgs {
         let (engine, writer) = started?;
         let default_origin = std::env::var("TENURE_DEFAULT_ORIGIN");
         let default_origin = default_origin.unwrap_or_else(|_| DEFAULT_ORIGIN.to_owned());
-        Ok(Door::Local { engine, writer, default_origin })
+        let hall = Hall::new(Limits::default(), &default_origin, metrics);
+        hall.open(engine);
+        Ok(Door::Local { hall: Box::new(hall), writer })
     }
 }
 
@@ -148,11 +151,11 @@ impl Door {
                 }
                 received(base, agent.get(&url).call())
             }
-            Self::Local { engine, default_origin, .. } => {
+            Self::Local { hall, .. } => {
                 let Texts { name, parameters } = texts.clone();
-                let asked = question::read(name, parameters, default_origin)
+                let asked = question::read(name, parameters, hall.default_origin())
                     .map_err(|error| Refused(of_texts(&error)))?;
-                let answer = ask::ask(engine, &asked, ask::moment(engine)).map_err(Refused)?;
+                let answer = hall.ask_blocking(&Caller::local(), &asked).map_err(Refused)?;
                 Ok(serde_json::to_value(answer)?)
             }
         }
@@ -168,44 +171,33 @@ impl Door {
                     .send(serde_json::to_vec(body)?.as_slice());
                 Ok(serde_json::from_value(received(base, sent)?)?)
             }
-            Self::Local { engine, default_origin, .. } => {
+            Self::Local { hall, .. } => {
                 let drafts = match body.get("entries").and_then(Value::as_array) {
                     Some(list) => list.iter().collect(),
                     None => vec![body],
                 };
                 let alone = drafts.len() == 1;
                 let decode = |(n, draft)| {
-                    codec::decode_draft(draft, default_origin, Uuid::now_v7).map_err(|error| {
-                        let place =
-                            |error: codec::Malformed| error.within(&format!("entries[{n}]"));
-                        Wrong(if alone { error } else { place(error) }.to_string())
-                    })
+                    codec::decode_draft(draft, hall.default_origin(), Uuid::now_v7).map_err(
+                        |error| {
+                            let place =
+                                |error: codec::Malformed| error.within(&format!("entries[{n}]"));
+                            Wrong(if alone { error } else { place(error) }.to_string())
+                        },
+                    )
                 };
                 let entries =
                     drafts.into_iter().enumerate().map(decode).collect::<Result<Vec<_>, _>>()?;
-                let ids: Vec<String> =
-                    entries.iter().map(|entry| entry.entry().id().to_string()).collect();
-                let receipts = engine.append_blocking(entries)?;
-                let results = ids.into_iter().zip(&receipts).map(|(id, receipt)| {
-                    EntryResult::new(
-                        Some(id),
-                        receipt.position.get(),
-                        receipt.recorded_at.to_string(),
-                        &receipt.outcome,
-                    )
-                });
-                Ok(Appended {
-                    results: results.collect(),
-                    revision: revision(engine.name(), engine.shown()),
-                })
+                let appended = hall.append_blocking(&Caller::local(), entries);
+                Ok(appended.map_err(Refused)?)
             }
         }
     }
 
     /// Closes it: what was appended is on the disk
     pub(crate) fn close(self) {
-        if let Self::Local { engine, writer, .. } = self {
-            drop(engine);
+        if let Self::Local { hall, writer } = self {
+            drop(hall);
             writer.join();
         }
     }

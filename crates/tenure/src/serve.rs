@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use tenure_server::config::{Partial, Settings};
 use tenure_server::engine::Progress;
-use tenure_server::http::Server;
+use tenure_server::server::Server;
 use tracing_subscriber::EnvFilter;
 
 use crate::door::DoorArgs;

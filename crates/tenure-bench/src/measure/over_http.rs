@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tenure_server::config::Partial;
-use tenure_server::http::Server;
+use tenure_server::server::Server;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -31,7 +31,7 @@ struct Served {
     runtime: Runtime,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
-    running: JoinHandle<Result<(), tenure_server::http::ServeError>>,
+    running: JoinHandle<Result<(), tenure_server::server::ServeError>>,
 }
 
 impl Served {

@@ -14,7 +14,8 @@ use tenure_journal::{IndexCheckpoints, Manifest, WriteError};
 use tenure_wire::v1::RULES_VERSION;
 
 use super::checkpoints::{Checkpointing, Formats, Stored};
-use super::{Shared, chain};
+use super::error::chain;
+use super::shared::Shared;
 
 /// How often it is looked whether a checkpoint is due
 const LOOK_EVERY: Duration = Duration::from_secs(1);

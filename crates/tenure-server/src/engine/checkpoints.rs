@@ -15,8 +15,8 @@ use tenure_journal::{
 };
 use tenure_wire::v1::RULES_VERSION;
 
-use super::replay::{catch_up, rebuild};
-use super::{Progress, StartError};
+use super::error::StartError;
+use super::replay::{Progress, catch_up, rebuild};
 use crate::metrics::Metrics;
 
 /// What is done with index checkpoints

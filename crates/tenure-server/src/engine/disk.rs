@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tenure_journal::{Flusher, Written};
 use tenure_log::nats::Feed;
 
-use super::Shared;
+use crate::metrics::Metrics;
 
 /// Rows wait so long for their flush
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
@@ -158,7 +158,7 @@ impl Unflushed {
     }
 
     /// Flushes behind whoever writes, until that has ended
-    pub(super) fn flush_behind(&self, flusher: &Flusher, shared: &Shared) {
+    pub(super) fn flush_behind(&self, flusher: &Flusher, disk: &DiskWatch, metrics: &Metrics) {
         while !self.ended.load(Ordering::Acquire) {
             std::thread::park_timeout(FLUSH_INTERVAL);
             // Those that are written now are flushed; of those that come meanwhile nothing is known.
@@ -168,11 +168,11 @@ impl Unflushed {
                 continue;
             }
             let began = Instant::now();
-            if let Err(error) = shared.disk.during(Work::Flushing, || flusher.flush()) {
+            if let Err(error) = disk.during(Work::Flushing, || flusher.flush()) {
                 *self.failed.lock() = Some(error);
                 return;
             }
-            shared.metrics.flush_seconds.observe(began.elapsed().as_secs_f64());
+            metrics.flush_seconds.observe(began.elapsed().as_secs_f64());
             self.rows.fetch_sub(rows, Ordering::AcqRel);
             self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         }

@@ -14,9 +14,12 @@ use tenure_journal::{Cursor, Journal, Written};
 use tenure_log::Message;
 use tenure_log::nats::{Fed, Feed, Next, Standing};
 
+use super::checkpointer::Checkpointer;
+use super::deciding::{BATCH_ENTRIES_MAX, decide};
 use super::disk::{Unflushed, Work};
+use super::error::chain;
 use super::replica::Replica;
-use super::{BATCH_ENTRIES_MAX, Checkpointer, FailureGuard, Shared, WRITE_FAILED, chain, decide};
+use super::shared::{FailureGuard, Shared, WRITE_FAILED};
 
 /// Bytes that are taken from the stream at once
 const BATCH_BYTES_MAX: usize = 4 * 1_024 * 1_024;
@@ -50,7 +53,8 @@ impl Follower {
         let unflushed = Unflushed::default();
         let flusher = self.journal.flusher();
         let followed = std::thread::scope(|scope| {
-            let behind = scope.spawn(|| unflushed.flush_behind(&flusher, shared));
+            let behind =
+                scope.spawn(|| unflushed.flush_behind(&flusher, &shared.disk, &shared.metrics));
             unflushed.flushed_by(behind.thread());
             let _ends = unflushed.ends_with_this();
             Following { shared, replica, unflushed: &unflushed, own: &mut self }.follow()

@@ -14,8 +14,8 @@ use tenure_core::{Ledger, Position};
 use tenure_journal::Reader;
 use tenure_log::embedded::Nudge;
 
-use super::replay::catch_up_while;
-use super::{Progress, StartError, chain};
+use super::error::{StartError, chain};
+use super::replay::{Progress, catch_up_while};
 
 /// Entries that the writer may fold itself when it takes the ledger over
 const BEHIND_MAX: u64 = 4_096;

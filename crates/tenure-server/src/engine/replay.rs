@@ -9,10 +9,19 @@ use std::sync::mpsc::sync_channel;
 use tenure_core::{Entry, Ledger, LedgerInMemory, Outcome, Position, RecordedAt};
 use tenure_journal::{Reader, Row};
 
-use super::{Progress, StartError};
+use super::error::StartError;
 
 /// Batches that are decoded ahead
 const BATCHES_AHEAD: usize = 8;
+
+/// What an engine is when it is shown what the journal holds
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Entries folded
+    pub done: u64,
+    /// Entries in the journal
+    pub of: u64,
+}
 
 /// A row, read for the fold
 struct Decoded {

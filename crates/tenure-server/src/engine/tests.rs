@@ -2,14 +2,20 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tenure_wire::codec;
+use tenure_journal::Journal;
+use tenure_wire::codec::{self, Encoded};
 use uuid::Uuid;
 
+use super::checkpointer::Due;
+use super::checkpoints::Formats;
 use super::compare::compare;
 use super::*;
+use crate::metrics::Metrics;
 
 const WRITE: Checkpointing = Checkpointing::Write { share: 100 };
 

@@ -13,13 +13,13 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
-use tenure_core::{OutcomeKind, Position};
-use tenure_wire::api::Problem;
+use tenure_wire::api::{EntryRow, Problem};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{App, Failure, Shared};
-use crate::ask::{entry_row, row};
-use crate::engine::Engine;
+use super::door::App;
+use super::request::{caller, parameters};
+use super::response::Failure;
+use crate::hall::Changes;
 use crate::problem::{Code, problem};
 
 /// Rows that are read ahead for one client
@@ -29,10 +29,7 @@ const READ_AHEAD_BYTES: usize = 64 * 1_024;
 
 /// Where a stream is
 struct Cursor {
-    engine: Engine,
-    shared: Arc<Shared>,
-    /// The newest position that was looked at
-    after: u64,
+    changes: Changes,
     ahead: VecDeque<Event>,
     ended: bool,
     /// One of so many streams at once
@@ -40,31 +37,26 @@ struct Cursor {
 }
 
 pub(super) async fn changes(
-    State(shared): App,
+    State(door): App,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let after = after(query.as_deref(), &headers)?;
-    let engine = shared.engine()?.clone();
-    let newest = engine.shown().0;
-    if after > newest {
-        let detail = format!("position {after} does not exist yet: the newest is {newest}");
-        return Err(problem(Code::NotYet, detail).into());
-    }
-    let _place = Arc::clone(&shared.streams).try_acquire_owned().map_err(|_| {
+    let changes = door.hall.follow(&caller(), after)?;
+    let _place = Arc::clone(&door.streams).try_acquire_owned().map_err(|_| {
         problem(
             Code::Overloaded,
             "as many clients follow the changes as are served: ask again later",
         )
     })?;
-    let cursor = Cursor { engine, shared, after, ahead: VecDeque::new(), ended: false, _place };
+    let cursor = Cursor { changes, ahead: VecDeque::new(), ended: false, _place };
     let alive = KeepAlive::new().interval(Duration::from_secs(15)).text("alive");
     Ok(Sse::new(events(cursor)).keep_alive(alive).into_response())
 }
 
 /// The header of a client that comes back counts more than what it asked at first
 fn after(query: Option<&str>, headers: &HeaderMap) -> Result<u64, Problem> {
-    let mut parameters = super::of_pairs(query)?;
+    let mut parameters = parameters(query)?;
     let asked = parameters.remove("after");
     if let Some(other) = parameters.keys().next() {
         let detail = format!("`{other}` is no parameter of the changes; they have `after`");
@@ -85,7 +77,7 @@ fn events(cursor: Cursor) -> impl Stream<Item = Result<Event, Infallible>> {
             if cursor.ended {
                 return None;
             }
-            if !cursor.wait().await {
+            if !cursor.changes.wait().await {
                 return None;
             }
             let reading = tokio::task::spawn_blocking(move || {
@@ -98,36 +90,16 @@ fn events(cursor: Cursor) -> impl Stream<Item = Result<Event, Infallible>> {
 }
 
 impl Cursor {
-    /// Waits for something new; whether there is, and the server goes on
-    async fn wait(&self) -> bool {
-        let mut shown = self.engine.watch();
-        let mut closing = self.shared.closing.subscribe();
-        tokio::select! {
-            newer = shown.wait_for(|shown| *shown > self.after) => newer.is_ok(),
-            _ = closing.wait_for(|closing| *closing) => false,
-        }
-    }
-
     fn read_ahead(&mut self) {
-        let newest = self.engine.shown();
         let mut bytes = 0;
-        while self.ahead.len() < READ_AHEAD && bytes < READ_AHEAD_BYTES && self.after < newest.0 {
-            self.after += 1;
-            let Some(position) = Position::new(self.after) else { continue };
-            if self.engine.ledger().outcome(position) != Some(OutcomeKind::Applied) {
-                continue;
-            }
-            let row = row(&self.engine, position);
-            let row = row.and_then(|row| entry_row(&self.engine.ledger(), newest, position, &row));
-            let text = row.and_then(|row| {
-                serde_json::to_string(&row)
-                    .map_err(|error| problem(Code::Internal, error.to_string()))
-            });
-            match text {
-                Ok(text) => {
-                    bytes += text.len();
-                    let event = Event::default().id(self.after.to_string()).event("applied");
-                    self.ahead.push_back(event.data(text));
+        while self.ahead.len() < READ_AHEAD
+            && bytes < READ_AHEAD_BYTES
+            && let Some(row) = self.changes.next_now()
+        {
+            match row.and_then(|row| event(&row)) {
+                Ok((event, length)) => {
+                    bytes += length;
+                    self.ahead.push_back(event);
                 }
                 Err(problem) => {
                     // What cannot be read is never passed over: the stream says so, and ends.
@@ -139,4 +111,13 @@ impl Cursor {
             }
         }
     }
+}
+
+/// An entry as an event, and how long its text is
+fn event(row: &EntryRow) -> Result<(Event, usize), Problem> {
+    let text =
+        serde_json::to_string(row).map_err(|error| problem(Code::Internal, error.to_string()))?;
+    let length = text.len();
+    let id = row.result.position.to_string();
+    Ok((Event::default().id(id).event("applied").data(text), length))
 }

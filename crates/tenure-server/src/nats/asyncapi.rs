@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 
+use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
 use serde_json::{Map, Value, json};
 use tenure_wire::message;
 use tenure_wire::question::{KINDS, Kind};
 
 use crate::http::parameters_schema;
 
-use super::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE, QUEUE_GROUP};
+use super::subject::QUEUE_GROUP;
 
 /// Formats of a payload: the end of a message's name, and the content type of it and of a problem
 const FORMATS: [(&str, &str, &str); 2] = [

@@ -18,7 +18,7 @@ use tenure_wire::api::Problem;
 use tenure_wire::question::KINDS;
 use uuid::Uuid;
 
-use super::{QUEUE_GROUP, ask_subject};
+use super::subject::{QUEUE_GROUP, ask_subject};
 
 /// The name that all ledgers share; which one it is says the metadata, and the subjects
 const NAME: &str = "tenure";

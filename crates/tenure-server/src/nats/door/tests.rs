@@ -8,21 +8,24 @@ use serde_json::json;
 use tempfile::TempDir;
 use tenure_journal::Journal;
 use tenure_test_nats::{Server, Version};
-use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 
 use tenure_wire::question::KINDS;
 
 use super::*;
 use crate::engine::{Checkpointing, Engine, Genesis, Options, Writer};
+use crate::hall::Limits;
 use crate::metrics::Metrics;
 
+/// Requests that are served, and questions that compute, at once
+const PLACES: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(180);
 const ADMIN: &str = "user:sap.default/admin@acme.example";
 
 /// A ledger that answers over NATS
-struct Replica {
-    shared: Arc<Shared>,
+struct AskedLedger {
+    hall: Arc<Hall>,
+    metrics: Arc<Metrics>,
     serving: JoinHandle<Result<(), SubscribeError>>,
     writer: Option<Writer>,
     _data: TempDir,
@@ -33,37 +36,29 @@ async fn client(server: &Server) -> Client {
     options.connect(server.url()).await.unwrap()
 }
 
-impl Replica {
+impl AskedLedger {
     /// One whose journal has not been folded yet
-    async fn starting(server: &Server, places: usize) -> Self {
-        let shared = Arc::new(Shared {
-            engine: OnceCell::new(),
-            metrics: Arc::new(Metrics::default()),
-            default_origin: "sap.default".to_owned(),
-            places: Semaphore::new(places),
-            computing: Arc::new(Semaphore::new(4)),
-            waiting: Semaphore::new(1),
-            streams: Arc::new(Semaphore::new(1)),
-            sizing: Arc::new(Semaphore::new(1)),
-            request_timeout: Duration::from_secs(30),
-            closing: watch::Sender::new(false),
-        });
+    async fn starting(server: &Server) -> Self {
+        let limits =
+            Limits { requests_max: PLACES as usize, request_timeout: Duration::from_secs(30) };
+        let metrics = Arc::new(Metrics::default());
+        let hall = Arc::new(Hall::new(limits, "sap.default", Arc::clone(&metrics)));
         let client = bounded(ConnectOptions::new()).connect(server.url()).await.unwrap();
-        let serving = tokio::spawn(serve(client, Arc::clone(&shared)));
-        Self { shared, serving, writer: None, _data: tempfile::tempdir().unwrap() }
+        let serving = tokio::spawn(serve(client, Arc::clone(&hall)));
+        Self { hall, metrics, serving, writer: None, _data: tempfile::tempdir().unwrap() }
     }
 
     fn fold(&mut self) {
         let journal = Journal::open(self._data.path(), Some("acme")).unwrap();
-        let metrics = Arc::clone(&self.shared.metrics);
+        let metrics = Arc::clone(&self.metrics);
         let options = Options { genesis: Genesis::BuiltIn, checkpoints: Checkpointing::Off };
         let (engine, writer) = Engine::start(journal, options, metrics, |_| {}).unwrap();
-        self.shared.engine.set(engine).unwrap();
+        self.hall.open(engine);
         self.writer = Some(writer);
     }
 
     async fn ready(server: &Server) -> Self {
-        let mut replica = Self::starting(server, 8).await;
+        let mut replica = Self::starting(server).await;
         replica.fold();
         replica
     }
@@ -72,14 +67,14 @@ impl Replica {
         let draft = json!({ "actor": ADMIN, "changes": changes });
         let entry = codec::decode_draft(&draft, "sap.default", Uuid::now_v7).unwrap();
         let id = entry.entry().id().to_string();
-        let receipts = self.shared.engine().unwrap().append(vec![entry]).await.unwrap();
-        (id, receipts.first().unwrap().position.get())
+        let appended = self.hall.append(&Caller::anonymous(), vec![entry]).await.unwrap();
+        (id, appended.results[0].position)
     }
 
     async fn close(self) {
-        self.shared.closing.send_replace(true);
+        self.hall.close();
         tokio::time::timeout(PATIENCE, self.serving).await.unwrap().unwrap().unwrap();
-        drop(self.shared);
+        drop(self.hall);
         self.writer.unwrap().join();
     }
 }
@@ -140,7 +135,7 @@ fn landscape() -> Value {
 async fn questions_are_answered_in_the_format_they_are_asked_in() {
     for version in Version::ALL {
         let server = Server::start(version);
-        let replica = Replica::ready(&server).await;
+        let replica = AskedLedger::ready(&server).await;
         let client = client(&server).await;
         let (id, position) = replica.append(landscape()).await;
         let who = json!({ "can": "role-collection:Subaccount Viewer", "on": "subaccount:dev",
@@ -171,7 +166,7 @@ async fn questions_are_answered_in_the_format_they_are_asked_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_said_in_the_headers_and_the_body_and_counted() {
     let server = Server::start(Version::Newest);
-    let replica = Replica::ready(&server).await;
+    let replica = AskedLedger::ready(&server).await;
     let client = client(&server).await;
     for (question, body, status, code, part) in [
         ("whom", "{}", 404, "not_found", "who, what"),
@@ -228,7 +223,7 @@ async fn stats(client: &Client) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_says_what_it_is() {
     let server = Server::start(Version::Newest);
-    let replica = Replica::ready(&server).await;
+    let replica = AskedLedger::ready(&server).await;
     let client = client(&server).await;
     json_of(&client, "levels", json!({})).await;
     let ping = client.request("$SRV.PING", "".into()).await.unwrap();
@@ -262,13 +257,13 @@ async fn a_service_says_what_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_published_an_entry_hears_what_became_of_it() {
     let server = Server::start(Version::Newest);
-    let replica = Replica::ready(&server).await;
+    let replica = AskedLedger::ready(&server).await;
     let client = client(&server).await;
     // It is asked for before it is there, by its id and by its position.
     let draft = json!({ "actor": ADMIN, "changes": landscape() });
     let entry = codec::decode_draft(&draft, "sap.default", Uuid::now_v7).unwrap();
     let id = entry.entry().id().to_string();
-    let next = replica.shared.engine().unwrap().shown().0 + 1;
+    let next = replica.hall.engine_of_test().shown().0 + 1;
     let asked = [json!(id), json!(next)].map(|entry| {
         let client = client.clone();
         tokio::spawn(async move {
@@ -277,12 +272,12 @@ async fn who_published_an_entry_hears_what_became_of_it() {
     });
     // Both have come, and wait.
     let waiting = async {
-        while replica.shared.engine().unwrap().watch_count() < 2 {
+        while replica.hall.engine_of_test().watch_count() < 2 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(PATIENCE, waiting).await.unwrap();
-    replica.shared.engine().unwrap().append(vec![entry]).await.unwrap();
+    replica.hall.append(&Caller::anonymous(), vec![entry]).await.unwrap();
     for asked in asked {
         let row = asked.await.unwrap();
         assert_eq!((&row["id"], &row["outcome"]), (&json!(id), &json!("applied")));
@@ -298,14 +293,14 @@ async fn who_published_an_entry_hears_what_became_of_it() {
 async fn only_replicas_that_are_ready_are_asked() {
     let server = Server::start(Version::Newest);
     let client = client(&server).await;
-    let mut first = Replica::starting(&server, 8).await;
+    let mut first = AskedLedger::starting(&server).await;
     let subject = ask_subject("acme", "levels");
     let nobody = client.request(subject, "".into()).await.unwrap_err();
     assert_eq!(nobody.kind(), RequestErrorKind::NoResponders);
     first.fold();
     json_of(&client, "levels", json!({})).await;
     // A second one takes its share.
-    let second = Replica::ready(&server).await;
+    let second = AskedLedger::ready(&server).await;
     let shared = async {
         loop {
             json_of(&client, "levels", json!({})).await;
@@ -344,11 +339,11 @@ async fn more_than_is_held_is_refused_at_once_and_the_door_lives_on() {
     // As it comes, a server closes the connection of whoever does not take 64 MB in time.
     let patient = "max_pending: 1GB\nwrite_deadline: \"60s\"\n";
     let server = tenure_test_nats::Start::with(Version::Newest, patient).running();
-    let replica = Replica::ready(&server).await;
+    let replica = AskedLedger::ready(&server).await;
     let client = client(&server).await;
     json_of(&client, "levels", json!({})).await;
     // Nothing is computed for now.
-    let computing = replica.shared.computing.acquire_many(4).await.unwrap();
+    let computing = replica.hall.compute_nothing(PLACES).await;
     let large = vec![b' '; 1_000_000];
     let asked: Vec<_> = (0..80)
         .map(|_| {
@@ -396,7 +391,7 @@ async fn more_than_is_held_is_refused_at_once_and_the_door_lives_on() {
 async fn a_burst_is_answered_whole() {
     const BURST: usize = 10_000;
     let server = Server::start(Version::Newest);
-    let replica = Replica::ready(&server).await;
+    let replica = AskedLedger::ready(&server).await;
     let client = client(&server).await;
     json_of(&client, "levels", json!({})).await;
     let mut replies = client.subscribe("burst").await.unwrap();
@@ -417,7 +412,7 @@ async fn a_burst_is_answered_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_fits_no_message_is_said_to() {
     let server = tenure_test_nats::Start::with(Version::Newest, "max_payload: 4096").running();
-    let replica = Replica::ready(&server).await;
+    let replica = AskedLedger::ready(&server).await;
     let client = client(&server).await;
     let answer = ask(&client, "history", b"", None).await;
     is_problem(&answer, 413, "answer_too_large", "4096");
@@ -428,7 +423,7 @@ async fn an_answer_that_fits_no_message_is_said_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_comes_back_finds_the_door_open() {
     let mut server = Server::start(Version::Newest);
-    let replica = Replica::ready(&server).await;
+    let replica = AskedLedger::ready(&server).await;
     let client = client(&server).await;
     json_of(&client, "levels", json!({})).await;
     server.kill();

@@ -1,0 +1,395 @@
+//! Where does every door bring what it is asked?
+//!
+//! Each door (HTTP, NATS, the command line on a data folder) names its [`Caller`] and brings a question or
+//! entries. The hall asks whether the caller may, waits for what the question waits for, and answers or
+//! appends. How a question travels is the door's own matter.
+
+mod access;
+mod asking;
+mod caller;
+mod following;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tenure_core::{KnownAt, Question};
+use tenure_log::AppendError;
+use tenure_wire::api::{Appended, CheckOrProblem, Checks, EntryResult, Problem, revision};
+use tenure_wire::codec::Encoded;
+use tenure_wire::question::{Asked, Texts};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
+
+use self::asking::PATIENCE;
+use crate::ask::{self, Answer};
+use crate::engine::{Engine, Report};
+use crate::metrics::Metrics;
+use crate::problem::{Code, problem};
+
+pub use access::{Action, Grounds};
+pub use caller::{Authentication, Caller};
+pub(crate) use following::Changes;
+
+/// Questions that compute at once
+const COMPUTING_MAX: usize = 64;
+/// How long the metrics wait for the file system
+const SIZE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the hall allows at once
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Requests that are served at once
+    pub requests_max: usize,
+    /// Longest time that a request may take
+    pub request_timeout: Duration,
+}
+
+impl Default for Limits {
+    /// What a server allows where its settings do not say
+    fn default() -> Self {
+        Self { requests_max: 256, request_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// What a ledger that is ready says of itself
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// Its name
+    pub(crate) ledger: String,
+    /// The newest position
+    pub(crate) position: u64,
+    /// What a replica of several says
+    pub(crate) report: Option<Report>,
+}
+
+/// The place that every question and every append passes
+#[derive(Debug)]
+pub struct Hall {
+    /// There once the journal has been folded
+    engine: OnceCell<Engine>,
+    metrics: Arc<Metrics>,
+    default_origin: String,
+    places: Semaphore,
+    /// Questions that compute at once: one whose client has gone computes to its end
+    computing: Arc<Semaphore>,
+    /// One looks at the size of the journal at once: a disk that stands still does not answer
+    sizing: Arc<Semaphore>,
+    request_timeout: Duration,
+    /// Set when the server shuts down
+    closing: watch::Sender<bool>,
+}
+
+/// What is said when a panic was caught
+pub(crate) fn broken_rule() -> Problem {
+    problem(Code::Internal, "a rule that should always hold did not: please report it")
+}
+
+fn shutting_down() -> Problem {
+    problem(Code::NotReady, "the server is shutting down")
+}
+
+impl Hall {
+    /// A hall whose ledger is still being folded
+    pub fn new(limits: Limits, default_origin: &str, metrics: Arc<Metrics>) -> Self {
+        Self {
+            engine: OnceCell::new(),
+            metrics,
+            default_origin: default_origin.to_owned(),
+            places: Semaphore::new(limits.requests_max),
+            computing: Arc::new(Semaphore::new(limits.requests_max.min(COMPUTING_MAX))),
+            sizing: Arc::new(Semaphore::new(1)),
+            request_timeout: limits.request_timeout,
+            closing: watch::Sender::new(false),
+        }
+    }
+
+    /// Opens the hall: from now on the ledger answers
+    pub fn open(&self, engine: Engine) {
+        if self.engine.set(engine).is_err() {
+            tracing::error!("the ledger was started twice");
+        }
+    }
+
+    /// Closes the hall: whoever waits in it leaves
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Waits until the hall is closed
+    pub(crate) fn closed(&self) -> impl Future<Output = ()> + use<> {
+        let mut closing = self.closing.subscribe();
+        async move {
+            // A hall that is gone is closed as well.
+            drop(closing.wait_for(|closing| *closing).await);
+        }
+    }
+
+    /// The origin of a user name alone
+    pub fn default_origin(&self) -> &str {
+        &self.default_origin
+    }
+
+    /// The counters
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The ledger's name, once the journal has been folded
+    pub(crate) fn ledger(&self) -> Option<&str> {
+        self.engine.get().map(Engine::name)
+    }
+
+    fn engine(&self) -> Result<&Engine, Problem> {
+        self.engine.get().ok_or_else(|| {
+            problem(Code::NotReady, "the ledger is being read from the disk: ask again in a moment")
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn engine_of_test(&self) -> &Engine {
+        self.engine().unwrap()
+    }
+
+    /// Takes so many places to compute
+    #[cfg(test)]
+    pub(crate) async fn compute_nothing(&self, places: u32) -> SemaphorePermit<'_> {
+        self.computing.acquire_many(places).await.unwrap()
+    }
+
+    /// Whether this replica should be asked
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn is_ready(&self) -> Result<(), Problem> {
+        let engine = self.engine()?;
+        if *self.closing.borrow() {
+            return Err(shutting_down());
+        }
+        match engine.obstacle() {
+            Some(obstacle) => Err(problem(obstacle.code, obstacle.why)),
+            None => Ok(()),
+        }
+    }
+
+    /// What the ledger says of itself, if it is ready
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(crate) fn ready(&self) -> Result<Ready, Problem> {
+        self.is_ready()?;
+        let engine = self.engine()?;
+        Ok(Ready {
+            ledger: engine.name().to_owned(),
+            position: engine.shown().0,
+            report: engine.report(),
+        })
+    }
+
+    /// Brings the counters up to date that are not counted as things happen
+    pub(crate) async fn measure(&self) {
+        let Some(engine) = self.engine.get() else { return };
+        self.metrics.ready.set(i64::from(engine.obstacle().is_none()));
+        self.measure_size(engine).await;
+        engine.measure();
+    }
+
+    /// Brings the size of the journal up to date, unless its disk stands still
+    async fn measure_size(&self, engine: &Engine) {
+        let Ok(place) = Arc::clone(&self.sizing).try_acquire_owned() else { return };
+        let reader = engine.reader().clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let bytes = reader.size_on_disk_bytes();
+            drop(place);
+            bytes
+        });
+        if let Ok(Ok(bytes)) = tokio::time::timeout(SIZE_PATIENCE, looked).await {
+            self.metrics.journal_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Waits for one of the places of requests that are served at once
+    ///
+    /// # Errors
+    /// A hall that is closed.
+    pub(crate) async fn place(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.places.acquire().await.map_err(|_| shutting_down())
+    }
+
+    async fn computing_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = Arc::clone(&self.computing).acquire_owned().await;
+        place.map_err(|_| shutting_down())
+    }
+
+    /// Longest time that a request may take
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    /// What is said of a request that was not answered in its time
+    pub(crate) fn late(&self, then: &str) -> Problem {
+        let (code, why) = match self.places.available_permits() {
+            0 => (Code::Overloaded, "more requests came at once than are served"),
+            _ => (Code::Timeout, "the request was not answered"),
+        };
+        let seconds = self.request_timeout.as_secs_f64();
+        problem(code, format!("{why} within {seconds} s: {then}"))
+    }
+
+    /// Decides whether a caller may, and says why
+    ///
+    /// # Errors
+    /// The problem of a caller that may not.
+    pub fn decide(&self, caller: &Caller, action: Action<'_>) -> Result<Grounds, Problem> {
+        access::decide(caller, action)
+    }
+
+    /// Waits until the entry that a question asks for may be seen, if the question says so; one of the
+    /// `places` is taken meanwhile
+    ///
+    /// # Errors
+    /// A caller that may not ask, or no free place.
+    pub(crate) async fn arrive(
+        &self,
+        caller: &Caller,
+        asked: &Asked,
+        places: &Semaphore,
+    ) -> Result<(), Problem> {
+        self.decide(caller, Action::Ask(&asked.question))?;
+        asking::arrive(self.engine()?, asked, places, self.closing.subscribe()).await
+    }
+
+    /// Answers a question, at the newest position or the one that it waits for
+    ///
+    /// # Errors
+    /// A caller that may not ask, or a question without an answer.
+    pub(crate) async fn ask(&self, caller: &Caller, asked: Asked) -> Result<Answer, Problem> {
+        self.decide(caller, Action::Ask(&asked.question))?;
+        let engine = self.engine()?.clone();
+        asking::reach(&engine, &asked, PATIENCE).await?;
+        let name = Texts::name_of(&asked.question);
+        let began = Instant::now();
+        let found = if let Question::Check { .. } = asked.question {
+            // It costs less than to hand it over.
+            let asked = AssertUnwindSafe(|| ask::ask(&engine, &asked, ask::moment(&engine)));
+            catch_unwind(asked).unwrap_or_else(|_| Err(broken_rule()))
+        } else {
+            let place = self.computing_place().await?;
+            // Questions compute; the threads that serve sockets do not.
+            let answered = tokio::task::spawn_blocking(move || {
+                let _place = place;
+                ask::ask(&engine, &asked, ask::moment(&engine))
+            });
+            answered.await.unwrap_or_else(|_| Err(broken_rule()))
+        };
+        let status = found.as_ref().map_or_else(|problem| problem.status, |_| 200);
+        self.metrics.asked(name, status, began.elapsed().as_secs_f64());
+        found
+    }
+
+    /// Answers a question in this thread, at the newest position
+    ///
+    /// # Errors
+    /// A caller that may not ask, or a question without an answer.
+    pub fn ask_blocking(&self, caller: &Caller, asked: &Asked) -> Result<Answer, Problem> {
+        self.decide(caller, Action::Ask(&asked.question))?;
+        let engine = self.engine()?;
+        ask::ask(engine, asked, ask::moment(engine))
+    }
+
+    /// Answers many checks at one moment, each with its answer or its problem
+    ///
+    /// # Errors
+    /// A ledger that does not answer.
+    pub(crate) async fn check_many(
+        &self,
+        caller: &Caller,
+        checks: Vec<Result<Asked, Problem>>,
+    ) -> Result<Checks, Problem> {
+        let engine = self.engine()?.clone();
+        let mut questions = Vec::with_capacity(checks.len());
+        let began = Instant::now();
+        for mut check in checks {
+            if let Ok(asked) = &check {
+                // All of them together wait no longer than one would.
+                let patience = PATIENCE.saturating_sub(began.elapsed());
+                let reached = self.reach(caller, &engine, asked, patience).await;
+                check = reached.and(check);
+            }
+            questions.push(check);
+        }
+        let place = self.computing_place().await?;
+        let answered = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            // One moment for all of them.
+            let now = ask::moment(&engine);
+            let answer = |check: Result<Asked, Problem>| match check
+                .and_then(|asked| ask::ask(&engine, &asked, now))
+            {
+                Ok(Answer::Check(check)) => CheckOrProblem::Check(Box::new(check)),
+                Ok(_) => CheckOrProblem::Problem(broken_rule()),
+                Err(problem) => CheckOrProblem::Problem(problem),
+            };
+            Checks { results: questions.into_iter().map(answer).collect() }
+        });
+        answered.await.map_err(|_| broken_rule())
+    }
+
+    async fn reach(
+        &self,
+        caller: &Caller,
+        engine: &Engine,
+        asked: &Asked,
+        patience: Duration,
+    ) -> Result<(), Problem> {
+        self.decide(caller, Action::Ask(&asked.question))?;
+        asking::reach(engine, asked, patience).await
+    }
+
+    /// Follows what is applied after a position
+    ///
+    /// # Errors
+    /// A caller that may not, or a position that does not exist yet.
+    pub(crate) fn follow(&self, caller: &Caller, after: u64) -> Result<Changes, Problem> {
+        self.decide(caller, Action::Follow)?;
+        Changes::after(self.engine()?.clone(), after, self.closing.subscribe())
+    }
+
+    /// Appends entries, and waits until they are in the log and applied here
+    ///
+    /// # Errors
+    /// A caller that may not append, or a log that cannot be appended to. The problem says whether the
+    /// entries may be in the log; to append them again with the same ids is always safe.
+    pub async fn append(
+        &self,
+        caller: &Caller,
+        entries: Vec<Encoded>,
+    ) -> Result<Appended, Problem> {
+        self.decide(caller, Action::Append(&entries))?;
+        let engine = self.engine()?;
+        let ids: Vec<String> = entries.iter().map(|entry| entry.entry().id().to_string()).collect();
+        let receipts = engine.append(entries).await.map_err(|error| match error {
+            AppendError::NotDone(_) | AppendError::Indeterminate => {
+                problem(Code::LogUnavailable, error.to_string())
+            }
+        })?;
+        let newest = receipts.last().map_or(0, |receipt| receipt.position.get());
+        let results = ids.into_iter().zip(&receipts).map(|(id, receipt)| {
+            let recorded_at = receipt.recorded_at.to_string();
+            EntryResult::new(Some(id), receipt.position.get(), recorded_at, &receipt.outcome)
+        });
+        let revision = revision(engine.name(), KnownAt(newest));
+        Ok(Appended { results: results.collect(), revision })
+    }
+
+    /// Appends entries from a thread that may block
+    ///
+    /// # Errors
+    /// As [`Hall::append`].
+    pub fn append_blocking(
+        &self,
+        caller: &Caller,
+        entries: Vec<Encoded>,
+    ) -> Result<Appended, Problem> {
+        futures::executor::block_on(self.append(caller, entries))
+    }
+}

@@ -1,0 +1,72 @@
+//! Who asks or appends, and how is that known?
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use tenure_core::Principal;
+
+/// How a caller was authenticated
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Authentication {
+    /// The caller sent nothing that says who it is
+    Nothing,
+    /// The caller opened the data folder, and could write its files by hand as well
+    OwnFolder,
+}
+
+/// A principal that asks or appends, and how it was authenticated
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Caller {
+    principal: Principal,
+    authentication: Authentication,
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "by INVARIANT (canonical principal): both texts are canonical"
+)]
+fn known(text: &str) -> Principal {
+    Principal::parse(text).expect("a canonical text names a principal")
+}
+
+static ANONYMOUS: LazyLock<Principal> = LazyLock::new(|| known("client:tenure/anonymous"));
+static LOCAL: LazyLock<Principal> = LazyLock::new(|| known("client:tenure/local"));
+
+impl Caller {
+    /// A caller of whom nothing is known
+    pub fn anonymous() -> Self {
+        Self { principal: ANONYMOUS.clone(), authentication: Authentication::Nothing }
+    }
+
+    /// A caller that has opened the data folder itself
+    pub fn local() -> Self {
+        Self { principal: LOCAL.clone(), authentication: Authentication::OwnFolder }
+    }
+
+    /// The principal
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// How it was authenticated
+    pub fn authentication(&self) -> Authentication {
+        self.authentication
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.principal.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_callers_have_canonical_names() {
+        assert_eq!(Caller::anonymous().to_string(), "client:tenure/anonymous");
+        assert_eq!(Caller::local().to_string(), "client:tenure/local");
+    }
+}

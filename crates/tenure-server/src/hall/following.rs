@@ -1,0 +1,61 @@
+//! Which entries have been applied, from any position on and then live?
+
+use tenure_core::{OutcomeKind, Position};
+use tenure_wire::api::{EntryRow, Problem};
+use tokio::sync::watch;
+
+use crate::ask::{entry_row, row};
+use crate::engine::Engine;
+use crate::problem::{Code, problem};
+
+/// The applied entries after a position, as they come
+#[derive(Debug)]
+pub(crate) struct Changes {
+    engine: Engine,
+    closing: watch::Receiver<bool>,
+    /// The newest position that was looked at
+    after: u64,
+}
+
+impl Changes {
+    pub(super) fn after(
+        engine: Engine,
+        after: u64,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Self, Problem> {
+        let newest = engine.shown().0;
+        if after > newest {
+            let detail = format!("position {after} does not exist yet: the newest is {newest}");
+            return Err(problem(Code::NotYet, detail));
+        }
+        Ok(Self { engine, closing, after })
+    }
+
+    /// Waits for a newer position; `false` when the server closes
+    pub(crate) async fn wait(&mut self) -> bool {
+        let mut shown = self.engine.watch();
+        tokio::select! {
+            newer = shown.wait_for(|shown| *shown > self.after) => newer.is_ok(),
+            _ = self.closing.wait_for(|closing| *closing) => false,
+        }
+    }
+
+    /// The next applied entry that may be seen now; reads the disk
+    ///
+    /// # Errors
+    /// An entry that cannot be read. It is never passed over: the changes end there.
+    pub(crate) fn next_now(&mut self) -> Option<Result<EntryRow, Problem>> {
+        let newest = self.engine.shown();
+        while self.after < newest.0 {
+            self.after += 1;
+            let Some(position) = Position::new(self.after) else { continue };
+            if self.engine.ledger().outcome(position) == Some(OutcomeKind::Applied) {
+                let row = row(&self.engine, position);
+                return Some(
+                    row.and_then(|row| entry_row(&self.engine.ledger(), newest, position, &row)),
+                );
+            }
+        }
+        None
+    }
+}

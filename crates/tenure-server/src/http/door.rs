@@ -1,0 +1,37 @@
+//! What is every request over HTTP served from?
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use tokio::sync::Semaphore;
+
+use crate::hall::Hall;
+
+/// Clients that follow the changes at once
+const STREAMS_MAX: usize = 256;
+/// Of so many places, one may be taken by a question that waits for an entry
+const WAITING_SHARE: usize = 4;
+
+/// What every request over HTTP is served from
+#[derive(Debug)]
+pub(crate) struct HttpDoor {
+    pub(super) hall: Arc<Hall>,
+    /// Questions that wait for an entry at once: each has one of the places
+    pub(super) waiting: Semaphore,
+    /// Clients that follow the changes at once
+    pub(super) streams: Arc<Semaphore>,
+}
+
+/// The door, as a handler takes it
+pub(super) type App = State<Arc<HttpDoor>>;
+
+impl HttpDoor {
+    /// A door to a hall that serves so many requests at once
+    pub(crate) fn new(hall: Arc<Hall>, requests_max: usize) -> Self {
+        Self {
+            hall,
+            waiting: Semaphore::new(requests_max.div_ceil(WAITING_SHARE)),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! How do connections come in, and how do they end?
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::door::HttpDoor;
+use super::router::router;
+use crate::engine::chain;
+
+/// How long the head of a request may take to come, and a connection may be idle
+const HEAD_PATIENCE: Duration = Duration::from_secs(60);
+/// How long requests that have begun may go on when the server is told to stop
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// Connections for each request that is served at once
+const CONNECTIONS_PER_REQUEST: usize = 16;
+/// Most connections at once
+const CONNECTIONS_MAX: usize = 100_000;
+
+/// A socket that is listened at
+#[derive(Debug)]
+pub(crate) struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Listens at an address
+    ///
+    /// # Errors
+    /// An address that cannot be listened at.
+    pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves connections until the hall is closed, then lets what has begun come to its end
+    pub(crate) async fn accept(self, door: Arc<HttpDoor>, requests_max: usize) {
+        let most = requests_max.saturating_mul(CONNECTIONS_PER_REQUEST).min(CONNECTIONS_MAX);
+        let closed = door.hall.closed();
+        accept(self.listener, router(door), Arc::new(Semaphore::new(most)), closed).await;
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Semaphore>,
+    closed: impl Future<Output = ()>,
+) {
+    let graceful = GracefulShutdown::new();
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
+    let mut closed = std::pin::pin!(closed);
+    loop {
+        let place = Arc::clone(&connections);
+        let accepted = tokio::select! {
+            () = &mut closed => break,
+            accepted = async {
+                let place = place.acquire_owned().await;
+                (listener.accept().await, place)
+            } => accepted,
+        };
+        let (accepted, place) = accepted;
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Too many open files, or a client that was gone at once: others are still served.
+                tracing::warn!(error = chain(&error), "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+        let service = TowerToHyperService::new(router.clone());
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let watched = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = watched.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(STOP_PATIENCE, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+}

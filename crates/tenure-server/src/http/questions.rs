@@ -1,0 +1,60 @@
+//! How are questions asked over HTTP?
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use tenure_wire::api::Problem;
+use tenure_wire::question::{self, Asked, Parameters};
+
+use super::door::{App, HttpDoor};
+use super::request::{body_tree, caller, parameters};
+use super::response::{Failure, json};
+use crate::body::checks_of;
+use crate::problem::{Code, of_texts, problem};
+
+fn read(door: &HttpDoor, name: &str, parameters: Parameters) -> Result<Asked, Problem> {
+    question::read(name, parameters, door.hall.default_origin()).map_err(|error| of_texts(&error))
+}
+
+pub(super) async fn ask(
+    State(door): App,
+    name: &'static str,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let asked = read(&door, name, parameters(query.as_deref())?)?;
+    json(&door.hall.ask(&caller(), asked).await?)
+}
+
+pub(super) async fn check(app: App, query: RawQuery) -> Result<Response, Failure> {
+    ask(app, "check", query).await
+}
+
+pub(super) async fn history(app: App, query: RawQuery) -> Result<Response, Failure> {
+    ask(app, "history", query).await
+}
+
+pub(super) async fn entry(
+    State(door): App,
+    Path(entry): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let mut parameters = parameters(query.as_deref())?;
+    if parameters.insert("entry".to_owned(), entry).is_some() {
+        let detail = "the entry is named by the path alone";
+        return Err(problem(Code::UnknownParameter, detail).into());
+    }
+    let asked = read(&door, "entry", parameters)?;
+    let caller = caller();
+    door.hall.arrive(&caller, &asked, &door.waiting).await?;
+    json(&door.hall.ask(&caller, asked).await?)
+}
+
+pub(super) async fn check_many(
+    State(door): App,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let checks = checks_of(body_tree(&headers, body).await?, door.hall.default_origin())?;
+    json(&door.hall.check_many(&caller(), checks).await?)
+}

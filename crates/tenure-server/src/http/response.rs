@@ -1,0 +1,35 @@
+//! How does an answer, or a problem, become a response?
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tenure_wire::api::Problem;
+
+use crate::problem::{Code, problem};
+
+/// A problem as a response
+pub(super) struct Failure(pub(super) Problem);
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        let json = HeaderValue::from_static("application/problem+json");
+        (status, [(header::CONTENT_TYPE, json)], body).into_response()
+    }
+}
+
+pub(super) fn json(answer: &impl Serialize) -> Result<Response, Failure> {
+    let body = serde_json::to_vec(answer).map_err(|error| {
+        problem(Code::Internal, format!("the answer cannot be written: {error}"))
+    })?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], body).into_response())
+}

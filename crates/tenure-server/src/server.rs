@@ -1,0 +1,173 @@
+//! How does a server start, listen and stop?
+//!
+//! It listens at once, so that liveness can be asked while the journal is read, and is ready when all of
+//! it has been folded. It stops when it is told to: requests that have begun are answered, the log is
+//! closed, what was appended is on the disk.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenure_journal::Journal;
+use tenure_log::nats::connect::ConnectError;
+
+use crate::config::{LogSettings, Settings};
+use crate::engine::{Engine, Options, Progress, StartError, Writer, open_or_begin_again};
+use crate::hall::{Hall, Limits};
+use crate::http::{HttpDoor, Listener};
+use crate::metrics::Metrics;
+use crate::nats;
+
+/// How long the journal may take to close when the server is told to stop
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a server did not start, or ended
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// It may not listen there
+    #[error("it cannot listen at {address}: choose another address with `--listen`")]
+    Listen {
+        /// The address
+        address: SocketAddr,
+        /// Why
+        #[source]
+        source: std::io::Error,
+    },
+    /// The journal cannot be opened
+    #[error("the journal cannot be opened")]
+    Journal(#[source] tenure_journal::Error),
+    /// The journal cannot be folded
+    #[error("the ledger cannot start")]
+    Start(#[source] StartError),
+    /// Questions cannot come over NATS
+    #[error("questions over NATS cannot be answered")]
+    Questions(#[source] ConnectError),
+}
+
+/// A server that listens
+#[derive(Debug)]
+pub struct Server {
+    listener: Listener,
+    hall: Arc<Hall>,
+    metrics: Arc<Metrics>,
+    journal: Journal,
+    settings: Settings,
+}
+
+impl Server {
+    /// Takes hold of the data folder and listens
+    ///
+    /// # Errors
+    /// A folder that cannot be used, or an address that cannot be listened at.
+    pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
+        // The folder first: who holds the ledger already is the likelier reason to stop.
+        let (data, ledger) = (&settings.data, settings.ledger.as_deref());
+        let journal = match &settings.log {
+            LogSettings::Embedded => Journal::open(data, ledger),
+            LogSettings::Nats(_) => open_or_begin_again(data, ledger),
+        };
+        let journal = journal.map_err(ServeError::Journal)?;
+        let follows = journal.reader().cursor().map_err(ServeError::Journal)?.is_some();
+        if settings.log == LogSettings::Embedded && follows {
+            return Err(ServeError::Start(StartError::FollowsStream(data.clone())));
+        }
+        let listener = Listener::bind(settings.listen).await;
+        let listener =
+            listener.map_err(|source| ServeError::Listen { address: settings.listen, source })?;
+        let metrics = Arc::new(Metrics::default());
+        let limits = Limits {
+            requests_max: settings.requests_max,
+            request_timeout: settings.request_timeout,
+        };
+        let hall = Hall::new(limits, &settings.default_origin, Arc::clone(&metrics));
+        Ok(Self { listener, hall: Arc::new(hall), metrics, journal, settings })
+    }
+
+    /// Where it listens
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// The ledger that it serves
+    pub fn ledger(&self) -> &str {
+        self.journal.ledger()
+    }
+
+    /// Serves until `stop` is there, then lets what has begun come to its end
+    ///
+    /// # Errors
+    /// A journal that cannot be folded.
+    pub async fn run(
+        self,
+        stop: impl Future<Output = ()> + Send,
+        progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<(), ServeError> {
+        let Self { listener, hall, metrics, journal, settings } = self;
+        let questions = nats::spawn(&settings.log, journal.ledger(), &hall).await;
+        let questions = questions.map_err(ServeError::Questions)?;
+        let door = HttpDoor::new(Arc::clone(&hall), settings.requests_max);
+        let accepting = tokio::spawn(listener.accept(Arc::new(door), settings.requests_max));
+        let mut stop = std::pin::pin!(stop);
+        let started = tokio::select! {
+            started = start(&hall, metrics, journal, &settings, progress) => Some(started),
+            // What is being folded is only read: it may be left as it is.
+            () = &mut stop => None,
+        };
+        let outcome = match started {
+            None => Ok(None),
+            Some(Err(error)) => Err(ServeError::Start(error)),
+            Some(Ok(writer)) => {
+                if settings.log == LogSettings::Embedded {
+                    tracing::info!("ready");
+                }
+                stop.await;
+                Ok(Some(writer))
+            }
+        };
+        tracing::info!("stopping");
+        hall.close();
+        if accepting.await.is_err() {
+            tracing::error!("the listener ended in a panic");
+        }
+        if let Some(questions) = questions
+            && questions.await.is_err()
+        {
+            tracing::error!("the door for questions over NATS ended in a panic");
+        }
+        let writer = outcome?;
+        // The last engine closes the log, and its end closes the journal.
+        drop(hall);
+        if let Some(writer) = writer {
+            let joined = tokio::task::spawn_blocking(move || writer.join());
+            if tokio::time::timeout(STOP_PATIENCE, joined).await.is_err() {
+                tracing::warn!("requests that have not ended keep the journal open; it is safe");
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn start(
+    hall: &Hall,
+    metrics: Arc<Metrics>,
+    journal: Journal,
+    settings: &Settings,
+    mut progress: impl FnMut(Progress) + Send + 'static,
+) -> Result<Writer, StartError> {
+    let options = Options { genesis: settings.genesis, checkpoints: settings.checkpoints };
+    let (engine, writer) = if let LogSettings::Nats(nats) = &settings.log {
+        Engine::follow(journal, nats, options, metrics, progress).await?
+    } else {
+        let started = tokio::task::spawn_blocking(move || {
+            Engine::start(journal, options, metrics, &mut progress)
+        });
+        match started.await {
+            Ok(started) => started?,
+            // A panic in the fold is a bug; it is reported as one.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    };
+    hall.open(engine);
+    Ok(writer)
+}
