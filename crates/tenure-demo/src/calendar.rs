@@ -14,9 +14,9 @@ pub(crate) struct Day(i64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Second(i64);
 
-/// The day of that date in the Gregorian calendar
+/// The day with this date in the Gregorian calendar
 pub(crate) const fn day(year: i64, month: i64, day: i64) -> Day {
-    // Years that begin in March, so that the leap day is the last of one.
+    // Years are counted from March here, so that the leap day is the last day of a year.
     let year = if month > 2 { year } else { year - 1 };
     let month = if month > 2 { month - 3 } else { month + 9 };
     let before_year = year * 365 + year / 4 - year / 100 + year / 400;
@@ -45,17 +45,17 @@ impl Day {
         self.of_week() < 5
     }
 
-    /// From Monday, 0
+    /// The day of the week; Monday is 0
     fn of_week(self) -> i64 {
         (self.0 + 3).rem_euclid(7)
     }
 
-    /// Whether it is one of the days that come so many days apart, `first` among them
+    /// Whether it is one of the days that recur `every` so many days, with `first` as one of them
     pub(crate) fn recurs(self, every: i64, first: Self) -> bool {
         (self.0 - first.0).rem_euclid(every) == 0
     }
 
-    /// Whole weeks since another day
+    /// Number of whole weeks since `first`
     pub(crate) fn weeks_since(self, first: Self) -> i64 {
         (self.0 - first.0).div_euclid(7)
     }

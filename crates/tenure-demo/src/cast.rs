@@ -1,6 +1,6 @@
-//! Who has a name in the story?
+//! Which people does the story name?
 //!
-//! Chance leaves these people alone, so that the six questions have the answers they are to have.
+//! Chance leaves these people alone, so that the six questions get the intended answers.
 
 use crate::estate::{App, INVOICING, ORDERS, PRICING, SHIPPING, Unit, WAREHOUSE, WEBSHOP};
 use crate::names::user;
@@ -25,22 +25,22 @@ pub(crate) const LUKAS: &str = "user:corp-idp/lukas.meier@acme.example";
 pub(crate) const YUSUF: &str = "user:corp-idp/yusuf.demir@acme.example";
 pub(crate) const BEATRIZ: &str = "user:corp-idp/beatriz.moreira@acme.example";
 
-/// Where access is requested and approved
+/// The portal in which access is requested and approved
 pub(crate) const PORTAL: &str = "client:sap.default/access-portal";
-/// What tells of joiners and leavers
+/// The feed that reports joiners and leavers
 pub(crate) const HR: &str = "client:sap.default/hr-feed";
-/// What tells of the members of groups
+/// The provisioning client that reports the members of groups
 pub(crate) const SCIM: &str = "client:corp-idp/scim";
-/// What renews keys
+/// The client that renews keys
 pub(crate) const KEYS: &str = "client:sap.default/key-rotation";
-/// What compares the ledger with the cockpit
+/// The client that compares the ledger with the cockpit
 pub(crate) const DRIFT: &str = "client:sap.default/drift-watch";
-/// SAP's upgrade
+/// The client that does SAP's upgrade
 pub(crate) const UPGRADER: &str = "client:sap.default/feature-set-upgrade";
 /// The build pipeline
 pub(crate) const PIPELINE: &str = "client:sap.default/sb-build-pipeline";
 
-/// The people of the story as they are when it begins
+/// The people of the story at its beginning
 pub(crate) fn cast() -> Vec<Person> {
     let default = "sap.default";
     let corp = "corp-idp";

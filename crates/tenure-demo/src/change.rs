@@ -1,10 +1,10 @@
-//! How is a change put down in few words?
+//! How is a change written in few words?
 
 use std::fmt;
 
 use tenure_wire::v1::{Change, FeatureSet, GrantExpects};
 
-/// What is granted
+/// A role collection or a role that is granted
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Granted {
     Collection(String),
@@ -51,7 +51,7 @@ pub(crate) fn grant_until(
     Change::Grant { level, role_collection, role, to, until, expect: None }
 }
 
-/// A grant that expects that there is none
+/// A grant that expects that the principal does not hold it yet
 pub(crate) fn grant_first(granted: &Granted, level: &str, to: &str) -> Change {
     let (role_collection, role) = granted.fields();
     let (level, to) = (level.to_owned(), to.to_owned());

@@ -1,7 +1,7 @@
 //! What happens at Acme from day to day?
 //!
-//! Three years, a day at a time: first what the story says, then what chance brings. Everything that
-//! happens goes over one [`Desk`], so the order of the messages is the order of the days.
+//! Three years pass, a day at a time. Each day begins with the scenes of the story; then come the events of chance.
+//! All of them go over one [`Desk`], so the order of the messages is the order of the days.
 
 use tenure_core::{Instant, RecordedAt};
 use tenure_wire::catalogs::{self, CatalogFileError};
@@ -17,39 +17,39 @@ use crate::names::Names;
 use crate::staff::{Person, Post};
 use crate::{inventory, mishap, reform, routine, staff, story, upgrade};
 
-/// The first day: the inventory
+/// The first day, on which the inventory is taken
 pub(crate) const FIRST_DAY: Day = day(2023, 7, 3);
-/// The last day on which anything happens at Acme
+/// The last day with an event at Acme
 pub(crate) const LAST_DAY: Day = day(2026, 6, 30);
-/// When the ledger is set up
+/// The day on which the ledger is set up
 const SET_UP: Day = day(2023, 7, 1);
-/// The seed of chance; chosen
+/// The seed of chance, an arbitrary number
 const SEED: u64 = 0xac3e;
 
-/// What happens on one day
+/// An event with its day
 pub(crate) type Scene = (Day, fn(&mut Company));
 
-/// A correction that is to come
+/// A correction that will be made later
 #[derive(Debug)]
 pub(crate) struct Correction {
     /// The id of the wrong entry
     pub(crate) wrong: String,
     /// Its ticket
     pub(crate) ticket: u32,
-    /// Since when the right one holds
+    /// The time since which the right entry holds
     pub(crate) since: Second,
 }
 
-/// Acme, on some day
+/// Acme on one day
 #[derive(Debug)]
 pub(crate) struct Company {
     pub(crate) desk: Desk,
     pub(crate) dice: Dice,
     pub(crate) names: Names,
     pub(crate) staff: Vec<Person>,
-    /// What was requested and not yet taken back
+    /// Grants that were requested and not yet taken back
     pub(crate) requested: Vec<Key>,
-    /// When it is told, the last day, and whose
+    /// People whose leaving is reported late: the day of the report, the last day, and the person
     pub(crate) late_leavers: Vec<(Day, Day, Person)>,
     pub(crate) correction: Option<Correction>,
     ticket: u32,
@@ -81,7 +81,7 @@ impl Company {
         format!("{kind}-{} {text}", self.next_ticket())
     }
 
-    /// Who leads the team of an application
+    /// The user that leads the team of an application
     pub(crate) fn lead_of(&self, app: &App) -> String {
         let lead = self.staff.iter().find(|person| person.post_is_lead_of(app));
         lead.map_or(INGRID, |lead| lead.user.as_str()).to_owned()
@@ -94,14 +94,14 @@ impl Person {
     }
 }
 
-/// Everything that is sent to the ledger, oldest first
+/// All messages that are sent to the ledger, oldest first
 ///
 /// # Errors
-/// A built-in catalogue that is wrong.
+/// A built-in catalogue is wrong.
 pub(crate) fn history(ledger: &str) -> Result<Vec<Message>, CatalogFileError> {
     let mut messages = publications(ledger)?;
     messages.extend(three_years(ledger));
-    // Stable: what was sent at one time stays in its order.
+    // The sort is stable: messages of the same time stay in their order.
     messages.sort_by_key(|message| message.recorded_at);
     Ok(messages)
 }
@@ -131,8 +131,7 @@ fn three_years(ledger: &str) -> Vec<Message> {
     company.desk.into_messages()
 }
 
-/// The built-in catalogues, each in a message of its own at the start of its day or, if that lies
-/// before it, when the ledger is set up
+/// The built-in catalogues, each in a message of its own: at the start of its day, but not before the ledger is set up
 fn publications(ledger: &str) -> Result<Vec<Message>, CatalogFileError> {
     let set_up = SET_UP.at(0, 0).recorded();
     let publication = |encoded: tenure_wire::codec::Encoded| {

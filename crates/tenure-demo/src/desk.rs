@@ -1,7 +1,7 @@
-//! How does something that happens become an entry on the log?
+//! How does an event become an entry on the log?
 //!
-//! A [`Desk`] stamps what is filed at it, gives it an id, notes what is to become of it, and keeps the
-//! picture that everybody has. It decides nothing: that is the ledger's.
+//! Everybody files entries at a [`Desk`]. It gives each entry a time and an id, notes the intended outcome, and keeps
+//! the picture that the people at Acme have. The ledger alone decides the outcome.
 
 use tenure_core::{RecordedAt, RefusalCode};
 use tenure_wire::v1::{Change, Entry};
@@ -11,12 +11,12 @@ use crate::calendar::{Day, Second};
 use crate::dice::Dice;
 use crate::model::Model;
 
-/// The namespace of the ids that are derived from the ledger's name; chosen
+/// The namespace of the ids that are derived from the ledger's name, an arbitrary number
 const NAMESPACE: Uuid = Uuid::from_u128(0x3d1f_50f4_1e0c_5d0a_8f61_2b7c_66a4_9c02);
-/// The seed of the seconds between entries; chosen
+/// The seed of the seconds between entries, an arbitrary number
 const SEED: u64 = 0x000c_10c4;
 
-/// What is to become of an entry
+/// The intended outcome of an entry
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Intended {
     Applied,
@@ -24,14 +24,14 @@ pub(crate) enum Intended {
     Duplicate,
 }
 
-/// What is sent at one time
+/// Entries that are sent at one time
 #[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) recorded_at: RecordedAt,
     pub(crate) entries: Vec<(Entry, Intended)>,
 }
 
-/// Where everything is filed
+/// The desk at which all entries are filed
 #[derive(Debug)]
 pub(crate) struct Desk {
     namespace: Uuid,
@@ -39,7 +39,7 @@ pub(crate) struct Desk {
     today: Day,
     now: Second,
     seconds: Dice,
-    /// Whether what is filed goes into the message before it
+    /// Whether the next entry goes into the last message
     together: bool,
     messages: Vec<Message>,
     model: Model,
@@ -79,25 +79,25 @@ impl Desk {
         self.messages
     }
 
-    /// Another day begins
+    /// Begins another day
     pub(crate) fn begin(&mut self, today: Day) {
         self.today = today;
         self.now = self.now.max(today.at(0, 0));
     }
 
-    /// Waits for a time of the day; what is filed next is filed then
+    /// Waits until a time of the day; the next entry is filed then
     pub(crate) fn wait_for(&mut self, hour: i64, minute: i64) {
         self.now = self.now.plus(1).max(self.today.at(hour, minute));
         self.model.expire(self.now);
     }
 
-    /// Waits so many minutes
+    /// Waits for some minutes
     pub(crate) fn wait_minutes(&mut self, minutes: i64) {
         self.now = self.now.plus(minutes * 60);
         self.model.expire(self.now);
     }
 
-    /// Sends what is filed meanwhile as one message
+    /// Sends all entries that `file` files as one message
     pub(crate) fn together(&mut self, file: impl FnOnce(&mut Self)) {
         self.pass_time();
         self.messages.push(Message { recorded_at: self.now.recorded(), entries: Vec::new() });
@@ -109,12 +109,12 @@ impl Desk {
         }
     }
 
-    /// Files an entry that holds from now on, and gives its id
+    /// Files an entry that holds from now on, and returns its id
     pub(crate) fn file(&mut self, actor: &str, reason: &str, changes: Vec<Change>) -> String {
         self.put(actor, reason, None, changes, Intended::Applied)
     }
 
-    /// Files an entry that holds from another time on, and gives its id
+    /// Files an entry that holds from another time on, and returns its id
     pub(crate) fn file_effective(
         &mut self,
         actor: &str,
@@ -125,7 +125,7 @@ impl Desk {
         self.put(actor, reason, Some(effective_at), changes, Intended::Applied)
     }
 
-    /// Files an attempt that is to be refused
+    /// Files an attempt that the ledger is meant to refuse
     pub(crate) fn attempt(
         &mut self,
         actor: &str,
@@ -136,7 +136,7 @@ impl Desk {
         self.put(actor, reason, None, changes, Intended::Refused(code))
     }
 
-    /// Files an attempt for another time that is to be refused
+    /// Files an attempt for another time that the ledger is meant to refuse
     pub(crate) fn attempt_effective(
         &mut self,
         actor: &str,
@@ -148,7 +148,7 @@ impl Desk {
         self.put(actor, reason, Some(effective_at), changes, Intended::Refused(code))
     }
 
-    /// Sends the last entry again, as a client does that did not hear the answer
+    /// Sends the last entry again, as a client does when it got no answer
     pub(crate) fn retry(&mut self) {
         let last = self.messages.last().and_then(|message| message.entries.last());
         let Some((entry, _)) = last.cloned() else {
@@ -158,7 +158,7 @@ impl Desk {
         self.send(entry, Intended::Duplicate);
     }
 
-    /// Sends other content under the id of the last entry, as a client does that is wrong
+    /// Sends other content under the id of the last entry, as a wrong client does
     pub(crate) fn reuse_id(&mut self, reason: &str) {
         let last = self.messages.last().and_then(|message| message.entries.last());
         let Some((mut entry, _)) = last.cloned() else {

@@ -1,14 +1,14 @@
-//! What happens by chance, and the same on every machine?
+//! How does chance fall the same way on every machine?
 //!
-//! SplitMix64 with a fixed seed: numbers that look random and are not, without a dependency whose next
-//! version gives others.
+//! By SplitMix64 with a fixed seed: its numbers look random and are always the same. A dependency might give other
+//! numbers in its next version.
 
-/// Chance
+/// A source of chance
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// Chance that falls the same way for the same seed
+    /// Dice that give the same numbers for the same seed
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -24,13 +24,13 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// A number from `low` to `high`, both included
+    /// A number from `low` to `high`, including both
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let choices = high.abs_diff(low).saturating_add(1);
         low.saturating_add_unsigned(self.number() % choices)
     }
 
-    /// A number below so many; 0 where there is none
+    /// A number below `choices`; 0 if there is none
     ///
     /// # Source
     /// Lemire, "Fast random integer generation in an interval" (2019), without the rejection: the error is
@@ -40,12 +40,12 @@ impl Dice {
         u64::try_from(wide >> 64).unwrap_or_default()
     }
 
-    /// Yes, so many times in a hundred
+    /// `true` so many times in a hundred
     pub fn percent(&mut self, times: i64) -> bool {
         self.between(1, 100) <= times
     }
 
-    /// One of them; `None` if there are none
+    /// One element; `None` if there are none
     pub fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         let last = i64::try_from(all.len()).ok()?.checked_sub(1).filter(|last| *last >= 0)?;
         all.get(usize::try_from(self.between(0, last)).ok()?)

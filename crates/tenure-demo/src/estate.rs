@@ -6,18 +6,18 @@ use crate::calendar::{Day, day};
 pub(crate) const GLOBAL_ACCOUNT: &str = "global-account:acme";
 /// The subaccount of the platform team
 pub(crate) const PLATFORM: &str = "subaccount:platform";
-/// The subaccount where everybody tries things out, until it is deleted
+/// The subaccount in which everybody tries things out, until it is deleted
 pub(crate) const SANDBOX: &str = "subaccount:sandbox";
 /// The service-manager credential of the build pipeline
 pub(crate) const SERVICE_MANAGER: &str = "service-instance:platform-service-manager";
 
-/// When the global account gets feature set B
+/// The day on which the global account gets feature set B
 pub(crate) const UPGRADE: Day = day(2024, 2, 10);
-/// When the identity provider's groups are mapped
+/// The day on which the identity provider's groups are mapped
 pub(crate) const GROUPS: Day = day(2024, 9, 2);
-/// When every production subaccount has the role collection [`READER`]
+/// The day from which every production subaccount has the role collection [`READER`]
 pub(crate) const READERS: Day = day(2024, 4, 15);
-/// When returns goes from logistics to commerce
+/// The day on which the application Returns moves from logistics to commerce
 pub(crate) const RETURNS_MOVE: Day = day(2025, 5, 5);
 
 /// A custom role collection of every production subaccount
@@ -88,9 +88,9 @@ pub(crate) struct App {
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
     unit: Unit,
-    /// The client that has keys of its destination instances, if it has such instances
+    /// The client with keys of its destination instances, if it has such instances
     pub(crate) client: Option<&'static str>,
-    /// What its business users hold in production
+    /// The role collection that its business users hold in production
     pub(crate) business: &'static str,
     /// The attribute value of its business users
     department: &'static str,
@@ -183,7 +183,7 @@ pub(crate) static APPS: [&App; 10] = [
 ];
 
 impl App {
-    /// The business unit that it belongs to on a day
+    /// The business unit to which it belongs on a day
     pub(crate) fn unit(&self, on: Day) -> Unit {
         if self.id == RETURNS.id && on >= RETURNS_MOVE { Unit::Commerce } else { self.unit }
     }
@@ -200,7 +200,7 @@ impl App {
         format!("cf-space:{}-{}-app", self.id, stage.as_str())
     }
 
-    /// Its destination service instance of that stage
+    /// Its destination service instance in a stage
     pub(crate) fn destination(&self, stage: Stage) -> String {
         format!("service-instance:{}-{}-destination", self.id, stage.as_str())
     }
@@ -210,7 +210,7 @@ impl App {
         format!("attribute:corp-idp/department={}", self.department)
     }
 
-    /// Whether a level is one of its own
+    /// Whether a level belongs to this application
     pub(crate) fn has(&self, level: &str) -> bool {
         Stage::ALL.into_iter().any(|stage| {
             let (subaccount, org) = (self.subaccount(stage), self.org(stage));

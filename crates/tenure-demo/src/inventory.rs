@@ -1,7 +1,7 @@
-//! What is there when the ledger begins?
+//! What does the ledger begin with?
 //!
-//! One day in July 2023: the levels, then what people hold, taken over from the cockpit. The global
-//! account has feature set A.
+//! On one day in July 2023 the levels, and then the holdings of all people, are taken over from the cockpit. The
+//! global account has feature set A.
 
 use tenure_wire::v1::{Change, FeatureSet};
 
@@ -76,7 +76,7 @@ pub(crate) fn take(company: &mut Company) {
     });
 }
 
-/// The people who are there besides the cast
+/// Hires the people outside the cast
 fn hire(company: &mut Company) {
     let mut posts: Vec<Post> = Vec::new();
     for app in APPS {
@@ -84,12 +84,12 @@ fn hire(company: &mut Company) {
         if !cast_lead {
             posts.push(Post::Lead(app));
         }
-        // The orders team's developers of production are in the cast.
+        // The developers of Orders with production access are in the cast.
         let prod = |n: u32| n == 0 && !cast_lead;
         posts.extend((0..4).map(|n| Post::Developer { app, prod: prod(n) }));
         posts.extend((0..6).map(|_| Post::Business(app)));
     }
-    // Those of commerce are in the cast.
+    // The operators of commerce are in the cast.
     let units = Unit::ALL.into_iter().filter(|unit| *unit != Unit::Commerce);
     posts.extend(units.flat_map(|unit| [Post::Operator(unit); 3]));
     posts.push(Post::Auditor);
@@ -126,7 +126,8 @@ fn shared_levels() -> Vec<Change> {
     ]
 }
 
-/// What the business users of an application hold in production, through their department
+/// The changes that give an application's business users their role collection in production, through their
+/// department
 fn business(app: &App) -> Vec<Change> {
     let level = app.subaccount(Stage::Prod);
     let name = app.business;

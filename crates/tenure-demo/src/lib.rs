@@ -1,12 +1,12 @@
 //! What would a ledger look like after three years in a company?
 //!
-//! [`demo`] makes the history of the invented company Acme, message by message and always the same one:
+//! [`demo`] makes the history of the invented company Acme, message by message, and always the same history:
 //! some hundred people, thirty subaccounts with Cloud Foundry below them, an upgrade from feature set A
-//! to B, joiners, movers and leavers, requests, rotations on call, keys, reviews, and what goes wrong.
-//! [`demo_questions`] are six questions that are worth asking of it. Nothing here appends, folds or
-//! reads a clock: whoever calls records the messages.
+//! to B, joiners, movers and leavers, requests, rotations on call, keys, reviews and mishaps.
+//! [`demo_questions`] are six questions that are worth asking about it. Nothing here appends, folds or
+//! reads a clock: the caller records the messages.
 //!
-//! Every name in it is invented; `acme.example` is nobody's domain.
+//! Every name in it is invented, and the domain `acme.example` belongs to nobody.
 
 mod calendar;
 mod cast;
@@ -34,26 +34,26 @@ use tenure_wire::v1;
 
 pub use questions::{DemoQuestion, demo_questions};
 
-/// One message on the log: entries that were recorded at one time
+/// One message of the log: entries that were recorded at one time
 #[derive(Clone, PartialEq, Debug)]
 pub struct Dispatch {
-    /// When the log took it
+    /// When the log recorded it
     pub recorded_at: RecordedAt,
-    /// What it carries, in order; at least one
+    /// Its entries in order, at least one
     pub entries: Vec<v1::Entry>,
 }
 
 /// The history of the demo, oldest first
 ///
-/// From July 2023 to July 2026, the built-in catalogues included: those that held when it begins come
-/// first, each later one in a message of its own at the start of its day. They have the ids of
-/// [`tenure_wire::catalogs::genesis`], so a server that starts on this ledger finds them there.
+/// It goes from July 2023 to July 2026 and includes the built-in catalogues. Catalogues that held before July 2023
+/// come first. Each later one comes in a message of its own at the start of its day. Their ids are those of
+/// [`tenure_wire::catalogs::genesis`], so a server that starts on this ledger finds the catalogues there.
 ///
 /// # Guarantees
-/// The same entries with the same ids for the same ledger, on every platform. Every entry is well
-/// formed; what is refused or a duplicate is meant to be. Times never go back.
+/// The same ledger gets the same entries with the same ids on every platform. Every entry is well formed; a refused or
+/// duplicate entry is meant to be one. Times never go back.
 /// # Errors
-/// A built-in catalogue that is wrong; a test of `tenure-wire` sees to it that none is.
+/// A built-in catalogue is wrong; a test of `tenure-wire` checks all of them.
 pub fn demo(ledger: &str) -> Result<Vec<Dispatch>, CatalogFileError> {
     let messages = company::history(ledger)?;
     Ok(messages

@@ -1,7 +1,7 @@
-//! What is tried and refused?
+//! Which attempts are refused?
 //!
-//! One attempt of every kind that a well formed entry can fail in, by people and programs that meant
-//! well. Typing errors in requests come on top, by chance.
+//! There is one attempt for every refusal that a well formed entry can get, by people and programs that mean well. In
+//! addition, requests have typing errors by chance.
 
 use tenure_core::RefusalCode;
 
@@ -37,7 +37,7 @@ const SCENES: [Scene; 18] = [
     (date(2026, 2, 5), which_of_the_two),
 ];
 
-/// What is refused on a day
+/// Makes the attempts of today
 pub(crate) fn day(company: &mut Company) {
     let today = company.desk.today();
     for (when, scene) in SCENES {
@@ -163,7 +163,7 @@ fn no_such_role(company: &mut Company) {
     company.desk.attempt(PORTAL, &reason, changes, RefusalCode::UnknownRole);
 }
 
-/// Two applications bring a role of this name, since two days
+/// Since two days ago, two applications have a role of this name
 fn which_of_the_two(company: &mut Company) {
     let level = ORDERS.subaccount(Stage::Prod);
     let changes = vec![create_collection(&level, "Audit Log Reader", &["Auditlog_Auditor"])];

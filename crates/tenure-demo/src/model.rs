@@ -1,7 +1,7 @@
-//! What does everybody at Acme believe to be so?
+//! What do the people at Acme believe?
 //!
-//! The people of the story act on what they know: they revoke what is held, and don't request what they
-//! have. This is their picture of it, not the ledger's fold: it knows one time, and no definitions.
+//! The people of the story act on what they know: they revoke only grants that are held, and request only grants that
+//! they lack. This is their picture. Unlike the ledger's fold it has only one clock, and no definitions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use tenure_wire::v1::Change;
 use crate::calendar::Second;
 use crate::change::Granted;
 
-/// Who holds what where
+/// A principal, a level, and the role collection or role that the principal holds there
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Key {
     pub(crate) principal: String,
@@ -18,38 +18,38 @@ pub(crate) struct Key {
     pub(crate) granted: Granted,
 }
 
-/// What was said so far
+/// The picture of all that was filed so far
 #[derive(Debug, Default)]
 pub(crate) struct Model {
-    /// With the ends as texts, which are ordered as the instants are
+    /// The ends are texts, which have the same order as the instants
     held: BTreeMap<Key, Option<String>>,
     members: BTreeSet<(String, String)>,
     parents: BTreeMap<String, String>,
 }
 
 impl Model {
-    /// Whether it is held, with or without an end
+    /// Whether a key is held, with or without an end
     pub(crate) fn holds(&self, key: &Key) -> bool {
         self.held.contains_key(key)
     }
 
-    /// What is held without an end
+    /// The keys that are held without an end
     pub(crate) fn endless(&self) -> impl Iterator<Item = &Key> {
         self.held.iter().filter(|(_, until)| until.is_none()).map(|(key, _)| key)
     }
 
-    /// What is held at a level
+    /// The keys that are held at a level
     pub(crate) fn held_at(&self, level: &str) -> impl Iterator<Item = &Key> {
         self.held.keys().filter(move |key| key.level == level)
     }
 
-    /// The sets of a user
+    /// The sets that have a user as their member
     pub(crate) fn sets_of(&self, user: &str) -> Vec<String> {
         let mine = self.members.iter().filter(|(_, member)| member == user);
         mine.map(|(set, _)| set.clone()).collect()
     }
 
-    /// Forgets what has ended by then
+    /// Forgets the keys that have ended by a time
     pub(crate) fn expire(&mut self, now: Second) {
         let now = now.text();
         self.held.retain(|_, until| until.as_ref().is_none_or(|until| *until > now));
@@ -94,7 +94,7 @@ impl Model {
         }
     }
 
-    /// Forgets somebody
+    /// Forgets all keys and memberships of a principal
     pub(crate) fn forget(&mut self, principal: &str) {
         self.held.retain(|key, _| key.principal != principal);
         self.members.retain(|(set, member)| set != principal && member != principal);

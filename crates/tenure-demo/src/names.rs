@@ -1,6 +1,6 @@
 //! What are the people called?
 //!
-//! Given and family names from many places, put together by counting: none is meant to be anybody's.
+//! Given and family names from many places are combined by counting. No name is meant to be that of a real person.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ const FAMILY: [&str; 61] = [
     "Zhou",
 ];
 
-/// Names, each once
+/// Gives names, each of them once
 #[derive(Debug)]
 pub(crate) struct Names {
     turn: usize,
@@ -91,7 +91,7 @@ impl Names {
 
     /// The next name that nobody has
     pub(crate) fn next(&mut self) -> String {
-        // The numbers of names are prime and differ, so there are 3,233 of them.
+        // Both lists have a prime length, and the lengths differ: so there are 3,233 names.
         loop {
             let given = GIVEN.iter().cycle().nth(self.turn * 7 % GIVEN.len());
             let family = FAMILY.iter().cycle().nth(self.turn * 17 % FAMILY.len());

@@ -1,7 +1,7 @@
-//! What is worth asking of the demo?
+//! Which questions are worth asking in the demo?
 //!
-//! Six questions: who could, on a past day and as known on another; who only for a while; what changed
-//! without anybody doing anything; what changed for somebody; and who could anywhere.
+//! There are six: who could do something on a past day; the same as it was known on another day; who could for a short
+//! while; what changed although nobody did anything; what changed for one person; and who could anywhere.
 
 use tenure_wire::question::Texts;
 
@@ -12,18 +12,18 @@ const ORDERS_PROD: &str = "subaccount:orders-prod";
 const PAYMENTS_PROD: &str = "subaccount:payments-prod";
 const MANAGE: &str = "destinations.manage";
 
-/// A question to the demo's ledger, and what its answer shows
+/// A question to the demo's ledger, and a hint to its answer
 #[derive(Clone, Debug)]
 pub struct DemoQuestion {
-    /// The sentence that a person would say
+    /// The question as a person would ask it
     pub asked: &'static str,
-    /// The question, as its command and its parameters say it
+    /// The question with its parameters, as the command takes it
     pub question: Texts,
-    /// What to see in the answer
+    /// What the answer shows
     pub see: &'static str,
 }
 
-/// The six questions to the ledger of [`crate::demo`], each with an answer of at most a dozen rows
+/// The six questions to the ledger of [`crate::demo`]; each answer has at most a dozen rows
 pub fn demo_questions() -> Vec<DemoQuestion> {
     let who_on_20_march = Texts::named("who")
         .with("can", MANAGE)
@@ -51,7 +51,7 @@ pub fn demo_questions() -> Vec<DemoQuestion> {
                 .with("on", ORDERS_PROD)
                 .with("from", "2025-11-01")
                 .with("until", "2025-12-01"),
-            see: "Noor Haddad for three days only. What Jonas Brandt had was given by hand and recorded \
+            see: "Noor Haddad for three days only. Jonas Brandt got his grant by hand, and it was recorded \
                   weeks later; Ibrahim Traore follows Mateo Vargas in the group.",
         },
         DemoQuestion {
@@ -75,7 +75,7 @@ pub fn demo_questions() -> Vec<DemoQuestion> {
                   handover: all by one entry.",
         },
         DemoQuestion {
-            asked: "Who held a key to destinations anywhere in Acme on 15 May 2026, whatever his roles?",
+            asked: "Who held a key to destinations anywhere in Acme on 15 May 2026, whatever their roles?",
             question: Texts::named("who")
                 .with("can", "destinations.use-rest-api")
                 .with("under", GLOBAL_ACCOUNT)

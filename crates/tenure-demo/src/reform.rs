@@ -1,6 +1,6 @@
 //! How does the structure of Acme change over the years?
 //!
-//! Directories after the upgrade, an audit's findings, groups of the identity provider, a move and a
+//! After the upgrade there are directories, findings of an audit, groups of the identity provider, a move and a
 //! deletion.
 
 use tenure_wire::v1::Change;
@@ -19,14 +19,14 @@ use crate::estate::{
 use crate::model::Key;
 use crate::staff::Post;
 
-/// When the sandbox is deleted
+/// The day on which the sandbox is deleted
 pub(crate) const SANDBOX_DELETION: Day = date(2025, 9, 12);
 
 const CONNECTIVITY: &str = "Connectivity and Destination Administrator";
-/// What operators have in production through their group
+/// The role collections that operators have in production through their group
 const OPERATIONS: [&str; 3] =
     ["Destination Administrator", "Cloud Connector Administrator", READER];
-/// What developers have in development and test through their group
+/// The role collections that developers have in development and test through their group
 const DEVELOPMENT: [&str; 2] = [CONNECTIVITY, "Subaccount Viewer"];
 
 const SCENES: [Scene; 13] = [
@@ -45,7 +45,7 @@ const SCENES: [Scene; 13] = [
     (date(2026, 3, 16), readers_widened),
 ];
 
-/// What changes on a day
+/// Makes the changes of today
 pub(crate) fn day(company: &mut Company) {
     let today = company.desk.today();
     for (when, scene) in SCENES {
@@ -111,7 +111,7 @@ fn readers(company: &mut Company) {
     company.desk.file(INGRID, "One role collection for reading in production", changes);
 }
 
-/// What the upgrade gave too generously
+/// Takes back the grants that the upgrade gave too generously
 fn findings(company: &mut Company) {
     let administrator = collection("Subaccount Administrator");
     let connectivity = collection(CONNECTIVITY);

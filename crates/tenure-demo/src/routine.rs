@@ -1,7 +1,8 @@
-//! What happens every week, whoever it happens to?
+//! What happens every week?
 //!
-//! On call, firefighters, the renewal of keys, requests, what is given back, and reviews. Chance never
-//! touches the cast, nor gives anybody destinations in a production subaccount.
+//! People are on call, put out fires, request access and give it back; keys are renewed and grants reviewed. Chance
+//! decides to whom it happens. It never touches the cast, and it gives nobody destinations in a production
+//! subaccount.
 
 use tenure_core::RefusalCode;
 
@@ -15,15 +16,15 @@ use crate::staff::{Person, Post};
 
 /// Days between two renewals of a key, or two reviews: 13 weeks
 const QUARTER_DAYS: i64 = 91;
-/// Days for which a key holds: a week longer
+/// Days for which a key holds: a week more than a quarter
 const KEY_DAYS: i64 = 98;
 
-/// When a key that is made on a day ends
+/// The end of a key that is made on a day
 pub(crate) fn key_until(made: Day) -> Option<String> {
     Some(made.plus(KEY_DAYS).at(0, 0).text())
 }
 
-/// What happens before the working day
+/// The events before the working day
 pub(crate) fn night(company: &mut Company) {
     let today = company.desk.today();
     if company.dice.percent(4) {
@@ -48,7 +49,7 @@ pub(crate) fn night(company: &mut Company) {
     }
 }
 
-/// What happens on a working day
+/// The events of a working day
 pub(crate) fn day(company: &mut Company) {
     let today = company.desk.today();
     for _ in 0..company.dice.between(0, 5) {
@@ -70,7 +71,7 @@ fn operators(staff: &[Person], unit: Unit) -> Vec<&Person> {
     staff.iter().filter(|person| person.post == Post::Operator(unit)).collect()
 }
 
-/// One operator of each unit, for a week, in turn
+/// In turn, one operator of each unit is on call for a week
 fn on_call(company: &mut Company, today: Day) {
     let until = today.plus(7).at(8, 0).text();
     let week = usize::try_from(today.weeks_since(FIRST_DAY)).unwrap_or_default();
@@ -110,7 +111,7 @@ fn on_call(company: &mut Company, today: Day) {
     });
 }
 
-/// Somebody gets into production for a night
+/// An operator gets access to production for a night
 fn firefighter(company: &mut Company) {
     let Some(app) = company.dice.pick(&APPS).copied() else {
         return;
@@ -174,7 +175,7 @@ fn request(company: &mut Company, today: Day) {
     }
 }
 
-/// What somebody asks for, where, and whose it is
+/// A grant that a person asks for, its level, and the application of that level
 fn wish(
     company: &mut Company,
     person: &Person,
@@ -241,7 +242,7 @@ fn give_back(company: &mut Company) {
     }
 }
 
-/// The lead looks through what was requested, and takes back a third of it
+/// The lead of an application reviews the requested grants, and takes back a third of them
 fn review(company: &mut Company, app: &App, today: Day) {
     let mut changes = Vec::new();
     let mut kept = Vec::new();

@@ -1,7 +1,6 @@
-//! Who works at Acme, and what does a post bring with it?
+//! Who works at Acme, and which grants does a post bring?
 //!
-//! Joiners, movers and leavers: what the identity provider, the leads and the personnel department do
-//! when people come and go.
+//! The identity provider, the leads and the personnel department act when people join, move or leave.
 
 use tenure_wire::v1::Change;
 
@@ -14,10 +13,10 @@ use crate::company::Company;
 use crate::estate::{APPS, App, GLOBAL_ACCOUNT, GROUPS, Stage, UPGRADE, Unit};
 use crate::names::user;
 
-/// Days after which somebody may move or leave
+/// Days after which a person may move or leave
 const SETTLED_DAYS: i64 = 60;
 
-/// What somebody does
+/// The work of a person
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Post {
     Platform,
@@ -28,15 +27,15 @@ pub(crate) enum Post {
     Business(&'static App),
 }
 
-/// Somebody
+/// A person at Acme
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) user: String,
     pub(crate) name: String,
     pub(crate) post: Post,
-    /// `None` for those who were there before the ledger
+    /// The first day; `None` if it was before the ledger began
     pub(crate) since: Option<Day>,
-    /// Whether the story is about them
+    /// Whether the person is in the story
     pub(crate) cast: bool,
 }
 
@@ -49,7 +48,7 @@ impl Person {
 }
 
 impl Post {
-    /// What it brings on a day, apart from sets
+    /// The grants that it brings on a day, without those through sets
     pub(crate) fn holdings(self, on: Day) -> Vec<(Granted, String)> {
         let upgraded = on >= UPGRADE;
         match self {
@@ -94,7 +93,7 @@ impl Post {
         }
     }
 
-    /// The sets that it brings membership of on a day
+    /// The sets whose member it makes a person on a day
     pub(crate) fn sets(self, on: Day) -> Vec<String> {
         match self {
             Self::Business(app) => vec![app.department()],
@@ -125,7 +124,7 @@ pub(crate) fn appointment(user: &str, post: Post, on: Day) -> Vec<Change> {
     post.holdings(on).iter().map(|(granted, level)| grant(granted, level, user)).collect()
 }
 
-/// What personnel does on a day
+/// The personnel department's events of today
 pub(crate) fn day(company: &mut Company) {
     let today = company.desk.today();
     report_late_leavers(company, today);
@@ -142,7 +141,7 @@ pub(crate) fn day(company: &mut Company) {
     }
 }
 
-/// Somebody starts on a day that lies ahead
+/// A new person will start on a later day
 fn join(company: &mut Company, start: Day) {
     let Some(app) = company.dice.pick(&APPS).copied() else {
         return;
@@ -156,7 +155,7 @@ fn join(company: &mut Company, start: Day) {
     let user = user("corp-idp", &name);
     let effective_at = start.at(0, 0).text();
     let reason = format!("{name} joins as {} on {}", post.title(), start.date());
-    // What exists when it is filed.
+    // The entry may name only what exists on the day when it is filed.
     let grants = appointment(&user, post, company.desk.today());
     if !grants.is_empty() {
         let lead = company.lead_of(app);
@@ -169,7 +168,7 @@ fn join(company: &mut Company, start: Day) {
     company.staff.push(Person { user, name, post, since: Some(start), cast: false });
 }
 
-/// Somebody's last day is today; for some the ledger hears of it weeks later
+/// A person has the last day; sometimes the ledger is told weeks later
 fn leave(company: &mut Company, today: Day) {
     let Some(person) = pick_settled(company, today) else {
         return;
@@ -198,7 +197,7 @@ fn report_late_leavers(company: &mut Company, today: Day) {
     }
 }
 
-/// A developer goes to another application
+/// A developer moves to another application
 fn change_team(company: &mut Company, today: Day) {
     let Some(person) = pick_settled(company, today) else {
         return;

@@ -36,7 +36,7 @@ const SCENES: [Scene; 13] = [
 const DESTINATIONS: &str = "Destination Administrator";
 const KEY: &str = "Service Credentials";
 
-/// What happens on a day
+/// Plays the scenes of today
 pub(crate) fn day(company: &mut Company) {
     let today = company.desk.today();
     for (when, scene) in SCENES {
@@ -87,7 +87,7 @@ fn yusuf_makes_a_key(company: &mut Company) {
     company.desk.file(YUSUF, &reason, changes);
 }
 
-/// The ticket says Daniela; the entry says Daniel, and stays so for five weeks
+/// The ticket means Daniela, but the entry says Daniel for five weeks
 fn the_wrong_weber(company: &mut Company) {
     let ticket = company.next_ticket();
     let reason = format!("REQ-{ticket} D. Weber connects the new payment provider");
@@ -118,7 +118,7 @@ fn payment_provider(to: &str) -> Change {
     grant_until(&collection(DESTINATIONS), &ORDERS.subaccount(Stage::Prod), to, until)
 }
 
-/// Shipping until June, payments from then on, and a month to hand over
+/// Lukas works for Shipping until June and for Payments afterwards, with a month to hand over
 fn lukas_moves(company: &mut Company) {
     let developer = role("Space Developer");
     let viewer = collection("Subaccount Viewer");
@@ -143,7 +143,7 @@ fn lukas_moves(company: &mut Company) {
     company.desk.file(SCIM, reason, members);
 }
 
-/// Everything is taken back but the key that nobody thinks of
+/// Everything is taken back except a key that nobody remembers
 fn yusuf_moves(company: &mut Company) {
     let developer = role("Space Developer");
     let mut changes: Vec<_> =
@@ -164,7 +164,7 @@ fn ibrahim_follows_mateo(company: &mut Company) {
     company.desk.file(SCIM, "Ibrahim Traore follows Mateo Vargas", members);
 }
 
-/// A slip, the grant, and the same grant once more by a client that did not hear the answer
+/// A typing error, then the grant, then the same grant again from a client that got no answer
 fn noor_for_three_days(company: &mut Company) {
     let level = ORDERS.subaccount(Stage::Prod);
     let reason =
@@ -178,7 +178,7 @@ fn noor_for_three_days(company: &mut Company) {
     company.desk.retry();
 }
 
-/// Given by hand in the cockpit on a night in November, found weeks later
+/// A grant was made by hand in the cockpit on a night in November, and is found weeks later
 fn jonas_is_reported_late(company: &mut Company) {
     let level = ORDERS.subaccount(Stage::Prod);
     let destinations = collection(DESTINATIONS);

@@ -1,4 +1,4 @@
-//! Does the history become what it is meant to?
+//! Does every entry of the history get its intended outcome?
 
 mod questions;
 
@@ -17,17 +17,17 @@ use uuid::Uuid;
 use crate::desk::Intended;
 use crate::{company, demo};
 
-/// An entry, what is to become of it, and what did
+/// An entry, its intended outcome and its outcome
 type Row = (v1::Entry, Intended, Outcome);
 
-/// Everything folded
+/// The folded history
 static FOLDED: LazyLock<(LedgerInMemory, Vec<Row>)> = LazyLock::new(|| {
     let mut ledger = LedgerInMemory::new();
     let mut rows = Vec::new();
     for message in company::history("demo").unwrap() {
         for (entry, intended) in message.entries {
             let core = entry.to_core(Names::Full).unwrap();
-            assert_eq!(v1::Entry::from_core(&core), entry, "what is filed is canonical");
+            assert_eq!(v1::Entry::from_core(&core), entry, "every filed entry is canonical");
             let submission = Encoded::new(core).unwrap().into_submission();
             let outcome = ledger.apply(&Recorded { recorded_at: message.recorded_at, submission });
             rows.push((entry, intended, outcome));
@@ -54,7 +54,7 @@ fn view() -> View<'static> {
 }
 
 #[test]
-fn every_entry_becomes_what_it_is_meant_to() {
+fn every_entry_has_its_intended_outcome() {
     for (n, (entry, intended, outcome)) in rows().iter().enumerate() {
         let became = match outcome {
             Outcome::Applied => Intended::Applied,
@@ -66,7 +66,7 @@ fn every_entry_becomes_what_it_is_meant_to() {
 }
 
 #[test]
-fn every_kind_of_refusal_of_a_well_formed_entry_is_there() {
+fn every_refusal_of_a_well_formed_entry_occurs() {
     let refused: BTreeSet<RefusalCode> = rows()
         .iter()
         .filter_map(|(_, intended, _)| match intended {
@@ -117,7 +117,7 @@ fn it_is_the_same_history_every_time_and_another_ledger_has_other_ids() {
         dispatches.flat_map(|dispatch| dispatch.entries).map(|entry| entry.id).collect()
     };
     assert!(ids("demo").is_disjoint(&ids("other")));
-    // A digest of all that people file: it may change, but not by itself.
+    // A digest of all entries that people file: it may only change on purpose.
     let mut filed: Vec<u8> = Vec::new();
     for dispatch in &first {
         let of_people = dispatch.entries.iter().filter(|entry| entry.actor != GENESIS_ACTOR);

@@ -1,9 +1,9 @@
 //! What does the upgrade from feature set A to B do?
 //!
-//! One night, one message, as SAP documents it: members of the global account become its administrators
-//! and administrators of every subaccount; security administrators become administrators of their
-//! subaccounts; who manages an org or a space, or develops in one, becomes Connectivity and Destination
-//! Administrator of the subaccount unless he administers it; Cloud Foundry's roles stay.
+//! It happens in one night and in one message, as SAP documents it. Members of the global account become its
+//! administrators and administrators of every subaccount. Security administrators become administrators of their
+//! subaccounts. A user that manages an org or a space, or develops in a space, becomes Connectivity and Destination
+//! Administrator of the subaccount, unless that user administers the subaccount. The roles of Cloud Foundry stay.
 //! Source: SAP Help, "Upgrade to Feature Set B"; `feature_set_upgrade_A_to_B` of the domain's facts.
 
 use std::collections::BTreeSet;
@@ -74,7 +74,7 @@ fn of_subaccount(
     changes
 }
 
-/// Who holds a role at a level, with or without an end
+/// The principals that hold a role at a level, with or without an end
 fn holders(model: &Model, role: &Granted, level: &str) -> BTreeSet<String> {
     let held = model.held_at(level).filter(|key| key.granted == *role);
     held.map(|key| key.principal.clone()).collect()

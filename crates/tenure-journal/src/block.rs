@@ -1,13 +1,13 @@
 //! How are rows kept together?
 //!
-//! A block is a run of rows in one value: small ones at the tail, as they were committed, and segments
-//! of about a thousand, compressed. Each carries a checksum over its place and its content.
+//! A block holds consecutive rows in one value. At the tail of the journal are small blocks, as they were
+//! committed. Before them are segments: compressed blocks of about a thousand rows. Each block carries a checksum
+//! over its first position and its content.
 //!
 //! ```text
 //! version 1 byte | codec 1 byte | checksum 4 | first position 8 | rows 4 | raw length 4 | payload
 //! ```
-//! Numbers are big-endian. The checksum is CRC-32 (IEEE) of all that follows it and of the two bytes
-//! before it.
+//! Numbers are big-endian. The checksum is CRC-32 (IEEE) of the two bytes before it and of everything after it.
 
 use tenure_core::Position;
 
@@ -15,12 +15,12 @@ use crate::row::{Row, RowError};
 
 /// Rows of a full segment
 pub(crate) const SEGMENT_ROWS_MAX: usize = 1_024;
-/// Bytes of a block's rows before they are compressed; one row alone may have more
+/// Bytes of a full block's rows before they are compressed; a single row may have more
 pub(crate) const BLOCK_BYTES_MAX: usize = 256 * 1_024;
-/// From so many bytes on, compression is worth its while
+/// Bytes from which on a block is compressed: a smaller one would gain little
 const COMPRESS_BYTES_MIN: usize = 4 * 1_024;
-/// Bytes of the largest row and what is kept beside: a message that is no entry is kept whole, and a NATS
-/// server takes at most 64 MiB
+/// Bytes of the largest block: a row keeps a malformed message whole, and a NATS server takes messages of at
+/// most 64 MiB
 const RAW_BYTES_MAX: u32 = 80 * 1_024 * 1_024;
 
 const VERSION: u8 = 1;
@@ -29,32 +29,32 @@ const CODEC_RAW: u8 = 0;
 const CODEC_ZSTD: u8 = 1;
 const ZSTD_LEVEL: i32 = 1;
 
-/// Why a value is no sound block
+/// Why a value cannot be read as a block
 #[derive(Debug, thiserror::Error)]
 pub enum BlockError {
-    /// It was written by a newer version
-    #[error("its format is {0}, this program knows {VERSION}")]
+    /// A newer program wrote it
+    #[error("its format is {0}, and the newest format that this program reads is {VERSION}")]
     Version(u8),
-    /// Its bytes are not those that were written
+    /// Its bytes are other ones than were written
     #[error("its checksum does not fit its bytes")]
     Checksum,
-    /// It is shorter or longer than it says, or stands at another place
+    /// It is shorter or longer than it says, or stands at another position
     #[error("it is not whole")]
     Shape,
-    /// Its payload does not decompress
-    #[error("it does not decompress")]
+    /// Its payload cannot be decompressed
+    #[error("it cannot be decompressed")]
     Compression(#[source] std::io::Error),
     /// Its rows cannot be read
     #[error("its rows cannot be read")]
     Row(#[source] RowError),
 }
 
-/// What compresses blocks, and is kept from one to the next: to make it costs as much as a small block
+/// Compresses blocks, with one compressor for all: to make one costs as much as to compress a small block
 #[derive(Default)]
 pub(crate) struct Packer(Option<zstd::bulk::Compressor<'static>>);
 
 impl Packer {
-    /// `None` if it cannot be compressed
+    /// `None` if the payload cannot be compressed
     fn pack(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
         if self.0.is_none() {
             self.0 = zstd::bulk::Compressor::new(ZSTD_LEVEL).ok();
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Packer {
     }
 }
 
-/// A run of encoded rows
+/// Consecutive rows, encoded
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pub(crate) first: Position,
@@ -89,7 +89,7 @@ impl Block {
         Ok(())
     }
 
-    /// Takes in the rows that follow
+    /// Adds the rows of the block that follows this one
     pub(crate) fn extend(&mut self, next: &Self) {
         self.payload.extend_from_slice(&next.payload);
         self.count += next.count;
@@ -99,7 +99,7 @@ impl Block {
         self.count as usize >= SEGMENT_ROWS_MAX || self.payload.len() >= BLOCK_BYTES_MAX
     }
 
-    /// The place after its last row
+    /// The position after its last row
     pub(crate) fn end(&self) -> u64 {
         self.first.get() + u64::from(self.count)
     }
@@ -131,7 +131,7 @@ impl Block {
         value
     }
 
-    /// Reads the value that stands at a place
+    /// Reads the value that is stored at a position
     pub(crate) fn decode(at: u64, value: &[u8]) -> Result<Self, BlockError> {
         let version = *value.first().ok_or(BlockError::Shape)?;
         if version > VERSION {

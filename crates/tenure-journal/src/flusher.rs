@@ -1,7 +1,7 @@
-//! When is what was written on the disk?
+//! When are written rows on the disk?
 //!
-//! When sled has flushed, its file has been synchronised, and so have files that it keeps beside. This may
-//! run in a thread of its own, while more is written.
+//! They are when sled has flushed and all of its files are synchronised. A [`Flusher`] may do that in a thread of
+//! its own, while the journal writes more.
 
 use std::fs::File;
 use std::io;
@@ -18,7 +18,7 @@ use crate::store::{Store, newest};
 #[derive(Clone, Debug)]
 pub struct Flusher {
     store: Arc<Store>,
-    /// sled's own file, for what its flush leaves undone
+    /// sled's main file, which its flush does not fully synchronise
     db_file: Arc<File>,
     witness: Arc<Mutex<Witness>>,
     folder: PathBuf,
@@ -42,18 +42,18 @@ impl Flusher {
     /// Waits until all that was committed before the call is on the disk
     ///
     /// # Errors
-    /// sled or a file cannot be written: what is on the disk is not known.
+    /// sled or a file cannot be written: it is unknown what is on the disk.
     pub fn flush(&self) -> Result<(), Error> {
         let newest = newest(&self.store.blocks()).map_or(0, Position::get);
         self.sync(newest)
     }
 
     pub(crate) fn sync(&self, newest: u64) -> Result<(), Error> {
-        // Of what is written meanwhile nothing is known.
+        // Bytes that are written after this line may miss the flush.
         let written_bytes = self.store.written_bytes();
         self.store.db.flush().map_err(|source| self.store.failure(newest, source))?;
-        // sled's flush writes the pages back (`sync_file_range` on Linux) and leaves the drive's cache and
-        // the file's length to this.
+        // sled's flush writes pages back (`sync_file_range` on Linux). It reaches neither the drive's cache nor
+        // the file's length; this does.
         self.db_file.sync_data().map_err(|e| io_failure(&self.store.file(), e))?;
         self.sync_blobs().map_err(|e| io_failure(&self.store.path().join("blobs"), e))?;
         self.store.note_flushed(written_bytes);
@@ -61,14 +61,14 @@ impl Flusher {
         witness.note(newest).map_err(|e| io_failure(&self.folder, e))
     }
 
-    /// Flushes what sled keeps in files of their own: it does where a store has values that were not cut
+    /// Flushes the files that sled makes for large values, in a store from before blocks were cut into slices
     fn sync_blobs(&self) -> io::Result<()> {
         let folder = self.store.path().join("blobs");
         let mut any = false;
         for file in std::fs::read_dir(&folder)? {
             match File::open(file?.path()) {
                 Ok(file) => file.sync_all()?,
-                // sled removes what it has replaced.
+                // sled removes a file when its value is replaced.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }

@@ -1,8 +1,8 @@
-//! Whose is this folder?
+//! Which ledger does this folder belong to?
 //!
-//! A data folder says which format it has and which ledger it is of, is held by one process at a time,
-//! and keeps a witness of the last acknowledged position beside the store: a store that has lost its
-//! tail looks sound in itself.
+//! A data folder says which format it has and which ledger it belongs to. One process at a time holds it. Beside
+//! the store it keeps a witness, a file with the last acknowledged position: a store that has lost its tail looks
+//! sound, and only the witness shows the loss.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -18,7 +18,7 @@ pub const FORMAT: u32 = 1;
 const IDENTITY_FILE: &str = "tenure.json";
 const LOCK_FILE: &str = "lock";
 pub(crate) const WITNESS_FILE: &str = "acknowledged";
-/// Where sled keeps its files, within a data folder
+/// The folder of sled's files within a data folder
 pub(crate) const STORE_FOLDER: &str = "journal";
 
 /// Why a data folder cannot be used
@@ -27,7 +27,7 @@ pub enum FolderError {
     /// It cannot be read or written
     #[error("the data folder `{}` cannot be used: {what}", path.display())]
     Io {
-        /// What was being done
+        /// What failed
         what: &'static str,
         /// The folder
         path: PathBuf,
@@ -37,13 +37,14 @@ pub enum FolderError {
     },
     /// Another process holds it
     #[error(
-        "the data folder `{}` is held by another process: ask that one (`--server`), or stop it first",
+        "the data folder `{}` is held by another process: ask that process (`--server`), or stop it first",
         .0.display()
     )]
     Held(PathBuf),
-    /// It was written by a newer program
+    /// A newer program wrote it
     #[error(
-        "the data folder `{}` has format {found}, this program knows {FORMAT}: use a newer program",
+        "the data folder `{}` has format {found}, and this program reads formats up to {FORMAT}: use a newer \
+         program",
         path.display()
     )]
     NewerFormat {
@@ -52,9 +53,9 @@ pub enum FolderError {
         /// Its format
         found: u32,
     },
-    /// It is of another ledger
+    /// It belongs to another ledger
     #[error(
-        "the data folder `{}` is of the ledger `{found}`, not of `{wanted}`: name that ledger, or \
+        "the data folder `{}` belongs to the ledger `{found}`, not to `{wanted}`: name that ledger, or \
          another folder",
         path.display()
     )]
@@ -66,22 +67,22 @@ pub enum FolderError {
         /// The ledger asked for
         wanted: String,
     },
-    /// It holds something else
+    /// It contains something else
     #[error(
-        "the folder `{}` is not empty and no data folder of a ledger (it has no `{IDENTITY_FILE}`): \
+        "the folder `{}` is not empty, and it is no data folder of a ledger (it has no `{IDENTITY_FILE}`): \
          name an empty folder",
         .0.display()
     )]
     NotOurs(PathBuf),
-    /// What says whose it is cannot be read
+    /// The file that names its ledger cannot be read
     #[error(
-        "`{}` is damaged, so it is not known which ledger the folder is of: put back a copy of it",
+        "`{}` is damaged, so it is not known which ledger the folder belongs to: put back a copy of the file",
         .0.display()
     )]
     Identity(PathBuf),
 }
 
-/// Says which format a folder has; of a newer one nothing else is read
+/// The format of a folder; in a newer format nothing else is read
 #[derive(Deserialize)]
 struct Format {
     format: u32,
@@ -102,7 +103,7 @@ impl Identity {
         Self { format: FORMAT, ledger: ledger.to_owned(), checksum }
     }
 
-    /// Reads what says whose a folder is
+    /// Reads the identity of a folder
     fn read(folder: &Path, path: &Path, bytes: &[u8]) -> Result<Self, FolderError> {
         let damaged = || FolderError::Identity(path.to_owned());
         let Format { format: found } = serde_json::from_slice(bytes).map_err(|_| damaged())?;
@@ -123,7 +124,7 @@ impl Identity {
 pub(crate) struct Folder {
     path: PathBuf,
     ledger: String,
-    /// Held for as long as it is open
+    /// The lock is held while this file is open
     _lock: File,
 }
 
@@ -132,9 +133,9 @@ fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) ->
 }
 
 impl Folder {
-    /// Takes hold of a folder; one that does not exist or is empty becomes that ledger's
+    /// Takes the lock on a folder; a new or empty folder becomes the folder of that ledger
     ///
-    /// `None` as the ledger takes whichever it is of.
+    /// With `None` the folder may belong to any ledger.
     pub(crate) fn open(path: &Path, ledger: Option<&str>) -> Result<Self, FolderError> {
         private::create_folder(path).map_err(io_error("it cannot be made", path))?;
         let identity_path = path.join(IDENTITY_FILE);
@@ -162,7 +163,7 @@ impl Folder {
             },
             None => {
                 let others = fs::read_dir(path).map_err(io_error("it cannot be read", path))?;
-                // What a start that was killed has left is ours too.
+                // A start that was killed may have left these.
                 let beside = format!("{IDENTITY_FILE}{}", private::BESIDE);
                 let ours = |name: &std::ffi::OsStr| {
                     [LOCK_FILE, &beside, "lost+found"].iter().any(|known| name == *known)
@@ -195,17 +196,17 @@ impl Folder {
         self.path.join(STORE_FOLDER)
     }
 
-    /// Bytes that may still be written to the disk it is on
+    /// Free bytes on the disk of the folder
     pub(crate) fn free_bytes(&self) -> io::Result<u64> {
         let stat = rustix::fs::statvfs(&self.path)?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 }
 
-/// The last position whose flush returned, kept in a file of its own
+/// A file with the last position whose flush returned
 ///
-/// Two slots are written in turn, each with a checksum, so one is always whole. It is not flushed to the
-/// disk: after a loss of power it may lag behind the store, never lead it.
+/// It has two slots, each with a checksum. They are written in turn, so one of them is always whole. The file is
+/// not flushed: after a loss of power it may be behind the store, and never ahead of it.
 #[derive(Debug)]
 pub(crate) struct Witness {
     file: File,
@@ -216,16 +217,21 @@ pub(crate) struct Witness {
 const SLOT_BYTES: usize = 12;
 
 impl Witness {
-    /// Opens it and gives the position that it has seen, 0 if none
+    /// Opens the witness and returns the position in it, 0 if there is none
     pub(crate) fn open(folder: &Folder) -> Result<(Self, u64), FolderError> {
         let path = folder.path.join(WITNESS_FILE);
-        let mut file =
-            private::open(&path).map_err(io_error("its witness cannot be opened", &path))?;
+        let mut file = private::open(&path).map_err(io_error(
+            "its file of the last acknowledged position cannot be opened",
+            &path,
+        ))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(io_error("its witness cannot be read", &path))?;
+        file.read_to_end(&mut bytes).map_err(io_error(
+            "its file of the last acknowledged position cannot be read",
+            &path,
+        ))?;
         let seen: Vec<Option<u64>> = bytes.chunks(SLOT_BYTES).take(2).map(slot).collect();
         let newest = seen.iter().flatten().max().copied().unwrap_or(0);
-        // The slot of the newest stays; the other one is written next.
+        // The slot with the newest position stays; the other one is written next.
         let next_slot = u64::from(seen.first().copied().flatten() == Some(newest));
         Ok((Self { file, next_slot, noted: newest }, newest))
     }
@@ -246,7 +252,7 @@ impl Witness {
     }
 }
 
-/// The position that the witness of a folder has seen, 0 if none
+/// The position in the witness of a folder, 0 if there is none
 pub(crate) fn witnessed(folder: &Path) -> io::Result<u64> {
     match fs::read(folder.join(WITNESS_FILE)) {
         Ok(bytes) => Ok(bytes.chunks(SLOT_BYTES).take(2).filter_map(slot).max().unwrap_or(0)),

@@ -1,12 +1,13 @@
-//! Where does the index go, so that a start need not fold the whole journal?
+//! How does a start avoid folding the whole journal?
 //!
-//! Into checkpoints, beside the journal: each is a *generation*, a folder `index/<number>` with the pieces of
-//! the index and a manifest that ties it to a place in the journal. A generation is written in a folder
-//! `index/<number>.part`, which gets its name when all of it is on the disk; then the older ones are removed.
-//! A folder for each, as sled does not give space back: so they take the space of two at most.
+//! It reads an index checkpoint, a copy of the folded index that lies beside the journal. Each checkpoint is a
+//! *generation*: a folder `index/<number>` with the pieces of the index and a manifest that ties them to a
+//! position of the journal. A generation is written in a folder `index/<number>.part`. When all of it is on the
+//! disk, the folder gets its final name and the older generations are removed. Each generation has a folder of its
+//! own because sled does not give space back: so all of them together take the space of at most two.
 //!
-//! A checkpoint holds nothing that the journal does not give: whatever is wrong with one, it is discarded
-//! with a line in the log, and the journal is folded instead.
+//! A checkpoint can always be built again from the journal. If anything is wrong with one, it is discarded with a
+//! line in the log, and the journal is folded instead.
 
 mod manifest;
 mod reading;
@@ -31,10 +32,10 @@ use crate::store::Reader;
 
 pub use self::manifest::Manifest;
 
-/// Where the checkpoints are, within a data folder
+/// The folder of the checkpoints within a data folder
 pub(crate) const INDEX_FOLDER: &str = "index";
 const UNFINISHED: &str = "part";
-/// Free space that is left to the journal: a checkpoint can be written another day
+/// Free space that is left to the journal: a checkpoint can be written later
 pub(crate) const FREE_BYTES_MIN: u64 = 64 * 1_024 * 1_024;
 /// Compressed bytes between two flushes
 const FLUSH_BYTES: u64 = 8 * 1_024 * 1_024;
@@ -49,39 +50,39 @@ pub enum Unusable {
     /// Its files cannot be read
     #[error("its files cannot be read")]
     Io(#[source] io::Error),
-    /// It was not finished, or its end is lost
+    /// It was never finished, or its end is lost
     #[error("it has no manifest")]
     NoManifest,
-    /// What it says of itself is not what was written
-    #[error("its manifest is damaged, or of a newer program")]
+    /// Its manifest cannot be read
+    #[error("its manifest is damaged, or was written by a newer program")]
     Manifest,
-    /// A piece is missing or is not what was written
+    /// A piece is missing or damaged
     #[error("its piece {0} is missing or damaged")]
     Piece(u32),
-    /// It is of another ledger
-    #[error("it is of the ledger `{0}`")]
+    /// It belongs to another ledger
+    #[error("it belongs to the ledger `{0}`")]
     OtherLedger(String),
-    /// The journal ends before it
-    #[error("it is of position {position}, and the journal ends at {newest}")]
+    /// The journal ends before its position
+    #[error("it was taken at position {position}, and the journal ends at {newest}")]
     Ahead {
         /// Its position
         position: u64,
-        /// The journal's newest
+        /// The journal's newest position
         newest: u64,
     },
-    /// The journal tells another history
-    #[error("the journal's entry at its position {0} is another one")]
+    /// The journal has another history
+    #[error("the journal has another entry at its position {0}")]
     OtherHistory(u64),
-    /// The journal cannot be read where it was taken
-    #[error("the journal cannot be read where it was taken")]
+    /// The journal cannot be read at its position
+    #[error("the journal cannot be read at its position")]
     Journal(#[source] crate::Error),
-    /// The journal's row cannot be encoded
-    #[error("the journal cannot be read where it was taken")]
+    /// The journal's row at its position cannot be encoded
+    #[error("the journal cannot be read at its position")]
     Row(#[source] RowError),
-    /// Whoever made sense of it could not
+    /// Its pieces make no sense to their reader
     #[error("it makes no sense")]
     Content(#[source] Senseless),
-    /// Reading it ended in a panic, in sled or in what made sense of it
+    /// Reading it ended in a panic, in sled or in the reader of its pieces
     #[error("reading it ended in a panic")]
     Panic,
 }
@@ -91,7 +92,7 @@ pub enum Unusable {
 #[non_exhaustive]
 pub enum WriteError {
     /// The disk is nearly full
-    #[error("the disk has {free_bytes} bytes left, {FREE_BYTES_MIN} are left to the journal")]
+    #[error("the disk has {free_bytes} bytes left, and {FREE_BYTES_MIN} are kept for the journal")]
     DiskFull {
         /// Bytes left
         free_bytes: u64,
@@ -102,8 +103,8 @@ pub enum WriteError {
     /// A file or folder cannot be written
     #[error("its files cannot be written")]
     Io(#[source] io::Error),
-    /// The journal cannot be read where it is taken
-    #[error("the journal cannot be read where it is taken")]
+    /// The journal cannot be read at its position
+    #[error("the journal cannot be read at its position")]
     Journal(#[source] crate::Error),
     /// It cannot be encoded
     #[error("it cannot be encoded")]
@@ -111,7 +112,7 @@ pub enum WriteError {
     /// A piece is too large
     #[error("a piece of it is too large")]
     TooLarge,
-    /// It was given up by whoever wanted it
+    /// The caller gave it up
     #[error("there was no time to finish it")]
     GivenUp,
     /// Writing it ended in a panic
@@ -134,7 +135,7 @@ impl From<VolumeError> for Unusable {
         match error {
             VolumeError::Store(source) => Self::Store(source),
             VolumeError::Io(source) => Self::Io(source),
-            // Nothing is written.
+            // Only a write can be too large.
             VolumeError::TooLarge => Self::Manifest,
         }
     }
@@ -148,7 +149,7 @@ pub type Pieces<'a> = dyn Iterator<Item = Result<Vec<u8>, Unusable>> + 'a;
 
 /// The index checkpoints of a data folder
 ///
-/// Who has it sees to it that the journal of that folder stays open meanwhile: it holds the folder.
+/// The journal of that folder must stay open meanwhile, because the journal holds the lock on the folder.
 #[derive(Clone, Debug)]
 pub struct IndexCheckpoints {
     folder: PathBuf,
@@ -160,7 +161,7 @@ pub struct IndexCheckpoints {
 pub type Loaded<T> = Result<(Manifest, T), Unusable>;
 
 impl IndexCheckpoints {
-    /// Those beside a journal
+    /// The checkpoints beside a journal
     pub fn of(journal: &Journal) -> Self {
         Self {
             folder: journal.path().join(INDEX_FOLDER),
@@ -169,17 +170,17 @@ impl IndexCheckpoints {
         }
     }
 
-    /// What the journal holds
+    /// Reads the journal
     pub fn reader(&self) -> &Reader {
         &self.reader
     }
 
-    /// Gives the newest checkpoint that fits the journal to whoever makes sense of its pieces
+    /// Passes the pieces of the newest checkpoint that fits the journal to `read`
     ///
-    /// One that does not fit, is damaged, or that `read` makes no sense of is discarded, with a line in the
-    /// log that says which and why; then the one before it is tried, if there is one.
+    /// A checkpoint is discarded if it does not fit, if it is damaged, or if `read` returns an error. A line in
+    /// the log says which checkpoint and why. Then the one before it is tried, if there is one.
     /// # Guarantees
-    /// No error and no panic, whatever is in the folder. Memory for one volume at a time.
+    /// No error and no panic, whatever the folder contains. It takes the memory of one volume at a time.
     pub fn load<T>(
         &self,
         mut read: impl FnMut(&Manifest, &mut Pieces<'_>) -> Result<T, Senseless>,
@@ -194,7 +195,7 @@ impl IndexCheckpoints {
         None
     }
 
-    /// As [`IndexCheckpoints::load`], of the newest one alone, which is not discarded; `None` if there is none
+    /// As [`IndexCheckpoints::load`], but only the newest checkpoint is read, and it is kept; `None` if there is none
     pub fn newest<T>(
         &self,
         mut read: impl FnMut(&Manifest, &mut Pieces<'_>) -> Result<T, Senseless>,
@@ -208,7 +209,7 @@ impl IndexCheckpoints {
         generation: u64,
         read: &mut impl FnMut(&Manifest, &mut Pieces<'_>) -> Result<T, Senseless>,
     ) -> Result<(Manifest, T), Unusable> {
-        // sled 0.34 may panic on files that are not what it wrote.
+        // sled 0.34 may panic when its files were changed.
         let attempt = AssertUnwindSafe(|| self.read(generation, read));
         catch_unwind(attempt).unwrap_or(Err(Unusable::Panic))
     }
@@ -230,7 +231,7 @@ impl IndexCheckpoints {
         drop(volume);
         let mut pieces = Reading::new(&path, generation, &manifest)?;
         let value = read(&manifest, &mut pieces).map_err(Unusable::Content)?;
-        // What nobody asked for is looked at all the same.
+        // Pieces that `read` did not take are checked too.
         for piece in pieces.by_ref() {
             piece?;
         }
@@ -238,7 +239,7 @@ impl IndexCheckpoints {
         if failed { Err(Unusable::Manifest) } else { Ok((manifest, value)) }
     }
 
-    /// Whether it is of a place in this journal
+    /// Checks that the checkpoint was taken from this journal
     fn fits(&self, manifest: &Manifest) -> Result<(), Unusable> {
         if manifest.ledger != self.ledger {
             return Err(Unusable::OtherLedger(manifest.ledger.clone()));
@@ -254,14 +255,15 @@ impl IndexCheckpoints {
         Ok(())
     }
 
-    /// Writes a checkpoint of a position, then removes the older ones
+    /// Writes a checkpoint of the index at a position, then removes the older ones
     ///
-    /// `between` is asked after each piece whether to go on, with the time that the piece took: it may wait.
+    /// `between` is called after each piece with the time that the piece took, and says whether to go on. It may
+    /// wait before it returns.
     /// # Guarantees
-    /// It is there whole or not at all, and a crash leaves the one before it.
+    /// After a crash either the whole new checkpoint is there, or the one before it.
     /// # Errors
-    /// The disk is nearly full or fails, the journal does not have that position, or it was given up. What
-    /// there was before is there still.
+    /// The disk is nearly full or fails, the journal has no such position, or `between` gave up. The checkpoint
+    /// before it is still there.
     pub fn write(
         &self,
         (format, rules): (u32, u32),
@@ -324,7 +326,7 @@ impl IndexCheckpoints {
             self.has_room()?;
             if in_volume >= VOLUME_BYTES_MAX {
                 volume.flush()?;
-                // sled waits for its threads when it is closed: one at a time is open.
+                // One volume is open at a time. To close it is to wait for sled's threads.
                 drop(volume);
                 volume = self.new_volume(part, generation, &mut manifest)?;
                 (in_volume, not_flushed) = (0, 0);
@@ -375,10 +377,10 @@ impl IndexCheckpoints {
         if free < FREE_BYTES_MIN { Err(WriteError::DiskFull { free_bytes: free }) } else { Ok(()) }
     }
 
-    /// Removes all checkpoints, and says how many there were
+    /// Removes all checkpoints and returns how many there were
     ///
     /// # Errors
-    /// One that cannot be removed.
+    /// A checkpoint cannot be removed.
     pub fn discard_all(&self) -> io::Result<usize> {
         let count = self.generations().len();
         match fs::remove_dir_all(&self.folder) {
@@ -391,7 +393,7 @@ impl IndexCheckpoints {
         Ok(count)
     }
 
-    /// Removes a checkpoint and says why
+    /// Removes a checkpoint and logs why
     fn discard(&self, generation: u64, why: &Unusable) {
         let causes = std::iter::successors(Some(why as &dyn StdError), |&error| error.source());
         let why = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
@@ -423,7 +425,7 @@ impl IndexCheckpoints {
 
 /// How many volumes a generation has
 fn volumes(generation: &Path) -> Result<u32, Unusable> {
-    // A folder that cannot be read is an error, not one without volumes.
+    // A folder that cannot be read is an error: `names` would show it as empty.
     fs::read_dir(generation).map_err(Unusable::Io)?;
     let newest = names(generation).filter_map(|name| name.parse::<u32>().ok()).max();
     Ok(newest.map_or(0, |newest| newest.saturating_add(1)))
@@ -440,7 +442,7 @@ fn names(folder: &Path) -> impl Iterator<Item = String> + use<> {
     files.filter_map(|file| file.file_name().into_string().ok())
 }
 
-/// Removes what is no longer wanted; where that fails, a later start tries again
+/// Removes a generation that is no longer needed; if that fails, a later start tries again
 fn remove(path: &Path) {
     let removed = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),

@@ -1,4 +1,4 @@
-//! Where do rows go, and when are they safe?
+//! Where do rows go, and when are they on the disk?
 
 use std::fs::File;
 use std::io;
@@ -18,23 +18,23 @@ use crate::row::{Row, RowError};
 use crate::slices;
 use crate::store::{Blocks, Reader, Store, failure, newest, note_key, remove_unfinished, sync_new};
 
-/// Where a copy of the store is read before sled may repair the store itself
+/// The folder of the copy that is read first: sled may repair what it opens
 const LOOK_FOLDER: &str = "journal.look";
 /// The key of the newest position
 const CURSOR: &[u8] = b"cursor";
-/// The key of the place that was last brought in line with the stream
+/// The key of the position that was last matched with the stream
 pub(crate) const ANCHOR: &[u8] = b"anchor";
-/// Free space below which nothing is written: sled needs room to finish what it began, and the tail to be gathered
+/// Free space below which nothing is written: sled needs room to finish what it began, and to gather the tail
 const FREE_BYTES_MIN: u64 = 16 * 1_024 * 1_024;
 /// Blocks at the tail before they are gathered into segments
 const TAIL_BLOCKS_MAX: usize = 256;
-/// Bytes of their rows
+/// Bytes of the rows at the tail before they are gathered into segments
 const TAIL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-/// So many times the bytes of rows are written until they lie where they stay: sled writes a piece, then its
-/// neighbours with it, again and again (4.5 times the bytes at most were seen)
+/// How many times sled may write the bytes of a row until they lie where they stay: it writes a slice again
+/// together with its neighbours (4.5 times was the most that was seen)
 const WRITTEN_FACTOR: u64 = 6;
 
-/// Why the journal did not do what it was asked
+/// Why the journal cannot be opened, read or written
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -59,14 +59,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// What is read is not what was written
+    /// The bytes that were read are other ones than were written
     #[error(
         "the journal is damaged from position {position} on, in `{}`: {problem}; put \
          back a copy of the data folder, and keep this one for study",
         path.display()
     )]
     Damaged {
-        /// The first position that cannot be trusted
+        /// The first position that may be damaged
         position: u64,
         /// The file
         path: PathBuf,
@@ -83,13 +83,13 @@ pub enum Error {
         path: PathBuf,
         /// Bytes left
         free_bytes: u64,
-        /// Bytes that must be left before anything is written
+        /// Bytes that must be left before the journal writes
         needed_bytes: u64,
     },
-    /// An earlier write failed, so what is on the disk is not known
-    #[error("an earlier write failed: start again, which reads what is there")]
+    /// An earlier write failed, so it is unknown what is on the disk
+    #[error("an earlier write failed: start again, and the start reads what is there")]
     Failed,
-    /// A row that was read cannot be made sense of
+    /// A row holds an entry that cannot be read
     #[error("the entry at position {position} cannot be read")]
     Unreadable {
         /// Its position
@@ -104,7 +104,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether what is read is not what was written: a log elsewhere can give it again
+    /// Whether the journal is damaged: where the log is a stream, its rows can be read from there again
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. })
     }
@@ -113,39 +113,39 @@ impl Error {
 /// The journal of one ledger, in a data folder that this process holds
 ///
 /// # Guarantees
-/// When [`Journal::commit`] returns `Ok`, the rows are on the disk. When it returns an error, they are
-/// there whole or not at all, and [`Journal::open`] tells which. Positions are dense.
-// INVARIANT (cursor): the last block of `store` ends where the cursor says, and not before the witness.
+/// When [`Journal::commit`] returns `Ok`, the rows are on the disk. When it returns an error, either all of them
+/// are there or none, and [`Journal::open`] finds out which. Positions are dense.
+// INVARIANT (cursor): the last block of `store` ends at the cursor, and the cursor is at or after the witness.
 #[derive(Debug)]
 pub struct Journal {
     store: Arc<Store>,
-    /// sled's own file, for what its flush leaves undone
+    /// sled's main file, which its flush does not fully synchronise
     db_file: Arc<File>,
     witness: Arc<Mutex<Witness>>,
     /// The first positions of the blocks that are not yet gathered
     tail: Vec<u64>,
-    /// Bytes of their rows, as far as they were written since it was opened
+    /// Bytes of their rows; those from before this start are not counted
     tail_bytes: usize,
     newest_recorded_at: Option<RecordedAt>,
     failed: bool,
-    /// Something was committed and not flushed
+    /// Whether rows were committed and not flushed
     unflushed: bool,
-    /// What is written with the next rows
+    /// Notes that are written with the next rows
     notes: Vec<(Vec<u8>, Vec<u8>)>,
-    /// What is written with those that are pending
+    /// Notes that are written with the pending rows
     pending_notes: Vec<(Vec<u8>, Vec<u8>)>,
     packer: Packer,
     reserve: Reserve,
-    /// Last, so that the lock is given back when sled is closed
+    /// The last field, so that sled is closed before the lock is given back
     folder: Folder,
 }
 
 impl Journal {
-    /// Opens the journal of a data folder; one that does not exist or is empty becomes that ledger's
+    /// Opens the journal of a data folder; a new or empty folder becomes the folder of that ledger
     ///
     /// # Errors
-    /// A folder that is held, read-only, of another ledger or a newer format; a store that is damaged or
-    /// has lost what was acknowledged. Nothing is changed then.
+    /// The folder is held by another process, is read-only, belongs to another ledger or has a newer format; or
+    /// the store is damaged or has lost acknowledged rows. The folder is left as it was.
     pub fn open(path: &Path, ledger: Option<&str>) -> Result<Self, Error> {
         let folder = Folder::open(path, ledger)?;
         let store = folder.store();
@@ -220,12 +220,12 @@ impl Journal {
         Ok(journal)
     }
 
-    /// What reads it while it is written
+    /// A reader, which may be used while the journal is written
     pub fn reader(&self) -> Reader {
         Reader::new(Arc::clone(&self.store))
     }
 
-    /// The ledger that it is of
+    /// The name of its ledger
     pub fn ledger(&self) -> &str {
         self.folder.ledger()
     }
@@ -245,13 +245,14 @@ impl Journal {
         self.newest_recorded_at
     }
 
-    /// Keeps a value under a key, in the same batch as the next rows; see [`Reader::note`]
+    /// Stores a value under a key in the same batch as the next rows; see [`Reader::note`]
     pub fn note(&mut self, key: &[u8], value: Vec<u8>) {
         self.notes.push((note_key(key), value));
     }
 
-    /// Notes that the row at a position ends that message of the stream: its rows came in another one first,
-    /// which the stream has lost
+    /// Notes that the row at a position is the last row of that message of the stream
+    ///
+    /// The row first came in another message, which the stream has lost.
     ///
     /// # Errors
     /// As [`Journal::commit`].
@@ -263,7 +264,7 @@ impl Journal {
         self.write(batch, newest, Flush::Now)
     }
 
-    /// Whether there is room for what was taken on, and for rows with so many submitted bytes more
+    /// Checks that there is room for the pending rows and for rows with so many more submitted bytes
     ///
     /// # Errors
     /// The disk is nearly full, or an earlier write failed.
@@ -283,7 +284,7 @@ impl Journal {
         let spare = free_bytes.saturating_sub(FREE_BYTES_MIN);
         match self.reserve.keep(spare).map_err(|e| io_failure(path, e))? {
             Kept::Full => full(free_bytes, FREE_BYTES_MIN + RESERVED_BYTES.max(written_bytes)),
-            // Most rows find room in what is kept; what it has just taken is no longer free.
+            // Most rows find room in the reserve. The reserve may just have grown, so free space is read again.
             Kept::Room(kept) => {
                 let free_bytes = free()?;
                 let needed_bytes = FREE_BYTES_MIN + written_bytes.saturating_sub(kept);
@@ -295,11 +296,11 @@ impl Journal {
     /// Writes rows at the end and flushes them to the disk
     ///
     /// # Guarantees
-    /// On `Ok` they are on the disk. On [`Error::DiskFull`] and [`Error::Row`] nothing was written. On any
-    /// other error it is not known whether they are, and nothing more is written until the journal is
+    /// On `Ok` the rows are on the disk. On [`Error::DiskFull`] and [`Error::Row`] nothing was written. On any
+    /// other error it is unknown whether they are on the disk, and the journal writes nothing more until it is
     /// opened again.
     /// # Cost
-    /// One flush, however many rows; once in 256 calls the tail is gathered into segments.
+    /// One flush for any number of rows. Once in 256 calls the tail is gathered into segments.
     pub fn commit(&mut self, rows: &[Row]) -> Result<(), Error> {
         self.write_pending()?;
         let Some(last) = rows.last() else { return Ok(()) };
@@ -310,16 +311,16 @@ impl Journal {
         Ok(())
     }
 
-    /// Takes rows on, to be written with others and flushed later: for rows that a log elsewhere has
+    /// Takes rows on as pending: they are written together and flushed later
     ///
-    /// Tells what was written meanwhile.
+    /// This is for rows that can be read from a stream again. Returns what was written on the way.
     /// # Guarantees
-    /// On `Ok` they are read here; after a crash those are there that came before some row, which is at or
-    /// after the last that [`Journal::write_pending`] wrote before a flush.
+    /// On `Ok` a reader sees the rows. After a crash the rows up to some position are there. All rows that
+    /// [`Journal::write_pending`] wrote before a flush are among them.
     /// # Errors
-    /// As [`Journal::write_pending`]; the rows are left with the caller then.
+    /// As [`Journal::write_pending`]; the caller then keeps the rows.
     /// # Cost
-    /// A write for about a thousand rows.
+    /// One write for about a thousand rows.
     pub fn commit_unflushed(&mut self, rows: &mut Vec<Row>) -> Result<Written, Error> {
         let is_full = {
             let pending = self.store.pending();
@@ -334,15 +335,15 @@ impl Journal {
         Ok(written)
     }
 
-    /// Whether there are rows that were taken on and not written
+    /// Whether there are pending rows
     pub fn has_pending(&self) -> bool {
         !self.store.pending().rows.is_empty()
     }
 
-    /// Writes the rows that were taken on
+    /// Writes the pending rows
     ///
     /// # Errors
-    /// As [`Journal::commit`]; on [`Error::DiskFull`] nothing was written, and they are still read.
+    /// As [`Journal::commit`]; on [`Error::DiskFull`] nothing was written, and readers still see the rows.
     pub fn write_pending(&mut self) -> Result<Written, Error> {
         if !self.has_pending() {
             return Ok(Written::default());
@@ -374,7 +375,7 @@ impl Journal {
         }
     }
 
-    /// What flushes from another thread what was committed unflushed
+    /// A flusher, which may be used from another thread
     pub fn flusher(&self) -> Flusher {
         let folder = self.folder.path().to_owned();
         Flusher::new(&self.store, &self.db_file, &self.witness, folder)
@@ -408,7 +409,7 @@ impl Journal {
         }
         self.write(batch, next.get() - 1, flush)?;
         for block in &blocks {
-            // A full one is a segment as it is.
+            // A full block is a segment already.
             if !block.is_full() {
                 self.tail.push(block.first.get());
                 self.tail_bytes += block.payload.len();
@@ -416,16 +417,16 @@ impl Journal {
             self.store.blocks_mut().insert(block.first.get(), block.count);
         }
         if self.tail.len() >= TAIL_BLOCKS_MAX || self.tail_bytes >= TAIL_BYTES_MAX {
-            // What was to be added is written: nobody may write it again.
+            // The rows are written: the caller must not write them again.
             self.gather(flush).inspect_err(|_| self.failed = true)?;
         }
         Ok(())
     }
 
-    /// Applies a batch with the cursor in it, and waits until it is on the disk if it is to be
+    /// Applies a batch together with the cursor; with [`Flush::Now`] it waits until all of it is on the disk
     fn write(&mut self, mut batch: sled::Batch, newest: u64, flush: Flush) -> Result<(), Error> {
         batch.insert(CURSOR, &newest.to_be_bytes());
-        // Until all of it has returned, what is on the disk is not known.
+        // Until everything has returned, it is unknown what is on the disk.
         self.failed = true;
         let failure = |source| self.store.failure(newest, source);
         self.store.db.apply_batch(batch).map_err(failure)?;
@@ -465,12 +466,12 @@ impl Journal {
                 None => segments.push(block),
             }
         }
-        // What is removed and stands again at the same key: the later of the two is what the batch does.
+        // The same key may be removed and inserted in one batch: the later of the two counts.
         for segment in &segments {
             let value = segment.encode(&mut self.packer);
             slices::insert(&mut batch, segment.first.get(), &value);
         }
-        // By INVARIANT (blocks): who reads meanwhile waits.
+        // By INVARIANT (blocks): readers wait meanwhile.
         let mut blocks = store.blocks_mut();
         self.write(batch, newest(&blocks).map_or(0, Position::get), flush)?;
         for first in gathered {
@@ -479,7 +480,7 @@ impl Journal {
         for segment in &segments {
             blocks.insert(segment.first.get(), segment.count);
         }
-        // The last one may still grow.
+        // The last segment may still grow.
         let last = segments.last().filter(|last| !last.is_full());
         self.tail.extend(last.map(|last| last.first.get()));
         self.tail_bytes = last.map_or(0, |last| last.payload.len());
@@ -488,45 +489,45 @@ impl Journal {
     }
 }
 
-/// What was written
+/// How much was written
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Written {
-    /// Rows
+    /// Number of rows
     pub rows: usize,
-    /// Bytes of what was submitted in them
+    /// Bytes that were submitted in them
     pub bytes: usize,
 }
 
-/// When what is written is flushed
+/// When a write is flushed
 #[derive(Clone, Copy)]
 enum Flush {
     Now,
     Later,
 }
 
-/// Where each block is, and which ones are not yet gathered
+/// The place of each block, and the blocks that are not yet gathered
 struct Layout {
     blocks: Blocks,
     tail: Vec<u64>,
 }
 
-/// Opens sled in a folder; errors name the store that it stands for
+/// Opens sled in a folder, the store or a copy of it; errors name the store
 fn open_store(path: &Path, store: &Path) -> Result<sled::Db, Error> {
     sled::Config::new()
         .path(path)
         .cache_capacity(16 * 1_024 * 1_024)
-        // A node of sixteen values stays far below a fourth of this: what is larger goes to files of its own,
-        // which sled does not flush. A store that is there keeps the size that it was made with.
+        // A node of sixteen values stays far below a fourth of this. sled puts a larger node into a file of its
+        // own, which it does not flush. An existing store keeps the segment size with which it was made.
         .segment_size(4 * 1_024 * 1_024)
         .flush_every_ms(None)
         .open()
         .map_err(|source| failure(store, 1, source))
 }
 
-/// Reads a copy of the store, as sled repairs what it opens: at the first byte that it does not like it
-/// cuts off all that follows, which may be sound
+/// Reads a copy of the store
 ///
-/// `None` if there is no room for a copy.
+/// sled repairs the store that it opens: at the first byte that looks wrong it cuts off everything after it, which
+/// may be sound. So the copy is opened first. `None` if there is no room for a copy.
 fn look(folder: &Folder, acknowledged: u64) -> Result<Option<Layout>, Error> {
     let store = folder.store();
     let copy = folder.path().join(LOOK_FOLDER);
@@ -541,7 +542,7 @@ fn look(folder: &Folder, acknowledged: u64) -> Result<Option<Layout>, Error> {
         Ok(true) => {}
         Ok(false) => {
             tracing::warn!(
-                "no room to read a copy of the journal first: a damage would be cut off"
+                "no room to read a copy of the journal first: sled would cut off damaged rows and all after them"
             );
             return Ok(None);
         }
@@ -583,7 +584,7 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads where each block is, and compares with the cursor and the witness
+/// Reads the place of each block, and compares the end with the cursor and the witness
 fn read_layout(store: &Store, acknowledged: u64) -> Result<Layout, Error> {
     let mut layout = Layout { blocks: Blocks::new(), tail: Vec::new() };
     let mut next = 1;

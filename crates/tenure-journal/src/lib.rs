@@ -1,9 +1,9 @@
-//! The journal of the ledger: every place of the log with its outcome, in sled
+//! The journal of the ledger: every entry of the log with its outcome, in sled
 //!
-//! It keeps [`Row`]s, in order and without gaps, and says when they are safe ([`Journal`]); a [`Reader`]
-//! reads them meanwhile. It does not decide
-//! outcomes: what is read from it is folded again. Beside it lie [`IndexCheckpoints`] of what was folded, which may be
-//! lost at any time.
+//! A [`Journal`] keeps [`Row`]s in order and without gaps, and says when they are on the disk. A [`Reader`] reads
+//! them while the journal is written. The journal decides no outcome: the fold decides, and at a start it folds
+//! the rows again. Beside the journal lie [`IndexCheckpoints`], copies of the folded index. A copy may be lost at
+//! any time: the journal can build it again.
 
 mod block;
 mod flusher;

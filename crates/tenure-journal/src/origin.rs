@@ -1,7 +1,7 @@
-//! Which message of a stream did a row come in?
+//! In which message of a stream did a row come?
 //!
-//! The first row of a message has its origin; the rows that follow without one came in the same message.
-//! So the newest origin is where to go on, and it moves in the same batch as its rows.
+//! The first row of a message has the message's origin. The rows after it that have none came in the same message.
+//! So the newest origin says where to read on in the stream, and it is written in the same batch as its rows.
 
 use tenure_core::Position;
 use tenure_wire::message::{ENTRIES_MAX, Origin};
@@ -9,10 +9,10 @@ use tenure_wire::message::{ENTRIES_MAX, Origin};
 use crate::journal::{ANCHOR, Error};
 use crate::store::Reader;
 
-/// Where a journal stands in its stream
+/// The message of the stream with which a journal ends
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cursor {
-    /// The last row of the message
+    /// The position of the message's last row
     pub position: Position,
     /// The message
     pub origin: Origin,
@@ -35,7 +35,7 @@ fn anchor_of(value: &[u8]) -> Option<Cursor> {
 }
 
 impl Reader {
-    /// Where the newest row stands in the stream that it came from; `None` if it came from none
+    /// The message of the stream that holds the newest row; `None` if the row did not come from a stream
     ///
     /// # Errors
     /// As [`Reader::row`].
@@ -48,7 +48,7 @@ impl Reader {
         Ok(found.map(|(_, origin)| Cursor { position: newest, origin }))
     }
 
-    /// The first row of the message that a row came in, and the message's origin
+    /// The position of the first row of the message in which a row came, and the origin of that message
     ///
     /// # Errors
     /// As [`Reader::row`].
@@ -66,7 +66,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// The place that was last brought in line with the stream, if there is one
+    /// The position that was last matched with the stream, if there is one; see [`crate::Journal::anchor`]
     ///
     /// # Errors
     /// sled cannot read.

@@ -1,7 +1,7 @@
-//! What becomes of a damaged journal whose rows a log elsewhere has?
+//! What happens to a damaged journal whose rows are in a stream as well?
 //!
-//! It is set aside, whole and with what was found, and a new one is begun. How far it had come is kept: a
-//! log that ends before that has lost something.
+//! The whole journal is set aside together with the reason, and a new one is begun. The last position of the old
+//! journal is kept: if the stream ends before it, the stream has lost entries.
 
 use std::fs;
 use std::io;
@@ -15,22 +15,22 @@ use crate::private;
 const EXPECTED_FILE: &str = "expected.json";
 const QUARANTINE: &str = "quarantine";
 
-/// How far a journal had come that was set aside
+/// A journal that was set aside, and its last position
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
     /// The last position whose flush had returned
     pub position: u64,
-    /// Where it was put
+    /// The folder where it is now
     pub set_aside: PathBuf,
 }
 
-/// Sets the journal of a data folder aside, and says where it is now
+/// Sets the journal of a data folder aside, and returns where it is now
 ///
 /// No process may hold the folder.
 ///
 /// # Errors
-/// The folder cannot be read or written; what was there is there still.
+/// The folder cannot be read or written; all of the journal is still there.
 pub fn quarantine(folder: &Path, why: &str) -> io::Result<Expected> {
     let position = witnessed(folder)?.max(expected(folder).map_or(0, |before| before.position));
     let place = (1..10_000)
@@ -51,12 +51,12 @@ pub fn quarantine(folder: &Path, why: &str) -> io::Result<Expected> {
     Ok(expected)
 }
 
-/// How far the journal had come that was set aside here, until it is forgotten
+/// The journal of this folder that was set aside, until it is forgotten
 pub fn expected(folder: &Path) -> Option<Expected> {
     serde_json::from_slice(&fs::read(folder.join(EXPECTED_FILE)).ok()?).ok()
 }
 
-/// Forgets how far a journal had come: the new one has come as far
+/// Forgets the journal that was set aside: the new one has reached its last position
 ///
 /// # Errors
 /// The folder cannot be written.

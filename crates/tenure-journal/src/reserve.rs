@@ -1,35 +1,35 @@
-//! How is there room on the disk for rows that were taken on?
+//! How do we make sure that the disk has room for the rows that the journal takes on?
 //!
-//! sled writes behind, and a write that finds no room is one after which nothing is known. So the blocks that
-//! it will write next are taken from the file system beforehand, beyond the end of its file: a disk that fills
-//! up is found before anything is written, and never in the middle. Where that cannot be done the check of
-//! what is free has to do.
+//! sled writes later than it is asked to. When it runs out of disk space during a write, we no longer know what it
+//! has stored. So the journal reserves blocks of the file system beyond the end of sled's file. A disk that fills up
+//! is then noticed before a write begins. On a file system that cannot reserve blocks, the journal only checks the
+//! free space.
 
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-/// Bytes beyond the end of sled's file that are its own already
+/// Bytes that are reserved beyond the end of sled's file
 ///
-/// More than most rows that wait for a flush take, with what sled writes beside them.
+/// Rows that wait for a flush, with what sled writes beside them, seldom take more.
 pub(crate) const RESERVED_BYTES: u64 = 32 * 1_024 * 1_024;
 
-/// Bytes by which it is found out whether room can be kept
+/// Bytes of the first reservation, which shows whether the file system can reserve
 const TRIED_BYTES: u64 = 4_096;
 
-/// What keeps room for sled's file
+/// Reserves room for sled's file
 #[derive(Debug)]
 pub(crate) struct Reserve {
     file: Arc<File>,
     possible: bool,
 }
 
-/// What became of a try to keep room
+/// The result of an attempt to reserve room
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kept {
-    /// So many bytes are sled's already, as far as can be known
+    /// So many bytes are reserved; 0 where the file system cannot reserve
     Room(u64),
-    /// The disk is full, or a quota is used up
+    /// The disk is full or a quota is used up
     Full,
 }
 
@@ -38,7 +38,7 @@ impl Reserve {
         let tried = extent(file).and_then(|(length, _)| allocate(file, length, TRIED_BYTES));
         let possible = match tried {
             Err(error) if !is_full(&error) => {
-                tracing::info!(%error, "room for the journal cannot be kept beforehand on this file system");
+                tracing::info!(%error, "this file system cannot reserve room for the journal");
                 false
             }
             Ok(()) | Err(_) => true,
@@ -46,21 +46,21 @@ impl Reserve {
         Self { file: Arc::clone(file), possible }
     }
 
-    /// Makes sure of the room, of so many bytes that the disk has to spare
+    /// Makes sure that room is reserved, and takes at most so many bytes of the disk for it
     ///
     /// # Cost
-    /// One look at the file, but for once in a few mebibytes.
+    /// One look at the file's metadata. Once in a few mebibytes, one reservation.
     pub(crate) fn keep(&self, spare_bytes: u64) -> io::Result<Kept> {
         if !self.possible {
             return Ok(Kept::Room(0));
         }
         let (length, allocated) = extent(&self.file)?;
         let kept = allocated.saturating_sub(length);
-        // A part may be used up, so that not every write asks.
+        // Half of it may be used up before more is reserved, so most writes need no reservation.
         if kept >= RESERVED_BYTES / 2 {
             return Ok(Kept::Room(kept));
         }
-        // A file system that has too little may give what it has, and say that it is full.
+        // With too little space, a file system may use up the rest and still report that it is full.
         if spare_bytes < (length + RESERVED_BYTES).saturating_sub(allocated) {
             return Ok(Kept::Full);
         }
@@ -75,12 +75,12 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// A file's length, and the bytes that are taken for it
+/// The length of a file, and the bytes of the disk that it takes
 #[cfg(target_os = "linux")]
 fn extent(file: &File) -> io::Result<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = file.metadata()?;
-    // Of 512 bytes, whatever the file system's are.
+    // These blocks have 512 bytes on every file system.
     Ok((metadata.len(), metadata.blocks().saturating_mul(512)))
 }
 

@@ -1,7 +1,7 @@
-//! What does the journal keep of a place in the log?
+//! What does the journal keep of one position of the log?
 //!
-//! The bytes as they are to be kept for ever, when they were recorded, and what became of them. A row
-//! is MessagePack with fields by their place; what a new version adds goes to the end.
+//! It keeps the submitted bytes for ever, with the time at which they were recorded and their outcome. A row is
+//! MessagePack with fields by their place; a new version adds its fields at the end.
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -11,12 +11,12 @@ use tenure_core::{
 use tenure_wire::codec::{self, Encoded};
 use tenure_wire::message::Origin;
 
-/// What was submitted, as bytes
+/// The submitted bytes
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Payload {
     /// The canonical encoding of an entry
     Entry(Vec<u8>),
-    /// What could not be decoded, as it came, and why
+    /// Bytes that could not be decoded, as they came, and why
     Malformed {
         /// The bytes
         raw: Vec<u8>,
@@ -25,7 +25,7 @@ pub enum Payload {
     },
 }
 
-/// One place of the log
+/// One position of the log
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {
     /// When the log recorded it
@@ -34,12 +34,12 @@ pub struct Row {
     pub outcome: Outcome,
     /// What was submitted
     pub payload: Payload,
-    /// The message that begins with this row, where a stream is the log; the rows that follow without one
-    /// are of the same message
+    /// The message of the stream that begins with this row, where a stream is the log; the rows after it that
+    /// have none came in the same message
     pub origin: Option<Origin>,
 }
 
-/// Why bytes are no row
+/// Why bytes cannot be read as a row
 #[derive(Debug, thiserror::Error)]
 pub enum RowError {
     /// They cannot be decoded
@@ -48,7 +48,7 @@ pub enum RowError {
     /// They cannot be encoded
     #[error("the row cannot be encoded")]
     Encode(#[source] rmp_serde::encode::Error),
-    /// They say what no row says
+    /// They contain something that no row contains
     #[error("the row says {0}")]
     Content(&'static str),
     /// The entry in it cannot be read
@@ -78,10 +78,10 @@ struct StoredRow {
 struct StoredOrigin(u64, ByteBuf);
 
 impl Row {
-    /// What the fold is told
+    /// The row as the fold takes it
     ///
     /// # Errors
-    /// An entry that cannot be read, which a sound journal does not hold.
+    /// The entry cannot be read; in a sound journal every entry can.
     pub fn recorded(&self) -> Result<Recorded, RowError> {
         let submission = match &self.payload {
             Payload::Entry(bytes) => {
@@ -109,7 +109,7 @@ impl Row {
         }
     }
 
-    /// Bytes of what was submitted
+    /// Number of submitted bytes
     pub(crate) fn submitted_bytes(&self) -> usize {
         match &self.payload {
             Payload::Entry(bytes) => bytes.len(),

@@ -1,19 +1,21 @@
 //! How does a block lie in sled?
 //!
-//! Cut into slices, each a value of its own: sled keeps a node of some values together in memory, forgets nodes
-//! by their number and not by their bytes, and puts a node of many bytes into a file of its own, which it does
-//! not flush and does not count. With small values its memory is bounded, however large a row is.
+//! A block is cut into slices, and each slice is a value of its own. sled keeps a node, which is some neighbouring
+//! values, together in memory, and it limits the number of nodes there, not their bytes. It puts a node of many
+//! bytes into a file of its own, which it neither flushes nor counts. With small values sled's memory is bounded,
+//! however large a row is.
 //!
 //! ```text
 //! key    'b' | first position 8              the first slice
 //! key    'b' | first position 8 | number 4   those after it, from 1 on
 //! ```
-//! Numbers are big-endian, so slices lie in the order of positions. A slice of fewer than [`SLICE_BYTES`] is the
-//! last one; so is one of more, which journals had before blocks were cut.
+//! Numbers are big-endian, so slices lie in the order of positions. A slice with fewer bytes than [`SLICE_BYTES`] is
+//! the last one of its block. So is a slice with more bytes: it is a whole block of a journal from before blocks
+//! were cut.
 
 /// Prefix of the keys of blocks
 const BLOCK: u8 = b'b';
-/// Bytes of a slice, but for the last one
+/// Bytes of every slice but the last one
 const SLICE_BYTES: usize = 8 * 1_024;
 
 fn key(first: u64, number: u32) -> Vec<u8> {
@@ -36,14 +38,14 @@ fn parse(key: &[u8]) -> Option<(u64, u32)> {
     Some((u64::from_be_bytes(*first), number))
 }
 
-/// Puts the value of a block
+/// Inserts the value of a block
 pub(crate) fn insert(batch: &mut sled::Batch, first: u64, value: &[u8]) {
     for (number, slice) in (0..).zip(value.chunks(SLICE_BYTES)) {
         batch.insert(key(first, number), slice);
     }
 }
 
-/// Takes the value of a block away
+/// Removes the value of a block
 pub(crate) fn remove(batch: &mut sled::Batch, first: u64, value_bytes: usize) {
     for (number, _) in (0..).zip((0..value_bytes.max(1)).step_by(SLICE_BYTES)) {
         batch.remove(key(first, number));
@@ -64,15 +66,15 @@ pub(crate) fn get(db: &sled::Db, first: u64) -> sled::Result<Option<Vec<u8>>> {
     Ok(Some(value))
 }
 
-/// Whether another slice may follow so many
+/// Whether another slice may follow after so many
 fn goes_on(value: &[u8], slices: u32) -> bool {
     value.len() == SLICE_BYTES * slices as usize
 }
 
-/// The values of all blocks, in order, each with its first position; `None` for what is no block's first slice
+/// The values of all blocks, in order, each with its first position; `None` if a slice has no first slice
 pub(crate) fn all(db: &sled::Db) -> impl Iterator<Item = sled::Result<(Option<u64>, Vec<u8>)>> {
     let mut before = sled::IVec::from(&[BLOCK]);
-    // Each is looked up: what an iterator passes over, sled hardly ever forgets.
+    // Each value is looked up: values that an iterator passes over stay in sled's memory.
     let mut next = move || -> sled::Result<Option<(Option<u64>, Vec<u8>)>> {
         let Some((found, slice)) = db.get_gt(&before)? else { return Ok(None) };
         if !found.starts_with(&[BLOCK]) {
@@ -106,7 +108,7 @@ mod tests {
         (folder, db)
     }
 
-    /// No slice is like its neighbours
+    /// A value in which neighbouring slices differ
     fn value(bytes: usize) -> Vec<u8> {
         (0..251_u8).cycle().take(bytes).collect()
     }
@@ -121,12 +123,12 @@ mod tests {
         2 * SLICE_BYTES + 1,
         3 * SLICE_BYTES,
         1_000_000,
-        // More slices than one byte of their number counts.
+        // So many slices that their number needs more than one byte.
         300 * SLICE_BYTES,
     ];
 
     #[test]
-    fn values_are_read_as_they_were_put_and_nothing_of_what_stood_there_before() {
+    fn a_value_replaces_the_whole_value_before_it() {
         let (_folder, db) = store();
         for before in SIZES {
             for after in SIZES {
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_before_they_were_cut_is_read_and_taken_away() {
+    fn a_value_from_before_blocks_were_cut_is_read_and_removed() {
         let (_folder, db) = store();
         let whole = value(100_000);
         db.insert(key(7, 0), whole.as_slice()).unwrap();
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_first_piece_is_told() {
+    fn a_slice_without_a_first_slice_is_reported() {
         let (_folder, db) = store();
         db.insert(key(7, 0), b"short").unwrap();
         db.insert(key(7, 1), b"left behind").unwrap();

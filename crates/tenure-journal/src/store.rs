@@ -1,4 +1,4 @@
-//! What is read from the journal?
+//! How is the journal read?
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -14,12 +14,12 @@ use crate::journal::Error;
 use crate::row::Row;
 use crate::slices;
 
-/// Decoded blocks that are kept
+/// Number of decoded blocks in the cache
 const CACHE_BLOCKS_MAX: usize = 32;
 
 /// The blocks in sled
-// INVARIANT (blocks): `blocks` has the first position and row count of every stored block; each begins
-// where the one before it ends. Whoever replaces blocks holds its lock for writing meanwhile.
+// INVARIANT (blocks): `blocks` has the first position and row count of every stored block; each block begins
+// where the one before it ends. A function that replaces blocks holds the lock of `blocks` for writing meanwhile.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) db: sled::Db,
@@ -27,21 +27,21 @@ pub(crate) struct Store {
     blocks: RwLock<Blocks>,
     pending: RwLock<Pending>,
     cache: Mutex<VecDeque<(u64, Arc<Vec<Row>>)>>,
-    /// Bytes of what was submitted in rows since it was opened
+    /// Submitted bytes of the rows that were written since the store was opened
     written_bytes: AtomicU64,
-    /// Those of them that are on the disk
+    /// The part of these bytes that is on the disk
     flushed_bytes: AtomicU64,
 }
 
-/// Rows that follow those in sled and are written together with others
-// INVARIANT (pending): they begin where the last block ends, and are taken away after the block that has
+/// Rows that follow those in sled and are not written yet: they are written many together
+// INVARIANT (pending): pending rows begin where the last block ends; they are cleared after the block that holds
 // them is in `blocks`.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) rows: Vec<Row>,
-    /// Bytes of what was submitted in them
+    /// Bytes that were submitted in them
     pub(crate) bytes: usize,
-    /// The position of the first
+    /// The position of the first row
     first: u64,
 }
 
@@ -59,7 +59,7 @@ impl Pending {
         self.bytes = 0;
     }
 
-    /// Those from a position on; none if it is not among them
+    /// The rows from a position on; none if the position is not among them
     fn from(&self, position: Position) -> &[Row] {
         let place = position.get().checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         place.and_then(|place| self.rows.get(place..)).unwrap_or_default()
@@ -71,10 +71,10 @@ impl Pending {
     }
 }
 
-/// First positions, with their row counts
+/// The first position and the row count of each block
 pub(crate) type Blocks = BTreeMap<u64, u32>;
 
-/// The place after the last row of these blocks
+/// The position of the last row of these blocks
 pub(crate) fn newest(blocks: &Blocks) -> Option<Position> {
     let (first, count) = blocks.last_key_value()?;
     Position::new(first + u64::from(*count) - 1)
@@ -93,7 +93,7 @@ impl Store {
         }
     }
 
-    /// Bytes of what was submitted in rows that may not be on the disk yet, nor in sled's file
+    /// Submitted bytes of the written rows that may not be on the disk yet
     pub(crate) fn unflushed_bytes(&self) -> u64 {
         self.written_bytes().saturating_sub(self.flushed_bytes.load(Ordering::Acquire))
     }
@@ -106,7 +106,7 @@ impl Store {
         self.written_bytes.fetch_add(bytes as u64, Ordering::AcqRel);
     }
 
-    /// All that had been written then is on the disk
+    /// Notes that the first so many written bytes are on the disk
     pub(crate) fn note_flushed(&self, written_bytes: u64) {
         self.flushed_bytes.fetch_max(written_bytes, Ordering::AcqRel);
     }
@@ -127,9 +127,9 @@ impl Store {
         self.pending.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The newest position that is read here, written or pending
+    /// The newest position, written or pending
     pub(crate) fn newest(&self) -> Option<Position> {
-        // In this order, by INVARIANT (pending).
+        // Pending rows are looked at first, by INVARIANT (pending).
         let pending = self.pending().newest();
         pending.or_else(|| newest(&self.blocks()))
     }
@@ -164,7 +164,7 @@ impl Store {
         Block::decode(first, &self.value(first)?).map_err(|problem| self.damaged(first, &problem))
     }
 
-    /// The value of a block that is there
+    /// The value of a block, which must be there
     pub(crate) fn value(&self, first: u64) -> Result<Vec<u8>, Error> {
         let value = slices::get(&self.db, first).map_err(|source| self.failure(first, source))?;
         value.ok_or_else(|| self.damaged(first, &BlockError::Shape))
@@ -182,9 +182,9 @@ impl Store {
         place.and_then(|place| rows.get(place).cloned()).ok_or_else(missing)
     }
 
-    /// The rows of a block from a position on; `None` after the last one
+    /// The rows of one block, or the pending rows, from a position on; `None` after the last row
     fn rows_from(&self, position: Position) -> Result<Option<Vec<Row>>, Error> {
-        // Meanwhile no block is gathered into another.
+        // While the lock is held, no block is gathered into another.
         let blocks = self.blocks();
         if newest(&blocks).is_none_or(|newest| position > newest) {
             let rows = self.pending().from(position).to_vec();
@@ -219,7 +219,7 @@ impl Store {
     }
 }
 
-/// What sled says, in our words: from which position on nothing can be trusted, and in which file
+/// An error of sled in our words, with the first position and the file that may be damaged
 pub(crate) fn failure(store: &Path, position: u64, source: sled::Error) -> Error {
     match source {
         sled::Error::Io(_) => Error::Store { path: store.to_owned(), source },
@@ -228,7 +228,7 @@ pub(crate) fn failure(store: &Path, position: u64, source: sled::Error) -> Error
             path: store.join("db"),
             problem: "sled finds a page that is not what it wrote".to_owned(),
         },
-        // It does not recognise its own files, such as `conf`.
+        // sled does not recognise its own files, such as `conf`.
         other => Error::Damaged {
             position,
             path: store.to_owned(),
@@ -237,16 +237,16 @@ pub(crate) fn failure(store: &Path, position: u64, source: sled::Error) -> Error
     }
 }
 
-/// Where sled keeps its settings: it reads them before all else, and refuses to open what they do not fit
+/// The file of sled's settings: sled reads it first, and refuses to open a database that does not fit it
 const SETTINGS_FILE: &str = "conf";
 
-/// Removes what an open that ended early has left of sled's own files
+/// Removes the unfinished files of sled that a start left when it ended early
 ///
-/// A process that is killed in a start, or a disk that is full then, would end every later start:
-/// - Its checkpoint is written beside and renamed, yet sled 0.34 takes what was not renamed for the newest
-///   one when it opens, and finds it damaged.
-/// - Its settings are written in place. They come before the database, so where that is not, they may be
-///   half of themselves, and nothing is lost with them.
+/// If a start is killed, or the disk is full during a start, every later start would fail:
+/// - sled writes its own checkpoint beside and renames it. When sled 0.34 opens a database, it takes a checkpoint
+///   that was not renamed for the newest one, and finds it damaged.
+/// - sled writes its settings in place, before the database. Without a database the settings may be half written;
+///   then no data is lost with them.
 pub(crate) fn remove_unfinished(store: &Path) -> io::Result<()> {
     let files = match std::fs::read_dir(store) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -259,22 +259,23 @@ pub(crate) fn remove_unfinished(store: &Path) -> io::Result<()> {
         let name = name.to_string_lossy();
         let unfinished = name.starts_with("snap.") && name.ends_with(".generating");
         if unfinished || (name == SETTINGS_FILE && !begun) {
-            tracing::info!(%name, "removing what a start that ended early has left");
+            tracing::info!(%name, "removing a file that an interrupted start has left");
             std::fs::remove_file(file.path())?;
         }
     }
     Ok(())
 }
 
-/// Waits until a new store will outlive a loss of power: sled leaves its settings, and the names of its files,
-/// to the system, and refuses a database without sound ones
+/// Waits until a new store can survive a loss of power
+///
+/// sled does not flush its settings and the names of its files, and refuses to open a database without them.
 pub(crate) fn sync_new(store: &Path) -> io::Result<()> {
     File::open(store.join(SETTINGS_FILE))?.sync_all()?;
     File::open(store)?.sync_all()?;
     store.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-/// Keys of what is noted beside the blocks
+/// The key of a note, which lies beside the blocks
 pub(crate) fn note_key(key: &[u8]) -> Vec<u8> {
     [b"n", key].concat()
 }
@@ -290,7 +291,7 @@ impl Reader {
         Self { store }
     }
 
-    /// What was noted under a key with some rows; see [`crate::Journal::note`]
+    /// The note under a key; see [`crate::Journal::note`]
     ///
     /// # Errors
     /// sled cannot read.
@@ -298,7 +299,7 @@ impl Reader {
         self.meta(&note_key(key))
     }
 
-    /// What was noted under the keys that begin so, in their order, each with the rest of its key
+    /// The notes whose keys have this beginning, in the order of the keys, each with the rest of its key
     ///
     /// # Errors
     /// sled cannot read.
@@ -314,7 +315,7 @@ impl Reader {
         })
     }
 
-    /// What stands beside the blocks under a key
+    /// The value under a key beside the blocks
     pub(crate) fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let value = self.store.db.get(key).map_err(|source| self.store.failure(1, source))?;
         Ok(value.map(|value| value.to_vec()))
@@ -328,16 +329,16 @@ impl Reader {
     /// The row at a position
     ///
     /// # Errors
-    /// [`Error::Damaged`] too if the position is not there: ask [`Reader::newest`] first.
+    /// [`Error::Damaged`] also if the journal has no such position: ask [`Reader::newest`] first.
     /// # Cost
-    /// Decodes the block that it is in, unless it was read lately.
+    /// Decodes the block of the row, unless that block was read recently.
     pub fn row(&self, position: Position) -> Result<Row, Error> {
         self.store.row(position)
     }
 
     /// The rows from a position on, in order
     ///
-    /// Nothing follows the first error.
+    /// The iterator ends after the first error.
     pub fn rows_from(
         &self,
         from: Position,
@@ -352,11 +353,11 @@ impl Reader {
         })
     }
 
-    /// The rows from a position on, in order, many at once, with the position of the first of them
+    /// The rows from a position on, in order, a block at a time, each block with its first position
     ///
-    /// Nothing follows the first error.
+    /// The iterator ends after the first error.
     /// # Cost
-    /// Decodes every block once and keeps none.
+    /// Decodes every block once and caches none.
     pub fn blocks_from(
         &self,
         from: Position,

@@ -1,8 +1,8 @@
-//! A checkpoint is read as it was written, or discarded; nothing that is wrong with one stops anybody
+//! An index checkpoint is read as it was written, or it is discarded; a damaged one never stops a start
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a test that cannot write its folder fails, and says what it could not test"
+    reason = "a test that cannot write its folder fails, and a test that cannot run says so"
 )]
 
 use std::fs;
@@ -20,7 +20,7 @@ fn position(n: u64) -> Position {
     Position::new(n).unwrap()
 }
 
-/// A journal of so many rows, told apart by their text
+/// A journal with so many rows; the text is part of each row
 fn journal(folder: &Path, ledger: &str, rows: u64, text: &str) -> Journal {
     let mut journal = Journal::open(folder, Some(ledger)).unwrap();
     let row = |n| Row {
@@ -85,7 +85,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn what_was_written_is_read_and_takes_the_space_of_one() {
+fn a_checkpoint_is_read_as_written_and_takes_the_space_of_one() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path(), "acme", 10, "row");
     let checkpoints = IndexCheckpoints::of(&journal);
@@ -109,7 +109,7 @@ fn what_was_written_is_read_and_takes_the_space_of_one() {
 }
 
 #[test]
-fn what_does_not_fit_one_volume_goes_to_more() {
+fn pieces_that_do_not_fit_one_volume_go_to_more() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path(), "acme", 1, "row");
     let checkpoints = IndexCheckpoints::of(&journal);
@@ -117,7 +117,7 @@ fn what_does_not_fit_one_volume_goes_to_more() {
     write(&checkpoints, 1, &pieces).unwrap();
     assert_eq!(fs::read_dir(folder.path().join("index/0000000001")).unwrap().count(), 2);
     assert!(load(&checkpoints).unwrap().1 == pieces);
-    // Without its first or its last volume it is none.
+    // Without its first or its last volume the checkpoint is discarded.
     for volume in ["0000", "0001"] {
         write(&checkpoints, 1, &pieces).unwrap();
         let generation =
@@ -137,9 +137,9 @@ fn damage_anywhere_is_found_and_the_checkpoint_discarded() {
     let index = folder.path().join("index");
     let sound = tempfile::tempdir().unwrap();
     copy(&index, sound.path());
-    // Whether it was discarded
+    // Reads the checkpoint, puts a sound copy back, and returns 1 if the checkpoint was discarded.
     let look = |what: String| {
-        // What is not needed may be damaged; what is read is what was written.
+        // Unused bytes may be damaged. If the pieces are read at all, they must be the ones that were written.
         let read = load(&checkpoints);
         let discarded = read.is_none();
         match read {
@@ -175,7 +175,7 @@ fn damage_anywhere_is_found_and_the_checkpoint_discarded() {
 }
 
 #[test]
-fn one_of_another_journal_is_discarded() {
+fn a_checkpoint_of_another_journal_is_discarded() {
     let folder = tempfile::tempdir().unwrap();
     let here = journal(folder.path(), "acme", 10, "row");
     write(&IndexCheckpoints::of(&here), 10, &some_pieces()).unwrap();
@@ -187,7 +187,7 @@ fn one_of_another_journal_is_discarded() {
         assert_eq!(load(&IndexCheckpoints::of(&journal)), None, "{ledger} {rows} {text}");
         assert_eq!(files(&elsewhere.path().join("index")), Vec::<PathBuf>::new());
     }
-    // Of a journal that goes on from there it is one.
+    // It fits a journal that continues after its position.
     let elsewhere = tempfile::tempdir().unwrap();
     let journal = journal(elsewhere.path(), "acme", 12, "row");
     copy(&index, &elsewhere.path().join("index"));
@@ -195,7 +195,7 @@ fn one_of_another_journal_is_discarded() {
 }
 
 #[test]
-fn what_was_not_finished_or_makes_no_sense_leaves_the_one_before_it() {
+fn an_unfinished_or_senseless_checkpoint_leaves_the_one_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path(), "acme", 10, "row");
     let checkpoints = IndexCheckpoints::of(&journal);
@@ -232,10 +232,10 @@ fn a_file_in_the_place_of_the_folder_stops_nobody() {
     assert_eq!(load(&checkpoints), Some((1, some_pieces())));
 }
 
-/// Says to a second process of this test which folder it works on
+/// Tells a second process of this test its folder
 const FOLDER: &str = "TENURE_TEST_FOLDER";
 
-/// In a process whose files may not grow, writing fails in sled, and what was there before is there still
+/// In a process whose files may not grow, sled's writes fail; the checkpoint before is still there
 #[test]
 fn a_write_that_fails_in_the_middle_leaves_the_one_before_it() {
     if let Some(folder) = std::env::var_os(FOLDER) {
@@ -248,7 +248,7 @@ fn a_write_that_fails_in_the_middle_leaves_the_one_before_it() {
     }
     let possible = Command::new("prlimit").args(["--core=0", "true"]).status();
     if !possible.is_ok_and(|status| status.success()) {
-        eprintln!("not tested with files that may not grow: there is no `prlimit`");
+        eprintln!("skipped: files that may not grow need `prlimit`, which is not installed");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

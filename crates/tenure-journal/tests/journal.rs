@@ -1,4 +1,4 @@
-//! What is committed is there after a restart, whole and in order, or the journal says that it is not
+//! After a restart all committed rows are there, in order, or the journal reports that they are not
 #![expect(clippy::unwrap_used, reason = "a test that cannot write its folder fails")]
 
 use std::fs;
@@ -11,7 +11,7 @@ fn position(n: u64) -> Position {
     Position::new(n).unwrap()
 }
 
-/// A row that is unlike its neighbours
+/// A row that differs from its neighbours
 fn row(n: u64) -> Row {
     let refusal = Refusal {
         code: RefusalCode::NotHeld,
@@ -47,7 +47,7 @@ fn expect_rows(journal: &Journal, newest: u64) {
 fn invariant_cursor_and_blocks_hold_over_commits_gathering_and_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let mut newest = 0;
-    // More commits than the tail holds, of many sizes, with a restart between.
+    // More commits than the tail holds, of many sizes, with restarts between them.
     for round in 0..3 {
         let mut journal = Journal::open(folder.path(), Some("acme")).unwrap();
         expect_rows(&journal, newest);
@@ -60,7 +60,7 @@ fn invariant_cursor_and_blocks_hold_over_commits_gathering_and_restarts() {
         expect_rows(&journal, newest);
         assert_eq!(journal.newest_recorded_at(), Some(row(newest).recorded_at));
     }
-    // sled flushes nothing that it keeps in files of its own: there is none.
+    // sled puts no value into a file of its own, which it would not flush.
     assert_eq!(fs::read_dir(folder.path().join("journal/blobs")).unwrap().count(), 0);
 }
 
@@ -91,7 +91,7 @@ fn rows_that_are_taken_on_are_read_at_once_and_a_restart_has_those_that_came_fir
     let (mut newest, mut written) = (0, 0);
     for round in 0..4_u64 {
         let mut journal = Journal::open(folder.path(), None).unwrap();
-        // Whatever was not written is gone, and nothing before it.
+        // Only rows that were not written are gone.
         newest = written.min(newest);
         expect_rows(&journal, newest);
         for step in 0..120 {
@@ -164,7 +164,7 @@ fn rows_that_do_not_compress_are_gathered_and_read_beside_it_and_stay_what_they_
         };
         std::iter::repeat_with(&mut next).take(bytes).collect::<Vec<u8>>()
     };
-    // Of one piece and of many, some of which end where a piece does.
+    // Blocks of one slice and of many slices; some blocks end where a slice ends.
     let sizes = [50, 8_100, 8_200, 20_000, 3 * 8_192 - 60, 100_000, 700_000];
     let row = |n: u64| {
         let raw = noise(
@@ -239,7 +239,7 @@ fn rows_need_room_for_all_that_is_written_until_they_stay() {
     let free_bytes = usize::try_from(stat.f_bavail * stat.f_frsize).unwrap();
     journal.writable(0).unwrap();
     journal.writable(free_bytes / 16).unwrap();
-    // They are written several times.
+    // The rows are written several times, so they need several times their bytes.
     let error = journal.writable(free_bytes / 4).unwrap_err();
     assert!(matches!(error, Error::DiskFull { .. }), "{error}");
     assert!(error.to_string().contains("make room"), "{error}");

@@ -1,7 +1,7 @@
 //! How does a ledger that runs alone order its entries?
 //!
-//! By a queue. What waits together is taken together, so many clients share one flush. The queue is
-//! bounded: who appends faster than the disk waits.
+//! By a queue. Entries that wait together are taken together, so many clients share one flush. The queue is
+//! bounded: a client that appends faster than the disk writes has to wait.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{AppendError, Message, Receipt, Waiter};
 
-/// Appends that may wait in the queue; more wait at the door
+/// Appends that may wait in the queue; further ones wait before it
 const QUEUE_MAX: usize = 1_024;
 
 struct Queued {
@@ -26,7 +26,7 @@ pub struct QueueAppender {
     queue: mpsc::Sender<Queued>,
 }
 
-/// The queue, in its order
+/// The queue, from which appends are taken in their order
 #[derive(Debug)]
 pub struct Queue {
     queue: mpsc::Receiver<Queued>,
@@ -38,25 +38,25 @@ impl std::fmt::Debug for Queued {
     }
 }
 
-/// Wakes whoever waits for the queue, without an entry; it does not keep the log open
+/// Wakes the thread that waits for the queue, without an entry; it does not keep the log open
 #[derive(Clone, Debug)]
 pub struct Nudge {
     queue: mpsc::WeakSender<Queued>,
 }
 
 impl Nudge {
-    /// Lets [`Queue::next`] return with no messages, unless there are some
+    /// Lets [`Queue::next`] return at once, even if there are no messages
     pub fn nudge(&self) {
         let (waiter, _) = oneshot::channel();
         if let Some(queue) = self.queue.upgrade() {
-            // Where there is no room, nobody sleeps.
+            // If the queue is full, its thread is awake already.
             let _full = queue.try_send(Queued { entries: Vec::new(), waiter });
         }
     }
 }
 
 impl QueueAppender {
-    /// What wakes whoever waits for the queue
+    /// Wakes the thread that waits for the queue
     pub fn nudge(&self) -> Nudge {
         Nudge { queue: self.queue.downgrade() }
     }
@@ -80,7 +80,7 @@ impl QueueAppender {
     }
 }
 
-/// A log, and what appends to it
+/// A new queue, and the appender that adds to it
 pub fn open() -> (QueueAppender, Queue) {
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
     (QueueAppender { queue: sender }, Queue { queue: receiver })
@@ -113,7 +113,7 @@ impl Queue {
             origin: None,
             waiter: Some(queued.waiter),
         };
-        // Without an entry it is a nudge.
+        // An append without entries is a nudge.
         let taken = taken.into_iter().filter(|queued| !queued.entries.is_empty());
         Some(taken.map(message).collect())
     }

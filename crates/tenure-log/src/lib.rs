@@ -11,30 +11,30 @@ use tokio::sync::oneshot;
 pub mod embedded;
 pub mod nats;
 
-/// Entries that travelled together; they share the time that the log gave them
+/// Entries that travelled together; all of them get the time at which the log stamped the message
 #[derive(Debug)]
 pub struct Message {
-    /// The log's clock, which may step back
+    /// The time of the log's clock, which may step back
     pub stamped_at: RecordedAt,
-    /// At least one
+    /// The entries, at least one
     pub entries: Vec<Item>,
-    /// Where it stands in the stream, where one is the log
+    /// The place of the message in the stream, where a stream is the log
     pub origin: Option<Origin>,
-    /// Who waits for what becomes of them
+    /// The sender of the entries, if it waits for their receipts
     pub waiter: Option<Waiter>,
 }
 
-/// Whoever waits for what becomes of the entries of a message
+/// Gives the receipts of a message's entries to the task that waits for them
 pub type Waiter = oneshot::Sender<Result<Vec<Receipt>, AppendError>>;
 
-/// What became of an entry that was appended
+/// The place and the outcome of an appended entry
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Receipt {
-    /// Its place in the log
+    /// Its position in the log
     pub position: Position,
     /// When the log recorded it
     pub recorded_at: RecordedAt,
-    /// What the fold made of it
+    /// What the fold decided
     pub outcome: Outcome,
 }
 

@@ -1,9 +1,9 @@
 //! How does a ledger order its entries by NATS JetStream?
 //!
-//! A stream holds the messages ([`stream`]), and any number of ledgers follow it, each with a journal of
-//! its own ([`follow`]). What comes to a ledger's doors is appended to the stream and answered when this
-//! ledger has applied it ([`append`]). Where they stand to each other is a [`standing::Standing`]; what
-//! the stream has lost is looked for by [`align`] and appended again by [`republish`].
+//! A stream holds the messages ([`stream`]). Any number of ledgers follow it, each with a journal of its own
+//! ([`follow`]). Entries that come to a ledger's doors are appended to the stream, and answered when this ledger has
+//! applied them ([`append`]). A [`standing::Standing`] says how the ledger stands to the stream. [`align`] finds the
+//! entries that the stream has lost, and [`republish`] appends them again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,12 +29,12 @@ pub use append::{Appender, WeakAppender};
 pub use follow::{Fed, Feed, LogHandle, Next};
 pub use standing::{Standing, Status};
 
-/// How a ledger's log in NATS is reached, and made where there is none
+/// How to reach a ledger's stream, and how to make it if there is none
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NatsSettings {
-    /// Where the servers are, and who we are to them
+    /// The servers, and our identity there
     pub connect: connect::ConnectSettings,
-    /// Servers that keep a copy of the stream, when it is made
+    /// Number of servers that keep a copy of a newly made stream
     pub stream_replicas: usize,
 }
 
@@ -47,9 +47,9 @@ pub(crate) struct Shared {
     pub(crate) connection: watch::Receiver<connect::Connection>,
     pub(crate) elsewhere: connect::Elsewhere,
     pub(crate) status: Status,
-    /// Messages that were sent from here and have not come back, by their `ce-id`
+    /// Messages that this program has sent and not yet read back, by their `ce-id`
     pub(crate) under_way: Mutex<HashMap<Uuid, envelope::UnderWay>>,
-    /// Set when nobody is left who appends
+    /// Set when the last appender is dropped
     pub(crate) stopped: watch::Sender<bool>,
 }
 
@@ -60,7 +60,7 @@ pub enum OpenError {
     /// The settings cannot be used
     #[error("NATS cannot be used as the log")]
     Connect(#[from] connect::ConnectError),
-    /// The stream is no log
+    /// The stream cannot be this ledger's log
     #[error(transparent)]
     Unfit(stream::Unfit),
     /// The journal cannot be read
@@ -68,27 +68,27 @@ pub enum OpenError {
     Journal(#[source] tenure_journal::Error),
 }
 
-/// A log in NATS: what appends to it, what it gives, and the client, for more than the log
+/// An open log in NATS
 #[derive(Debug)]
 pub struct Opened {
-    /// Appends
+    /// Appends to the stream
     pub appender: Appender,
-    /// The messages in their order
+    /// Gives the messages of the stream in their order
     pub feed: Feed,
-    /// The connection
+    /// The connection, which may be used for other subjects too
     pub client: Client,
 }
 
-/// Connects, and follows the stream from where the journal stands
+/// Connects, and follows the stream from the end of the journal
 ///
-/// `known_before` is the last position of a journal that was set aside, 0 if none was: a stream that it came from is
-/// not made anew.
+/// `known_before` is the last position of a journal that was set aside, 0 if none was. If it is not 0, a missing
+/// stream is not made anew.
 ///
-/// A server that is away is waited for that long, and then in the background: reads need no server.
+/// If no server answers within `patience`, the wait goes on in the background: questions need no server.
 ///
 /// # Errors
-/// Settings that cannot be used; a stream that can forget or rewrite, or is another ledger's, if a server
-/// says so in time.
+/// The settings cannot be used; or the stream can lose or change messages, or belongs to another ledger, and a server
+/// says so within `patience`.
 pub async fn open(
     settings: &NatsSettings,
     ledger: &str,
@@ -105,7 +105,7 @@ pub async fn open(
     let connected = tokio::time::timeout(patience, connected).await.is_ok_and(|told| told.is_ok());
     let context = stream::context(&client);
     if connected {
-        // What is wrong with the stream is said at the start; what is only away comes back.
+        // An unfit stream ends the start with an error. A server that is away may come back later.
         let found = stream::find(&context, ledger);
         match tokio::time::timeout(patience, found).await {
             Ok(Err(stream::StreamError::Unfit(unfit))) => return Err(OpenError::Unfit(unfit)),
@@ -117,7 +117,7 @@ pub async fn open(
         }
     } else {
         let urls = settings.connect.shown_urls();
-        tracing::warn!(urls, "NATS is away: reads are answered meanwhile");
+        tracing::warn!(urls, "NATS is away: questions are answered meanwhile");
     }
     let shared = Arc::new(Shared {
         client: client.clone(),

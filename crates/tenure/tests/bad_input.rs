@@ -1,5 +1,4 @@
-//! What is wrong with a request is said in a sentence, with the right status, and nothing is lost or
-//! appended by it
+//! A wrong request gets a sentence that says what is wrong, with the right status; it appends nothing and loses nothing
 #![expect(
     clippy::unwrap_used,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
@@ -24,7 +23,7 @@ fn server(data: &tempfile::TempDir) -> Server {
     server
 }
 
-/// That a request changes nothing: neither the position nor the log
+/// Asserts that a request changes neither the position nor the log
 #[track_caller]
 fn appends_nothing(server: &Server, what: impl FnOnce() -> Answer) -> Answer {
     let before = server.position();
@@ -33,7 +32,7 @@ fn appends_nothing(server: &Server, what: impl FnOnce() -> Answer) -> Answer {
     answer
 }
 
-/// The encoding of an entry, made as large as is asked
+/// An entry whose encoding has so many bytes
 fn entry_of_size(bytes: usize) -> Value {
     let with_padding = |padding: usize| {
         entry(&[json!({
@@ -43,7 +42,7 @@ fn entry_of_size(bytes: usize) -> Value {
     };
     let length = |entry: &Value| {
         let encoded = decode_draft(entry, "sap.default", Uuid::now_v7).map(|e| e.bytes().len());
-        // One that is too large is not encoded; it is never asked for its length.
+        // An entry that is too large cannot be encoded; this function is not called with such a size.
         encoded.unwrap()
     };
     let probe = 200_000;
@@ -67,7 +66,7 @@ fn a_body_that_cannot_be_decoded_is_turned_away_whole() {
     let change = |key: &'static str, value: Value| with(&|e| e["changes"][0][key] = value.clone());
     let only = |change: Value| with(&|e| e["changes"][0] = change.clone());
     let twice = br#"{"actor": "user:sap.default/a", "actor": "user:sap.default/b", "changes": []}"#;
-    // What is sent, and what the sentence names.
+    // The name of the case, the bytes that are sent, and a word of the sentence.
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("nothing", Vec::new(), "JSON"),
         ("half of it", br#"{"actor": "user:sap.default/a", "changes": ["#.to_vec(), "JSON"),
@@ -144,7 +143,7 @@ fn a_body_that_cannot_be_decoded_is_turned_away_whole() {
         }
     }
     assert!(unnamed.is_empty(), "{unnamed:#?}");
-    // One wrong entry among right ones: none is appended, and the sentence says which is wrong.
+    // With one wrong entry among right ones, none is appended, and the sentence says which one is wrong.
     let mut wrong = good.clone();
     wrong["changes"][0]["untill"] = "2026-04-01T00:00:00Z".into();
     let answer = server.post("/v1/entries", &json!({ "entries": [good, wrong] }));
@@ -168,7 +167,7 @@ fn message_pack_is_read_as_strictly() {
         entry["changes"][0]["untill"] = "2026-04-01T00:00:00Z".into();
         rmp_serde::to_vec_named(&entry).unwrap()
     };
-    // As lists: serde would take them for maps.
+    // These are lists, which serde would accept as maps.
     let unnamed = rmp_serde::to_vec(&(ADMIN, [("grant", "subaccount:dev")])).unwrap();
     let mut cases = vec![
         ("nothing", Vec::new(), "MessagePack"),
@@ -191,7 +190,7 @@ fn message_pack_is_read_as_strictly() {
         ),
         ("nested without end", vec![0x91; 100_000], "MessagePack"),
     ];
-    // Cut anywhere it is no entry.
+    // Cut at any place it is no entry.
     cases.extend(
         (0..bytes.len()).step_by(7).map(|n| ("a part of it", bytes[..n].to_vec(), "MessagePack")),
     );
@@ -221,7 +220,7 @@ fn an_entry_has_at_most_262_144_bytes_and_a_body_a_mebibyte() {
     let position = results[0]["position"].as_u64().unwrap();
     let row = server.get(&format!("/v1/entries/{position}")).ok();
     assert_eq!(row["entry"]["changes"], largest["changes"]);
-    // A body over the limit, whether it says so or comes without a length.
+    // A body over the limit, with its length and without.
     let body = serde_json::to_vec(&json!({ "entries": vec![&largest; 5] })).unwrap();
     assert!(body.len() > 1024 * 1024);
     let before = server.position();
@@ -249,7 +248,7 @@ fn an_entry_has_at_most_262_144_bytes_and_a_body_a_mebibyte() {
         }
     }
     assert_eq!(server.position(), before);
-    // It is there after a restart, byte for byte.
+    // After a restart it is there, byte for byte.
     let before = server.log();
     server.stop();
     let server = Start::on(data.path()).ready();
@@ -380,7 +379,7 @@ fn what_is_wrong_with_a_change_is_refused_and_stays_in_the_log() {
         assert_eq!(result["refusal"]["change"], change, "{what}: {result:#}");
         common::assert_sentence(result["refusal"]["message"].as_str().unwrap());
         assert_eq!(result["position"], position);
-        // An auditor finds the attempt.
+        // An auditor can find the attempt.
         let row = server.get(&format!("/v1/entries/{position}")).ok();
         assert_eq!(row["outcome"], "refused", "{what}");
         assert_eq!(row["entry"]["id"], entry["id"], "{what}");
@@ -405,11 +404,11 @@ fn an_id_stands_for_one_content_for_ever() {
     let again = result(server.post("/v1/entries", &first));
     assert_eq!(again["outcome"], "duplicate");
     assert_eq!(again["original"], json!({ "position": at, "outcome": "applied" }));
-    // An explicit default is another content.
+    // An entry with an explicit default has another content.
     let mut explicit = first.clone();
     explicit["changes"][0]["expect"] = "any".into();
     assert_eq!(result(server.post("/v1/entries", &explicit))["refusal"]["code"], "id_reused");
-    // The id finds its owner, and a restart changes nothing of it.
+    // The id leads to its owner, also after a restart.
     server.stop();
     let server = Start::on(data.path()).ready();
     let row = server.get(&format!("/v1/entries/{}", first["id"].as_str().unwrap())).ok();
@@ -565,7 +564,7 @@ fn a_page_token_is_of_its_question_alone() {
     ] {
         server.get(&path).is_problem(400, "bad_page_token", &["page_token"]);
     }
-    // Its own question still takes it, with another limit too.
+    // The token still works with its own question, even with another limit.
     let rest = server.get(&format!("{}00&page_token={token}", viewers)).ok();
     assert_eq!(rest["subjects"].as_array().unwrap().len(), 2);
     server.stop();
@@ -611,11 +610,11 @@ fn a_folder_that_is_no_data_folder_is_left_alone() {
         .exits(3)
         .complains(&["not empty", "name an empty folder"]);
     assert_eq!(fs::read(home.path().join("thesis.txt")).unwrap(), b"years of work");
-    // To read, a folder must be there already; none is made.
+    // A command that reads needs an existing folder and makes none.
     let missing = home.path().join("missing");
     tenure_on(&missing, &["log"]).exits(3).complains(&["no data folder"]);
     assert!(!missing.exists());
-    // A file is no folder, and another ledger's folder is not ours.
+    // A file is no folder, and a folder of another ledger is refused.
     let file = home.path().join("thesis.txt");
     Start::on(&file).attempt().unwrap_err().exits(3).complains(&["thesis.txt"]);
     let data = tempfile::tempdir().unwrap();
@@ -676,11 +675,11 @@ fn an_address_that_may_not_be_listened_at_is_said() {
         common::run(&mut command)
     };
     at("192.0.2.1:80").exits(3).complains(&["192.0.2.1:80", "--listen"]);
-    // A port that is taken, on a folder of its own.
+    // A port that another server, on another folder, has taken.
     let other = tempfile::tempdir().unwrap();
     let taken = Start::on(other.path()).ready();
     at(&taken.address().to_string()).exits(3).complains(&["cannot listen", "in use"]);
-    // A port for the superuser alone.
+    // A port that only the superuser may use.
     let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     if first.map_or(1024, |first| first.trim().parse().unwrap_or(1024)) <= 80 {
         eprintln!("not tested: every port may be listened at here");
@@ -693,6 +692,6 @@ fn an_address_that_may_not_be_listened_at_is_said() {
     let nobodys = data.join("his");
     command.args(["serve", "--listen", "127.0.0.1:80", "--data"]).arg(&nobodys);
     common::run(&mut command).exits(3).complains(&["127.0.0.1:80", "denied"]);
-    // Nothing is lost or held by all these attempts.
+    // All these attempts have lost nothing, and hold no lock.
     Start::on(&data.join("mine")).ready().stop();
 }

@@ -1,4 +1,4 @@
-//! The index checkpoints of a data folder: written, killed while being written, without room, compared
+//! The index checkpoints of a data folder are written, interrupted, written without room, and compared
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod common;
@@ -53,12 +53,12 @@ fn a_server_that_stops_leaves_a_checkpoint_that_the_next_one_reads() {
     server.stop();
     let ran = tenure_on(data.path(), &["verify"]);
     assert!(ran.exits(0).stdout.contains("answer the same"), "{ran:#?}");
-    // Discarded, folded, written again.
+    // The checkpoint is discarded, the journal folded, and a new checkpoint written.
     let ran = tenure_on(data.path(), &["rebuild"]);
     assert!(ran.exits(0).stdout.contains("1 index checkpoints discarded"), "{ran:#?}");
     assert!(ran.stdout.contains("an index checkpoint is written"), "{ran:#?}");
     assert_eq!(index(data.path()), ["0000000001"]);
-    // Without them it starts too, and leaves them alone.
+    // A server also starts without index checkpoints, and leaves them alone.
     let server = Start::on(data.path()).arg("--index-checkpoints", "off").ready();
     assert!(!server.stderr().contains("read from its checkpoint"), "{}", server.stderr());
     assert_eq!(server.log(), log);
@@ -94,7 +94,7 @@ fn killed_while_it_writes_a_checkpoint_it_starts_as_before() {
     copy_folder(data.path(), sound.path());
     let mut unfinished = 0;
     for round in 0..12_u64 {
-        // A server writes beside the older one; a rebuild has none beside it.
+        // A server writes a checkpoint beside the older one; a rebuild has removed the older one before.
         let mut child = command()
             .args(["rebuild", "--data"])
             .arg(data.path())

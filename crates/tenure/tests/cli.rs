@@ -1,4 +1,4 @@
-//! The command line: what it says, in which format, and with which exit status
+//! The command line: its output, in every format, and its exit status
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -23,7 +23,7 @@ fn server(data: &Path) -> Server {
     server
 }
 
-/// Both doors, by the arguments that say so: a server, then its data folder when it has stopped
+/// Runs a test at both doors: with a server, and then with its data folder after the server has stopped
 fn at_both_doors(test: impl Fn(&dyn Fn(&[&str]) -> Ran)) {
     let data = tempfile::tempdir().unwrap();
     let server = server(data.path());
@@ -53,7 +53,7 @@ fn exit_status_is_0_for_yes_1_for_no_2_for_wrong_usage() {
         ran.exits(1);
         assert!(ran.stdout.starts_with("no\nmissing: "), "{ran:#?}");
         assert_eq!(ran.stderr, "");
-        // A refused entry is a lawful no as well.
+        // A refused entry is a lawful "no" too.
         let ran = tenure(&[
             "revoke",
             "Subaccount Viewer",
@@ -169,13 +169,13 @@ fn an_entry_that_cannot_be_read_is_wrong_usage_at_both_doors() {
 
 #[test]
 fn exit_status_is_3_when_it_failed() {
-    // TEST-NET-1 would let it wait; a port without a server refuses at once.
+    // A port without a server refuses at once, while an address of TEST-NET-1 would make it wait.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");
     let mut arguments = vec!["--server", &url];
     arguments.extend(CHECK);
     tenure(&arguments).exits(3).complains(&[&url, "tenure serve", "--server", "--data"]);
-    // By the environment, too; a flag counts more.
+    // The environment can name the server too; a flag takes precedence.
     let ran = run(command().env("TENURE_SERVER", &url).args(CHECK));
     ran.exits(3).complains(&[&url]);
     tenure(&["submit", "/no/such/file"]).exits(3).complains(&["/no/such/file"]);
@@ -187,7 +187,7 @@ fn exit_status_is_3_when_it_failed() {
     let right = server.url();
     let ran = run(command().env("TENURE_SERVER", &url).args(["--server", &right]).args(CHECK));
     ran.exits(0);
-    // Something else answers there.
+    // Another kind of server answers there.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let other = format!("http://{}", listener.local_addr().unwrap());
     let answering = std::thread::spawn(move || {
@@ -198,7 +198,7 @@ fn exit_status_is_3_when_it_failed() {
     });
     tenure(&["--server", &other, "levels"]).exits(3).complains(&["502", "is it a ledger?"]);
     answering.join().unwrap();
-    // The folder that the server holds.
+    // The server holds the folder.
     tenure_on(&data, &CHECK).exits(3).complains(&["held by another process"]);
     server.stop();
     tenure_on(&data, &CHECK).exits(0);
@@ -257,7 +257,7 @@ fn both_doors_answer_the_same_in_each_format() {
     }
 }
 
-/// That each record has as many fields as the head
+/// Asserts that each record has as many fields as the head
 #[track_caller]
 fn assert_csv(text: &str) {
     let mut fields = vec![1];
@@ -289,7 +289,7 @@ fn positions_may_be_written_as_people_say_them() {
         assert_eq!(known["as_of"]["known_at"], 13);
         assert_eq!(known["levels"].as_array().unwrap().len(), 4);
         assert_eq!(json(&["levels", "--known-at", "#12"])["levels"], json!([]));
-        // Nothing can be asked of what does not exist yet.
+        // A question about a later position is refused.
         let ran = tenure(&["levels", "--known-at", "#4711"]);
         ran.exits(3).complains(&["4711", "not_yet"]);
         let log = json(&["log", "--after", "#12", "--limit", "2"]);
@@ -308,7 +308,7 @@ fn granting_and_revoking_say_what_became_of_it() {
         };
         let id = "01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a";
         let grant = ["grant", "Destination Viewer", "--role", "--to", "carol@acme.example"];
-        // A role that is not given by itself.
+        // This role cannot be given by itself.
         let refused = json(&[&grant[..], &["--on", "subaccount:dev"]].concat(), 1);
         assert_eq!(refused["refusal"]["code"], "not_allowed_here");
         let grant = [
@@ -360,7 +360,7 @@ fn granting_and_revoking_say_what_became_of_it() {
         assert_eq!(json(&revoke, 0)["outcome"], "applied");
         assert_eq!(json(&revoke, 1)["refusal"]["code"], "not_held");
         assert_eq!(json(&[&revoke[..], &["--if-held"]].concat(), 0)["outcome"], "applied");
-        // Both coordinates: then he could, now he cannot.
+        // With both coordinates: the user could then, and cannot now.
         let check = [
             "check",
             "carol@acme.example",
@@ -373,7 +373,7 @@ fn granting_and_revoking_say_what_became_of_it() {
         tenure(&[&check[..], &["--at", "2025-06-01"]].concat()).exits(0);
         let before = (applied["position"].as_u64().unwrap() - 1).to_string();
         tenure(&[&check[..], &["--at", "2025-06-01", "--known-at", &before]].concat()).exits(1);
-        // For a person, in words.
+        // The output for a person has words.
         let ran = tenure(&[&held[..], &[]].concat());
         ran.exits(0);
         assert!(ran.stdout.contains("applied"), "{ran:#?}");
@@ -401,14 +401,14 @@ fn submitting_takes_an_entry_a_list_or_lines() {
             &json!({ "entries": [draft("c@d.example"), draft("e@f.example")] }),
         );
         applied(&submit("two.json", &pretty.unwrap()), 2);
-        // More than a server takes at once.
+        // More entries than a server takes at once.
         let lines: Vec<String> =
             (0..1_500).map(|n| draft(&format!("u{n}@x.example")).to_string()).collect();
         let ran = submit("lines.jsonl", &format!("{}\n\n", lines.join("\n")));
         applied(&ran, 1_500);
         let position = |n: usize| ran.json()["results"][n]["position"].as_u64().unwrap();
         assert_eq!(position(1_499), position(0) + 1_499);
-        // One of them refused: the others are applied, the status says no.
+        // If one entry is refused, the others are applied, and the exit status says "no".
         let mut gone = draft("g@h.example");
         gone["changes"][0]["level"] = "subaccount:nowhere".into();
         let ran = submit("mixed.jsonl", &format!("{}\n{gone}", draft("i@j.example")));
@@ -416,7 +416,7 @@ fn submitting_takes_an_entry_a_list_or_lines() {
         let outcomes = [&ran.json()["results"][0]["outcome"], &ran.json()["results"][1]["outcome"]]
             .map(Value::clone);
         assert_eq!(outcomes, ["applied", "refused"]);
-        // What cannot be read appends nothing, and the line is named.
+        // A line that cannot be read appends nothing, and the complaint names the line.
         let count = || tenure(&["export"]).stdout.lines().count();
         let before = count();
         for (text, named) in [
@@ -460,7 +460,7 @@ fn entries_come_by_standard_input_and_a_pipe_may_close() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_csv(&text);
     assert!(text.contains("applied") && text.contains(sent["id"].as_str().unwrap()), "{text}");
-    // Whoever has read enough is not told of an error.
+    // A reader that closes the pipe early causes no error.
     let many: Vec<Value> = (0..900).map(|_| entry(&[grant("many@acme.example")])).collect();
     server.append(&many);
     for arguments in ["log", "--format json log", "export"] {

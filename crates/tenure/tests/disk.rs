@@ -1,5 +1,5 @@
-//! A disk that is full, a folder that may not be written, a file that may not grow: a sentence, nothing
-//! lost, and everything as before once there is room
+//! A full disk, a read-only folder and a file that may not grow each give a sentence, and nothing is lost; once there
+//! is room again, everything works as before
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -29,13 +29,13 @@ fn free_bytes(folder: &Path) -> u64 {
     stat.f_bavail * stat.f_frsize
 }
 
-/// A file that takes room
+/// A file that takes up free space
 struct Ballast {
     path: PathBuf,
 }
 
 impl Ballast {
-    /// Leaves so many mebibytes
+    /// Leaves so many mebibytes free
     fn leaving(folder: &Path, mebibytes: u64) -> Self {
         let path = folder.join(format!("ballast-{}", uuid::Uuid::new_v4()));
         let mut file = fs::File::create(&path).unwrap();
@@ -48,7 +48,7 @@ impl Ballast {
         Self { path }
     }
 
-    /// Leaves nothing
+    /// Leaves no free space
     fn filling(folder: &Path) -> Self {
         Self::leaving(folder, 0)
     }
@@ -62,7 +62,7 @@ fn one() -> Value {
     entry(&[grant("carol@acme.example")])
 }
 
-/// That what can be asked is answered as before
+/// Asserts that questions are answered as before
 #[track_caller]
 fn is_readable(server: &Server, log: &[Value]) {
     assert_eq!(server.log(), log);
@@ -89,12 +89,12 @@ fn a_replica_with_a_full_disk_waits_and_goes_on_by_itself() {
             .unwrap_or_else(|| panic!("{}\n{}", readiness(&full), full.stderr()));
     };
     at(position);
-    // Without a single byte, while rows wait for their flush: it finds room that was kept beforehand.
+    // Without a free byte, while rows wait for their flush: the server uses the room that it has reserved.
     let ballast = Ballast::leaving(disk.path(), 18);
     roomy.append(&[one()]);
     at(position + 1);
     let last_bytes = Ballast::filling(disk.path());
-    // The others go on; this one says why it does not, and takes nothing.
+    // The other replicas go on. This one says why it does not, and takes no entries.
     for _ in 0..10 {
         roomy.append(&[one()]);
     }
@@ -118,7 +118,7 @@ fn a_full_disk_takes_nothing_and_loses_nothing() {
     let server = Start::on(&data).ready();
     server.append(&landscape());
     let log = server.log();
-    // Nearly full: what is kept free is not touched.
+    // The disk is nearly full: the server leaves the last free bytes alone.
     let ballast = Ballast::leaving(disk.path(), 12);
     let refused = one();
     for _ in 0..3 {
@@ -126,18 +126,18 @@ fn a_full_disk_takes_nothing_and_loses_nothing() {
         answer.is_problem(503, "log_unavailable", &["nothing was appended", "make room"]);
     }
     is_readable(&server, &log);
-    // The server says so on its own log, too, for the operator who does not ask.
+    // The server also logs it, so that an operator sees it.
     assert!(server.stderr().contains("make room"), "{}", server.stderr());
-    // Room again: it goes on by itself, and the entry that was not appended is new.
+    // With room again it goes on by itself, and the entry that was not appended is a new one.
     ballast.remove();
     assert_eq!(server.append(std::slice::from_ref(&refused))[0]["position"], log.len() + 1);
     let log = server.log();
-    // Without a single byte.
+    // No byte is free.
     let ballast = Ballast::filling(disk.path());
     server.post("/v1/entries", &one()).is_problem(503, "log_unavailable", &["make room"]);
     is_readable(&server, &log);
     server.stop();
-    // It starts on the full disk or says why not, and a new ledger is not begun there.
+    // On the full disk it starts or says why not, and it does not begin a new ledger there.
     match Start::on(&data).attempt() {
         Ok(server) => {
             is_readable(&server, &log);
@@ -189,7 +189,7 @@ fn large_ones_that_come_at_once_find_their_room_or_are_refused() {
                         let body = json!({ "entries": [large(), large(), large(), large()] });
                         let answer = server.post("/v1/entries", &body);
                         if answer.status != 200 {
-                            // That nothing was appended is known: no write has failed.
+                            // The answer is sure that nothing was appended, because no write has failed.
                             answer.is_problem(
                                 503,
                                 "log_unavailable",
@@ -205,7 +205,7 @@ fn large_ones_that_come_at_once_find_their_room_or_are_refused() {
         clients.into_iter().map(|client| client.join().unwrap()).sum()
     });
     assert_eq!(server.position(), before + appended);
-    // A small one may find room still; with more of it large ones do.
+    // A small entry may still find room. With more room, large ones do too.
     let small = server.post("/v1/entries", &one()).status;
     assert!([200, 503].contains(&small), "{small}");
     ballast.remove();
@@ -252,7 +252,7 @@ fn killed_on_a_full_disk_it_starts_again_once_there_is_room() {
     let ballast = Ballast::filling(disk.path());
     server.post("/v1/entries", &one()).is_problem(503, "log_unavailable", &[]);
     server.kill();
-    // Whatever comes of a start there, what was acknowledged is not lost by it.
+    // A start there may fail, but it loses no acknowledged entry.
     if let Err(ran) = Start::on(&data).attempt() {
         ran.exits(3).complains(&[]);
     }
@@ -262,11 +262,11 @@ fn killed_on_a_full_disk_it_starts_again_once_there_is_room() {
     server.stop();
 }
 
-/// A server whose files may not grow much: a write fails in the middle of it
+/// A server whose files may not grow much, so that a write fails in the middle
 ///
-/// With `signal` the process is ended by it, else the write gives an error.
+/// With `signal` the failing write ends the process; otherwise it returns an error.
 fn with_file_limit(data: &Path, signal: bool) -> Start {
-    // sled grows its file by segments of 4 MiB: the next one is begun, and not finished.
+    // sled grows its file by segments of 4 MiB: here it can begin the next one and not finish it.
     let segment = 4 * 1024 * 1024;
     let length = fs::metadata(data.join("journal/db")).unwrap().len();
     let limit = length.div_ceil(segment) * segment + segment / 8;
@@ -277,7 +277,7 @@ fn with_file_limit(data: &Path, signal: bool) -> Start {
     Start::by(shell, data)
 }
 
-/// Whether limits can be set, else a word on stderr
+/// Whether limits can be set; if not, stderr says so
 fn limits_are_possible() -> bool {
     let possible = Command::new("prlimit").args(["--core=0", "true"]).status();
     let possible = possible.is_ok_and(|status| status.success());
@@ -287,12 +287,12 @@ fn limits_are_possible() -> bool {
     possible
 }
 
-/// Appends until it fails; gives what was acknowledged and how it failed
+/// Appends until an append fails; returns the acknowledged entries and the failure
 fn append_until_it_fails(server: &Server, noise: usize) -> (Vec<Value>, Option<common::Answer>) {
     let mut acknowledged = Vec::new();
     for n in 0..5_000 {
         let mut entry = one();
-        // What does not compress well, so that the file grows.
+        // Noise compresses badly, so the file grows.
         let noise: String = (0..noise).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect();
         entry["changes"][0] = json!({
             "type": "create_role", "level": "subaccount:dev", "role": format!("Role {n}"),
@@ -313,7 +313,7 @@ fn a_write_that_fails_in_the_middle_is_not_taken_for_done_or_not_done() {
     if !limits_are_possible() {
         return;
     }
-    // Of entries of several sizes: what fails is one write or another.
+    // With entries of several sizes, different writes fail.
     for noise in [60, 600, 3_000] {
         write_that_fails(noise);
     }
@@ -329,7 +329,7 @@ fn write_that_fails(noise: usize) {
     let (acknowledged, failure) = append_until_it_fails(&server, noise);
     let failure = failure.unwrap_or_else(|| panic!("no answer: {}", server.stderr()));
     failure.is_problem(503, "log_unavailable", &["not known", "same ids"]);
-    // It takes no more, says so, and is still asked: of what holds, and of each entry.
+    // It takes no more entries and says so. It still answers checks and returns entries.
     let check = "/v1/check?principal=alice@acme.example&can=destinations.manage&on=subaccount:dev";
     assert_eq!(server.get(check).ok()["allowed"], true);
     let newest = before.len() + acknowledged.len();
@@ -344,7 +344,7 @@ fn write_that_fails(noise: usize) {
     server.get("/healthz").ok();
     server.terminate();
     server.ended();
-    // A new start tells what is there.
+    // A new start shows which entries are there.
     let server = Start::on(data.path()).ready();
     let after = server.log();
     assert_eq!(after[..before.len()], before[..]);
@@ -356,7 +356,7 @@ fn write_that_fails(noise: usize) {
     server.append(&[one()]);
     server.stop();
     tenure_on(data.path(), &["verify"]).exits(0);
-    // Each row was answered as it is, or not at all: sled may not read on after a failed write.
+    // Each row was returned correctly or not at all: sled may fail to read after a failed write.
     for (row, after) in rows.iter().zip(&after) {
         if row.status == 200 {
             assert_eq!(row.json(), *after);
@@ -446,7 +446,7 @@ fn a_folder_that_may_not_be_written_is_said() {
     let parts = [folder, "denied"];
     Start::by(nobody(), &data).attempt().unwrap_err().exits(3).complains(&parts);
     common::run(nobody().arg("--data").arg(&data).arg("log")).exits(3).complains(&parts);
-    // One that may not be made, and one that may not even be looked into.
+    // A folder that may not be made, and one that may not be read.
     let inside = data.join("new");
     Start::by(nobody(), &inside).attempt().unwrap_err().exits(3).complains(&parts);
     if is_root() {

@@ -1,5 +1,5 @@
-//! What was acknowledged is there, whole and at its place, whatever becomes of the process; and what the
-//! disk gives back otherwise is said, never answered around
+//! Every acknowledged entry is there, whole and at its position, whatever happens to the process. If the disk returns
+//! other bytes than were written, the program reports it and does not answer from them
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -38,7 +38,7 @@ impl Dice {
 #[derive(Clone)]
 struct Batch {
     entries: Vec<Value>,
-    /// The positions that it was told, if it was told any
+    /// The positions that the client was told, if it got an answer
     acknowledged: Option<Vec<u64>>,
 }
 
@@ -59,7 +59,7 @@ fn positions(results: &Value) -> Vec<u64> {
     results.iter().map(|result| result["position"].as_u64().unwrap()).collect()
 }
 
-/// Sends batch after batch until the server is gone; gives all that were sent
+/// Sends batch after batch until the server is gone; returns all batches that were sent
 fn send_until_gone(
     server: &Server,
     client: u64,
@@ -69,7 +69,7 @@ fn send_until_gone(
     let mut dice = Dice(seed);
     let mut sent = Vec::new();
     loop {
-        // The last client sends large ones: more than one block of the journal.
+        // The last client sends large batches, which take more than one block of the journal.
         let size = if client == 3 { 1_000 } else { 1 + dice.below(6) };
         let mut batch = Batch::of(client, size);
         let answer = server.try_post("/v1/entries", "application/json", &batch.body());
@@ -83,7 +83,7 @@ fn send_until_gone(
     }
 }
 
-/// That the log is dense, has all that was acknowledged at its place, and each batch whole or not at all
+/// Asserts that the log is dense, has each acknowledged entry at its position, and has each batch whole or not at all
 #[track_caller]
 fn holds(log: &[Value], batches: &[Batch]) {
     for (n, row) in log.iter().enumerate() {
@@ -131,10 +131,10 @@ fn killed_at_any_moment_it_loses_nothing_acknowledged() {
     for round in 0..6 {
         let mut server = Start::on(data.path()).ready();
         let log = server.log();
-        // What was there stays as it was, for ever.
+        // Entries that were there before stay as they were.
         assert_eq!(log[..before.len()], before[..], "in round {round}");
         holds(&log, &batches);
-        // Who had no answer sends again with the same ids: it is there once.
+        // A client without an answer sends again with the same ids: each entry is there once.
         for batch in batches.iter_mut().filter(|batch| batch.acknowledged.is_none()) {
             let answer = server.post_bytes("/v1/entries", "application/json", &batch.body()).ok();
             let results = answer["results"].as_array().unwrap();
@@ -169,7 +169,7 @@ fn killed_at_any_moment_it_loses_nothing_acknowledged() {
         assert!(sent.iter().any(|batch| batch.acknowledged.is_none()));
         batches.extend(sent);
         server.kill();
-        // Killed while it reads the journal, too.
+        // The server is also killed while it reads the journal.
         if round % 2 == 0 {
             Start::on(data.path()).listening().unwrap().kill();
         }
@@ -190,7 +190,7 @@ fn kill_by_id(id: u32) {
 
 #[test]
 fn killed_at_any_step_of_its_first_start_it_starts_again() {
-    // What appears in the folder, in the order in which it does, and the moments between.
+    // The server is killed when each of these files appears, in their order, and in the moments between.
     for step in ["lock", "tenure.json", "acknowledged", "journal", "journal/conf", "journal/db"] {
         let home = tempfile::tempdir().unwrap();
         let data = home.path().join("data");
@@ -216,7 +216,7 @@ fn killed_at_any_step_of_its_first_start_it_starts_again() {
 #[test]
 fn killed_before_the_folder_has_its_name_it_starts_again() {
     let data = tempfile::tempdir().unwrap();
-    // As it is between the making of the file and its renaming.
+    // The folder looks like this before the file is renamed.
     fs::write(data.path().join("lock"), "").unwrap();
     fs::write(data.path().join("tenure.json.new"), "{\"for").unwrap();
     Start::on(data.path()).ready().stop();
@@ -225,7 +225,7 @@ fn killed_before_the_folder_has_its_name_it_starts_again() {
 #[test]
 fn killed_while_sled_writes_its_own_checkpoint_it_starts_again() {
     let (data, log) = left_behind();
-    // sled takes the one that sorts last; what was not renamed is none.
+    // sled takes the checkpoint that sorts last, but one that was not renamed must not count.
     for content in [b"".as_slice(), &[7; 100]] {
         let left = data.path().join("journal/snap.FFFFFFFFFFFFFFFF.generating");
         fs::write(&left, content).unwrap();
@@ -239,7 +239,7 @@ fn killed_while_sled_writes_its_own_checkpoint_it_starts_again() {
 #[test]
 fn what_a_killed_start_has_left_is_cleared_away() {
     let (data, log) = left_behind();
-    // Half a copy of the store, and a witness that was being written.
+    // Half a copy of the store, and a witness that was being written, are left.
     let half = data.path().join("journal.look");
     fs::create_dir_all(half.join("blobs")).unwrap();
     fs::write(half.join("db"), [7; 5_000]).unwrap();
@@ -267,12 +267,12 @@ fn a_second_process_gets_a_sentence() {
         tenure_on(data.path(), command).exits(3).complains(&parts);
     }
     fs::remove_file(entry_file).unwrap();
-    // By another path it is the same folder.
+    // Another path leads to the same folder.
     let other = tempfile::tempdir().unwrap();
     let link = other.path().join("link");
     std::os::unix::fs::symlink(data.path(), &link).unwrap();
     Start::on(&link).attempt().unwrap_err().exits(3).complains(&parts);
-    // The first one noticed nothing.
+    // The first server is not disturbed.
     assert_eq!(server.log(), before);
     server.append(&[entry(&[grant("carol@acme.example")])]);
     server.stop();
@@ -299,11 +299,11 @@ fn of_two_that_start_at_once_one_has_the_folder() {
     }
 }
 
-/// A data folder with some thousand entries, and what its log is
+/// A data folder with some thousand entries, and its log
 struct Sample {
-    /// As a crash leaves it
+    /// The folder after a crash
     crashed: tempfile::TempDir,
-    /// As a stop leaves it that came after another start
+    /// The folder after another start and a stop
     stopped: tempfile::TempDir,
     log: String,
 }
@@ -328,7 +328,7 @@ impl Sample {
         let mut server = Start::on(data.path()).ready();
         server.append(&landscape());
         for n in 0..300 {
-            // Single ones, and batches: blocks of all sizes.
+            // Single entries and batches make blocks of all sizes.
             let size = if n % 30 == 0 { 250 } else { 1 };
             server.append(&Batch::of(n, size).entries);
         }
@@ -349,16 +349,16 @@ impl Sample {
     }
 }
 
-/// What came of a look at a folder
+/// The result of reading a folder
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Look {
-    /// The log is what it was
+    /// The log is the same as before
     Same,
-    /// It failed, with these words
+    /// Reading failed, with these words
     Reported(String),
 }
 
-/// Looks at a folder; a log that is another one in silence is what must never be
+/// Reads a folder, and fails if the log differs without a report
 fn look(data: &Path, what: &str) -> Look {
     let ran = tenure_on(data, &["export"]);
     if ran.code() == 0 {
@@ -374,11 +374,11 @@ fn look(data: &Path, what: &str) -> Look {
 /// A way to damage a file
 #[derive(Clone, Debug)]
 enum Damage {
-    /// One bit at an offset is another
+    /// One bit at an offset is flipped
     Bit(u64, u8),
-    /// So many bytes from an offset on are zero, as a sector that was never written
+    /// So many bytes from an offset on are zero, as in a sector that was never written
     Zeros(u64, usize),
-    /// It ends earlier
+    /// The file ends earlier
     Cut(u64),
     Removed,
 }
@@ -406,13 +406,13 @@ impl Damage {
     }
 }
 
-/// Bytes of a file up to its last that is not zero: the rest is not yet written
+/// The length of a file up to its last byte that is not zero: the rest is not written yet
 fn written(path: &Path) -> u64 {
     let bytes = fs::read(path).unwrap();
     bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)
 }
 
-/// Damages a copy of a folder, each in its turn on two threads, and gives what was seen
+/// Applies each damage to a copy of a folder, on two threads, and returns the results
 fn looks(folder: &Path, damages: Vec<(PathBuf, Damage)>) -> Vec<(PathBuf, Damage, Look)> {
     let damages = Mutex::new(damages.into_iter());
     let seen = Mutex::new(Vec::new());
@@ -441,7 +441,7 @@ fn bits_of(folder: &Path, file: &str, count: u64, dice: &mut Dice) -> Vec<(PathB
     if length <= count {
         damages.extend((0..length).map(|offset| Damage::Bit(offset, bit(dice))));
     } else {
-        // One in each stretch of equal length, and the first and the last byte.
+        // The first and the last byte, and one byte in each stretch of equal length.
         damages.extend([Damage::Bit(0, bit(dice)), Damage::Bit(length - 1, bit(dice))]);
         for n in 0..count {
             let from = length * n / count;
@@ -452,7 +452,7 @@ fn bits_of(folder: &Path, file: &str, count: u64, dice: &mut Dice) -> Vec<(PathB
     damages.into_iter().map(|damage| (PathBuf::from(file), damage)).collect()
 }
 
-/// The file with this beginning
+/// The file whose name begins so
 fn named(folder: &Path, beginning: &str) -> Option<String> {
     let files = files_under(folder);
     let mut names = files.iter().map(|file| file.to_str().unwrap().to_owned());
@@ -477,7 +477,7 @@ fn a_damaged_byte_is_never_answered_around() {
         let seen = looks(folder, damages);
         let reported = seen.iter().filter(|(_, _, look)| *look != Look::Same).count();
         assert!(reported > 30, "{reported} of {} were found", seen.len());
-        // A damaged witness takes nothing away: what it saw is in the other slot, or in the store.
+        // A damaged witness loses nothing: its position is also in the other slot or in the store.
         for (file, damage, look) in seen {
             if file == Path::new("acknowledged") {
                 assert_eq!(look, Look::Same, "{damage:?}");
@@ -519,7 +519,7 @@ fn a_look_at_a_damaged_folder_does_not_damage_it_more() {
             let first = look(copy.path(), &format!("{damage:?}"));
             let second = look(copy.path(), &format!("{damage:?}, a second time"));
             assert_eq!(first == Look::Same, second == Look::Same);
-            // The same bit again: it is as it was.
+            // The same bit is flipped back.
             damage.to(&path);
             let healed = look(copy.path(), &format!("{damage:?}, undone"));
             assert_eq!(healed, Look::Same, "{damage:?} undone; before it was {first:?}");
@@ -568,7 +568,7 @@ fn a_file_that_is_cut_short_or_gone_is_noticed() {
             let (file, what) =
                 (file.to_str().unwrap(), format!("{damage:?} of {}", file.display()));
             match (file, damage) {
-                // What was acknowledged is beyond doubt missing: it must be said.
+                // Acknowledged entries are certainly missing, so it must be reported.
                 ("journal/db", Damage::Removed | Damage::Cut(_)) => {
                     assert_ne!(look, Look::Same, "{what}");
                 }
@@ -592,7 +592,7 @@ fn a_store_put_back_from_yesterday_is_noticed() {
     server.stop();
     fs::remove_dir_all(data.path().join("journal")).unwrap();
     let promised = newest.to_string();
-    // Not there at all, then as it was.
+    // The store is missing at first, and then put back.
     Start::on(data.path()).attempt().unwrap_err().exits(3).complains(&["journal", &promised]);
     tenure_on(data.path(), &["verify"]).exits(3).complains(&["journal", &promised]);
     drop(fs::remove_dir_all(data.path().join("journal")));

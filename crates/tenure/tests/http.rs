@@ -1,4 +1,4 @@
-//! The door over HTTP: answers, limits, streams and a stop that loses nothing
+//! The door over HTTP: answers, limits, streams, and a stop that loses nothing
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -73,10 +73,10 @@ fn every_question_has_its_answer() {
             assert!(answer["as_of"].get(field).is_some(), "{field}: {answer:#}");
         }
     }
-    // Over intervals there is no `at` and no catalogue.
+    // The answer about an interval has no `at` and no catalogue.
     assert_eq!(timeline["as_of"].get("at"), None);
     assert_eq!(timeline["as_of"].get("catalog"), None);
-    // Before anything was known, nobody could.
+    // At that position the level was not known yet.
     server.get(&format!("/v1/who?{can}&{on}&known_at=12")).is_problem(404, "unknown_level", &[]);
     server.stop();
 }
@@ -92,7 +92,7 @@ fn an_answer_says_whether_it_is_new_enough() {
     let seen = server
         .get(&format!("/v1/assignments?principal=carol@acme.example&min_position={revision}"));
     assert_eq!(seen.ok()["as_of"]["known_at"], newest);
-    // One that comes while it waits is waited for; one that does not come is said after two seconds.
+    // A position that comes during the wait is answered; for one that does not come the wait ends after two seconds.
     let next = newest + 1;
     let waiting = std::thread::scope(|scope| {
         let waiting = scope.spawn(|| server.get(&format!("/v1/levels?min_position={next}")));
@@ -110,13 +110,13 @@ fn an_answer_says_whether_it_is_new_enough() {
 #[test]
 fn an_entry_is_waited_for() {
     let data = tempfile::tempdir().unwrap();
-    // One of four places may be taken by who waits.
+    // One of the four places may be taken by a waiting question.
     let server = Start::on(data.path()).arg("--requests-max", "4").ready();
     server.append(&landscape());
     let published = entry(&[grant("carol@acme.example")]);
     let path = format!("/v1/entries/{}", published["id"].as_str().unwrap());
     let row = std::thread::scope(|scope| {
-        // Whoever looks whether it waits may have the one place just then.
+        // The request that looks whether the other one waits may itself have that place for a moment.
         let waits = || {
             let answer = server.get(&format!("{path}?wait=20000"));
             (answer.status != 503).then_some(answer)
@@ -140,7 +140,7 @@ fn an_entry_is_waited_for() {
         let answer = server.get(&format!("{absent}?wait={wrong}"));
         answer.is_problem(400, "bad_request", &["`wait`", "20000"]);
     }
-    // What is there is not waited for; what is no name of an entry neither.
+    // An entry that is there is answered at once, and so is a name that cannot be an entry's.
     assert_eq!(server.get(&format!("/v1/entries/{newest}?wait=20000")).ok()["id"], row["id"]);
     server.get("/v1/entries/nonsense?wait=20000").is_problem(400, "bad_request", &["UUID"]);
     let ran = tenure(&[
@@ -177,7 +177,7 @@ fn pages_are_of_one_answer() {
             break;
         };
         token = format!("&page_token={next}");
-        // What comes meanwhile is of another answer.
+        // Entries that come meanwhile are not part of this answer.
         server.append(&[entry(&[grant(&format!("a{}@acme.example", pages.len()))])]);
     }
     assert_eq!(json!(pages), whole["subjects"]);
@@ -246,7 +246,7 @@ fn changes_are_streamed_from_any_position_and_live() {
     assert_eq!((first.id.as_str(), first.name.as_str()), ("14", "applied"));
     assert_eq!(first.json(), server.get("/v1/entries/14").ok());
     assert_eq!(stream.next().id, "15");
-    // Live, and applied ones only: what is refused or a duplicate is not a change.
+    // The live stream has applied entries only: a refused entry or a duplicate changes nothing.
     let carol = viewer("carol@acme.example");
     server.append(std::slice::from_ref(&carol));
     server.post("/v1/entries", &carol).ok();
@@ -255,10 +255,10 @@ fn changes_are_streamed_from_any_position_and_live() {
     server.post("/v1/entries", &refused).ok();
     server.append(&[viewer("erin@acme.example")]);
     assert_eq!(ids(&stream, 2), ["16", "19"]);
-    // Whoever comes back misses nothing; the header counts more than the address.
+    // A client that comes back misses nothing. The header takes precedence over the address.
     let again = Events::of(&server, "/v1/changes?after=13", Some(16));
     assert_eq!(again.next().id, "19");
-    // From the first on, and more than is read ahead at once.
+    // A stream from the first entry on, with more entries than are read ahead at once.
     let many: Vec<Value> = (0..900).map(|n| viewer(&format!("u{n}@acme.example"))).collect();
     server.append(&many);
     let all = Events::of(&server, "/v1/changes", None);
@@ -271,7 +271,7 @@ fn changes_are_streamed_from_any_position_and_live() {
         ]
     );
     assert_eq!(seen[916], server.position().to_string());
-    // From the newest on nothing is old.
+    // A stream after the newest position has no old entries.
     let newest = server.position();
     let live = Events::of(&server, &format!("/v1/changes?after={newest}"), None);
     server.append(&[viewer("frank@acme.example")]);
@@ -280,7 +280,7 @@ fn changes_are_streamed_from_any_position_and_live() {
     let url = format!("{}/v1/changes", server.url());
     let wrong = server.agent().get(url).header("Last-Event-ID", "x").call().unwrap();
     assert_eq!(wrong.status(), 400);
-    // A stop ends the streams, and they do not hold it up.
+    // A stop ends the streams, which do not delay it.
     assert_eq!(ids(&again, 901).last().unwrap(), &(newest + 1).to_string());
     server.stop();
     assert_eq!(again.next_or_end(), None);
@@ -302,7 +302,7 @@ fn the_description_is_of_what_is_there() {
     for (path, methods) in paths {
         let real = path.replace("{entry}", "1");
         for method in methods.as_object().unwrap().keys() {
-            // A wrong question is enough: that the path and its method are there is what is asked.
+            // A wrong question is enough to see that the path and its method exist.
             let answer = match method.as_str() {
                 "get" => server.get(&format!("{real}?nothing=x")),
                 "post" => server.post(&real, &json!(7)),
@@ -346,7 +346,7 @@ fn what_happens_is_counted() {
     server.stop();
 }
 
-/// A request that takes a place and does not come to its end
+/// A request that takes a place and never ends
 fn slow(server: &Server) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -356,7 +356,7 @@ fn slow(server: &Server) -> TcpStream {
     stream
 }
 
-/// What came until the other side had said a whole answer
+/// The bytes that came, up to a whole answer
 fn said(stream: &mut TcpStream) -> String {
     let mut text = String::new();
     let mut buffer = [0; 4_096];
@@ -381,7 +381,7 @@ fn so_many_at_once_and_each_for_so_long() {
     let mut slow: Vec<TcpStream> = (0..4).map(|_| slow(&server)).collect();
     poll(|| (server.metric("tenure_requests_in_flight") >= Some(2.0)).then_some(()))
         .expect("two requests that are served");
-    // Who asks for life is always answered; who asks a question waits, or is told to ask again.
+    // A liveness request is always answered. A question waits, or is told to ask again.
     server.get("/healthz").ok();
     assert_eq!(server.position(), before);
     let question = server.get("/v1/levels");
@@ -399,7 +399,7 @@ fn so_many_at_once_and_each_for_so_long() {
         assert!(text.contains("application/problem+json"), "{text}");
         assert!(text.contains("\"timeout\"") || text.contains("\"overloaded\""), "{text}");
     }
-    // Their places are free again.
+    // The places of the slow requests are free again.
     for _ in 0..4 {
         server.get("/v1/levels").ok();
     }
@@ -414,7 +414,7 @@ fn a_request_that_timed_out_is_no_longer_in_flight() {
     let mut slow = slow(&server);
     let text = said(&mut slow);
     assert!(text.starts_with("HTTP/1.1 503 "), "{text}");
-    // Of an append it is not known: it is no more "not done" than "done".
+    // The outcome of the append is unknown: it may be done or not.
     assert!(text.contains("not known") && text.contains("same ids"), "{text}");
     let gone = common::poll_for(Duration::from_secs(5), || {
         (server.metric("tenure_requests_in_flight") == Some(0.0)).then_some(())
@@ -548,7 +548,7 @@ fn told_to_stop_it_finishes_what_it_began() {
             })
             .collect();
         poll(|| (acknowledged.load(Ordering::Relaxed) > 40).then_some(())).expect("some appended");
-        // One more is in the middle of its request: it is answered.
+        // Another request is half sent at the stop: it is answered.
         let mut late = slow_but_whole(&server);
         server.terminate();
         late.write_all(&late_body()[6..]).unwrap();
@@ -564,7 +564,7 @@ fn told_to_stop_it_finishes_what_it_began() {
         assert_eq!(log[usize::try_from(*position).unwrap() - 1]["id"], *id);
     }
     assert!(log.iter().any(|row| row["entry"]["reason"] == "late"));
-    // Nobody was told of less than is there but those whose answer was on its way.
+    // Only entries whose answer was on its way are there without an answer.
     assert!(log.len() <= 15 + told.len() + 5, "{} {}", log.len(), told.len());
     server.stop();
 }
@@ -576,7 +576,7 @@ fn late_body() -> Vec<u8> {
     .unwrap()
 }
 
-/// A request whose head and first bytes have come, and that is being served
+/// A request whose head and first bytes have arrived, and which is being served
 fn slow_but_whole(server: &Server) -> TcpStream {
     let in_flight = "tenure_requests_in_flight";
     let body = late_body();
@@ -585,7 +585,7 @@ fn slow_but_whole(server: &Server) -> TcpStream {
     let head =
         format!("POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(&[head.as_bytes(), &body[..6]].concat()).unwrap();
-    // The others come and go; this one stays.
+    // Other requests come and go; this one stays.
     poll(|| (server.metric(in_flight) >= Some(1.0)).then_some(())).expect("it is served");
     stream
 }

@@ -1,5 +1,5 @@
-//! Appends to a stream: what waits together travels in one message, and what is not known is said so, and
-//! is one entry when it is sent again
+//! Entries that wait together travel to the stream in one message. When the outcome of an append is unknown, the
+//! answer says so, and the entry counts once when it is sent again
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -20,8 +20,8 @@ use tenure_test_nats::{Server as Nats, Version};
 
 /// Programs that append at once
 const CLIENTS: usize = 128;
-/// Messages that they may take: one that goes alone, one that waited for 32 entries, the rest in one or two, and
-/// some that come late
+/// How many messages their entries may take: one with a single entry, one that waited for 32 entries, the rest in one
+/// or two, and some for late entries
 const MESSAGES_MAX: u64 = 32;
 
 fn on(data: &TempDir, nats: &Nats) -> Start {
@@ -45,7 +45,7 @@ fn rows(server: &Server, id: &Value) -> Vec<Value> {
     server.log().into_iter().filter(|row| row["id"] == *id).collect()
 }
 
-/// A ledger whose nats-server stood still while it appended an entry, and what it said of it
+/// A ledger whose nats-server stood still during an append, with the answer of the ledger
 struct Unknown {
     nats: Nats,
     server: Server,
@@ -60,7 +60,7 @@ impl Unknown {
         let server = on(&data, &nats).ready();
         server.append(&landscape());
         let sent = entry(&[grant("carol@acme.example")]);
-        // It is connected still, so it sends; whether anybody takes it, it cannot know.
+        // The ledger is still connected, so it sends. It cannot know whether the server takes the message.
         nats.pause();
         let answer = server.post("/v1/entries", &sent);
         answer.is_problem(503, "log_unavailable", &["it is not known whether", "same ids"]);
@@ -73,7 +73,7 @@ impl Unknown {
         self.server.post("/v1/entries", &json!({ "entries": [self.sent] }))
     }
 
-    /// That it counts once, however often it was sent
+    /// Asserts that the entry counts once, however often it was sent
     #[track_caller]
     fn is_one(&self, position: &Value) {
         let rows = rows(&self.server, &self.sent["id"]);
@@ -88,7 +88,7 @@ fn an_append_that_a_server_took_after_all_is_one_entry_when_it_is_sent_again() {
     for version in Version::ALL {
         let unknown = Unknown::of(version);
         unknown.nats.go_on();
-        // What waited in its socket is in the stream, and is read from there.
+        // The message that waited in the socket is in the stream, and is read from there.
         let found = poll(|| rows(&unknown.server, &unknown.sent["id"]).first().cloned());
         let found = found.unwrap_or_else(|| panic!("{}", unknown.server.stderr()));
         assert_eq!(found["outcome"], "applied");
@@ -104,7 +104,7 @@ fn an_append_that_a_server_took_after_all_is_one_entry_when_it_is_sent_again() {
 fn an_append_that_no_server_took_is_one_entry_when_it_is_sent_again() {
     for version in Version::ALL {
         let mut unknown = Unknown::of(version);
-        // What waited in its socket is lost with it.
+        // The message that waited in the socket is lost with the server.
         unknown.nats.kill();
         unknown.nats.start_again();
         ready(&unknown.server);
@@ -142,7 +142,7 @@ fn entries_that_wait_together_travel_in_one_message() {
         let before = (messages(&nats), server.position());
         let entries: Vec<Value> =
             (0..CLIENTS).map(|n| entry(&[grant(&format!("p{n}@acme.example"))])).collect();
-        // While the server stands still they gather, however slow this machine is.
+        // While the server stands still, the entries gather, even on a slow machine.
         nats.pause();
         let asked: Vec<TcpStream> = entries.iter().map(|entry| begin(&server, entry)).collect();
         server.get("/healthz").ok();

@@ -1,7 +1,7 @@
-//! A client that is not ours, `nats-py`, publishes and asks: with a server of either version, the newest with
-//! the configuration of `deploy/nats`
+//! An independent client, `nats-py`, publishes and asks with a server of either version; the newest server has the
+//! configuration of `deploy/nats`
 //!
-//! What it does and expects is in `tests/nats/python`. `tests/run` installs it.
+//! Its tests are in `tests/nats/python`. `tests/run` installs it.
 #![expect(
     clippy::unwrap_used,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
@@ -23,7 +23,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A ledger on a server with the users of the configuration, if it has them
+/// A ledger on a server, which has the users of the configuration if there are any
 struct Deployment {
     nats: Server,
     ledger: common::Server,
@@ -69,7 +69,7 @@ impl Deployment {
         let said = format!("{}\n{}\n{}", self.nats.said(), self.ledger.stderr(), ran.stderr);
         assert_eq!(ran.code(), 0, "{said}");
         assert!(ran.stderr.contains("\nOK"), "{said}");
-        // The ledger does nothing that the configuration does not allow it.
+        // The ledger does only what the configuration allows.
         assert!(!self.ledger.stderr().to_lowercase().contains("permissions violation"), "{said}");
     }
 }

@@ -1,7 +1,7 @@
-//! Three nats-servers with three copies of the stream, replicas that follow it, a load, and disruptions
+//! Three nats-servers keep three copies of the stream; replicas follow it under load, and are disrupted
 //!
-//! Nothing that was acknowledged is lost, no entry counts twice, and all replicas end with the same digest.
-//! A seed decides the order and who is hit; what was done and the counts are printed.
+//! No acknowledged entry is lost, no entry counts twice, and all replicas end with the same digest. A seed decides the
+//! order of the disruptions and their targets. The test prints the disruptions and the counts.
 //!
 //! `TENURE_SEED=7 TENURE_ROUNDS=3 TENURE_PAUSE_S=20` is a longer run: `just chaos 7 3`.
 #![expect(
@@ -29,9 +29,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenure_test_nats::{Server as Nats, Version, Wire, free_port};
 
-/// How long a cluster may take to go on
+/// How long a cluster may take to recover
 const CLUSTER_PATIENCE: Duration = Duration::from_secs(120);
-/// Programs that append
+/// Number of programs that append
 const CLIENTS: u32 = 4;
 
 fn number(variable: &str, default: u64) -> u64 {
@@ -53,7 +53,7 @@ impl Dice {
 
 struct Cluster {
     nodes: Vec<Nats>,
-    /// From the first to the second
+    /// The wires from the first node to the second
     wires: BTreeMap<(usize, usize), Wire>,
 }
 
@@ -69,7 +69,7 @@ impl Cluster {
             let routes = wires.iter().filter(|((from, _), _)| *from == n);
             let routes = routes.map(|(_, wire)| format!("\"nats://127.0.0.1:{}\"", wire.port()));
             let routes = routes.collect::<Vec<_>>().join(", ");
-            // They tell each other of a port where nobody listens, so that no way leads around the wires.
+            // The nodes advertise a port without a listener, so that they can reach each other only by the wires.
             let config = format!(
                 "server_name: n{n}\ncluster {{ name: tenure, listen: \"127.0.0.1:{port}\", advertise: \"127.0.0.1:9\", \
                  routes: [{routes}] }}\n"
@@ -80,7 +80,7 @@ impl Cluster {
         Self { nodes, wires }
     }
 
-    /// The wires that lead to a node and from it
+    /// The wires to a node and from it
     fn wires_of(&self, node: usize) -> impl Iterator<Item = &Wire> {
         let own = move |(from, to): &(usize, usize)| *from == node || *to == node;
         self.wires.iter().filter(move |(ends, _)| own(ends)).map(|(_, wire)| wire)
@@ -90,20 +90,20 @@ impl Cluster {
         self.nodes.iter().map(Nats::url).collect::<Vec<_>>().join(",")
     }
 
-    /// What a node knows of the stream; a cluster without a leader does not answer
+    /// A node's information about the stream; a cluster without a leader does not answer
     fn info(&self, asked: usize) -> Option<Value> {
         let mut client = Client::within(&self.nodes[asked], Duration::from_secs(2));
         client.try_request("$JS.API.STREAM.INFO.TENURE_ACME", &[], b"")
     }
 
-    /// Who leads the stream, as some other node that runs tells it
+    /// The node that leads the stream, according to the node that is asked
     fn leader(&self, asked: usize) -> Option<usize> {
         let info = self.info(asked)?;
         let name = info["cluster"]["leader"].as_str()?;
         name.strip_prefix('n')?.parse().ok()
     }
 
-    /// Waits until all three copies are there and current
+    /// Waits until all three copies are there and up to date
     #[track_caller]
     fn whole(&self) -> usize {
         let found = poll_for(CLUSTER_PATIENCE, || {
@@ -118,7 +118,7 @@ impl Cluster {
     }
 }
 
-/// What the load has seen
+/// The counts of the load
 #[derive(Default)]
 struct Seen {
     acknowledged: Mutex<HashMap<String, Value>>,
@@ -133,7 +133,7 @@ impl Seen {
     }
 }
 
-/// Appends, and sends again with the same ids what was not acknowledged
+/// Appends entries, and sends those that were not acknowledged again with the same ids
 fn load(client: u32, urls: &[String], agent: &ureq::Agent, seen: &Seen) {
     let mut n = 0;
     while !seen.stop.load(Ordering::Relaxed) {
@@ -147,7 +147,7 @@ fn load(client: u32, urls: &[String], agent: &ureq::Agent, seen: &Seen) {
         let body = json!({ "entries": entries }).to_string();
         n += 1;
         let mut at = client as usize;
-        // Until it is known: also after the load is told to stop.
+        // It repeats until the outcome is known, even after the load is told to stop.
         loop {
             seen.attempts.fetch_add(1, Ordering::Relaxed);
             let url = format!("{}/v1/entries", urls[at % urls.len()]);
@@ -171,7 +171,7 @@ fn replica(data: &Path, cluster: &Cluster) -> Start {
     start.arg("--nats-stream-replicas", "3")
 }
 
-/// That the load gets on: so many more are acknowledged
+/// Asserts that the load goes on: more entries are acknowledged
 #[track_caller]
 fn gets_on(seen: &Seen, what: &str) {
     let before = seen.count();
@@ -218,7 +218,7 @@ fn disrupt(
             let minority = dice.roll(3);
             cluster.wires_of(minority).for_each(Wire::cut);
             gets_on(seen, "a minority was cut off");
-            // It knows of no leader any more, but that whoever led thinks so for a while, alone.
+            // The node knows no leader any more, except that a former leader believes in itself for a while.
             let lost = || cluster.leader(minority).is_none_or(|knows| knows == minority);
             assert!(poll(|| lost().then_some(())).is_some(), "n{minority} was not cut off");
             std::thread::park_timeout(pause);
@@ -317,7 +317,7 @@ fn a_replica_whose_server_is_cut_off_goes_on_at_another_one() {
     let first = replica(folders[0].path(), &cluster).ready();
     first.append(&landscape());
     let alone = (cluster.whole() + 1) % 3;
-    // It is told of one server; of the others it hears there.
+    // The ledger gets the URL of one server and hears of the others from it.
     let of_one = Start::on(folders[1].path()).arg("--ledger", "acme");
     let server = of_one.arg("--log", &cluster.nodes[alone].url()).ready();
     cluster.wires_of(alone).for_each(Wire::cut);

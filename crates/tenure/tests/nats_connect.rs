@@ -1,7 +1,7 @@
-//! A ledger says to a nats-server who it is, in each way that there is, and asks it who it is; where one of
-//! them is not content nothing is appended, and the process lives
+//! A ledger and a nats-server identify each other in every supported way; if one of them refuses the other, nothing
+//! is appended and the process goes on
 //!
-//! Certificates, nkeys and JWTs are in `tests/nats/identities`, with what made them.
+//! Certificates, nkeys and JWTs are in `tests/nats/identities`, together with the script that made them.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -22,18 +22,18 @@ use tenure_test_nats::{Server as Nats, Start as StartNats, Version};
 /// A flag and its value
 type Flag<'a> = (&'a str, &'a str);
 
-/// The path of one of `tests/nats/identities`
+/// The path of a file in `tests/nats/identities`
 fn identity(name: &str) -> String {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/nats/identities");
     folder.join(name).to_str().unwrap().to_owned()
 }
 
-/// What one of `tests/nats/identities` says
+/// The content of a file in `tests/nats/identities`
 fn said_by(name: &str) -> String {
     fs::read_to_string(identity(name)).unwrap().trim().to_owned()
 }
 
-/// `--nats-tls-ca` is `TENURE_NATS_TLS_CA`
+/// The environment variable of a flag: `TENURE_NATS_TLS_CA` for `--nats-tls-ca`
 fn variable(flag: &str) -> String {
     format!("TENURE_{}", flag.trim_start_matches("--").replace('-', "_").to_uppercase())
 }
@@ -55,7 +55,7 @@ fn one(name: &str) -> Value {
     json!({ "entries": [entry(&[grant(&format!("{name}@acme.example"))])] })
 }
 
-/// A nats-server, and a ledger that it takes, by flags and by the environment
+/// A nats-server, and a ledger that it accepts, with settings from flags and from the environment
 struct Met {
     nats: Nats,
     ledger: Server,
@@ -63,7 +63,7 @@ struct Met {
 }
 
 impl Met {
-    /// That both ways to say it lead to the same stream
+    /// Asserts that flags and environment variables lead to the same stream
     #[track_caller]
     fn by(version: Version, config: &str, flags: &[Flag<'_>]) -> Self {
         let nats = StartNats::with(version, config).running();
@@ -74,14 +74,14 @@ impl Met {
         let position =
             second.append(&[entry(&[grant("carol@acme.example")])])[0]["position"].clone();
         second.stop();
-        // What one has appended the other has read.
+        // The other ledger has read the entry that the first one appended.
         let read = poll(|| (ledger.position() == position).then_some(()));
         assert!(read.is_some(), "{}", ledger.stderr());
         Self { nats, ledger, _folders: folders }
     }
 
-    /// That no ledger with any of these flags is let in, and that none ends; `why` is what the
-    /// nats-server complains about
+    /// Asserts that the nats-server keeps out a ledger with any of these flags, and that the ledger goes on; `why` is
+    /// the complaint of the nats-server
     #[track_caller]
     fn keeps_out(&self, why: &str, strangers: &[&[Flag<'_>]]) {
         let url = self.nats.url();
@@ -92,20 +92,20 @@ impl Met {
             kept.into_iter().for_each(|kept| kept.join().unwrap());
         });
         assert!(self.nats.said().contains(why), "{}", self.nats.said());
-        // Nothing is between what was there and what comes next.
+        // The next entry gets the next position: nothing came in between.
         let next = self.ledger.append(&[entry(&[grant(&format!("p{position}@acme.example"))])]);
         assert_eq!(next[0]["position"], position + 1, "{}", self.nats.said());
     }
 }
 
-/// A ledger that is not let in tries again, is not ready, appends nothing and lives
+/// A ledger that is kept out tries again, is not ready, appends nothing and goes on
 fn kept_out(url: &str, flags: &[Flag<'_>]) {
     let data = TempDir::new().unwrap();
     let mut stranger = with_flags(of_url(&data, url), flags).listening().unwrap();
     let tried = || stranger.stderr().matches("no connection to NATS").count();
     let again = poll(|| (tried() >= 2).then_some(()));
     assert!(again.is_some(), "{flags:?}: {}", stranger.stderr());
-    // Until the folder is read it is said that this is so; from then on an append waits for NATS.
+    // Until the folder is read the answer says so. From then on an append waits for NATS.
     let appended = poll(|| {
         let answer = stranger.post("/v1/entries", &one("mallory"));
         (answer.json()["code"] != "not_ready").then_some(answer)
@@ -120,7 +120,7 @@ fn kept_out(url: &str, flags: &[Flag<'_>]) {
     stranger.stop();
 }
 
-/// Tries something on both servers at once: most of it is waiting
+/// Tries something on both servers at once, because most of the time is spent waiting
 fn on_both(tried: impl Fn(Version) + Sync) {
     std::thread::scope(|scope| {
         let both = Version::ALL.map(|version| {
@@ -135,9 +135,9 @@ fn on_both(tried: impl Fn(Version) + Sync) {
     });
 }
 
-/// What a nats-server logs of who says nothing that it knows
+/// The nats-server's complaint about an unknown identity
 const UNKNOWN: &str = "authentication error";
-/// What it logs where there is no TLS with the other side
+/// Its complaint when TLS with the other side fails
 const NO_TLS: &str = "TLS handshake error";
 
 const AUTHORITY: &str = "authorization { users: [ { user: ledger, password: right } ] }\n";
@@ -176,7 +176,7 @@ fn a_credentials_file() {
     });
 }
 
-/// A `tls` block; a machine that is busy takes longer than the two seconds that a server gives by itself
+/// A `tls` block with a longer timeout: a busy machine may need more than the default of two seconds
 fn tls(more: &str) -> String {
     let (cert, key) = (identity("server.pem"), identity("server-key.pem"));
     format!("tls {{ cert_file: \"{cert}\", key_file: \"{key}\", timeout: 30 {more} }}\n")
@@ -190,11 +190,11 @@ fn tls_with_an_authority_of_its_own() {
         let data = TempDir::new().unwrap();
         let required = [("--nats-tls-ca", ca.as_str()), ("--nats-tls-required", "true")];
         with_environment(of_url(&data, &met.nats.url()), &required).ready().stop();
-        // By its scheme too.
+        // The scheme of the URL can ask for TLS too.
         let url = met.nats.url().replace("nats://", "tls://");
         let data = TempDir::new().unwrap();
         with_flags(of_url(&data, &url), &required).ready().stop();
-        // Nor do the system's authorities know it.
+        // The system's authorities do not know the server either.
         met.keeps_out(NO_TLS, &[&[("--nats-tls-ca", &identity("other-ca.pem"))], &[]]);
     });
 }
@@ -227,7 +227,7 @@ fn no_tls_where_it_is_required() {
     on_both(|version| {
         let met = Met::by(version, "", &[]);
         let ca = identity("ca.pem");
-        // What it is sent for TLS it does not understand.
+        // The server does not understand the bytes of a TLS handshake.
         met.keeps_out(
             "parser ERROR",
             &[

@@ -1,4 +1,4 @@
-//! Questions over NATS to the program itself: replicas share them, and servers that go come back
+//! The program answers questions over NATS: replicas share them, and servers may go and come back
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenure_test_nats::{Server as Nats, Version};
 
-/// How long one of several may take for an answer; longer than a question waits for an entry here
+/// How long one of several attempts may take; longer than a question here waits for an entry
 const ONE_ASKED: Duration = Duration::from_secs(25);
 
 fn start(nats: &Nats, data: &TempDir) -> Start {
@@ -30,7 +30,7 @@ async fn client(nats: &Nats) -> Client {
     options.connect(nats.url()).await.unwrap()
 }
 
-/// The answer to a question, if somebody is there
+/// The answer to a question, if a replica is there
 async fn try_ask(client: &Client, question: &str, parameters: &Value) -> Option<Value> {
     let subject = format!("tenure.acme.ask.{question}");
     let answer = client.request(subject, parameters.to_string().into()).await.ok()?;
@@ -39,11 +39,11 @@ async fn try_ask(client: &Client, question: &str, parameters: &Value) -> Option<
     Some(serde_json::from_slice(&answer.payload).unwrap())
 }
 
-/// Asks until somebody is there
+/// Asks until a replica is there
 async fn ask(client: &Client, question: &str, parameters: Value) -> Value {
     let asked = async {
         loop {
-            // One that was killed may have been handed the request by a server that had not noticed.
+            // The server may have given the request to a replica that was killed just before.
             let answer = try_ask(client, question, &parameters);
             if let Ok(Some(answer)) = tokio::time::timeout(ONE_ASKED, answer).await {
                 return answer;
@@ -54,13 +54,13 @@ async fn ask(client: &Client, question: &str, parameters: Value) -> Value {
     tokio::time::timeout(PATIENCE, asked).await.unwrap()
 }
 
-/// How many questions each replica has answered that answers in time, by its id
+/// How many questions each replica has answered, by its id, for the replicas that reply in time
 async fn shares(client: &Client, replicas: usize) -> BTreeMap<String, u64> {
     let inbox = client.new_inbox();
     let mut replies = client.subscribe(inbox.clone()).await.unwrap();
     client.publish_with_reply("$SRV.STATS.tenure", inbox, "".into()).await.unwrap();
     let mut shares = BTreeMap::new();
-    // Who has not joined yet does not answer.
+    // A replica that has not joined yet does not reply.
     while shares.len() < replicas
         && let Ok(reply) = tokio::time::timeout(Duration::from_secs(2), replies.next()).await
     {
@@ -101,9 +101,9 @@ async fn replicas_share_the_questions_and_each_answers_as_newly_as_is_asked() {
         append(&first, &landscape());
         let client = client(&nats).await;
         ask(&client, "levels", json!({})).await;
-        // Both have joined once both have answered.
+        // Once both have answered, both have joined.
         let before = both_answer(&client, &BTreeMap::new()).await;
-        // What one has appended is there at whichever answers.
+        // An entry that one replica has appended is known to the replica that answers.
         for n in 0..20 {
             let user = format!("u{n}@acme.example");
             let position = append(&first, &[entry(&[grant(&user)])]);
@@ -114,7 +114,7 @@ async fn replicas_share_the_questions_and_each_answers_as_newly_as_is_asked() {
             assert!(check["as_of"]["known_at"].as_u64().unwrap() >= position);
         }
         both_answer(&client, &before).await;
-        // One that is gone is not asked: the server knows it at once.
+        // A killed replica gets no questions: the server knows at once that it is gone.
         second.kill();
         for _ in 0..20 {
             ask(&client, "levels", json!({})).await;
@@ -134,13 +134,13 @@ async fn a_server_that_was_away_is_asked_again_and_nobody_has_to_do_anything() {
         ask(&client, "levels", json!({})).await;
         for _ in 0..2 {
             nats.kill();
-            // Reads over HTTP go on.
+            // Questions over HTTP are still answered.
             server.get("/v1/levels").ok();
             nats.start_again();
             let levels = ask(&client, "levels", json!({})).await;
             assert_eq!(levels["levels"].as_array().unwrap().len(), 4);
         }
-        // What is published meanwhile is heard of by its publisher.
+        // A publisher can wait for the outcome of the entry that it publishes.
         let published = entry(&[grant("carol@acme.example")]);
         let asked = json!({ "entry": published["id"], "wait": 20_000 });
         let waiting = tokio::spawn({
@@ -160,7 +160,7 @@ async fn a_server_stops_though_its_replies_cannot_be_sent() {
     let server = start(&nats, &data).ready();
     let client = client(&nats).await;
     ask(&client, "levels", json!({})).await;
-    // Much more than may wait for the connection.
+    // Many more requests than may wait for the connection.
     for _ in 0..5_000 {
         client.publish_with_reply("tenure.acme.ask.catalog", "replies", "".into()).await.unwrap();
     }
@@ -181,11 +181,11 @@ async fn a_server_that_stops_answers_what_it_has_begun() {
         let client = client.clone();
         async move { client.request("tenure.acme.ask.entry", absent.to_string().into()).await }
     });
-    // It has come when the requests before it were answered.
+    // Once this question is answered, the waiting one before it has arrived.
     client.flush().await.unwrap();
     ask(&client, "levels", json!({})).await;
     server.stop();
-    // It is not waited for any longer, and it is said that the entry is not there.
+    // The wait ends, and the answer says that the entry is not there.
     let answer = waiting.await.unwrap().unwrap();
     let code = answer.headers.unwrap().get(NATS_SERVICE_ERROR).unwrap().to_string();
     assert_eq!(code, "unknown_entry");

@@ -1,4 +1,4 @@
-//! A ledger whose log is a stream of a real nats-server: it starts, goes on, and gets over what is lost
+//! A ledger whose log is a stream of a real nats-server starts, goes on, and recovers from losses
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -18,13 +18,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenure_test_nats::{Server as Nats, Version, free_port};
 
-/// Asks, and gives the JSON of the answer
+/// Sends a request and returns the JSON of the answer
 #[track_caller]
 fn request(client: &mut Client, subject: &str, headers: &[(&str, &str)], data: &[u8]) -> Value {
     client.try_request(subject, headers, data).unwrap_or_else(|| panic!("no answer: {subject}"))
 }
 
-/// Publishes entries as a program would that knows no ledger
+/// Publishes entries, as a program does that knows only NATS
 fn publish(client: &mut Client, kind: &str, data: &Value) -> Value {
     let headers = [
         ("ce-specversion", "1.0"),
@@ -46,7 +46,7 @@ fn readiness(server: &Server) -> Value {
     server.get("/readyz").json()
 }
 
-/// Waits until a server is not ready, with that code
+/// Waits until a server is not ready, with this code
 #[track_caller]
 fn unready_as(server: &Server, code: &str) -> Value {
     let found = poll(|| Some(readiness(server)).filter(|found| found["code"] == code));
@@ -75,7 +75,7 @@ fn digest(server: &Server) -> String {
     ready(server)["log"]["digest"].as_str().unwrap().to_owned()
 }
 
-/// Grants to so many people, one entry each
+/// Grants to several people, one entry for each person
 fn grants(names: std::ops::Range<u32>) -> Vec<Value> {
     names.map(|n| entry(&[grant(&format!("p{n}@acme.example"))])).collect()
 }
@@ -93,7 +93,7 @@ fn refuses_to_append(server: &Server) {
     server.post("/v1/entries", &body).is_problem(503, "log_unavailable", &[]);
 }
 
-/// What stays the same whoever tells it
+/// The part of the log that is the same on every replica
 fn told(server: &Server) -> Vec<Value> {
     let strip = |mut row: Value| {
         let refusal = row.get_mut("refusal").and_then(Value::as_object_mut);
@@ -112,7 +112,7 @@ fn a_ledger_goes_on_where_it_was_and_a_lost_folder_is_built_again() {
         server.append(&landscape());
         server.append(&grants(0..50));
         let (log, first) = (told(&server), digest(&server));
-        // The newest server syncs when it is told to; what an older one cannot do is said.
+        // The newest server can sync always. With an older server there is a warning.
         let late = version == Version::Debian;
         let warned = ready(&server)["log"]["warnings"].to_string();
         assert_eq!(warned.contains("two minutes"), late, "{warned}");
@@ -150,7 +150,7 @@ fn what_was_acknowledged_outlives_a_kill_and_a_retry_counts_once() {
     }
 }
 
-/// Makes or changes the stream of the ledger as JSON says
+/// Makes or changes the ledger's stream with settings in JSON
 #[track_caller]
 fn set(client: &mut Client, verb: &str, config: &Value) {
     let subject = format!("$JS.API.STREAM.{verb}.TENURE_ACME");
@@ -158,7 +158,7 @@ fn set(client: &mut Client, verb: &str, config: &Value) {
     assert!(answer["error"].is_null(), "{verb} {config}: {answer}");
 }
 
-/// The settings of a stream that is a log, but for these
+/// The settings of a stream that can be the log, except for the given ones
 fn but_for(others: &Value) -> Value {
     let mut config = json!({"name": "TENURE_ACME", "subjects": ["tenure.acme.log.>"],
         "retention": "limits", "storage": "file", "discard": "new", "num_replicas": 1,
@@ -189,7 +189,7 @@ fn a_stream_that_can_forget_or_rewrite_is_refused_with_the_setting() {
         ("discard", json!({"discard": "old"})),
         ("retention", json!({"retention": "workqueue"})),
         ("retention", json!({"retention": "interest"})),
-        // Rollup needs purging.
+        // Rollup needs permission to purge.
         ("allow_rollup_hdrs", json!({"allow_rollup_hdrs": true, "deny_purge": false})),
         ("deny_delete", json!({"deny_delete": false})),
         ("deny_purge", json!({"deny_purge": false})),
@@ -200,7 +200,7 @@ fn a_stream_that_can_forget_or_rewrite_is_refused_with_the_setting() {
         // A mirror has no subjects of its own.
         ("mirror", json!({"mirror": {"name": "OTHER"}, "subjects": null})),
     ];
-    // An older server takes these for nothing.
+    // An older server ignores these.
     let of_newest = [
         ("allow_msg_ttl", json!({"allow_msg_ttl": true})),
         (
@@ -209,7 +209,7 @@ fn a_stream_that_can_forget_or_rewrite_is_refused_with_the_setting() {
         ),
         ("persist_mode", json!({"persist_mode": "async"})),
         ("first_seq", json!({"first_seq": 10})),
-        // Neither goes with `discard: new`, and that is looked at first.
+        // A server allows neither with `discard: new`, and the ledger checks `discard` first.
         ("discard", json!({"allow_msg_counter": true, "discard": "old"})),
         ("discard", json!({"allow_msg_schedules": true, "discard": "old"})),
     ];
@@ -221,11 +221,11 @@ fn a_stream_that_can_forget_or_rewrite_is_refused_with_the_setting() {
             set(&mut client, "CREATE", &but_for(others));
             refused_for(&nats, &mut client, setting);
         }
-        // A stream is sealed when it is there.
+        // Only an existing stream can be sealed.
         set(&mut client, "CREATE", &but_for(&json!({})));
         set(&mut client, "UPDATE", &but_for(&json!({"sealed": true})));
         refused_for(&nats, &mut client, "sealed");
-        // Its beginning is gone, though nobody can remove from it any more.
+        // The beginning of this stream is gone, although nobody can remove from it any more.
         set(&mut client, "CREATE", &but_for(&json!({"deny_delete": false})));
         for n in 0..2 {
             publish(&mut client, KIND, &grants(n..n + 1)[0]);
@@ -239,7 +239,7 @@ fn a_stream_that_can_forget_or_rewrite_is_refused_with_the_setting() {
         set(&mut client, "CREATE", &but_for(&json!({})));
         let data = TempDir::new().unwrap();
         let server = on(data.path(), &nats).ready();
-        // One that is changed while it is followed is found too, and again when it is put right.
+        // A setting that is changed while the stream is followed is found too, and so is its correction.
         set(&mut client, "UPDATE", &but_for(&json!({"max_age": 3_600_000_000_000_u64})));
         assert!(unready_as(&server, "log_unfit")["detail"].to_string().contains("max_age"));
         refuses_to_append(&server);
@@ -277,7 +277,7 @@ fn nats_may_be_away_at_the_start_and_in_the_middle() {
         nats.start_again();
         ready(&server);
         assert_eq!(server.append(&grants(1..2))[0]["outcome"], "applied");
-        // The folder is served without NATS as well, as far as it is known.
+        // A server starts without NATS too, and answers with the entries that are known.
         nats.stop();
         server.stop();
         let server = start().listening().unwrap();
@@ -319,7 +319,7 @@ fn a_stream_that_lost_its_tail_is_found_and_gets_it_back() {
         let newest = newest.unwrap_or_else(|| panic!("{:#?}", server.log().last()));
         ready_at(&server, newest);
         let (log, before) = (told(&server), digest(&server));
-        // The broker comes back with an older backup, while the ledger runs.
+        // The broker comes back with an older backup while the ledger runs.
         nats.stop();
         nats.lose_store();
         copy(&backup.path().join("store"), &nats.store());
@@ -345,7 +345,7 @@ fn a_stream_that_lost_its_tail_is_found_and_gets_it_back() {
         assert!(republish(&[]).exits(0).stdout.contains("nothing to append"));
         let server = on(data.path(), &nats).ready();
         assert_eq!((told(&server), digest(&server)), (log.clone(), before.clone()));
-        // Who reads the stream from its beginning has the same.
+        // A ledger that reads the stream from its beginning has the same entries.
         let built = on(other.path(), &nats).ready();
         assert_eq!((told(&built), digest(&built)), (log, before));
         assert_eq!(server.append(&grants(40..41))[0]["position"], newest + 1);
@@ -413,7 +413,7 @@ fn a_journal_moves_from_a_folder_to_a_stream() {
         assert_eq!(told(&server), log);
         server.append(&grants(0..1));
         server.stop();
-        // And does not go another way than the stream.
+        // Without the stream a server does not start: its log would go another way than the stream.
         let ran = Start::on(data.path()).attempt().unwrap_err();
         ran.exits(3).complains(&["follows a stream"]);
         let one = grants(1..2)[0].to_string();
@@ -502,7 +502,7 @@ fn replicas_agree_and_one_that_differs_says_so() {
         one.append(&landscape());
         for n in 0..20 {
             let position = one.append(&grants(n..n + 1))[0]["position"].as_u64().unwrap();
-            // What was written through one is read through the others.
+            // The other replicas know the entry that was written through one.
             let asked = query(&[("on", "subaccount:dev"), ("min_position", &position.to_string())]);
             for other in [two, three] {
                 let found = other.get(&format!("/v1/assignments{asked}")).ok();
@@ -518,7 +518,7 @@ fn replicas_agree_and_one_that_differs_says_so() {
                 .then_some(())
         });
         assert!(agreeing.is_some(), "{}", readiness(one));
-        // Two that say otherwise are more than those that agree.
+        // More replicas announce another digest than agree with this one.
         let mut client = Client::of(&nats);
         let position = one.position();
         let mut wrong = || {
@@ -566,7 +566,7 @@ fn recorded_times_never_step_back() {
             });
             last.unwrap_or_else(|| panic!("{:#?}", server.log().last()))
         };
-        // The one subject whose messages say when they were recorded stands for a clock that stepped back.
+        // Messages of this subject say when they were recorded, so they can imitate a clock that stepped back.
         let mut client = Client::of(&nats);
         let headers = [
             ("ce-specversion", "1.0"),
@@ -580,7 +580,7 @@ fn recorded_times_never_step_back() {
         request(&mut client, "tenure.acme.log.republished", &headers, data.as_bytes());
         let last = after(&earlier);
         assert_eq!((&last["recorded_at"], &last["outcome"]), (&before, &json!("applied")));
-        // On any other subject that header says nothing.
+        // On any other subject the header is ignored.
         request(
             &mut client,
             "tenure.acme.log.crm",

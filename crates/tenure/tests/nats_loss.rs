@@ -1,5 +1,5 @@
-//! What a broker has lost, has not, or does not give: found by whoever follows it, never gone over in silence,
-//! and told with its cause
+//! A ledger notices when the broker has lost messages, has no stream or refuses to store. It never ignores this in
+//! silence, and it reports the cause
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -29,7 +29,7 @@ fn readiness(server: &Server) -> Value {
     server.get("/readyz").json()
 }
 
-/// Waits until a server is not ready, with that code and a sentence that has these words
+/// Waits until a server is not ready, with this code and these words in its sentence
 #[track_caller]
 fn unready(server: &Server, code: &str, words: &str) {
     let told = |found: &Value| {
@@ -39,7 +39,7 @@ fn unready(server: &Server, code: &str, words: &str) {
     found.unwrap_or_else(|| panic!("{words}: {}\n{}", readiness(server), server.stderr()));
 }
 
-/// Waits until a server is ready, and gives its position and its digest
+/// Waits until a server is ready, and returns its position and its digest
 #[track_caller]
 fn ready(server: &Server) -> (u64, String) {
     let found = poll(|| Some(readiness(server)).filter(|found| found["status"] == "ready"));
@@ -54,7 +54,7 @@ fn ready_at(server: &Server, position: u64) -> (u64, String) {
     ready(server)
 }
 
-/// That it takes nothing, and answers as before
+/// Asserts that a server takes no entries and answers as before
 #[track_caller]
 fn takes_nothing_and_answers(server: &Server) {
     let one = entry(&[grant("late@acme.example")]);
@@ -84,7 +84,7 @@ fn republish(data: &Path, nats: &Nats, more: &[&str]) -> Ran {
     tenure_on(data, &[&["republish", "--log", &nats.url()], more].concat())
 }
 
-/// Publishes what is no entry until so many are stored, or the server stores no more
+/// Publishes malformed messages until so many are stored, or the server stores no more; returns how many are
 fn publish_noise(nats: &Nats, messages: usize, bytes: usize) -> usize {
     let mut client = Client::of(nats);
     let noise = vec![b'~'; bytes];
@@ -125,14 +125,14 @@ fn a_hole_is_found(mut nats: Nats) {
     let (data, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let server = on(data.path(), &nats.url()).ready();
     server.append(&landscape());
-    // More than two of the files that a stream is kept in.
+    // So many bytes take more than two of the stream's files.
     assert_eq!(publish_noise(&nats, 24, 1_000_000), 24);
     server.append(&[entry(&[grant("bob@acme.example")])]);
     let before = ready_at(&server, server.position());
     nats.stop();
     let blocks = blocks(&nats);
     assert!(blocks.len() > 2, "{blocks:?}");
-    // With what the server knows of it beside: an index of the file, or of all of them.
+    // The server's indexes of that file, and of all files, are removed too.
     let lost = blocks[1].file_stem().unwrap();
     for file in stored_files(&nats) {
         let of_messages = file.parent().is_some_and(|folder| folder.ends_with("msgs"));
@@ -154,7 +154,7 @@ fn a_hole_is_found(mut nats: Nats) {
     server.stop();
     let shown = republish(data.path(), &nats, &[]);
     assert!(shown.exits(1).stdout.contains("is gone"), "{shown:?}");
-    // What it says to do.
+    // The operator does what the sentence says.
     delete_stream(&nats);
     republish(data.path(), &nats, &["--yes"]).exits(0);
     let server = on(data.path(), &nats.url()).ready();
@@ -182,7 +182,7 @@ fn a_stream_that_is_gone_is_not_begun_again_and_can_be_put_back() {
         server.stop();
         let server = on(data.path(), &nats.url()).listening().unwrap();
         unready(&server, "log_lost_tail", "there is no stream `TENURE_ACME`");
-        // It has looked more than once by now.
+        // By now the ledger has looked more than once.
         assert!(!has_stream(&nats));
         nats.stop();
         nats.lose_store();
@@ -191,7 +191,7 @@ fn a_stream_that_is_gone_is_not_begun_again_and_can_be_put_back() {
         assert_eq!(ready(&server), before);
         server.append(&[entry(&[grant("bob@acme.example")])]);
         let before = ready(&server);
-        // Without a backup.
+        // There is no backup.
         delete_stream(&nats);
         unready(&server, "log_lost_tail", "there is no stream");
         server.stop();
@@ -208,7 +208,7 @@ fn a_stream_that_is_gone_is_not_begun_again_and_can_be_put_back() {
 fn it_is_not_ready_while_more_is_published_than_it_has_read() {
     const THERE: usize = 40_000;
     const PUBLISHED: usize = 200_000;
-    // What is read ahead of the fold when the end is in sight
+    // Messages that are read ahead of the fold near the end of the stream
     const SOON: u64 = 80_000;
     let nats = Nats::start(Version::Newest);
     let (data, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
@@ -219,12 +219,12 @@ fn it_is_not_ready_while_more_is_published_than_it_has_read() {
         let one = "HPUB tenure.acme.log.crm 28 29\r\nNATS/1.0\r\nce-type: noise\r\n\r\n~\r\n";
         let mut client = Client::of(&nats);
         client.send(one.repeat(count).as_bytes());
-        // Those before it are stored when this one is.
+        // When this message is stored, those before it are stored too.
         client.try_request("tenure.acme.log.crm", &[("ce-type", "noise")], b"~").unwrap();
     };
     publish(THERE);
     let server = on(data.path(), &nats.url()).listening().unwrap();
-    // It has begun to read, up to what there is, when much more comes, faster than anybody decides.
+    // The ledger has begun to read up to the present end. Then many more messages come, faster than it can decide.
     publish(PUBLISHED);
     let info = request(&nats, "$JS.API.STREAM.INFO.TENURE_ACME");
     let published = info["state"]["last_seq"].as_u64().unwrap();
@@ -245,7 +245,7 @@ fn a_broker_that_stores_no_more_is_no_riddle() {
         let server = on(data.path(), &nats.url()).ready();
         server.append(&landscape());
         assert!(publish_noise(&nats, 40, 500_000) < 40, "it stores all of it");
-        // It is known that nothing was appended, and why.
+        // The answer says that nothing was appended, and why.
         takes_nothing_and_answers(&server);
         let one = entry(&[grant("bob@acme.example")]);
         let answer = server.post("/v1/entries", &one);

@@ -1,5 +1,5 @@
-//! A replica that cannot keep up, or whose disk stands still: its memory is bounded, its readiness is
-//! honest, and it goes on by itself
+//! A replica may be too slow, or its disk may stand still: its memory stays bounded, its readiness is honest, and it
+//! goes on by itself
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -22,14 +22,14 @@ use raw_nats::Client;
 use serde_json::Value;
 use tenure_test_nats::{Server as Nats, Version};
 
-/// Bytes that are published while a replica does not get on
+/// Bytes that are published while a replica makes no progress
 const FLOOD_BYTES: usize = 384 * 1024 * 1024;
-/// Bytes of one message, below what a server takes
+/// Bytes of one message, less than a server's limit
 const MESSAGE_BYTES: usize = 1_000_000;
-/// Kibibytes that a replica may take more for it: 32 MiB are read ahead, 12 asked for, 8 unflushed, and the rest is
-/// sled's
+/// Kibibytes of memory that a slow replica may take in addition: 32 MiB are read ahead, 12 are requested, 8 are not
+/// flushed, and the rest belongs to sled
 const MORE_KIB_MAX: u64 = 192 * 1024;
-/// Kibibytes that it may take more when as much is published again: none, but for chance
+/// Kibibytes of memory that it may take in addition when as much is published again: only variation
 const AGAIN_KIB_MAX: u64 = 128 * 1024;
 
 fn follow(data: &Path, nats: &Nats) -> Server {
@@ -40,14 +40,14 @@ fn readiness(server: &Server) -> Value {
     server.get("/readyz").json()
 }
 
-/// The most that a process has had of memory, in KiB
+/// The peak memory of a process, in KiB
 fn peak_kib(server: &Server) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// Publishes what is no entry and does not compress: it is kept whole in every journal, and in no memory
+/// Publishes malformed messages that do not compress: every journal keeps them whole, and the index does not
 fn flood(nats: &Nats) -> u64 {
     let mut client = Client::of(nats);
     let mut noise: Vec<u8> = Vec::with_capacity(MESSAGE_BYTES);
@@ -56,7 +56,7 @@ fn flood(nats: &Nats) -> u64 {
     }
     let messages = FLOOD_BYTES / MESSAGE_BYTES;
     for n in 0..messages {
-        // Another one each time.
+        // Every message is different.
         noise.rotate_left(1 + n % 16);
         let answer = client.try_request("tenure.acme.log.crm", &[("ce-type", "noise")], &noise);
         assert!(answer.is_some_and(|answer| answer["seq"].is_u64()));
@@ -70,7 +70,7 @@ fn is_at(server: &Server, position: u64) {
     poll(there).unwrap_or_else(|| panic!("{}\n{}", readiness(server), server.stderr()));
 }
 
-/// That two replicas have the same history at a position, and are ready
+/// Asserts that two replicas are ready and have the same history at a position
 #[track_caller]
 fn agree(one: &Server, other: &Server, position: u64) {
     for server in [one, other] {
@@ -81,7 +81,7 @@ fn agree(one: &Server, other: &Server, position: u64) {
     assert_eq!(readiness(one)["log"]["digest"], readiness(other)["log"]["digest"]);
 }
 
-/// That what was known is answered
+/// Asserts that a question about earlier entries is answered
 #[track_caller]
 fn answers(server: &Server) {
     let check = "/v1/check?principal=alice@acme.example&can=destinations.manage&on=subaccount:dev";
@@ -115,13 +115,13 @@ fn a_replica_whose_disk_stands_still_says_so_and_goes_on_when_the_disk_does() {
     assert!(more < MORE_KIB_MAX, "{more} KiB more, of {FLOOD_BYTES} bytes that were published");
     drop(stands);
     agree(&slow, &quick, position + flooded);
-    // In the end it has taken as much as one that was never behind, and no more.
+    // In the end it has taken no more memory than a replica that was never behind.
     assert!(peak_kib(&slow) < peak_kib(&quick) + MORE_KIB_MAX);
     slow.append(&[one]);
     agree(&slow, &quick, position + 1 + flooded);
 }
 
-/// Lets a process run for a twentieth of the time only, until that is over
+/// Lets a process run for only a twentieth of the time, until `over` is set
 fn slow_down(server: &Server, over: &AtomicBool) {
     let id = server.id().to_string();
     let signal = |name: &str| {
@@ -151,7 +151,7 @@ fn a_slow_replica_keeps_its_memory_and_catches_up() {
         let flooded = flood(&nats);
         is_at(&quick, position + flooded);
         let more = peak_kib(&slow) - before;
-        // Who needs what the quick one has is told that this one has not.
+        // A question that needs the quick replica's position is told that this replica is behind.
         let ask = format!("/v1/levels?min_position={}", position + flooded);
         slow.get(&ask).is_problem(409, "behind", &[]);
         let told = poll(|| {
@@ -164,9 +164,9 @@ fn a_slow_replica_keeps_its_memory_and_catches_up() {
     assert!(told.is_some(), "it did not say that it is behind: {}", slow.stderr());
     assert!(more < MORE_KIB_MAX, "{more} KiB more, of {FLOOD_BYTES} bytes that were published");
     agree(&slow, &quick, position + flooded);
-    // In the end it has taken as much as one that was never behind, and no more.
+    // In the end it has taken no more memory than a replica that was never behind.
     assert!(peak_kib(&slow) < peak_kib(&quick) + MORE_KIB_MAX);
-    // What there is to read takes no more memory when there is more of it.
+    // More messages to read take no more memory.
     let peaks = [peak_kib(&slow), peak_kib(&quick)];
     let flooded = flooded + flood(&nats);
     agree(&slow, &quick, position + flooded);

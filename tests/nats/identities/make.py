@@ -1,9 +1,9 @@
-"""Makes all that is in this folder anew: certificates, nkeys, and the JWTs of an operator with its accounts.
+"""Makes everything in this folder anew: certificates, nkeys, and the JWTs of an operator with its accounts.
 
     python3 -m venv /tmp/venv && /tmp/venv/bin/pip install cryptography
     /tmp/venv/bin/python tests/nats/identities/make.py
 
-What it makes is checked in, and no test runs it.
+Its output is checked in, and no test runs it.
 """
 
 import base64
@@ -21,7 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 FOLDER = Path(__file__).parent
 SINCE = datetime.datetime(2020, 1, 1)
 UNTIL = datetime.datetime(2120, 1, 1)
-# NATS' prefixes of what a key is for (nkeys, `PrefixByteSeed` and after)
+# NATS' prefixes for the kinds of keys (nkeys, `PrefixByteSeed` and after)
 SEED, OPERATOR, ACCOUNT, USER = 18 << 3, 14 << 3, 0, 20 << 3
 
 
@@ -30,7 +30,7 @@ def write(name, text):
 
 
 def certificate(name, issuer=None, use=None):
-    """A key and a certificate; without an issuer it is an authority of its own"""
+    """Makes a key and a certificate; without an issuer the certificate is an authority"""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"tenure test {name}")])
     issuer_key, issuer_name = issuer or (key, subject)
@@ -72,7 +72,7 @@ class Nkey:
         self.public = text_of(bytes([kind]) + self.key.public_key().public_bytes_raw())
 
     def signs(self, name, subject, nats):
-        """A JWT that says this of a subject"""
+        """A JWT with these claims about a subject"""
         claims = {"jti": "", "iat": int(SINCE.timestamp()), "iss": self.public, "name": name,
                   "sub": subject.public, "nats": {**nats, "version": 2}}
         digest = hashlib.new("sha512_256", json.dumps(claims).encode()).digest()
@@ -103,7 +103,7 @@ def accounts():
     write("operator.conf", f"operator: {own}\nsystem_account: {system.public}\nresolver: MEMORY\n"
           f"resolver_preload: {{\n{lines}}}\n")
     credentials("ledger", ledger)
-    # Its account is none of the operator's.
+    # The account of this user does not belong to the operator.
     credentials("stranger", stranger)
 
 

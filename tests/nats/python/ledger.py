@@ -1,7 +1,7 @@
-"""A ledger as a client that is not ours sees it: nats-py, msgpack, and the AsyncAPI document.
+"""A ledger as an independent client sees it: nats-py, msgpack, and the AsyncAPI document.
 
-Where it is comes from the environment: NATS_URL, HTTP_URL, LEDGER, and SECRETS where the server has users
-(their passwords are that and their name).
+The environment says where the ledger is: NATS_URL, HTTP_URL, LEDGER. If the server has users, SECRETS is set:
+a user's password is SECRETS followed by the user's name.
 """
 
 import json
@@ -29,7 +29,7 @@ DOCUMENT = json.loads((Path(__file__).parents[3] / "schemas/asyncapi.json").read
 
 
 def identity(user):
-    """Who a user is to the server, where that has users"""
+    """The user and the password, if the server has users"""
     if "SECRETS" not in os.environ:
         return {}
     return {"user": user, "password": os.environ["SECRETS"] + user}
@@ -37,15 +37,15 @@ def identity(user):
 
 async def connect(user):
     """A connection as a user"""
-    # Answers come to a user's own inbox alone.
+    # Answers come only to a user's own inbox.
     url, inbox = os.environ["NATS_URL"], f"_INBOX.{user}"
     return await nats.connect(url, inbox_prefix=inbox, **identity(user))
 
 
 def described(message, payload, headers=None):
-    """Fails if a payload or its headers are not what the AsyncAPI document says of that message"""
+    """Fails if a payload or its headers do not fit the AsyncAPI document's description of the message"""
     message = DOCUMENT["components"]["messages"][message]
-    # What refers to components finds them.
+    # References to components need them here.
     within = {"components": DOCUMENT["components"]}
     validator = jsonschema.validators.Draft202012Validator
     validator({**message["payload"], **within}).validate(payload)
@@ -94,7 +94,7 @@ class Asker:
         self.connection = connection
 
     async def raw(self, question, payload, headers=None):
-        """Asks until somebody is there: a ledger that has just started is not asked yet"""
+        """Asks until a ledger is there: one that has just started does not answer yet"""
         subject = f"tenure.{LEDGER}.ask.{question}"
         deadline = time.monotonic() + 60
         while True:

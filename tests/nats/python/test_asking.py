@@ -1,4 +1,4 @@
-"""Every question over NATS, in both formats: the answers are those of HTTP, and as AsyncAPI describes them."""
+"""Every question over NATS, in both formats: the answers equal those over HTTP and fit the AsyncAPI document."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from ledger import LANDSCAPE, LEDGER, Asker, Problem, connect, entry, grant, htt
 CAN = {"can": "destinations.manage", "on": "subaccount:dev"}
 ALICE = {"principal": "alice@acme.example"}
 AT = {"at": "2025-06-01"}
-# What is asked of each question; `known_at` is added where a question has it.
+# The parameters that are tried with each question; `known_at` is added if the question has it.
 QUESTIONS = {
     "who": [
         {**CAN, **AT, "explain": True},
@@ -51,7 +51,7 @@ class Asking(unittest.IsolatedAsyncioTestCase):
     def setUpClass(cls):
         landscape = entry(*LANDSCAPE, effective_at="2025-01-01T00:00:00Z")
         landscape["id"] = "7d1f4d44-3c1e-4e0e-8f0a-0f6f4b2d7f10"
-        # However often this is run against one ledger, it is there once.
+        # However often this runs against one ledger, the entry is there once.
         (result,) = http("/v1/entries", body=landscape)["results"]
         assert result["outcome"] in ("applied", "duplicate"), result
         cls.known_at = result["position"]
@@ -154,7 +154,7 @@ class Asking(unittest.IsolatedAsyncioTestCase):
         await self.asker.ask("levels", {})
         with self.assertRaises(Problem):
             await self.asker.ask("levels", {"at": "never"})
-        # Replicas answer one by one; nats-py's own types read them.
+        # Each replica answers by itself; nats-py's own types read the answers.
         inbox = self.connection.new_inbox()
         replies = await self.connection.subscribe(inbox)
         found = {}

@@ -1,4 +1,4 @@
-"""Entries that a client which is not ours publishes to the log: one and several, in both formats, and garbage."""
+"""An independent client publishes entries to the log: one and several, in both formats, and garbage."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ from ledger import (
 
 STREAM = "TENURE_" + LEDGER.upper().replace("-", "_")
 CE_TYPE = "dev.tenure.entries.v1"
-# Longest that a question waits for an entry
+# The longest time that a question waits for an entry
 WAIT = 20_000
 
 
@@ -37,14 +37,14 @@ class Publishing(unittest.IsolatedAsyncioTestCase):
         self.connection = await connect("crm")
         self.stream = self.connection.jetstream()
         self.asker = Asker(self.connection)
-        # Other tests may have it there already: then it is refused, and there all the same.
+        # Another test may have published this before: then the entry is refused, and the levels are there.
         await self.settled(entry(*LANDSCAPE, effective_at="2025-01-01T00:00:00Z"))
 
     async def asyncTearDown(self):
         await self.connection.close()
 
     async def publish(self, payload, form="Json", check=True, **headers):
-        """Publishes with JetStream; it returns when the broker has it"""
+        """Publishes with JetStream, and returns when the broker has acknowledged the message"""
         kind, write, _ = FORMATS[form]
         head = {
             "ce-specversion": "1.0",
@@ -63,7 +63,7 @@ class Publishing(unittest.IsolatedAsyncioTestCase):
         return ack
 
     async def became(self, id):
-        """What became of an entry, once it is applied here"""
+        """The row of an entry, once the ledger has applied it"""
         return await self.asker.ask("entry", {"entry": id, "wait": WAIT})
 
     async def settled(self, one, form="Json"):
@@ -82,7 +82,7 @@ class Publishing(unittest.IsolatedAsyncioTestCase):
             for pack in (lambda batch: {"entries": batch}, lambda batch: batch):
                 users = [f"{new_id()}@acme.example" for _ in range(3)]
                 batch = [entry(grant(user)) for user in users]
-                # One of them is refused, and takes nothing from the others.
+                # One of them is refused, which changes nothing for the others.
                 batch.insert(1, entry(grant("x@acme.example", level="subaccount:none")))
                 await self.publish(pack(batch), form)
                 rows = [await self.became(one["id"]) for one in batch]
@@ -107,7 +107,7 @@ class Publishing(unittest.IsolatedAsyncioTestCase):
         other = {**one, "reason": "another content"}
         await self.publish(other)
         last = await self.settled(entry(grant("heidi@acme.example")))
-        # The owner of the id is found by it; the others by their positions.
+        # The id leads to its owner; the other entries are found by their positions.
         self.assertEqual((await self.became(one["id"]))["position"], first["position"])
         again = [await self.asker.ask("entry", {"entry": last["position"] - n}) for n in (2, 1)]
         self.assertEqual(again[0]["outcome"], "duplicate")
@@ -115,7 +115,7 @@ class Publishing(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(again[1]["refusal"]["code"], "id_reused")
 
     async def malformed(self, data, raw=None, form="Json", **headers):
-        """Publishes what is none, and gives its row: it is kept whole, and the line goes on"""
+        """Publishes data that is no entry, and returns its row: it is kept whole, and later entries are applied"""
         await self.publish(data, form, check=False, **headers)
         after = await self.settled(entry(grant("ivan@acme.example")))
         row = await self.asker.ask("entry", {"entry": after["position"] - 1})
@@ -156,7 +156,7 @@ class Publishing(unittest.IsolatedAsyncioTestCase):
         (example,) = re.findall("```python\n(.*?)```", text, re.DOTALL)
         where = 'connect("nats://127.0.0.1:4222")'
         self.assertIn(where, example)
-        # Only where it connects to is said otherwise.
+        # Only the address is replaced.
         here = {"servers": os.environ["NATS_URL"], "inbox_prefix": "_INBOX.crm", **identity("crm")}
         example = example.replace(where, f"connect(**{here!r})")
         ran = await asyncio.create_subprocess_exec(

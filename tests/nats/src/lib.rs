@@ -1,8 +1,8 @@
 //! How does a test get a real nats-server, of either version?
 //!
-//! [`Server::start`] runs one on a free port of loopback with a store of its own; all of it goes when it
-//! goes out of scope. `tests/run` installs both versions and says where they are by `TENURE_TEST_*`;
-//! without it they are looked for where it puts them.
+//! [`Server::start`] runs one on a free port of loopback with a store of its own. When the [`Server`] goes out of scope,
+//! the process and the store are removed. `tests/run` installs both versions and sets `TENURE_TEST_*` to their paths.
+//! Without these variables the servers are looked for in the places where `tests/run` installs them.
 
 mod wire;
 
@@ -20,13 +20,13 @@ use tempfile::TempDir;
 
 pub use wire::Wire;
 
-/// How long anything may take that should happen; a busy machine is slow
+/// How long an expected event may take, on a busy machine too
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The variable that says where a configuration of its own stores
+/// The variable with the store's folder, for a configuration file of the caller
 const STORE_VARIABLE: &str = "NATS_STORE";
 
-/// Which nats-server
+/// The version of a nats-server
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Version {
     /// Debian's, 2.9: it knows no `sync_interval: always`
@@ -39,7 +39,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The path that a variable names, else the first of some that exists
+/// The path in a variable; without the variable the first of some places that exists
 fn installed(variable: &str, places: &[PathBuf]) -> PathBuf {
     let said = std::env::var_os(variable).map(PathBuf::from);
     said.or_else(|| places.iter().find(|place| place.exists()).cloned()).unwrap_or_else(|| {
@@ -48,10 +48,10 @@ fn installed(variable: &str, places: &[PathBuf]) -> PathBuf {
 }
 
 impl Version {
-    /// Both of them
+    /// Both versions
     pub const ALL: [Self; 2] = [Self::Debian, Self::Newest];
 
-    /// The program
+    /// The path of the program
     pub fn program(self) -> PathBuf {
         match self {
             Self::Debian => installed("TENURE_TEST_NATS_DEBIAN", &["/usr/sbin/nats-server".into()]),
@@ -67,7 +67,7 @@ impl Version {
     }
 }
 
-/// A Python that has `nats-py`, `msgpack` and `jsonschema`
+/// The path of a Python with `nats-py`, `msgpack` and `jsonschema`
 pub fn python() -> PathBuf {
     installed("TENURE_TEST_PYTHON", &[root().join(".cache/nats/bin/python3")])
 }
@@ -83,7 +83,7 @@ pub struct Start {
 }
 
 impl Start {
-    /// One that also reads these lines of configuration
+    /// A server that also reads these lines of configuration
     pub fn with(version: Version, config: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("nats.conf");
@@ -91,8 +91,9 @@ impl Start {
         Self { version, config: path, variables: Vec::new(), folder, port: None }
     }
 
-    /// One that reads a file as it is; only where it listens is said otherwise, and that file has to take
-    /// where it stores from `NATS_STORE`
+    /// A server that reads a configuration file as it is
+    ///
+    /// Only its address comes from here, and the file must take the folder of the store from `NATS_STORE`.
     pub fn of_file(version: Version, config: &Path) -> Self {
         let folder = TempDir::new().unwrap();
         let config = config.to_owned();
@@ -108,17 +109,17 @@ impl Start {
         self
     }
 
-    /// Listens at this port, for servers that must know one another before they start
+    /// Listens at this port, for servers that must know each other's ports before they start
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// Starts it, and waits until it takes connections
+    /// Starts it, and waits until it accepts connections
     ///
     /// # Errors
-    /// What it said, if it ended instead.
+    /// The output of the server, if it ended instead.
     pub fn attempt(self) -> Result<Server, String> {
         let mut server =
             Server { start: self, child: None, port: 0, said: Arc::new(Mutex::new(String::new())) };
@@ -126,14 +127,14 @@ impl Start {
         Ok(server)
     }
 
-    /// Starts it, and waits until it takes connections
+    /// Starts it, and waits until it accepts connections
     #[track_caller]
     pub fn running(self) -> Server {
         self.attempt().unwrap_or_else(|said| panic!("the nats-server did not start: {said}"))
     }
 }
 
-/// A nats-server with JetStream, killed and its store removed when it goes out of scope
+/// A nats-server with JetStream; when this goes out of scope, it is killed and its store removed
 #[derive(Debug)]
 pub struct Server {
     start: Start,
@@ -143,7 +144,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// One as it comes, without accounts
+    /// A server with its default configuration, without accounts
     #[track_caller]
     pub fn start(version: Version) -> Self {
         Start::with(version, "").running()
@@ -152,7 +153,7 @@ impl Server {
     fn spawn(&mut self) -> Result<(), String> {
         let folder = self.start.folder.path();
         let ports = folder.join("ports");
-        // A ports file of an earlier run would be taken for this one's.
+        // A ports file of an earlier run could be mistaken for the file of this run.
         drop(fs::remove_dir_all(&ports));
         fs::create_dir_all(&ports).unwrap();
         let port = match (self.port, self.start.port) {
@@ -182,7 +183,7 @@ impl Server {
         let file = ports.join(format!("nats-server_{}.ports", child.id()));
         let deadline = Instant::now() + PATIENCE;
         loop {
-            // The file is there before all of it is written.
+            // The file may be there before it is fully written.
             if let Some(port) = fs::read(&file).ok().and_then(|text| port_of(&text)) {
                 self.port = port;
                 self.child = Some(child);
@@ -195,43 +196,43 @@ impl Server {
             if Instant::now() > deadline {
                 child.kill().unwrap();
                 child.wait().unwrap();
-                return Err(format!("it takes no connections in time: {}", self.said()));
+                return Err(format!("it accepts no connections in time: {}", self.said()));
             }
             std::thread::park_timeout(Duration::from_millis(5));
         }
     }
 
-    /// Where clients find it, `nats://127.0.0.1:<port>`
+    /// Its URL for clients, `nats://127.0.0.1:<port>`
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// Where clients find it, as a user
+    /// Its URL for a client with a user and a password
     pub fn url_as(&self, user: &str, password: &str) -> String {
         format!("nats://{user}:{password}@127.0.0.1:{}", self.port)
     }
 
-    /// The port for clients; it stays the same when it is started again
+    /// The port for clients, which stays the same when the server is started again
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Which one it is
+    /// Its version
     pub fn version(&self) -> Version {
         self.start.version
     }
 
-    /// Where JetStream keeps its files
+    /// The folder of JetStream's files
     pub fn store(&self) -> PathBuf {
         self.start.folder.path().join("store")
     }
 
-    /// All that it has logged, over all its starts
+    /// Its whole log output, over all its starts
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
 
-    /// The process, if it runs
+    /// The id of its process, if it runs
     pub fn id(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
     }
@@ -265,19 +266,19 @@ impl Server {
         }
     }
 
-    /// Starts it again on the same port, with the store that it left
+    /// Starts it again on the same port, with the same store
     #[track_caller]
     pub fn start_again(&mut self) {
         assert!(self.child.is_none(), "it still runs");
         self.spawn().unwrap_or_else(|said| panic!("the nats-server did not start again: {said}"));
     }
 
-    /// Stands still, as a machine that hangs does
+    /// Makes it stand still, like a machine that hangs
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Goes on after [`Self::pause`]
+    /// Lets it go on after [`Self::pause`]
     pub fn go_on(&self) {
         self.signal(Signal::CONT);
     }
@@ -292,7 +293,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // It may have ended already; what matters is that it has ended. A kill reaches one that was paused.
+            // It may have ended already. A kill also ends a paused process.
             drop(child.kill());
             drop(child.wait());
         }
@@ -304,7 +305,7 @@ fn port_of(ports: &[u8]) -> Option<u16> {
     ports["nats"].as_array()?.first()?.as_str()?.rsplit(':').next()?.parse().ok()
 }
 
-/// A port of loopback that is free at this moment, for servers that must know one another beforehand
+/// A port of loopback that is free at this moment, for servers that must know each other's ports beforehand
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,7 +1,7 @@
-//! How are servers cut off from one another, as by a network?
+//! How does a test cut servers off from each other, as a broken network does?
 //!
-//! A [`Wire`] is a port that leads to another one. While it is cut nothing comes through, and neither side
-//! is told of an end: what was sent arrives when it is mended.
+//! A [`Wire`] is a port that leads to another port. While the wire is cut nothing comes through, and neither side sees
+//! an end of the connection: bytes that were sent arrive when the wire is mended.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How often it is looked whether anything has changed
+/// How often a wire looks for changes
 const TICK: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ struct State {
     gone: AtomicBool,
 }
 
-/// A way to a port of loopback that can be cut
+/// A connection to a port of loopback, which can be cut
 #[derive(Debug)]
 pub struct Wire {
     port: u16,
@@ -26,7 +26,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// One that leads to a port, whether anybody listens there yet or not
+    /// A wire that leads to a port, which may have no listener yet
     pub fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -44,7 +44,7 @@ impl Wire {
         wire
     }
 
-    /// Where it begins
+    /// The port at its beginning
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -66,7 +66,7 @@ impl Drop for Wire {
     }
 }
 
-/// Joins a connection to a port; one that finds nobody there is closed
+/// Joins a connection to a port; without a listener there the connection is closed
 fn join(from: &TcpStream, port: u16, state: &Arc<State>) {
     from.set_nonblocking(false).unwrap();
     let Ok(to) = TcpStream::connect(("127.0.0.1", port)) else { return };
@@ -102,7 +102,7 @@ fn carry(mut from: &TcpStream, mut to: &TcpStream, state: &State) {
             }
             Err(_) => return,
         };
-        // Cut in between: it arrives later.
+        // If the wire was cut in between, the bytes arrive later.
         while state.cut.load(Ordering::Acquire) && !state.gone.load(Ordering::Acquire) {
             std::thread::sleep(TICK);
         }

@@ -1,7 +1,7 @@
-//! `deploy/nats/nats-server.conf`: what each user may do, and what nobody but an operator may
+//! `deploy/nats/nats-server.conf`: the rights of each user, and the rights of an operator alone
 //!
-//! A real server runs with exactly this file. That something is denied is heard from the server itself, so
-//! nothing here waits for something not to happen.
+//! A real server runs with exactly this file. The server itself reports what it denies, so no test waits for something
+//! that must not happen.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn start(version: Version) -> Start {
     })
 }
 
-/// A user of the server, who hears what it denies
+/// A user of the server, with the denials that it hears
 struct User {
     name: &'static str,
     client: Client,
@@ -49,7 +49,7 @@ impl User {
         Self { name, client, denied }
     }
 
-    /// What the server says next that it denies
+    /// Asserts that the server's next denial is this one
     async fn hears(&mut self, what: &str, subject: &str) {
         let denied = tokio::time::timeout(PATIENCE, self.denied.recv());
         let Ok(Some(said)) = denied.await else {
@@ -72,7 +72,7 @@ impl User {
         drop(subscription);
     }
 
-    /// That a request goes through: nobody is there to answer, and that is said to who asked
+    /// Asserts that a request is allowed: the server replies that nobody is there to answer
     async fn may_ask(&self, subject: &str) {
         let asked = self.client.request(subject.to_owned(), "{}".into()).await;
         assert_eq!(asked.unwrap_err().kind(), RequestErrorKind::NoResponders, "{subject}");
@@ -83,7 +83,7 @@ impl User {
     }
 }
 
-/// As the ledger makes it, as far as permissions are concerned
+/// The stream's settings as the ledger makes them, as far as permissions depend on them
 fn config() -> Config {
     Config {
         name: STREAM.to_owned(),
@@ -99,17 +99,17 @@ async fn messages(stream: &mut Stream) -> u64 {
 }
 
 #[tokio::test]
-async fn each_may_do_what_is_theirs_and_nothing_else() {
+async fn each_user_may_use_its_own_rights_and_no_others() {
     let server = start(Version::Newest).running();
     let mut ledger = User::of(&server, "ledger").await;
     let mut crm = User::of(&server, "crm").await;
     let mut auditor = User::of(&server, "auditor").await;
 
-    // The ledger makes the stream, appends, reads it and manages its consumers.
+    // The ledger makes the stream, appends to it, reads it and manages its consumers.
     let context = ledger.stream();
     let mut stream = context.create_stream(config()).await.unwrap();
     context.publish("tenure.acme.log.ledger", "1".into()).await.unwrap().await.unwrap();
-    // A submitter publishes on its own subject, with its acknowledgement.
+    // A submitter publishes on its own subject and gets an acknowledgement.
     crm.stream().publish("tenure.acme.log.crm", "2".into()).await.unwrap().await.unwrap();
     assert_eq!(messages(&mut stream).await, 2);
     let durable = jetstream::consumer::pull::Config {
@@ -150,7 +150,7 @@ async fn each_may_do_what_is_theirs_and_nothing_else() {
     ] {
         ledger.may_not_publish(subject).await;
     }
-    // Creating what is there changes nothing of it.
+    // To create an existing stream changes nothing.
     let forgetting = Config { max_messages: 1, ..config() };
     let refused = context.create_stream(forgetting).await.unwrap_err();
     let jetstream::context::CreateStreamErrorKind::JetStream(why) = refused.kind() else {
@@ -158,7 +158,7 @@ async fn each_may_do_what_is_theirs_and_nothing_else() {
     };
     assert_eq!(why.error_code(), ErrorCode::STREAM_NAME_EXIST);
 
-    // A submitter is itself alone, and does not read.
+    // A submitter publishes only as itself, and does not read.
     for subject in [
         "tenure.acme.log.hr",
         "tenure.acme.log.ledger",
@@ -178,19 +178,19 @@ async fn each_may_do_what_is_theirs_and_nothing_else() {
     ] {
         crm.may_not_publish(subject).await;
     }
-    // Nor does it answer for a ledger, or hear what others are answered.
+    // It can neither answer for a ledger nor hear answers to others.
     for subject in ["tenure.acme.log.>", "tenure.acme.ask.*", "_INBOX.>", "_INBOX.hr.>", "$SRV.>"] {
         crm.may_not_subscribe(subject).await;
     }
     crm.may_ask("tenure.acme.ask.entry").await;
-    // A header asks the stream to forget what was before: it takes no such message.
+    // A header can ask the stream to remove earlier messages: the stream takes no such message.
     let mut rollup = HeaderMap::new();
     rollup.insert("Nats-Rollup", "all");
     let published =
         crm.stream().publish_with_headers("tenure.acme.log.crm", rollup, "3".into()).await;
     published.unwrap().await.unwrap_err();
 
-    // Who asks does not write.
+    // The auditor asks and does not write.
     for subject in
         ["tenure.acme.log.auditor", "tenure.acme.log.crm", "$JS.API.STREAM.PURGE.TENURE_ACME"]
     {
@@ -202,11 +202,11 @@ async fn each_may_do_what_is_theirs_and_nothing_else() {
     auditor.may_not_subscribe("tenure.acme.log.>").await;
     assert_eq!(messages(&mut stream).await, 2);
 
-    // Without a user nothing is done at all.
+    // Without a user there is no connection.
     async_nats::connect(server.url()).await.unwrap_err();
 }
 
-/// Who may publish on each subject, besides the operator
+/// The users that may publish on each subject, besides the operator
 const PUBLISHING: &[(&str, &[&str])] = &[
     ("tenure.acme.log.ledger", &["ledger"]),
     ("tenure.acme.log.crm", &["crm"]),
@@ -267,7 +267,7 @@ const PUBLISHING: &[(&str, &[&str])] = &[
     ("$JS.FC.TENURE_ACME.replica.x", &["ledger"]),
 ];
 
-/// Who may subscribe to each subject, besides the operator
+/// The users that may subscribe to each subject, besides the operator
 const SUBSCRIBING: &[(&str, &[&str])] = &[
     (">", &[]),
     ("tenure.>", &[]),
@@ -294,11 +294,11 @@ const SUBSCRIBING: &[(&str, &[&str])] = &[
     ("$SYS.>", &[]),
 ];
 
-/// What nobody but an operator may: a denial of it shows that nothing before it was denied
+/// A subject for the operator alone: its denial comes after all denials before it, so there were none
 const NOBODY_MAY: &str = "nobody.may";
 
 #[tokio::test]
-async fn each_user_is_denied_all_that_is_not_theirs() {
+async fn each_user_is_denied_the_rights_of_others() {
     let server = start(Version::Newest).running();
     let operator = User::of(&server, "operator").await;
     let context = operator.stream();
@@ -328,12 +328,12 @@ async fn each_user_is_denied_all_that_is_not_theirs() {
             }
         }
     }
-    // The stream has all that it had, and its consumer.
+    // The stream has all its messages, and its consumer.
     let info = stream.info().await.unwrap();
     assert_eq!((&info.config, &info.state), (&as_it_was.config, &as_it_was.state));
     stream.consumer_info("replica").await.unwrap();
 
-    // What is theirs is not denied.
+    // The users' own rights are not denied.
     for name in ["ledger", "crm", "hr", "auditor"] {
         let mut user = User::of(&server, name).await;
         for (subject, _) in PUBLISHING.iter().filter(|(_, who)| who.contains(&name)) {
@@ -343,7 +343,7 @@ async fn each_user_is_denied_all_that_is_not_theirs() {
     }
 }
 
-/// What an account is told that has no streams
+/// The answer to an account that has no JetStream
 const NO_JETSTREAM: &[u8] = b"JetStream not enabled for account";
 
 #[tokio::test]
@@ -363,7 +363,7 @@ async fn the_system_account_has_no_way_to_the_stream() {
         assert!(nothing, "{subject}: {asked:?}");
     }
     assert_eq!(messages(&mut stream).await, 1);
-    // Nor does it hear what is published to it: what comes first is its own.
+    // It does not hear what is published to the stream either: the first message that it hears is its own.
     let mut heard = system.client.subscribe("tenure.>").await.unwrap();
     system.client.flush().await.unwrap();
     context.publish("tenure.acme.log.crm", "2".into()).await.unwrap().await.unwrap();
@@ -374,7 +374,7 @@ async fn the_system_account_has_no_way_to_the_stream() {
 }
 
 #[tokio::test]
-async fn who_does_not_know_the_password_is_nobody() {
+async fn a_wrong_password_is_refused() {
     let server = start(Version::Newest).running();
     for user in ["ledger", "crm", "hr", "auditor", "operator", "system", "other"] {
         let options = ConnectOptions::with_user_and_password(user.into(), "secret-of-x".into());
@@ -384,13 +384,13 @@ async fn who_does_not_know_the_password_is_nobody() {
 }
 
 #[tokio::test]
-async fn an_operator_may_mend_what_the_stream_itself_does_not_forbid() {
+async fn an_operator_may_do_everything_that_the_stream_itself_allows() {
     let server = start(Version::Newest).running();
     let operator = User::of(&server, "operator").await;
     let context = operator.stream();
     let stream = context.create_stream(config()).await.unwrap();
     context.publish("tenure.acme.log.republished", "1".into()).await.unwrap().await.unwrap();
-    // The stream's own settings hold for everyone.
+    // The stream's own settings hold for the operator too.
     stream.purge().await.unwrap_err();
     stream.delete_message(1).await.unwrap_err();
     context.update_stream(Config { deny_delete: false, ..config() }).await.unwrap_err();
@@ -400,7 +400,7 @@ async fn an_operator_may_mend_what_the_stream_itself_does_not_forbid() {
 }
 
 #[test]
-fn an_older_server_refuses_the_file_rather_than_acknowledge_before_the_disk_has_it() {
+fn an_older_server_refuses_the_file_as_it_cannot_sync_always() {
     let said = start(Version::Debian).attempt().unwrap_err();
     assert!(said.contains("sync_interval"), "{said}");
 }

@@ -1,11 +1,11 @@
-//! A server of each version starts, keeps its port and its store, and goes
+//! A server of each version starts, keeps its port and its store, and is removed
 
 use std::net::TcpStream;
 
 use tenure_test_nats::{Server, Start, Version};
 
 #[test]
-fn a_server_takes_connections_at_the_same_port_until_it_goes() {
+fn a_server_accepts_connections_at_the_same_port_until_it_is_removed() {
     for version in Version::ALL {
         let mut server = Server::start(version);
         let port = server.port();

@@ -1,4 +1,4 @@
-//! Do the six questions have the answers that they are said to have?
+//! Do the six questions get the answers that their hints promise?
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use tenure_wire::question::{self, Texts};
 use super::{FOLDED, at, instant};
 use crate::{DemoQuestion, demo_questions};
 
-/// `Ingrid Solberg` of `user:sap.default/ingrid.solberg@acme.example`, and whatever else as it is
+/// `ingrid.solberg` for `user:sap.default/ingrid.solberg@acme.example`; the name of another principal as it is
 fn short(principal: &Principal) -> String {
     let text = principal.as_str();
     let name = text.split_once('/').map_or(text, |(_, name)| name);
@@ -129,7 +129,7 @@ fn the_third_question_finds_who_had_three_days() {
             format!("BTP_Commerce_Operators {from} {until}"),
         ]
     );
-    // Nobody knew of Jonas Brandt until he was reported.
+    // Before the report nobody knew of Jonas Brandt.
     let before = during(Known::By(instant("2025-12-09")));
     assert_eq!(before, found.into_iter().filter(|row| *row != jonas).collect::<Vec<_>>());
 }

@@ -1,7 +1,7 @@
 //! What does an index checkpoint say of itself?
 //!
-//! It is written last, so a checkpoint without a manifest was not finished. It says which ledger and which
-//! place in its journal the checkpoint is of, in which format, and how much of it there is.
+//! Its manifest says which ledger it belongs to, at which position of the journal it was taken, which format its
+//! pieces have, and how many there are. The manifest is written last: a checkpoint without one was never finished.
 //!
 //! ```text
 //! version 1 byte | checksum 4 | MessagePack, fields by their place
@@ -18,22 +18,22 @@ use crate::row::{Row, RowError};
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 5;
 
-/// What an index checkpoint is of
+/// What an index checkpoint says of itself
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// The format of its pieces
     pub format: u32,
-    /// The version of the rules that its ledger was folded by
+    /// The version of the rules by which its ledger was folded
     pub rules: u32,
     /// The name of the ledger
     pub ledger: String,
-    /// The position that it was taken at
+    /// The position at which it was taken
     pub position: u64,
-    /// SHA-256 of the journal's row at that position: another history has another one
+    /// SHA-256 of the journal's row at that position, which differs when the history differs
     pub row: [u8; 32],
-    /// Pieces
+    /// Number of pieces
     pub pieces: u32,
-    /// Volumes that they are in
+    /// Number of volumes that hold the pieces
     pub volumes: u32,
     /// Bytes of the pieces
     pub raw_bytes: u64,
@@ -41,7 +41,7 @@ pub struct Manifest {
     pub stored_bytes: u64,
     /// When it was written, in seconds since 1970
     pub written_at: u64,
-    /// How long that took, in milliseconds, pauses included
+    /// How long it took to write it, in milliseconds, with all pauses
     pub took_ms: u64,
 }
 
@@ -65,7 +65,7 @@ impl Manifest {
     }
 }
 
-/// What a journal's row at a position is known by
+/// The digest by which a journal's row at a position is recognised
 pub(super) fn digest(position: Position, row: &Row) -> Result<[u8; 32], RowError> {
     let mut bytes = position.get().to_be_bytes().to_vec();
     row.encode(&mut bytes)?;

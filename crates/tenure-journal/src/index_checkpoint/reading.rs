@@ -1,4 +1,4 @@
-//! How are the pieces of a checkpoint read?
+//! How are the pieces of an index checkpoint read?
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::{Manifest, Unusable};
 pub(super) struct Reading {
     path: PathBuf,
     generation: u64,
-    /// `None` once something has failed
+    /// `None` after a failure
     volume: Option<Volume>,
     number: u32,
     volumes: u32,
@@ -31,7 +31,7 @@ impl Reading {
         })
     }
 
-    /// Whether something could not be read
+    /// Whether a piece could not be read
     pub(super) fn failed(&self) -> bool {
         self.volume.is_none()
     }
@@ -46,7 +46,7 @@ impl Reading {
                 return Err(Unusable::Piece(piece));
             }
             self.number += 1;
-            // The one before it is closed first.
+            // The volume before it is closed first.
             self.volume = None;
             let path = volume::folder(&self.path, self.number);
             self.volume = Some(Volume::open(&path, self.generation)?);

@@ -1,14 +1,15 @@
-//! Where are the pieces of a checkpoint?
+//! Where are the pieces of an index checkpoint?
 //!
-//! In sled databases of bounded size, one after the other: sled keeps in memory most of what it has read or
-//! written of a database that has few, large values. A piece is compressed and cut into chunks, each in a
-//! value of its own, so that sled keeps them in its own file.
+//! They are in volumes, sled databases of bounded size, of which one is open at a time. sled keeps in memory most
+//! of what it has read or written of a database with few, large values; closing the volume gives that memory
+//! back. A piece is compressed and cut into chunks. Each chunk is a value of its own, small enough for sled to keep
+//! it in its main file.
 //!
 //! ```text
 //! key    generation 8 | piece 4 | chunk 4
 //! value  checksum 4 | chunks of the piece 4 | raw length of the piece 4 | bytes
 //! ```
-//! Numbers are big-endian. The checksum is CRC-32 (IEEE) of the key and of all that follows it.
+//! Numbers are big-endian. The checksum is CRC-32 (IEEE) of the key and of everything after the checksum.
 
 use std::fs::File;
 use std::io;
@@ -16,16 +17,16 @@ use std::path::{Path, PathBuf};
 
 use super::Unusable;
 
-/// Compressed bytes from which on a volume takes no further piece
+/// Compressed bytes at which a volume is full
 pub(super) const VOLUME_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
-/// Sixteen of them, a node of sled, stay below a fourth of its segment size: what is larger goes to files of
-/// its own, which it does not flush
+/// A node of sled holds sixteen chunks and stays below a fourth of the segment size: sled puts a larger node into
+/// a file of its own, which it does not flush
 const CHUNK_BYTES: usize = 60 * 1_024;
 /// Bytes of the largest piece
 const PIECE_BYTES_MAX: u32 = 256 * 1_024 * 1_024;
 const HEADER_BYTES: usize = 12;
 const ZSTD_LEVEL: i32 = 1;
-/// The piece number that the manifest stands at
+/// The piece number under which the manifest is stored
 const MANIFEST: u32 = u32::MAX;
 
 /// A sled database with some pieces of a generation
@@ -37,13 +38,13 @@ pub(super) struct Volume {
     generation: u64,
 }
 
-/// The folder of a volume within its generation's
+/// The folder of a volume within the folder of its generation
 pub(super) fn folder(generation: &Path, volume: u32) -> PathBuf {
     generation.join(format!("{volume:04}"))
 }
 
 impl Volume {
-    /// Opens a volume; one that is not there is made
+    /// Opens a volume, and makes it if it is not there yet
     pub(super) fn open(path: &Path, generation: u64) -> Result<Self, VolumeError> {
         let db = sled::Config::new()
             .path(path)
@@ -56,7 +57,7 @@ impl Volume {
         Ok(Self { db, file, path: path.to_owned(), generation })
     }
 
-    /// Writes a piece and gives the bytes that it takes; it is on the disk after [`Volume::flush`]
+    /// Writes a piece and returns the bytes that it takes; it is on the disk after [`Volume::flush`]
     pub(super) fn put(&self, piece: u32, raw: &[u8]) -> Result<u64, VolumeError> {
         let length = u32::try_from(raw.len()).ok().filter(|length| *length <= PIECE_BYTES_MAX);
         let length = length.ok_or(VolumeError::TooLarge)?;
@@ -122,7 +123,7 @@ impl Volume {
     /// Waits until all that was written is on the disk
     pub(super) fn flush(&self) -> Result<(), VolumeError> {
         self.db.flush().map_err(VolumeError::Store)?;
-        // As the journal does: sled's flush leaves the drive's cache and the file's length to this.
+        // As in the journal: sled's flush reaches neither the drive's cache nor the file's length.
         self.file.sync_all().map_err(VolumeError::Io)?;
         File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(VolumeError::Io)
     }
@@ -138,7 +139,7 @@ impl Volume {
     }
 }
 
-/// Why a volume was not written
+/// Why a volume cannot be opened or written
 #[derive(Debug)]
 pub(super) enum VolumeError {
     Store(sled::Error),

@@ -1,9 +1,8 @@
-//! Do the journal and the stream hold the same?
+//! Do the journal and the stream hold the same entries?
 //!
-//! The quick answer compares one message: the one that the journal's newest row came in. Where it is not
-//! there, or another one, the last message that both have is looked for, and what follows it is compared
-//! entry by entry: what an operator has published again is the same at the same positions, in other
-//! messages.
+//! The quick check compares one message: the message of the journal's newest row. If the stream has no such message
+//! or another one in its place, the last message that both have is searched. The entries after it are compared one
+//! by one: entries that an operator has republished are equal, at equal positions, but in other messages.
 
 use async_nats::jetstream::stream::Stream;
 use tenure_core::{Position, RecordedAt};
@@ -16,7 +15,7 @@ use super::stream::{StreamError, message};
 /// How a journal and a stream compare
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Comparison {
-    /// The stream has all that the journal has; the message that ends where the journal ends
+    /// The stream has all entries of the journal; here is the message with which the journal ends
     Same(Option<Cursor>),
     /// The stream ends before the journal does
     LostTail {
@@ -25,21 +24,21 @@ pub enum Comparison {
         /// The journal's last position
         newest: u64,
     },
-    /// Both have something else at a position
+    /// The journal and the stream have different entries at a position
     OtherContent {
         /// The first position that differs
         position: u64,
-        /// The stream's message
+        /// The stream's message at that position
         sequence: u64,
     },
-    /// The stream has no message at a place before its end
+    /// A message is missing before the end of the stream
     Missing {
-        /// The place
+        /// Its sequence
         sequence: u64,
     },
 }
 
-/// Why a comparison was not made
+/// Why the comparison failed
 #[derive(Debug, thiserror::Error)]
 pub enum AlignError {
     /// The stream cannot be asked now
@@ -50,7 +49,7 @@ pub enum AlignError {
     Journal(#[from] tenure_journal::Error),
 }
 
-/// Whether the stream has just this message
+/// Whether the stream has exactly this message
 pub(crate) async fn has(stream: &Stream, origin: Origin) -> Result<bool, StreamError> {
     let found = message(stream, origin.sequence).await?;
     Ok(found.is_some_and(|found| {
@@ -58,10 +57,10 @@ pub(crate) async fn has(stream: &Stream, origin: Origin) -> Result<bool, StreamE
     }))
 }
 
-/// Compares all of a journal with a stream that ends at a message
+/// Compares a whole journal with a stream; `last` is the sequence of the stream's last message
 ///
 /// # Cost
-/// O(log positions) requests to find what both surely have, then one for each message after it.
+/// O(log positions) requests to find the last common message, then one for each message after it.
 pub(crate) async fn compare(
     reader: &Reader,
     stream: &Stream,
@@ -115,10 +114,10 @@ fn same(row: &Row, recorded_at: RecordedAt, item: &Item) -> bool {
     bytes && row.recorded_at == recorded_at
 }
 
-/// The last row whose message the stream has, as far as the journal knows messages
+/// The last row whose message the stream has, among the rows whose message the journal knows
 ///
-/// A stream that was restored begins as it did before and ends earlier or otherwise, so the messages that
-/// it has are the first ones.
+/// A restored stream begins with the same messages as before, and then ends or goes on with others. So the search
+/// can halve the journal.
 async fn fork(
     reader: &Reader,
     stream: &Stream,
@@ -144,7 +143,7 @@ async fn fork(
                 low = middle;
             }
             Some((first, _)) => high = (first.get() - 1).max(low),
-            // Rows from before there was a stream.
+            // These rows are from before there was a stream.
             None => high = low,
         }
     }

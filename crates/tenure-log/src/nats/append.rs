@@ -1,8 +1,8 @@
 //! How do entries get into the stream, and when are they answered?
 //!
-//! What waits together travels in one message; so many messages are under way at once. An append is
-//! answered when the broker has acknowledged its message and this ledger has applied it. Where that is not
-//! known in time, it is said so: the entries may be appended again with the same ids.
+//! Entries that wait together travel in one message, and a fixed number of messages is under way at once. An append is
+//! answered when the broker has acknowledged its message and this ledger has applied it. If that does not happen in
+//! time, the answer says that the outcome is unknown: the entries may be appended again with the same ids.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -22,36 +22,36 @@ use super::standing::Standing;
 use super::{Shared, Status, envelope, stream, subject};
 use crate::{AppendError, Receipt, Waiter, chain, embedded};
 
-/// Appends that may wait; more wait at the door
+/// Appends that may wait in the queue; further ones wait before it
 const QUEUE_MAX: usize = 1_024;
-/// Messages under way at once: one is written while the one before it is decided
+/// Messages under way at once: the broker writes one while the fold decides the one before it
 const IN_FLIGHT_MAX: usize = 2;
-/// While others are under way, fewer entries wait for more: each message costs a server a flush
+/// While another message is under way, fewer entries than this wait for more: each message costs the server a flush
 const TOGETHER_MIN: usize = 32;
-/// Bytes of one message's entries, should the server take so many
+/// Bytes of one message's entries, if the server takes that many
 const MESSAGE_BYTES_MAX: usize = 512 * 1_024;
-/// Bytes that headers may take of what a server takes
+/// Bytes of a message that are kept for its headers
 const HEADERS_BYTES: usize = 1_024;
-/// How long an append may take before it is said that it is not known
+/// How long an append may take before its outcome is reported as unknown
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Pause before a message that nobody took is sent again
+/// Pause before a message is sent again that no stream took
 const PAUSE: Duration = Duration::from_millis(100);
 
 struct Waiting {
     entries: Vec<Encoded>,
-    /// Only if the stream's last message is this one still
+    /// The append counts only if the stream still ends with this message
     after: Option<u64>,
     waiter: Waiter,
 }
 
-/// Appends to the stream; cheap to clone. The last one stops the log.
+/// Appends to the stream; cheap to clone. When the last one is dropped, the log stops.
 #[derive(Clone, Debug)]
 pub struct Appender {
     queue: mpsc::Sender<Waiting>,
     stop: Arc<StopOnDrop>,
 }
 
-/// As an [`Appender`], but the log may stop
+/// Like an [`Appender`], but it does not keep the log from stopping
 #[derive(Clone, Debug)]
 pub struct WeakAppender {
     queue: mpsc::WeakSender<Waiting>,
@@ -59,13 +59,13 @@ pub struct WeakAppender {
 }
 
 impl WeakAppender {
-    /// What appends, if the log has not stopped
+    /// An appender, if the log has not stopped
     pub fn upgrade(&self) -> Option<Appender> {
         Some(Appender { queue: self.queue.upgrade()?, stop: self.stop.upgrade()? })
     }
 }
 
-/// Stops the log when nobody is left who appends
+/// Stops the log when the last appender is dropped
 #[derive(Debug)]
 struct StopOnDrop(Arc<Shared>);
 
@@ -82,12 +82,12 @@ impl std::fmt::Debug for Waiting {
 }
 
 impl Appender {
-    /// As this one, but the log may stop
+    /// Like this appender, but it does not keep the log from stopping
     pub fn downgrade(&self) -> WeakAppender {
         WeakAppender { queue: self.queue.downgrade(), stop: Arc::downgrade(&self.stop) }
     }
 
-    /// What the log tells of itself
+    /// The status of the log
     pub fn status(&self) -> &Status {
         &self.stop.0.status
     }
@@ -103,10 +103,10 @@ impl Appender {
         self.enqueue(entries, None).await
     }
 
-    /// Appends entries if the stream still ends with that message
+    /// Appends entries if the stream still ends with the message `last`
     ///
     /// # Errors
-    /// As [`Appender::append`]; [`AppendError::NotDone`] too if it ends otherwise.
+    /// As [`Appender::append`]; [`AppendError::NotDone`] also if the stream ends with another message.
     pub async fn append_after(
         &self,
         last: u64,
@@ -134,17 +134,17 @@ impl Appender {
     }
 }
 
-/// A message that is to be sent, and whose entries are in it
+/// A message before it is sent, with the entries of one append or more
 struct Parcel {
     entries: Vec<Encoded>,
     after: Option<u64>,
-    /// Each with its number of entries, in order
+    /// The waiters in order, each with the number of its entries
     waiters: Vec<(usize, Waiter)>,
     bytes: usize,
 }
 
 impl Parcel {
-    /// One that begins with an append, unless that is too large for a message
+    /// A parcel with a first append; an append that is too large for one message is given back
     fn new(first: Waiting, room: usize) -> Result<Self, Waiting> {
         let bytes = bytes_of(&first.entries);
         if bytes > room || first.entries.len() > ENTRIES_MAX {
@@ -154,7 +154,7 @@ impl Parcel {
         Ok(Self { entries: first.entries, after: first.after, waiters, bytes })
     }
 
-    /// Takes in another append, or gives it back
+    /// Adds another append, or gives it back
     fn take(&mut self, next: Waiting, room: usize) -> Option<Waiting> {
         let bytes = bytes_of(&next.entries);
         let fits =
@@ -169,14 +169,14 @@ impl Parcel {
     }
 }
 
-/// Starts what sends
+/// Starts the task that sends
 pub(crate) fn start(shared: &Arc<Shared>) -> Appender {
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
     tokio::spawn(send_all(Arc::clone(shared), receiver));
     Appender { queue: sender, stop: Arc::new(StopOnDrop(Arc::clone(shared))) }
 }
 
-/// Bytes of entries that one message may have
+/// Bytes that the entries of one message may have
 fn room(shared: &Shared) -> usize {
     let most = shared.client.max_payload().saturating_sub(HEADERS_BYTES + ENCODE_BYTES_MAX);
     most.min(MESSAGE_BYTES_MAX)
@@ -191,7 +191,7 @@ async fn send_all(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
     let ended = Arc::new(Notify::new());
     let mut ahead: Option<Waiting> = None;
     loop {
-        // First a place, so that what comes meanwhile travels together.
+        // The wait for a place comes first: appends that arrive meanwhile travel together.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let first = match ahead.take() {
             Some(first) => first,
@@ -212,7 +212,7 @@ async fn send_all(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
             let others_under_way = places.available_permits() + 1 < IN_FLIGHT_MAX;
             let next = match queue.try_recv() {
                 Ok(next) => next,
-                // A few more are worth a wait for the answer of those that are under way, and no longer.
+                // A small message waits for more appends, until a message under way is answered.
                 Err(_) if others_under_way && parcel.entries.len() < TOGETHER_MIN => {
                     tokio::select! {
                         next = queue.recv() => match next {
@@ -237,7 +237,7 @@ async fn send_all(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
     }
 }
 
-/// Gives each its own receipts
+/// Gives each waiter its own receipts
 fn answer(sent: Result<Vec<Receipt>, AppendError>, waiters: Vec<(usize, Waiter)>) {
     let mut receipts = sent.map(VecDeque::from);
     for (count, waiter) in waiters {
@@ -247,12 +247,12 @@ fn answer(sent: Result<Vec<Receipt>, AppendError>, waiters: Vec<(usize, Waiter)>
             }
             Ok(receipts.drain(..count).collect())
         });
-        // Who no longer waits has no answer to get.
+        // The waiter may have gone.
         let _gone = waiter.send(own);
     }
 }
 
-/// Sends what does not fit into one message, one part after the other
+/// Sends an append that does not fit into one message in parts, one after the other
 async fn send_in_parts(
     shared: Arc<Shared>,
     waiting: Waiting,
@@ -279,7 +279,7 @@ async fn send_in_parts(
                 after = after.map(|last| last + 1);
                 receipts.extend(more);
             }
-            // The first parts are in the log; with the same ids all of them may be sent again.
+            // The first parts are in the log. All parts may be sent again with the same ids.
             Err(AppendError::NotDone(_)) if !receipts.is_empty() => {
                 break Err(AppendError::Indeterminate);
             }
@@ -289,7 +289,7 @@ async fn send_in_parts(
     let _gone = waiting.waiter.send(sent);
 }
 
-/// Takes away what did not come back
+/// Removes a message from those under way when the wait for it ends
 struct Registered<'a> {
     shared: &'a Shared,
     id: Uuid,
@@ -325,7 +325,7 @@ async fn send(
         }
         let acknowledged = match context.send_publish(to.clone(), message).await {
             Ok(sent) => sent.await,
-            // It was not sent.
+            // The message was not sent.
             Err(error) => match error.kind() {
                 PublishErrorKind::TimedOut | PublishErrorKind::MaxAckPending
                     if Instant::now() < deadline =>
@@ -338,7 +338,7 @@ async fn send(
         match acknowledged {
             Ok(_) => break,
             Err(error) => match error.kind() {
-                // No stream was there to take it.
+                // There was no stream to take the message.
                 PublishErrorKind::StreamNotFound if Instant::now() < deadline => {
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -347,12 +347,13 @@ async fn send(
                 | PublishErrorKind::MaxPayloadExceeded => {
                     return Err(AppendError::NotDone(chain(&error)));
                 }
-                // The broker says that it did not store it, and why. Where several keep the stream, others may have.
+                // The broker says that it did not store the message, and why. If several servers keep the stream,
+                // another one may have stored it.
                 _ if is_refusal(&error) && shared.status.server().stream_replicas == 1 => {
-                    tracing::warn!(error = chain(&error), "NATS stores nothing more");
+                    tracing::warn!(error = chain(&error), "NATS refused to store a message");
                     return Err(AppendError::NotDone(chain(&error)));
                 }
-                // It may be in the stream: if it is, it will be read here.
+                // The message may be in the stream. If it is, it will be read here.
                 _ => {
                     tracing::warn!(error = chain(&error), "an append was not acknowledged");
                     break;
@@ -366,13 +367,13 @@ async fn send(
     }
 }
 
-/// Whether it is JetStream's own answer, and not that none came
+/// Whether JetStream itself answered with the error; otherwise no answer came
 fn is_refusal(error: &PublishError) -> bool {
     let source = std::error::Error::source(error);
     source.is_some_and(<dyn std::error::Error>::is::<async_nats::jetstream::Error>)
 }
 
-/// Waits until the stream is followed: nothing is sent that might stay in a buffer
+/// Waits until the stream is followed and a server is connected: a message sent earlier might stay in a buffer
 async fn ready(shared: &Shared, deadline: Instant) -> Result<(), AppendError> {
     let mut standing = shared.status.watch();
     let settled = standing

@@ -1,7 +1,7 @@
 //! How is a NATS server reached?
 //!
-//! Several URLs, TLS and one way to say who we are become a client that connects again by itself, for as
-//! long as it takes. Nothing here knows of streams.
+//! Settings with URLs, TLS and one identity become a client that reconnects by itself, for as long as it takes.
+//! Nothing here knows of streams.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,35 +14,35 @@ use tokio::sync::watch;
 
 /// How long one attempt to connect may take
 const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
-/// How long an answer of the server may take
+/// How long the server may take to answer
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
-/// A server that says nothing for two of these is given up for another one
+/// A server that stays silent for two of these intervals is given up, and another one is tried
 const PING_INTERVAL: Duration = Duration::from_secs(3);
-/// What was complained of may be why a server is away for so long
+/// How long a complaint of a server is shown as the possible reason why it is away
 const COMPLAINT_HOLDS: Duration = Duration::from_secs(30);
-/// Longest pause between two attempts
+/// Longest pause between two attempts to connect
 const RECONNECT_PAUSE_MS_MAX: u64 = 2_000;
 
-/// Where the servers are, and who we are to them
+/// The servers, and our identity there
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct ConnectSettings {
-    /// `nats://` or `tls://` URLs with commas between them; they may carry `user:password@`
+    /// `nats://` or `tls://` URLs, separated by commas; they may contain `user:password@`
     pub urls: String,
     /// A file with a JWT and its seed
     pub credentials: Option<PathBuf>,
     /// A file with the seed of an nkey
     pub nkey: Option<PathBuf>,
-    /// A user
+    /// The name of a user
     pub user: Option<String>,
-    /// Its password
+    /// The password of that user
     pub password: Option<String>,
-    /// Certificates of the authorities that are trusted, instead of the system's
+    /// A file with the certificates of the trusted authorities, which replace those of the system
     pub tls_ca: Option<PathBuf>,
-    /// Our certificate
+    /// A file with our certificate
     pub tls_cert: Option<PathBuf>,
-    /// Its key
+    /// A file with the key of our certificate
     pub tls_key: Option<PathBuf>,
-    /// No connection without TLS
+    /// Whether every connection must use TLS
     pub tls_required: bool,
 }
 
@@ -50,13 +50,13 @@ pub struct ConnectSettings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// A URL that is none
-    #[error("`{url}` is no NATS URL: it is like nats://host:4222")]
+    /// A URL cannot be read
+    #[error("`{url}` is no NATS URL: write it like nats://host:4222")]
     Url {
         /// The URL, without its password
         url: String,
     },
-    /// A file that cannot be read
+    /// A file cannot be read
     #[error("the file `{}` cannot be read", path.display())]
     File {
         /// The file
@@ -65,11 +65,11 @@ pub enum ConnectError {
         #[source]
         source: std::io::Error,
     },
-    /// More than one way to say who we are, or half of one
+    /// There is more than one identity, or half of one
     #[error("{0}")]
     Identity(&'static str),
-    /// The server does not take us, or TLS cannot be set up
-    #[error("NATS at {urls} cannot be connected to")]
+    /// The client refuses to connect, for example because TLS cannot be set up
+    #[error("no connection to NATS at {urls} is possible")]
     Connect {
         /// The URLs, without passwords
         urls: String,
@@ -79,7 +79,7 @@ pub enum ConnectError {
     },
 }
 
-/// Leaves secrets out
+/// Shows no secrets
 impl fmt::Debug for ConnectSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectSettings")
@@ -96,12 +96,12 @@ impl fmt::Debug for ConnectSettings {
     }
 }
 
-/// A URL without what is secret in it
+/// A URL without its user and password
 fn shown(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
         (None, Some((_, host))) => host.to_owned(),
-        // A password with a comma in it looks like a port of another URL.
+        // The part of a password before a comma looks like the port of a URL.
         (Some((scheme, host)), None) => match host.rsplit_once(':') {
             Some((host, port)) if !port.chars().all(|c| c.is_ascii_digit() || c == ']') => {
                 format!("{scheme}://{host}:…")
@@ -112,26 +112,26 @@ fn shown(url: &str) -> String {
     }
 }
 
-/// A server whose user and password nobody sees: the client logs its URL
+/// A server without user and password: the client logs its URL
 fn without_identity(server: ServerAddr) -> ServerAddr {
     let mut url = server.clone().into_inner();
     let cleared = url.set_username("").and_then(|()| url.set_password(None));
     cleared.ok().and_then(|()| ServerAddr::from_url(url).ok()).unwrap_or(server)
 }
 
-/// Whether a connection is there; counts up with every new one
+/// The state of a connection
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Connection {
-    /// It is there
+    /// Whether a server is connected
     pub connected: bool,
-    /// Connections made so far
+    /// Number of connections that were made so far
     pub made: u64,
-    /// What a server, or the attempt to reach one, said last against it, and when
+    /// The last error of a server or of an attempt to reach one, and its time
     complaint: Option<(Arc<str>, Instant)>,
 }
 
 impl Connection {
-    /// A reason together with what was said last, which may be its cause
+    /// A reason together with the last complaint, which may be its cause
     pub(crate) fn explain(&self, why: String) -> String {
         match &self.complaint {
             Some((said, when)) if when.elapsed() < COMPLAINT_HOLDS && !why.contains(&**said) => {
@@ -142,10 +142,10 @@ impl Connection {
     }
 }
 
-/// Leads a connection that is made again to another server, when it is asked to
+/// Makes the next connection go to another server, when it is asked to
 ///
-/// Left to itself the client may take the same one for ever: it prefers those that did not fail. So they are
-/// taken in turn.
+/// By itself the client may choose the same server for ever: it prefers servers that did not fail. So here the
+/// servers take turns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Elsewhere {
     asked: Arc<AtomicBool>,
@@ -153,12 +153,12 @@ pub(crate) struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// The next connection is to be made to the server whose turn it is
+    /// Asks for the next connection to be made to the server whose turn it is
     pub(crate) fn ask(&self) {
         self.asked.store(true, Ordering::Release);
     }
 
-    /// Options that heed what is asked
+    /// Options with which a client does what is asked
     pub(crate) fn heed(&self, options: ConnectOptions) -> ConnectOptions {
         let Self { asked, turn } = self.clone();
         options.reconnect_to_server_callback(move |servers, _| {
@@ -183,7 +183,7 @@ impl ConnectSettings {
     /// The servers
     ///
     /// # Errors
-    /// A URL that is none.
+    /// A URL cannot be read.
     pub fn servers(&self) -> Result<Vec<ServerAddr>, ConnectError> {
         let parse = |url: &str| {
             let url = url.trim();
@@ -197,10 +197,10 @@ impl ConnectSettings {
         self.urls.split(',').map(parse).collect()
     }
 
-    /// Whether these settings can be used, as far as they alone show
+    /// Checks the settings without a look at files or servers
     ///
     /// # Errors
-    /// A URL that is none, or several identities at once.
+    /// A URL cannot be read, or there are several identities.
     pub fn check(&self) -> Result<(), ConnectError> {
         self.identity()?;
         if self.tls_cert.is_some() != self.tls_key.is_some() {
@@ -209,10 +209,10 @@ impl ConnectSettings {
         Ok(())
     }
 
-    /// The user with its password, from the settings or from the URLs
+    /// The user and the password, from the settings or from the URLs
     ///
     /// # Errors
-    /// Several identities at once, or half of one.
+    /// There are several identities, or half of one.
     fn identity(&self) -> Result<Option<(String, String)>, ConnectError> {
         let halves = || ConnectError::Identity("a user and a password belong together");
         let decoded = |text: &str| {
@@ -236,19 +236,18 @@ impl ConnectSettings {
         let ways = usize::from(self.credentials.is_some()) + usize::from(self.nkey.is_some());
         if ways + users.len() > 1 {
             return Err(ConnectError::Identity(
-                "say who this is in one way, the same for all URLs: a credentials file, an nkey, or a user with \
-                 a password",
+                "give one identity for all URLs: a credentials file, an nkey, or a user with a password",
             ));
         }
         Ok(users.pop())
     }
 
-    /// A client that connects in the background, and again whenever the connection is lost
+    /// A client that connects in the background, and reconnects whenever the connection is lost
     ///
     /// # Guarantees
-    /// It does not wait for a server. The connection's state is told through the receiver.
+    /// It does not wait for a server. The receiver shows the state of the connection.
     /// # Errors
-    /// Settings that cannot be used, or files that cannot be read.
+    /// The settings cannot be used, or a file cannot be read.
     pub async fn connect(
         &self,
         name: &str,
@@ -256,7 +255,7 @@ impl ConnectSettings {
         self.connect_with(name, |options| options).await
     }
 
-    /// As [`Self::connect`], with options that are of this connection alone
+    /// As [`Self::connect`], with further options
     ///
     /// # Errors
     /// As [`Self::connect`].
@@ -288,7 +287,7 @@ impl ConnectSettings {
                 std::future::ready(())
             });
         for path in [&self.tls_ca, &self.tls_cert, &self.tls_key].into_iter().flatten() {
-            // Read here as well, so that a wrong path is a sentence at the start.
+            // Read here as well, so that a wrong path is an error at the start.
             std::fs::read(path).map_err(file(path))?;
         }
         if let Some(path) = &self.tls_ca {
@@ -304,7 +303,7 @@ impl ConnectSettings {
             let seed = std::fs::read_to_string(path).map_err(file(path))?;
             options = options.nkey(seed.trim().to_owned());
         }
-        // The client does not take it from a URL.
+        // The client does not read user and password from a URL.
         if let Some((user, password)) = self.identity()? {
             options = options.user_and_password(user, password);
         }

@@ -1,6 +1,6 @@
-//! What stands on a message of the stream?
+//! What do the headers of a message say?
 //!
-//! Headers are looked up by just these names, so every replica finds the same.
+//! Headers are looked up by exactly these names, so every replica finds the same.
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -12,30 +12,30 @@ use uuid::Uuid;
 use super::subject;
 use crate::Waiter;
 
-/// On a republished message: when its entries were recorded, in microseconds since 1970
+/// The header of a republished message that says when its entries were recorded, in microseconds since 1970
 const RECORDED_AT: &str = "tenure-recorded-at";
-/// On a republished message: its data is no entry, and why
+/// The header of a republished message that says why its data is malformed
 const MALFORMED: &str = "tenure-malformed";
 
-/// What is read of a message
+/// A message as it was read from the stream
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) stamped_at: RecordedAt,
     pub(crate) content: Content,
-    /// Who waits for what becomes of it, if it was sent from here
+    /// Waits for the receipts, if this program sent the message
     pub(crate) waiter: Option<Waiter>,
 }
 
-/// A message that was sent from here, and has not come back yet
+/// A message that this program has sent and not yet read back
 #[derive(Debug)]
 pub(crate) struct UnderWay {
     pub(crate) data: Bytes,
-    /// What [`decode`] would make of the data
+    /// The entries that [`decode`] would find in the data
     pub(crate) entries: Vec<Encoded>,
     pub(crate) waiter: Waiter,
 }
 
-/// What a message that this program publishes says of itself
+/// The headers of this program's own messages
 const OWN_HEAD: Head<'static> = Head {
     spec_version: Some("1.0"),
     kind: Some(CE_TYPE),
@@ -48,8 +48,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Reads a message of a ledger's stream
 ///
-/// `under_way` gives the message of that `ce-id` that was sent from here. What comes back as it was sent is
-/// not decoded again.
+/// `under_way` returns the message with that `ce-id` if this program has sent it. If the same bytes come back, they
+/// are not decoded again.
 pub(crate) fn read(
     ledger: &str,
     to: &str,
@@ -60,7 +60,7 @@ pub(crate) fn read(
 ) -> Received {
     let micros = i64::try_from(stamped_nanos.div_euclid(1_000)).unwrap_or(i64::MAX);
     let stamped_at = RecordedAt::saturating_from_micros(micros);
-    // Only where no submitter may publish does a message say more of itself.
+    // Only on this subject, where no submitter may publish, do these headers count.
     if to == subject::republished(ledger) {
         let recorded_at = text(headers, RECORDED_AT).and_then(|micros| micros.parse().ok());
         let stamped_at = recorded_at.map_or(stamped_at, RecordedAt::saturating_from_micros);
@@ -74,7 +74,7 @@ pub(crate) fn read(
     let sent = id.and_then(|id| Uuid::parse_str(id).ok()).and_then(under_way);
     let head = head(headers);
     let (content, waiter) = match sent {
-        // Another program of the ledger may have taken the id: only the same bytes say the same.
+        // Another program may have used the same id, so the bytes are compared too.
         Some(UnderWay { data: sent, entries, waiter }) if sent == data && head == OWN_HEAD => {
             (Content::Items(entries.into_iter().map(Item::from).collect()), Some(waiter))
         }
@@ -104,7 +104,7 @@ pub(crate) fn headers(id: Uuid, source: &str, now: RecordedAt) -> HeaderMap {
     headers
 }
 
-/// The headers of a message that is published again
+/// The headers of a republished message
 pub(crate) fn republished(
     id: Uuid,
     ledger: &str,
@@ -114,7 +114,7 @@ pub(crate) fn republished(
     let mut headers = headers(id, &format!("urn:tenure:{ledger}:republish"), recorded_at);
     headers.insert(RECORDED_AT, recorded_at.micros().to_string());
     if let Some(why) = malformed {
-        // One line: what a stranger sent may stand in the sentence.
+        // A header is one line, and the sentence may contain text that a stranger sent.
         let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         headers.insert(MALFORMED, why);
     }

@@ -1,11 +1,12 @@
 //! How are a stream's messages read, in order and without a gap, for as long as it takes?
 //!
-//! By turns. Each connects to a stream that is verified and in line with what was read before, reads from
-//! there on, and ends when anything is not as it should be; the next turn looks again. The consumer has
-//! no state: where to go on is known here. The stream is looked at every two seconds meanwhile, so a loss
-//! is found while it is followed too.
+//! Reading happens in turns. A turn verifies the stream, checks that it still has the messages that were read before,
+//! and reads on from there. When anything is wrong the turn ends, and the next turn begins with the same checks. The
+//! consumer has no state: this program knows where to read on. While it reads, it looks at the stream every two
+//! seconds, so that it also finds a loss then.
 //!
-//! Memory is bounded: so many bytes are read ahead of the journal, and one request's messages wait.
+//! Memory is bounded: a fixed number of bytes is read ahead of the journal, and the messages of one request may wait
+//! beside them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,54 +28,54 @@ use super::stream::{self, StreamError};
 use super::{Shared, Status, envelope, subject};
 use crate::{Message, chain};
 
-/// Messages that are asked for at once
+/// Messages that are requested at once
 const BATCH_MAX: usize = 512;
 /// Bytes that are read ahead of the journal
 const AHEAD_BYTES_MAX: u32 = 32 * 1_024 * 1_024;
-/// Bytes that are asked for at once, unless a message has more
+/// Bytes that are requested at once, unless a message has more
 const REQUEST_BYTES: usize = 8 * 1_024 * 1_024;
-/// Bytes of the largest message that a NATS server can be told to take, with its headers
+/// Bytes of the largest message that a NATS server can be configured to take, with its headers
 const REQUEST_BYTES_MAX: usize = 65 * 1_024 * 1_024;
 /// Runs of messages that are read ahead of the journal
 const AHEAD_MAX: usize = 64;
-/// Entries of a run that is handed on although more are there
+/// Entries at which a run is handed on, even if more messages are there
 const RUN_ENTRIES_MAX: usize = 1_024;
-/// Bytes of a run that is handed on although more are there
+/// Bytes at which a run is handed on, even if more messages are there
 const RUN_BYTES_MAX: u32 = 256 * 1_024;
-/// Bytes that an entry takes in memory beside its own
+/// Bytes that an entry takes in memory in addition to its encoding
 const ENTRY_OVERHEAD_BYTES: usize = 256;
 /// How often the stream is looked at
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
-/// A consumer that says nothing for two of these is made again
+/// A consumer that stays silent for two of these intervals is made again
 const HEARTBEAT: Duration = Duration::from_secs(2);
-/// A consumer that nobody reads is forgotten by the server after
+/// How long the server keeps a consumer that nobody reads
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
-/// How long a connected server may not reach the stream before another one is tried
+/// How long a connected server may fail to reach the stream before another one is tried
 const REACH_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a message that was read must be gone until that is said
+/// How long a message must be gone before that is reported
 const HOLE_PATIENCE: Duration = Duration::from_secs(2);
 /// Pause before the next turn after one that failed
 const PAUSE: Duration = Duration::from_millis(250);
-/// Pause before the next turn where an operator has to do something
+/// Pause before the next turn when an operator has to act
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
-/// What the stream gives to whoever writes the journal
+/// An item of the feed, for the thread that writes the journal
 #[derive(Debug)]
 pub enum Fed {
-    /// Messages that follow each other, and their part of the memory that may be used
+    /// Messages in their order, and a permit for the memory that they take
     Messages(Vec<Message>, OwnedSemaphorePermit),
-    /// The journal's end is that message of the stream now
+    /// The journal's last row is now in that message of the stream
     Aligned(Cursor),
 }
 
-/// What comes next
+/// What comes next from the feed
 #[derive(Debug)]
 pub enum Next {
-    /// At least one
+    /// Items, at least one
     Some(Vec<Fed>),
-    /// Nothing came in that time
+    /// Nothing came in time
     Idle,
-    /// Nothing will come any more
+    /// Nothing will come any more: the log has stopped
     Closed,
 }
 
@@ -87,9 +88,9 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Waits that long for something, and gives all that is there, up to so many entries and bytes
+    /// Waits for an item, and then returns all that are there, up to so many entries and bytes
     ///
-    /// Not to be called from a thread of the runtime.
+    /// A thread of the async runtime must not call this: it blocks.
     pub fn next(&mut self, entries_max: usize, bytes_max: usize, patience: Duration) -> Next {
         let first = match self.receiver.try_recv() {
             Ok(first) => first,
@@ -124,33 +125,33 @@ impl Feed {
         Next::Some(taken)
     }
 
-    /// Whether nobody needs the log any more
+    /// Whether the log has stopped: its last appender was dropped
     pub fn stopped(&self) -> bool {
         *self.shared.stopped.borrow()
     }
 
-    /// What the log tells of itself, for as long as anybody asks
+    /// A handle that shows the state of the log
     pub fn handle(&self) -> LogHandle {
         LogHandle(Arc::clone(&self.shared))
     }
 
-    /// Says that all up to this message is applied and may be seen
+    /// Notes that all messages up to this one are applied and shown
     pub fn applied(&self, sequence: u64) {
         self.shared.status.set_applied(sequence);
     }
 
-    /// What the log tells of itself
+    /// The status of the log
     pub fn status(&self) -> &Status {
         &self.shared.status
     }
 }
 
-/// What a log in NATS tells of itself; it does not keep the log from stopping
+/// Shows the state of a log in NATS; it does not keep the log from stopping
 #[derive(Clone, Debug)]
 pub struct LogHandle(Arc<Shared>);
 
 impl LogHandle {
-    /// Where it stands
+    /// The status of the log
     pub fn status(&self) -> &Status {
         &self.0.status
     }
@@ -160,12 +161,12 @@ impl LogHandle {
         self.0.client.clone()
     }
 
-    /// The URL's server is connected
+    /// Whether a server is connected
     pub fn connected(&self) -> bool {
         self.0.connection.borrow().connected
     }
 
-    /// Is there when nobody needs the log any more
+    /// Waits until the log has stopped
     pub async fn stopped(&self) {
         let mut stopped = self.0.stopped.subscribe();
         let _closed = stopped.wait_for(|stopped| *stopped).await;
@@ -174,13 +175,13 @@ impl LogHandle {
 
 /// Why a turn ended
 enum End {
-    /// Look again
+    /// The next turn has to look again
     Again,
-    /// Nobody needs the log any more
+    /// The log has stopped
     Stopped,
-    /// An operator has to do something; then look again
+    /// Something is wrong; the next turn looks whether it still is
     Standing(Standing),
-    /// Only another program can go on
+    /// Only a newer program can go on
     ForEver(Standing),
 }
 
@@ -206,12 +207,12 @@ fn away(error: &dyn std::error::Error) -> End {
     End::Standing(Standing::Away { why: chain(error) })
 }
 
-/// Messages that are handed on together
+/// Consecutive messages that are handed on together
 #[derive(Default)]
 struct Run {
     messages: Vec<Message>,
     entries: usize,
-    /// Bytes of memory, about
+    /// Bytes of memory, estimated
     weight: u32,
 }
 
@@ -227,7 +228,7 @@ impl Run {
         self.entries >= RUN_ENTRIES_MAX || self.weight >= RUN_BYTES_MAX
     }
 
-    /// Its part of the memory; one large message does not wait for ever
+    /// Bytes of memory that it has to wait for: not more than there can be, even for a very large message
     fn permits(&self) -> u32 {
         self.weight.min(AHEAD_BYTES_MAX / 2)
     }
@@ -240,29 +241,29 @@ struct Follower {
     memory: Arc<Semaphore>,
     connection: watch::Receiver<Connection>,
     stopped: watch::Receiver<bool>,
-    /// The last message that was read; what follows is to be read next
+    /// The last message that was read
     read: Option<Origin>,
-    /// The journal has rows, and none of them came from a stream
+    /// Whether the journal has rows, and none of them came from a stream
     unaligned: bool,
-    /// Since when the server that is connected does not reach the stream
+    /// The time since which the connected server has not reached the stream
     unreached: Option<Instant>,
-    /// Bytes that are asked for at once
+    /// Bytes that are requested at once
     request_bytes: usize,
-    /// What was read when the stream was looked at
+    /// The last sequence that had been read at the last look at the stream
     read_before: u64,
-    /// Read, and not yet handed on
+    /// Messages that were read and not yet handed on
     run: Run,
     /// A run that waits for room
     pending: Option<Run>,
-    /// A gap that was seen once; a consumer may be wrong
+    /// A gap that was seen once; it counts when it is seen again, as a consumer may be wrong
     gap: Option<u64>,
-    /// A message that is gone and was read, and since when that is known
+    /// A message that was read before and is gone now, and the time when that was found
     hole: Option<(u64, Instant)>,
     /// The last position of a journal that was set aside
     known_before: u64,
 }
 
-/// Follows the stream from where a journal stands
+/// Follows the stream from the end of a journal
 ///
 /// # Errors
 /// The journal cannot be read.
@@ -333,8 +334,8 @@ impl Follower {
         }
     }
 
-    /// Leaves a server that is connected and does not reach the stream, if there are others: it may be cut off
-    /// from them
+    /// Tries another server, if there is one, when the connected server has not reached the stream for a while: it may
+    /// be cut off from the others
     async fn try_elsewhere(&mut self) {
         if !self.connection.borrow().connected {
             self.unreached = None;
@@ -346,10 +347,10 @@ impl Follower {
         }
         self.unreached = None;
         let client = &self.shared.client;
-        // A client that is just connecting again answers when it has.
+        // A client that is reconnecting answers only afterwards.
         let servers = tokio::time::timeout(LONG_PAUSE, client.server_pool()).await;
         if servers.is_ok_and(|servers| servers.is_ok_and(|servers| servers.len() > 1)) {
-            tracing::warn!("this server does not reach the stream: another one is tried");
+            tracing::warn!("the connected server does not reach the stream: another one is tried");
             self.shared.elsewhere.ask();
             if let Err(error) = client.force_reconnect().await {
                 tracing::warn!(error = chain(&error), "no other server can be tried");
@@ -381,7 +382,7 @@ impl Follower {
         let context = stream::context(&shared.client);
         let (stream, info) = match stream::find(&context, &shared.ledger).await? {
             Some(found) => found,
-            // Who knows entries does not begin a log without them.
+            // A ledger that knows entries does not begin a log without them.
             None => match self.known() {
                 0 => stream::make(&context, &shared.ledger, shared.stream_replicas).await?,
                 newest => {
@@ -420,7 +421,7 @@ impl Follower {
         self.read_on(&stream, messages, made, last).await
     }
 
-    /// Reads until something is not as it should be
+    /// Reads until something is wrong
     async fn read_on(
         &mut self,
         stream: &Stream,
@@ -459,7 +460,7 @@ impl Follower {
                     self.offer();
                     match taken {
                         Ok(()) => {}
-                        // Nobody comes back for what waits.
+                        // There is no next turn, so the waiting run is handed on now.
                         Err(end @ End::ForEver(_)) => {
                             self.hand_over().await?;
                             return Err(end);
@@ -471,7 +472,7 @@ impl Follower {
         }
     }
 
-    /// Takes in a message and those that are there already, without asking for anything else in between
+    /// Takes in a message, and then all messages that are already there
     async fn take_run(
         &mut self,
         stream: &Stream,
@@ -490,8 +491,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Hands on what was read, or lets it wait for room
-    // Only while nothing else waits for it: the order is that of the stream.
+    /// Hands on the messages that were read, or lets them wait for room
+    // Called only while no other run waits, so that the order of the stream is kept.
     fn offer(&mut self) {
         let run = std::mem::take(&mut self.run);
         if run.messages.is_empty() {
@@ -518,12 +519,12 @@ impl Follower {
         if sequence < expected {
             return Ok(());
         }
-        // What was published since the stream was looked at is to be read as well, but for the last few.
+        // The goal moves to messages that were published since the last look, unless only a few are left.
         if info.pending > BATCH_MAX as u64 {
             self.shared.status.reach_for(sequence, sequence.saturating_add(info.pending));
         }
         if sequence > expected {
-            // A consumer may have skipped it, or it is gone.
+            // The message in between is gone, or the consumer has skipped it.
             let gone = stream::message(stream, expected).await?.is_none();
             let again = self.gap.replace(expected) == Some(expected);
             return Err(match gone && again {
@@ -555,15 +556,16 @@ impl Follower {
         Ok(())
     }
 
-    /// The last position that is known here, or that was
+    /// The last position that this ledger knows, or knew before its journal was set aside
     fn known(&self) -> u64 {
-        // What was read and is not in the journal yet has some position.
+        // A message that was read may not be in the journal yet; it has some position.
         let read = u64::from(self.read.is_some());
         self.reader.newest().map_or(read, Position::get).max(self.known_before)
     }
 
-    /// Makes sure that no message is gone of those that were read; one that was not read yet is found missing
-    /// when it is to be read
+    /// Checks that the stream still has every message that was read
+    ///
+    /// A missing message that was not read yet is found when it is its turn to be read.
     async fn is_whole(&mut self, stream: &Stream, info: &Info) -> Result<(), End> {
         let read = self.read.map_or(0, |origin| origin.sequence);
         if stream::is_whole(info) {
@@ -578,18 +580,18 @@ impl Follower {
             },
         };
         self.hole = Some((sequence, since));
-        // A server that is just starting may count wrongly.
+        // A server that has just started may count wrongly for a moment.
         let lasts = since.elapsed() >= HOLE_PATIENCE;
         Err(if lasts { End::Standing(Standing::Missing { sequence }) } else { End::Again })
     }
 
-    /// Looks whether the stream is still what it was, and how far behind this ledger is
+    /// Checks that the stream is still as it was, and notes how far behind this ledger is
     async fn look(&mut self, stream: &Stream, last_before: u64) -> Result<u64, End> {
         let info = stream.get_info().await.map_err(|error| away(&error))?;
         stream::verify(&info, &self.shared.ledger).map_err(StreamError::Unfit)?;
         self.is_whole(stream, &info).await?;
         let shared = &self.shared;
-        // An operator may have given it more copies meanwhile, by which refusals are judged.
+        // The number of replicas decides how a refusal is judged, and an operator may have changed it.
         let facts = stream::facts(&shared.client, &info, shared.stream_replicas);
         shared.status.set_server(facts);
         let status = &self.shared.status;
@@ -598,7 +600,7 @@ impl Follower {
         if let Some(read) = self.read
             && (last < read.sequence || !align::has(stream, read).await?)
         {
-            // The next turn compares all of it.
+            // The next turn compares the whole stream.
             return Err(End::Again);
         }
         let read = self.read.map_or(0, |origin| origin.sequence);
@@ -609,7 +611,7 @@ impl Follower {
             return Err(End::Again);
         }
         if stuck && self.request_bytes < REQUEST_BYTES_MAX {
-            // The next message may have more bytes than were asked for: nothing says so.
+            // The next message may be larger than the request, which no reply would say.
             self.request_bytes = REQUEST_BYTES_MAX;
             return Err(End::Again);
         }
@@ -619,7 +621,7 @@ impl Follower {
         Ok(last)
     }
 
-    /// Makes sure that the stream has what was read before
+    /// Checks that the stream has the messages that were read before
     async fn align(&mut self, stream: &Stream, last: u64) -> Result<(), End> {
         let in_line = match self.read {
             Some(read) => last >= read.sequence && align::has(stream, read).await?,
@@ -628,7 +630,7 @@ impl Follower {
         if in_line {
             return Ok(());
         }
-        // What is on its way to the journal is compared too.
+        // Messages on their way to the journal are compared too.
         let read = self.read.map_or(0, |origin| origin.sequence);
         let mut applied = self.shared.status.watch_applied();
         if self.pending.is_some() || *applied.borrow_and_update() < read {
@@ -643,7 +645,7 @@ impl Follower {
                     tracing::info!(
                         position = cursor.position.get(),
                         sequence = cursor.origin.sequence,
-                        "the stream has again what is known here"
+                        "the stream has again all entries that are known here"
                     );
                     if self.feed.send(Fed::Aligned(cursor)).await.is_err() {
                         return Err(End::Stopped);

@@ -1,8 +1,9 @@
-//! What has the stream lost that the journal has, and how does it get it back?
+//! Which entries of the journal has the stream lost, and how does it get them back?
 //!
-//! [`plan`] compares both and changes nothing. [`republish`] appends the journal's entries as their bytes
-//! stand there, with the times at which they were recorded, to the one subject whose messages may say so.
-//! Each is appended only if nothing came in between. A run that broke off is taken up by the next.
+//! [`plan`] compares both and changes nothing. [`republish`] appends the bytes of the journal's entries to the stream,
+//! with the times at which they were recorded. It uses the one subject whose messages may say when they were
+//! recorded. A message is appended only if no other message came in between. A run that broke off is continued by the
+//! next one.
 
 use std::time::Duration;
 
@@ -19,25 +20,25 @@ use crate::chain;
 
 /// Bytes of the entries of one message
 const MESSAGE_BYTES_MAX: usize = 512 * 1_024;
-/// Bytes that headers may take of what a server takes
+/// Bytes of a message that are kept for its headers
 const HEADERS_BYTES: usize = 4_096;
-/// How long a server may take to be there
+/// How long a server may take to connect
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why nothing, or not all, was republished
+/// Why the entries were not republished, or only a part of them
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RepublishError {
     /// NATS or the stream cannot be used
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The stream cannot be asked
+    /// The stream cannot be read
     #[error("the stream cannot be read")]
     Align(#[from] AlignError),
     /// A message was not acknowledged
     #[error(
-        "after {done} entries a message was not acknowledged: run it again, it goes on from there; one that is \
-         larger with its headers than the server takes needs a larger `max_payload` there for this run"
+        "after {done} entries a message was not acknowledged: run this again, and it goes on from there. If the \
+         message with its headers is larger than the server takes, set a larger `max_payload` there for this run"
     )]
     Publish {
         /// Entries that were appended before
@@ -46,31 +47,31 @@ pub enum RepublishError {
         #[source]
         source: async_nats::jetstream::context::PublishError,
     },
-    /// Something else was appended
+    /// Another program appended a message meanwhile
     #[error(
-        "after {done} entries something else was in the stream: run it again, and see what that is"
+        "after {done} entries another message was in the stream: run this again, and see which one that is"
     )]
     Between {
         /// Entries that were appended before
         done: u64,
     },
-    /// No server was there
+    /// No server answered
     #[error("NATS at {0} did not answer")]
     Away(String),
 }
 
-/// What would be done
+/// What [`republish`] would do
 #[derive(Debug)]
 pub struct Plan {
-    /// The stream
+    /// The name of the stream
     pub stream: String,
-    /// Its last message; `None` if there is no stream yet
+    /// The sequence of its last message; `None` if there is no stream yet
     pub last: Option<u64>,
     /// The journal's last position
     pub newest: u64,
-    /// How they compare
+    /// How journal and stream compare
     pub comparison: Comparison,
-    /// The first position that would be appended; `None` if there is none to append
+    /// The first position to append; `None` if there is nothing to append
     pub from: Option<Position>,
     connected: Connected,
 }
@@ -91,7 +92,7 @@ impl std::fmt::Debug for Connected {
 /// Compares a journal with its stream
 ///
 /// # Errors
-/// A server that is away, a stream that is no log, or a journal that cannot be read.
+/// No server answers, the stream cannot be this ledger's log, or the journal cannot be read.
 pub async fn plan(
     settings: &NatsSettings,
     ledger: &str,
@@ -141,7 +142,7 @@ pub async fn plan(
     })
 }
 
-/// Rows that travel in one message: they came in one, or are one
+/// The rows from a position on, grouped into messages: a malformed row is a message of its own
 fn messages(
     reader: &Reader,
     from: Position,
@@ -176,11 +177,11 @@ fn messages(
     })
 }
 
-/// Appends what the plan says, and says how many entries were appended
+/// Does what the plan says, and returns how many entries were appended
 ///
 /// # Errors
-/// A message that was not acknowledged, also because something else was appended meanwhile: what was
-/// appended before it stays, and the next plan goes on from there.
+/// A message was not acknowledged, perhaps because another program appended meanwhile. The messages before it stay in
+/// the stream, and the next plan goes on from there.
 pub async fn republish(
     plan: &Plan,
     reader: &Reader,
@@ -224,7 +225,7 @@ pub async fn republish(
         let publish = |source| RepublishError::Publish { done, source };
         let sent = connected.context.send_publish(to.clone(), message).await.map_err(publish)?;
         let sequence = sent.await.map_err(publish)?.sequence;
-        // Older servers do not heed that nothing is expected before the first one.
+        // Older servers ignore the expectation that the stream is empty.
         if sequence != last + 1 {
             return Err(RepublishError::Between { done });
         }

@@ -1,11 +1,11 @@
-//! Where does this ledger stand to its stream?
+//! How does this ledger stand to its stream?
 //!
-//! One [`Standing`] at a time: away, catching up, following, or one of the reasons not to go on. The last
-//! ones end when their cause does; nothing that was lost is gone over in silence.
+//! There is one [`Standing`] at a time: away, catching up, following, or a reason to stop. A reason to stop ends when
+//! its cause ends. A loss is always reported.
 
 use tokio::sync::watch;
 
-/// Where a ledger stands to its stream
+/// How a ledger stands to its stream
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Standing {
     /// No server answers
@@ -13,37 +13,37 @@ pub enum Standing {
         /// Why
         why: String,
     },
-    /// The stream is read up to where it ended when it was looked at
+    /// The stream is being read, up to its end at the last look
     CatchingUp {
-        /// The last sequence to be applied
+        /// The sequence of the last message to apply
         target: u64,
     },
-    /// What the stream has is applied here, or will be in a moment
+    /// All messages of the stream are applied here, or will be in a moment
     Following,
-    /// The stream can forget or rewrite, or is another ledger's
+    /// The stream can lose or change messages, or belongs to another ledger
     Unfit {
-        /// What is wrong, and what would be right
+        /// Which setting is wrong, and what it must be
         why: String,
     },
-    /// There is no stream, and there was one, or the journal is to move to one
+    /// There is no stream, and this ledger knows entries: there was a stream, or the journal has not moved to one yet
     Absent {
         /// Its name
         stream: String,
         /// The last position of the journal
         newest: u64,
     },
-    /// The journal has positions that the stream has not
+    /// The stream ends before the journal does
     LostTail {
         /// The last position that both have
         common: u64,
         /// The last position of the journal
         newest: u64,
     },
-    /// The stream has something else at a position than the journal
+    /// The stream and the journal have different entries at a position
     OtherContent {
         /// The first position that differs
         position: u64,
-        /// The stream's message
+        /// The sequence of the stream's message at that position
         sequence: u64,
     },
     /// A message is gone from the middle of the stream
@@ -51,11 +51,11 @@ pub enum Standing {
         /// Its sequence
         sequence: u64,
     },
-    /// A message needs newer rules than this program has
+    /// A message needs newer rules than this program knows
     NeedsUpgrade {
-        /// The version that it needs
+        /// The version of the rules that it needs
         version: u64,
-        /// The message
+        /// The sequence of the message
         sequence: u64,
     },
     /// The journal cannot be read
@@ -80,21 +80,21 @@ impl Standing {
         }
     }
 
-    /// What is the matter, in a sentence that says what to do
+    /// The standing as a sentence, which also says what to do
     pub fn sentence(&self) -> String {
         match self {
             Self::Following => "the stream is followed".to_owned(),
             Self::Away { why } => format!(
-                "NATS is away ({why}): what is known here is answered, and the connection is tried again"
+                "NATS is away ({why}): questions are still answered, and the connection is tried again"
             ),
             Self::CatchingUp { target } => {
                 format!("the stream is being read, up to its message {target}")
             }
             Self::Unfit { why } => why.clone(),
             Self::Absent { stream, newest } => format!(
-                "there is no stream `{stream}`, and {newest} positions are known here: it was deleted, or this \
-                 is not the NATS that had it. Nothing is applied. Restore it from a backup; or stop this \
-                 server, and `tenure republish --data …` makes it again with what is known here"
+                "there is no stream `{stream}`, and {newest} positions are known here: the stream was deleted, or \
+                 it is on other NATS servers. Nothing is applied. Restore the stream from a backup; or stop this \
+                 server, and `tenure republish --data …` makes the stream again with the entries that are known here"
             ),
             Self::LostTail { common, newest } => format!(
                 "the stream has lost entries: it ends at position {common}, and {newest} positions are \
@@ -102,43 +102,42 @@ impl Standing {
                  shows what it would append again"
             ),
             Self::OtherContent { position, sequence } => format!(
-                "the stream has something else at position {position} (its message {sequence}) than what \
-                 is known here. Nothing more is applied. Stop this server, and `tenure republish --data \
-                 …` shows the difference"
+                "at position {position} the stream (its message {sequence}) has another entry than is known here. \
+                 Nothing more is applied. Stop this server, and `tenure republish --data …` shows the difference"
             ),
             Self::Missing { sequence } => format!(
                 "the stream's message {sequence} is gone: nothing after it is applied. Restore the stream \
-                 from a backup that has it, or republish from a data folder that has it"
+                 from a backup that has the message, or republish from a data folder that has it"
             ),
             Self::NeedsUpgrade { version, sequence } => format!(
-                "the stream's message {sequence} needs version {version} of the rules, this program has \
-                 {}: start a newer program",
+                "the stream's message {sequence} needs version {version} of the rules, and this program has \
+                 version {}: start a newer program",
                 tenure_wire::v1::RULES_VERSION
             ),
             Self::Journal { why } => format!("the journal cannot be read: {why}"),
         }
     }
 
-    /// Whether appending would go on after a loss in silence, or onto no log
+    /// Whether an append must be refused: it would hide a loss, or go to a stream that cannot be the log
     pub(crate) fn forbids_appending(&self) -> bool {
         !matches!(self, Self::Following | Self::CatchingUp { .. } | Self::Away { .. })
     }
 }
 
-/// What is known of the server that is connected
+/// Facts about the connected server
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ServerFacts {
     /// Its version
     pub version: String,
-    /// How many servers keep the stream
+    /// Number of servers that keep the stream
     pub stream_replicas: usize,
-    /// What it acknowledges may not be on its disk for two minutes
+    /// Whether an acknowledged entry may reach the server's disk up to two minutes later
     pub syncs_late: bool,
     /// What an operator should know
     pub warnings: Vec<String>,
 }
 
-/// What the log tells of itself; all parts share one
+/// The status of the log, which all its parts share
 #[derive(Debug)]
 pub struct Status {
     standing: watch::Sender<Standing>,
@@ -162,12 +161,12 @@ impl Default for Status {
 }
 
 impl Status {
-    /// Where it stands now
+    /// How the ledger stands to the stream now
     pub fn standing(&self) -> Standing {
         self.standing.borrow().clone()
     }
 
-    /// Told whenever it stands otherwise
+    /// A receiver that is told when the standing changes
     pub fn watch(&self) -> watch::Receiver<Standing> {
         self.standing.subscribe()
     }
@@ -182,7 +181,7 @@ impl Status {
         *self.last.borrow()
     }
 
-    /// What is known of the server
+    /// Facts about the connected server
     pub fn server(&self) -> ServerFacts {
         self.server.borrow().clone()
     }
@@ -204,7 +203,7 @@ impl Status {
         });
     }
 
-    /// Says where it stands, loudly where nothing more is applied
+    /// Sets the standing and logs it; it is an error when an operator has to act
     pub(crate) fn set(&self, standing: Standing) {
         self.standing.send_if_modified(|before| {
             let changed = *before != standing;
@@ -222,8 +221,8 @@ impl Status {
         self.settle();
     }
 
-    /// Notes where the stream ends when a message of it is read: who has read all that there was to catch up
-    /// with goes on to there
+    /// Notes where the stream ends when a message is read: a ledger that has reached its target then gets that end as
+    /// its next target
     pub(crate) fn reach_for(&self, read: u64, last: u64) {
         self.standing.send_if_modified(|standing| match standing {
             Standing::CatchingUp { target } if *target <= read && *target < last => {
@@ -234,7 +233,7 @@ impl Status {
         });
     }
 
-    /// Notes where the stream ends: nothing after it is waited for
+    /// Notes where the stream ends: a target after that end is lowered to it
     pub(crate) fn ends_at(&self, last: u64) {
         self.last.send_replace(last);
         self.standing.send_if_modified(|standing| match standing {
@@ -247,13 +246,13 @@ impl Status {
         self.settle();
     }
 
-    /// Notes that a message is applied and may be seen
+    /// Notes that a message is applied and shown
     pub(crate) fn set_applied(&self, sequence: u64) {
         self.applied.send_replace(sequence);
         self.settle();
     }
 
-    /// Who has read all that was to be read follows
+    /// A ledger that has reached its target follows the stream
     fn settle(&self) {
         let applied = self.applied();
         let reached = |standing: &Standing| matches!(standing, Standing::CatchingUp { target } if *target <= applied);

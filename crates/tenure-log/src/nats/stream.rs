@@ -1,7 +1,8 @@
-//! Is this stream a log?
+//! Can this stream be the log?
 //!
-//! It is made where there is none, and nothing is known that was in one. One that is there must not be able to
-//! forget or to rewrite, and must be this ledger's; otherwise the setting at fault is named.
+//! If there is no stream, a ledger makes one only when it knows no entries. An existing stream must belong to this
+//! ledger, and its settings must rule out that messages are lost or changed. Otherwise the error names the setting
+//! that is wrong.
 
 use std::time::Duration;
 
@@ -19,41 +20,41 @@ use super::standing::ServerFacts;
 use super::subject;
 use crate::chain;
 
-/// How long JetStream may take for an answer
+/// How long JetStream may take to answer
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Headers that are asked for at once
+/// Headers that are requested at once
 const HEADERS_MAX: usize = 512;
 
-/// Why a stream is no log of this ledger
+/// Why a stream cannot be the log of this ledger
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "the stream `{stream}` is no log of this ledger: its setting `{setting}` is {found}, and must be \
      {wanted}"
 )]
 pub struct Unfit {
-    /// The stream
+    /// The name of the stream
     pub stream: String,
-    /// The setting, as NATS names it
+    /// The setting, by its name in NATS
     pub setting: &'static str,
-    /// What it is
+    /// Its value
     pub found: String,
-    /// What it must be
+    /// The value that it must have
     pub wanted: String,
 }
 
 /// Why there is no stream to follow
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum StreamError {
-    /// It is no log
+    /// The stream cannot be the log
     #[error(transparent)]
     Unfit(Unfit),
-    /// It cannot be reached now
+    /// The stream cannot be reached now
     #[error("{0}")]
     Away(String),
 }
 
-/// JetStream over a client
+/// The JetStream context of a client
 pub(crate) fn context(client: &Client) -> Context {
     ContextBuilder::new()
         .timeout(ANSWER_PATIENCE)
@@ -70,7 +71,7 @@ pub fn settings(ledger: &str, replicas: usize) -> Config {
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,
         num_replicas: replicas,
-        // Should a limit ever be set, what is new is refused and nothing old forgotten.
+        // If a limit is ever set, new messages are refused and old ones are kept.
         discard: DiscardPolicy::New,
         max_messages: -1,
         max_messages_per_subject: -1,
@@ -84,10 +85,10 @@ pub fn settings(ledger: &str, replicas: usize) -> Config {
     }
 }
 
-/// The stream of a ledger and what it is like now, if there is one
+/// The stream of a ledger and its state now, if there is one
 ///
 /// # Errors
-/// A stream that is no log, or one that cannot be reached now.
+/// The stream cannot be the log, or it cannot be reached now.
 pub(crate) async fn find(
     context: &Context,
     ledger: &str,
@@ -105,7 +106,7 @@ pub(crate) async fn find(
     }
 }
 
-/// Makes the stream of a ledger; one that another has just made is taken, if it is the same
+/// Makes the stream of a ledger; if another program has just made the same stream, that one is taken
 ///
 /// # Errors
 /// As [`find`].
@@ -126,19 +127,19 @@ fn verified(stream: Stream, ledger: &str) -> Result<(Stream, Info), StreamError>
     Ok((stream, info))
 }
 
-/// Whether a stream counts as many messages as it has places for them
+/// Whether a stream has as many messages as sequences from its first to its last
 pub(crate) fn is_whole(info: &Info) -> bool {
     let state = &info.state;
     state.messages >= (state.last_sequence + 1).saturating_sub(state.first_sequence.max(1))
 }
 
-/// The first message that is gone of those up to a place, if one is, in a stream that is not whole
+/// The first message up to a sequence that is missing, in a stream that is not whole
 ///
 /// # Errors
-/// The stream cannot be asked now.
+/// The stream cannot be reached now.
 /// # Cost
-/// One request; of a server that does not say what is gone (2.9, where a file of messages is) the headers of all
-/// messages before it.
+/// One request. If the server does not say which messages are missing (2.9, when a whole file is missing), the headers
+/// of all messages before it.
 pub(crate) async fn hole(stream: &Stream, up_to: u64) -> Result<Option<u64>, StreamError> {
     let away = |error: &dyn std::error::Error| StreamError::Away(chain(error));
     let detailed = stream.info_builder().with_deleted(true).fetch().await;
@@ -162,7 +163,7 @@ pub(crate) async fn hole(stream: &Stream, up_to: u64) -> Result<Option<u64>, Str
     while expected <= up_to.min(state.last_sequence) {
         let message = match tokio::time::timeout(ANSWER_PATIENCE, messages.next()).await {
             Ok(Some(message)) => message,
-            // Nothing is left after it, though its place is not the last one.
+            // No message is left after it, although its sequence is not the last one.
             Err(_) if message(stream, expected).await?.is_none() => return Ok(Some(expected)),
             Ok(None) | Err(_) => {
                 return Err(StreamError::Away("the stream is not read on".to_owned()));
@@ -178,7 +179,7 @@ pub(crate) async fn hole(stream: &Stream, up_to: u64) -> Result<Option<u64>, Str
     Ok(None)
 }
 
-/// Whether a stream can neither forget nor rewrite, and is this ledger's
+/// Checks that a stream belongs to this ledger and cannot lose or change messages
 ///
 /// # Errors
 /// The first setting that is wrong.
@@ -197,7 +198,7 @@ pub fn verify(info: &Info, ledger: &str) -> Result<(), Unfit> {
         return Err(unfit("subjects", found, &format!("`{}` alone", subjects.concat())));
     }
     let text = |value: &dyn std::fmt::Debug| format!("{value:?}").to_ascii_lowercase();
-    let no_limit = "without limit: what is old would be forgotten";
+    let no_limit = "without limit: old messages would be removed";
     let checks = [
         ("mirror", config.mirror.is_none(), "set".to_owned(), "absent"),
         ("sources", config.sources.as_ref().is_none_or(Vec::is_empty), "set".to_owned(), "absent"),
@@ -231,13 +232,13 @@ pub fn verify(info: &Info, ledger: &str) -> Result<(), Unfit> {
             "persist_mode",
             config.persist_mode != Some(PersistenceMode::Async),
             "async".to_owned(),
-            "default: an acknowledged entry would not be stored yet",
+            "default: an acknowledged entry might not be on the disk yet",
         ),
         (
             "first_seq",
             info.state.first_sequence <= 1,
             info.state.first_sequence.to_string(),
-            "1: messages before it are gone",
+            "1: the messages before it are gone",
         ),
     ];
     match checks.into_iter().find(|(_, fit, _, _)| !fit) {
@@ -246,7 +247,7 @@ pub fn verify(info: &Info, ledger: &str) -> Result<(), Unfit> {
     }
 }
 
-/// What an operator should know of the server and the stream
+/// Facts about the server and the stream, with warnings for the operator
 pub(crate) fn facts(client: &Client, info: &Info, replicas: usize) -> ServerFacts {
     let version = client.server_info().version;
     let mut warnings = Vec::new();
@@ -259,17 +260,17 @@ pub(crate) fn facts(client: &Client, info: &Info, replicas: usize) -> ServerFact
     }
     if info.config.num_replicas < replicas {
         warnings.push(format!(
-            "the stream has {} replicas, {replicas} were asked for: an operator changes that",
+            "the stream has {} replicas, and the settings ask for {replicas}: an operator can change the stream",
             info.config.num_replicas
         ));
     }
     ServerFacts { version, stream_replicas: info.config.num_replicas, syncs_late, warnings }
 }
 
-/// The message at a place of a stream, if it is there
+/// The message with a sequence, if the stream has it
 ///
 /// # Errors
-/// The stream cannot be asked now.
+/// The stream cannot be reached now.
 pub(crate) async fn message(
     stream: &Stream,
     sequence: u64,

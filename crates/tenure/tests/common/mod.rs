@@ -1,4 +1,4 @@
-//! A ledger to talk to: the program itself, in a process of its own
+//! A ledger for a test: the program itself, in a process of its own
 #![expect(dead_code, reason = "each test crate uses a part of it")]
 #![expect(
     clippy::unwrap_used,
@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// How long anything may take that should happen; a busy machine is slow
+/// How long an expected event may take, on a busy machine too
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The actor of all that these tests append
+/// The actor of all entries that these tests append
 pub(crate) const ADMIN: &str = "user:sap.default/admin@acme.example";
 
-/// What a process said and how it ended
+/// The output of a process, and how it ended
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) status: ExitStatus,
@@ -45,7 +45,7 @@ impl Ran {
         self
     }
 
-    /// That what it complained about has these parts, is no panic, and is said in a line or two
+    /// Asserts that the complaint has these parts, is no panic, and takes a line or two
     #[track_caller]
     pub(crate) fn complains(&self, parts: &[&str]) -> &Self {
         assert_sentence(&self.stderr);
@@ -61,7 +61,7 @@ impl Ran {
     }
 }
 
-/// That a complaint is words for a person: there, and no panic or backtrace
+/// Asserts that a complaint is there, is written for a person, and is no panic or backtrace
 #[track_caller]
 pub(crate) fn assert_sentence(text: &str) {
     assert!(text.split_whitespace().count() >= 3, "no sentence: {text:?}");
@@ -70,12 +70,12 @@ pub(crate) fn assert_sentence(text: &str) {
     }
 }
 
-/// The program, without the settings of whoever runs the tests
+/// The program, without settings from the environment of the tests
 pub(crate) fn command() -> Command {
     clean(Command::new(env!("CARGO_BIN_EXE_tenure")))
 }
 
-/// Takes the settings of whoever runs the tests away
+/// Removes the settings that come from the environment of the tests
 pub(crate) fn clean(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("TENURE_") {
@@ -86,7 +86,7 @@ pub(crate) fn clean(mut command: Command) -> Command {
     command
 }
 
-/// Runs a command to its end, which must come
+/// Runs a command to its end, which must come in time
 pub(crate) fn run(command: &mut Command) -> Ran {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stdout = drain(child.stdout.take().unwrap());
@@ -117,7 +117,7 @@ pub(crate) fn tenure_on(data: &Path, arguments: &[&str]) -> Ran {
     run(command().arg("--data").arg(data).args(arguments))
 }
 
-/// Asks again and again until there is an answer or patience ends
+/// Asks again and again until there is an answer or [`PATIENCE`] is over
 pub(crate) fn poll<T>(ask: impl FnMut() -> Option<T>) -> Option<T> {
     poll_for(PATIENCE, ask)
 }
@@ -152,12 +152,12 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// One that listens at a free port
+    /// A server that listens at a free port
     pub(crate) fn on(data: &Path) -> Self {
         Self::by(command(), data)
     }
 
-    /// One that another program starts, with its own arguments first
+    /// A server that another program starts; that program's own arguments come first
     pub(crate) fn by(mut command: Command, data: &Path) -> Self {
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         command.env("TENURE_LOG_FORMAT", "json");
@@ -191,7 +191,7 @@ impl Start {
                 Ok(Server { child, address, stderr, agent })
             }
             Err(_) => {
-                // It ended, or does not come to the point.
+                // It has ended, or it does not listen in time.
                 drop(child.kill());
                 let status = child.wait().unwrap();
                 let stderr = stderr.lock().unwrap().clone();
@@ -225,7 +225,7 @@ impl Start {
     }
 }
 
-/// Keeps what a server says, and finds the address in it
+/// Keeps the output of a server, and finds the address in it
 fn follow(from: impl Read + Send + 'static, into: &Arc<Mutex<String>>) -> Receiver<SocketAddr> {
     let (found, address) = channel();
     let into = Arc::clone(into);
@@ -248,7 +248,7 @@ fn follow(from: impl Read + Send + 'static, into: &Arc<Mutex<String>>) -> Receiv
     address
 }
 
-/// What a server answered
+/// An answer of a server
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -262,14 +262,14 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {self:#?}"))
     }
 
-    /// The JSON of an answer that is one
+    /// The JSON of a successful answer
     #[track_caller]
     pub(crate) fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{self:#?}");
         self.json()
     }
 
-    /// That it is a problem document with this code, status and these parts of a sentence
+    /// Asserts that it is a problem document with this status, this code and these parts in its sentence
     #[track_caller]
     pub(crate) fn is_problem(&self, status: u16, code: &str, parts: &[&str]) -> Value {
         assert_eq!(self.status, status, "{self:#?}");
@@ -309,7 +309,7 @@ impl Server {
         self.stderr.lock().unwrap().clone()
     }
 
-    /// What it said when it has ended: the pipe is read by then
+    /// Its whole output, after it has ended and the pipe is read to its end
     fn stderr_to_its_end(&self) -> String {
         poll_for(Duration::from_secs(5), || (Arc::strong_count(&self.stderr) == 1).then_some(()));
         self.stderr()
@@ -339,7 +339,7 @@ impl Server {
         self.post_bytes(path, "application/json", &serde_json::to_vec(body).unwrap())
     }
 
-    /// Appends entries, each of which must be applied, and gives their results
+    /// Appends entries, each of which must be applied, and returns their results
     #[track_caller]
     pub(crate) fn append(&self, entries: &[Value]) -> Vec<Value> {
         let answer = self.post("/v1/entries", &json!({ "entries": entries })).ok();
@@ -372,7 +372,7 @@ impl Server {
         }
     }
 
-    /// One sample of the metrics, by its whole name with labels
+    /// One sample of the metrics, by its full name with labels
     #[track_caller]
     pub(crate) fn metric(&self, name: &str) -> Option<f64> {
         let text = self.get("/metrics").text;
@@ -405,7 +405,7 @@ impl Server {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Stops it as an operator does; it must say that all is well
+    /// Stops it as an operator does; the exit status must be a success
     #[track_caller]
     pub(crate) fn stop(mut self) {
         self.terminate();
@@ -416,7 +416,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already; what matters is that it has ended.
+        // It may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -435,25 +435,25 @@ fn received(sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Opti
     Some(Answer { status, content_type, text })
 }
 
-/// An entry of these changes
+/// An entry with these changes
 pub(crate) fn entry(changes: &[Value]) -> Value {
     json!({ "id": uuid::Uuid::now_v7().to_string(), "actor": ADMIN, "changes": changes })
 }
 
-/// An entry of these changes, which hold from a time on
+/// An entry with these changes, which hold from a time on
 pub(crate) fn entry_at(effective_at: &str, changes: &[Value]) -> Value {
     let mut entry = entry(changes);
     entry["effective_at"] = effective_at.into();
     entry
 }
 
-/// A grant that a scenario of [`landscape`] takes
+/// A grant that is applied after [`landscape`]
 pub(crate) fn grant(to: &str) -> Value {
     json!({ "type": "grant", "level": "subaccount:dev", "role_collection": "Subaccount Viewer",
             "to": format!("user:sap.default/{to}") })
 }
 
-/// A global account, a subaccount in it, and one who may administer its destinations: three entries
+/// Three entries: a global account, a subaccount in it, and a user who may administer its destinations
 pub(crate) fn landscape() -> Vec<Value> {
     vec![
         entry_at(
@@ -477,7 +477,7 @@ pub(crate) fn landscape() -> Vec<Value> {
     ]
 }
 
-/// A data folder with the landscape, which no server holds any more, and its log
+/// A data folder with the entries of [`landscape`] and without a server, and its log
 pub(crate) fn left_behind() -> (tempfile::TempDir, Vec<Value>) {
     let data = tempfile::tempdir().unwrap();
     let server = Start::on(data.path()).ready();
@@ -561,7 +561,7 @@ impl Events {
                     Some(("data", data)) => event.data.push_str(data),
                     _ if line.is_empty() && event != Event::default() => {
                         let sent = sender.send(std::mem::take(&mut event));
-                        // Nobody reads on.
+                        // The receiver is gone.
                         let Ok(()) = sent else { return };
                     }
                     _ => {}
@@ -577,7 +577,7 @@ impl Events {
         self.next_or_end().unwrap_or_else(|| panic!("the stream has ended"))
     }
 
-    /// The next event, or that the stream has ended
+    /// The next event; `None` if the stream has ended
     #[track_caller]
     pub(crate) fn next_or_end(&self) -> Option<Event> {
         match self.events.recv_timeout(PATIENCE) {
@@ -588,27 +588,27 @@ impl Events {
     }
 }
 
-/// Sends bytes as they are, and reads what comes until the other side closes
+/// Sends bytes as they are, and reads the answer until the other side closes
 pub(crate) fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    // Who has read enough answers and closes; the answer is there to be read all the same.
+    // The server may answer and close before it has read everything; its answer can still be read.
     drop(stream.write_all(bytes));
     let mut answer = Vec::new();
-    // A reset after the answer is an end as well.
+    // A reset after the answer is also an end.
     drop(stream.read_to_end(&mut answer));
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Whether this runs as the superuser, whom permissions do not bind
+/// Whether this runs as the superuser, for whom permissions do not count
 pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
-/// The program as a user without rights; `None` (and a word on stderr) if that cannot be had
+/// The program run by a user without rights; if that is not possible, `None` and a line on stderr
 ///
-/// The program is linked or copied to a folder that this user can reach.
+/// The program is linked or copied to a folder that this user can read.
 #[expect(clippy::print_stderr, reason = "a test that does less says so")]
 pub(crate) fn unprivileged(folder: &Path) -> Option<Command> {
     if !is_root() {
@@ -631,7 +631,7 @@ pub(crate) fn unprivileged(folder: &Path) -> Option<Command> {
     Some(command)
 }
 
-/// Lets everybody look into a folder
+/// Lets everybody read a folder
 #[cfg(unix)]
 pub(crate) fn open_to_all(folder: &Path) {
     set_mode(folder, 0o755);
@@ -643,7 +643,7 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// A query string of these parameters
+/// A query string with these parameters
 pub(crate) fn query(parameters: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (name, value) in parameters {

@@ -1,4 +1,4 @@
-//! File systems of a test's own: one that fills up, one that can be made to stand still
+//! File systems for a single test: one that fills up, and one that can be made to stand still
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -10,7 +10,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Whether a command does what it should, else a word on stderr
+/// `Some` if a command succeeds; otherwise stderr says why it failed
 fn done(command: &mut Command) -> Option<()> {
     let why = match command.output() {
         Ok(ran) if ran.status.success() => return Some(()),
@@ -21,15 +21,15 @@ fn done(command: &mut Command) -> Option<()> {
     None
 }
 
-/// Something mounted in a folder of this test, until it goes out of scope
+/// A file system that is mounted in a folder of this test until it goes out of scope
 pub(crate) struct Mounted {
     at: tempfile::TempDir,
-    /// What is mounted, where it is a file
+    /// The image, if an image file is mounted
     image: Option<tempfile::NamedTempFile>,
 }
 
 impl Mounted {
-    /// `None`, and a word on stderr, where mounting is not permitted
+    /// Mounts a file system; if that is not permitted, `None` and a line on stderr
     pub(crate) fn new(arguments: &[&str]) -> Option<Self> {
         let at = tempfile::tempdir().unwrap();
         done(Command::new("mount").args(arguments).arg(at.path()))?;
@@ -54,7 +54,7 @@ impl Mounted {
         self.at.path()
     }
 
-    /// Lets it stand still until what is given back goes out of scope: whoever writes or flushes waits
+    /// Makes it stand still until the returned value goes out of scope: every write or flush waits
     pub(crate) fn stand_still(&self) -> Option<StandsStill<'_>> {
         done(Command::new("fsfreeze").arg("--freeze").arg(self.path()))?;
         Some(StandsStill { at: self.path() })
@@ -63,7 +63,7 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        // Lazily: whoever still has a file open there does not keep it in the way.
+        // A lazy unmount works even if a process still has a file open there.
         drop(Command::new("umount").arg("-l").arg(self.at.path()).status());
     }
 }

@@ -1,4 +1,4 @@
-//! A NATS client of a few lines, which is not the one under test
+//! A NATS client of a few lines, independent of the client under test
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -16,7 +16,7 @@ use tenure_test_nats::Server as Nats;
 /// How long an answer may take
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A connection that asks
+/// A connection that sends requests
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
     inbox: String,
@@ -27,7 +27,7 @@ impl Client {
         Self::within(nats, PATIENCE)
     }
 
-    /// One that waits so long for an answer
+    /// A connection that waits so long for an answer
     pub(crate) fn within(nats: &Nats, patience: Duration) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", nats.port())).unwrap();
         stream.set_read_timeout(Some(patience)).unwrap();
@@ -53,7 +53,7 @@ impl Client {
         Some(line)
     }
 
-    /// Asks, and gives the JSON of the answer if one comes in time
+    /// Sends a request, and returns the JSON of the answer if one comes in time
     pub(crate) fn try_request(
         &mut self,
         subject: &str,
