@@ -2,7 +2,8 @@
 //!
 //! The slow, obvious program that computes `docs/semantics.md` literally: sort, filter, fold. It keeps
 //! the log and nothing else; every outcome and every answer folds it again. It shares the core's
-//! input types (entries, changes, catalogue documents) and its answer types, and none of its rules.
+//! input types (entries, changes, catalogue documents), its outcomes and its answer types, and none of its
+//! rules.
 //!
 //! `state` folds facts to what holds at one moment, `names` says what names mean there, `decide`
 //! gives outcomes, `ask` answers.
@@ -16,38 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tenure_core::{
     Change, EffectiveAt, Entry, EntryId, KnownAt, Mention, Outcome, OutcomeKind, Position,
-    Principal, Recorded, RecordedAt, RefusalCode, Submission,
+    Principal, Reason, Recorded, RecordedAt, Refusal, Submission,
 };
 
 use state::{Deed, Fact, State};
 
-/// An outcome without its sentences: what every replica agrees on
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// All its changes are facts
-    Applied,
-    /// None of its changes are: the code, and the change that decided
-    Refused(RefusalCode, Option<usize>),
-    /// It came before
-    Duplicate {
-        /// Where
-        original: Position,
-        /// Why that one was refused; `None` if it was applied
-        refusal: Option<(RefusalCode, Option<usize>)>,
-    },
-}
-
-impl From<&Outcome> for Verdict {
-    fn from(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Applied => Self::Applied,
-            Outcome::Refused(refusal) => Self::Refused(refusal.code, refusal.change),
-            Outcome::Duplicate(original) => Self::Duplicate {
-                original: original.position,
-                refusal: original.refusal.as_ref().map(|refusal| (refusal.code, refusal.change)),
-            },
-        }
-    }
+fn refused(change: Option<usize>, reason: Reason) -> Outcome {
+    Outcome::Refused(Refusal { change, reason })
 }
 
 /// One place of the log, and what became of it
@@ -57,7 +33,7 @@ struct Line {
     recorded_at: RecordedAt,
     /// `None`: it could not be decoded
     entry: Option<Entry>,
-    verdict: Verdict,
+    outcome: Outcome,
     /// Empty unless it was applied
     facts: Vec<Fact>,
 }
@@ -86,11 +62,7 @@ impl Oracle {
 
     /// What became of the entry at a position
     pub fn outcome(&self, position: Position) -> OutcomeKind {
-        match self.lines[position.get() as usize - 1].verdict {
-            Verdict::Applied => OutcomeKind::Applied,
-            Verdict::Refused(..) => OutcomeKind::Refused,
-            Verdict::Duplicate { .. } => OutcomeKind::Duplicate,
-        }
+        self.lines[position.get() as usize - 1].outcome.kind()
     }
 
     /// The place of the entry that owns an id
@@ -99,19 +71,18 @@ impl Oracle {
     }
 
     /// Takes the next entry in and decides it
-    pub fn apply(&mut self, recorded: &Recorded) -> Verdict {
+    pub fn apply(&mut self, recorded: &Recorded) -> Outcome {
         let position = Position::new(self.lines.len() as u64 + 1).unwrap();
         let recorded_at = recorded.recorded_at;
-        let (entry, (verdict, facts)) = match &recorded.submission {
-            Submission::Malformed { .. } => {
-                (None, (Verdict::Refused(RefusalCode::Malformed, None), Vec::new()))
-            }
+        let (entry, (outcome, facts)) = match &recorded.submission {
+            Submission::Malformed => (None, (refused(None, Reason::Malformed), Vec::new())),
             Submission::Entry(entry, _) => {
                 (Some(entry.clone()), self.decide(position, recorded_at, entry))
             }
         };
-        self.lines.push(Line { position, recorded_at, entry, verdict, facts });
-        verdict
+        let line = Line { position, recorded_at, entry, outcome: outcome.clone(), facts };
+        self.lines.push(line);
+        outcome
     }
 
     /// The last position recorded at or before a time; 0 if there is none
@@ -162,7 +133,7 @@ impl Oracle {
     fn counted(&self, s: KnownAt) -> Vec<&Line> {
         let voids = self.active_voids(s);
         self.lines_until(s)
-            .filter(|line| line.verdict == Verdict::Applied)
+            .filter(|line| line.outcome == Outcome::Applied)
             .filter(|line| !voids.values().any(|voided| *voided == line.position))
             .collect()
     }

@@ -57,7 +57,7 @@ impl Scenario {
     pub fn entries(&self) -> impl Iterator<Item = (&Recorded, &Entry)> {
         self.log.iter().filter_map(|recorded| match &recorded.submission {
             Submission::Entry(entry, _) => Some((recorded, entry)),
-            Submission::Malformed { .. } => None,
+            Submission::Malformed => None,
         })
     }
 
@@ -103,7 +103,7 @@ impl Scenario {
     pub fn voids(&self) -> Vec<u64> {
         let is_void = |recorded: &Recorded| match &recorded.submission {
             Submission::Entry(entry, _) => matches!(entry.changes(), [Change::Void { .. }]),
-            Submission::Malformed { .. } => false,
+            Submission::Malformed => false,
         };
         let numbered = (1..).zip(&self.log);
         numbered.filter(|(_, recorded)| is_void(recorded)).map(|(number, _)| number).collect()
@@ -116,7 +116,7 @@ impl fmt::Debug for Scenario {
         for (number, recorded) in (1..).zip(&self.log) {
             write!(f, "  #{number} recorded {}", clock(recorded.recorded_at.micros()))?;
             match &recorded.submission {
-                Submission::Malformed { .. } => writeln!(f, ": malformed")?,
+                Submission::Malformed => writeln!(f, ": malformed")?,
                 Submission::Entry(entry, _) => {
                     let id = entry.id().0.as_u128();
                     write!(f, ", id {id}")?;

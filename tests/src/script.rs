@@ -16,7 +16,7 @@ use tenure_core::{
 };
 
 use crate::harness::same;
-use crate::oracle::{Oracle, Verdict};
+use crate::oracle::Oracle;
 use crate::question::{self, as_of};
 use crate::scenario::{ORIGIN_MICROS, Scenario, TICK_MICROS};
 use crate::world;
@@ -151,11 +151,7 @@ pub fn fold(scenario: &Scenario) -> Result<(LedgerInMemory, Oracle), TestCaseErr
     for (number, recorded) in (1..).zip(&scenario.log) {
         let outcome = ledger.apply(recorded);
         let expected = oracle.apply(recorded);
-        same(
-            format_args!("the outcome of #{number} ({outcome:?})"),
-            &Verdict::from(&outcome),
-            &expected,
-        )?;
+        same(format_args!("the outcome of #{number} ({outcome:?})"), &outcome, &expected)?;
     }
     Ok((ledger, oracle))
 }

@@ -99,7 +99,7 @@ fn replaying_twice_is_replaying_once() {
                 }
                 (Outcome::Refused(first), Outcome::Refused(second)) => {
                     let unowned = [RefusalCode::Malformed, RefusalCode::IdReused];
-                    unowned.contains(&first.code) && first.code == second.code
+                    unowned.contains(&first.code()) && first == second
                 }
                 (Outcome::Refused(first), Outcome::Duplicate(original)) => {
                     original.position.get() == number as u64 + 1

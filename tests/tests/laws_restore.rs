@@ -21,7 +21,7 @@ fn decided(scenario: &Scenario) -> (LedgerInMemory, Vec<Outcome>) {
 fn entry(recorded: &Recorded) -> Option<&Entry> {
     match &recorded.submission {
         Submission::Entry(entry, _) => Some(entry),
-        Submission::Malformed { .. } => None,
+        Submission::Malformed => None,
     }
 }
 
@@ -85,7 +85,7 @@ fn a_rebuilt_ledger_is_the_ledger() {
                 let owner = &scenario.log[position.get() as usize - 1];
                 Ok::<_, std::convert::Infallible>(match owner.submission {
                     Submission::Entry(_, fingerprint) => fingerprint,
-                    Submission::Malformed { .. } => tenure_core::Fingerprint::NONE,
+                    Submission::Malformed => tenure_core::Fingerprint::NONE,
                 })
             };
             let Ok(decided) = half.apply_with(recorded, content_of);
@@ -115,7 +115,7 @@ fn a_wrong_outcome_is_noticed() {
                 let passed_over = [NotHeld, AlreadyHeld, UnknownPrincipal];
                 let of_its_own = refusal.change.is_some();
                 let at_all = entry(&scenario.log[*n]).is_some();
-                at_all && of_its_own && !passed_over.contains(&refusal.code)
+                at_all && of_its_own && !passed_over.contains(&refusal.code())
             }
             _ => false,
         };

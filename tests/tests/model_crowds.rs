@@ -80,7 +80,7 @@ fn crowds_are_crowded() {
                 Submission::Entry(entry, _) => {
                     entry.changes().iter().any(|change| matches!(change, Change::Grant { .. }))
                 }
-                Submission::Malformed { .. } => false,
+                Submission::Malformed => false,
             };
             ledger.apply(recorded).kind() == OutcomeKind::Applied && tells_of_s1
         });

@@ -17,10 +17,12 @@ use tenure_tests::question;
 use tenure_tests::scenario::{arrivals, mixed};
 
 const CHANGE_TYPES: usize = 16;
+const REASONS: usize = 25;
 
 #[test]
 fn scenarios_bring_about_every_outcome_of_every_change() {
     let mut codes = BTreeSet::new();
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     let mut types: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut duplicates = [0, 0];
     for scenario in samples(&mixed(1..60), 600) {
@@ -30,7 +32,8 @@ fn scenarios_bring_about_every_outcome_of_every_change() {
             match outcome {
                 Outcome::Applied => {}
                 Outcome::Refused(refusal) => {
-                    codes.insert(refusal.code);
+                    codes.insert(refusal.code());
+                    *reasons.entry(refusal.reason.parts().0).or_default() += 1;
                 }
                 Outcome::Duplicate(original) => {
                     duplicates[usize::from(original.refusal.is_some())] += 1;
@@ -48,6 +51,7 @@ fn scenarios_bring_about_every_outcome_of_every_change() {
         }
     }
     let missing: Vec<_> = RefusalCode::ALL.iter().filter(|code| !codes.contains(code)).collect();
+    assert_eq!(reasons.len(), REASONS, "{reasons:?}");
     assert!(missing.is_empty(), "no scenario is refused as {missing:?}");
     assert!(duplicates.iter().all(|count| *count > 5), "{duplicates:?}");
     let applied: Vec<_> = types.iter().filter(|((_, outcome), _)| *outcome == "applied").collect();

@@ -13,7 +13,7 @@ use proptest::prop_oneof;
 use tenure_core::Question;
 use tenure_core::{Ledger, LedgerInMemory, Snapshot};
 use tenure_tests::harness::{check, same};
-use tenure_tests::oracle::{Oracle, Verdict};
+use tenure_tests::oracle::Oracle;
 use tenure_tests::question::{self, Draft, Found};
 use tenure_tests::scenario::{Scenario, Shares, crowds, mixed};
 
@@ -86,7 +86,7 @@ fn readers_are_told_what_was_known_at_their_position() {
                 .collect();
             let mut ledger = LedgerInMemory::new();
             for recorded in &scenario.log {
-                outcomes.push(Verdict::from(&ledger.apply(recorded)));
+                outcomes.push(ledger.apply(recorded));
                 shown.store(Arc::new(ledger.snapshot()));
             }
             done.store(true, Ordering::Release);

@@ -19,7 +19,7 @@ fn fold(scenario: &Scenario) -> (Engine, Fold) {
             let owner = &scenario.log[usize::try_from(owner.get() - 1)?];
             Ok::<_, std::num::TryFromIntError>(match &owner.submission {
                 Submission::Entry(_, fingerprint) => *fingerprint,
-                Submission::Malformed { .. } => Fingerprint::NONE,
+                Submission::Malformed => Fingerprint::NONE,
             })
         };
         engine.ledger_mut().apply_with(recorded, content_of).unwrap();
@@ -27,7 +27,7 @@ fn fold(scenario: &Scenario) -> (Engine, Fold) {
         let (at, applied) = engine.outcome(position).unwrap();
         let applied = applied.then(|| match &recorded.submission {
             Submission::Entry(entry, _) => entry,
-            Submission::Malformed { .. } => panic!("applied, and cannot be decoded"),
+            Submission::Malformed => panic!("applied, and cannot be decoded"),
         });
         fold.take(at, applied).unwrap();
     }

@@ -41,7 +41,8 @@ pub use words::level::{
     ParseLevelError,
 };
 pub use words::outcome::{
-    Fingerprint, Original, Outcome, OutcomeKind, Recorded, Refusal, RefusalCode, Submission,
+    APPLICATIONS_MAX, Fingerprint, Original, Outcome, OutcomeKind, Reason, ReasonParts, Recorded,
+    Refusal, RefusalCode, Submission,
 };
 pub use words::position::{KnownAt, Position};
 pub use words::principal::{

@@ -58,7 +58,7 @@ fn every_entry_has_its_intended_outcome() {
     for (n, (entry, intended, outcome)) in rows().iter().enumerate() {
         let became = match outcome {
             Outcome::Applied => Intended::Applied,
-            Outcome::Refused(refusal) => Intended::Refused(refusal.code),
+            Outcome::Refused(refusal) => Intended::Refused(refusal.code()),
             Outcome::Duplicate(_) => Intended::Duplicate,
         };
         assert_eq!(became, *intended, "#{} {entry:?}: {outcome:?}", n + 1);

@@ -176,28 +176,34 @@ fn checksum(value: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use tenure_core::{Original, Outcome, RecordedAt, Refusal, RefusalCode};
-    use tenure_wire::message::Origin;
+    use tenure_core::{Original, Outcome, Reason, RecordedAt, Refusal};
+    use tenure_wire::codec::Format;
+    use tenure_wire::message::{Origin, Reading};
 
     use super::*;
     use crate::row::Payload;
 
     fn golden() -> Vec<Row> {
-        let refusal = |change| Refusal { code: RefusalCode::NotHeld, change, message: "no".into() };
-        let original = |refusal| Original { position: Position::FIRST, refusal };
+        let refusal = |change, reason| Refusal { change, reason };
+        let recorded_at = RecordedAt::saturating_from_micros(1_600_000_000_000_000);
+        let original = |refusal| Original { position: Position::FIRST, recorded_at, refusal };
+        let applications = vec!["app".into(), "other".into()];
+        let ambiguous = Reason::AmbiguousRole { nth: 3, applications, more: 0 };
         let outcomes = [
             Outcome::Applied,
-            Outcome::Refused(refusal(Some(255))),
-            Outcome::Refused(refusal(None)),
+            Outcome::Refused(refusal(Some(255), ambiguous)),
+            Outcome::Refused(refusal(None, Reason::IdReused { owner: Position::FIRST })),
             Outcome::Duplicate(original(None)),
-            Outcome::Duplicate(original(Some(refusal(Some(0))))),
+            Outcome::Duplicate(original(Some(refusal(Some(0), Reason::NotHeld)))),
         ];
         let row = |(n, outcome)| Row {
             recorded_at: RecordedAt::saturating_from_micros(1_700_000_000_000_000 + n),
             outcome,
             payload: match n % 2 {
                 0 => Payload::Entry(vec![0xC0, 0, 255]),
-                _ => Payload::Malformed { raw: b"{".to_vec(), message: "no JSON".into() },
+                _ => {
+                    Payload::Malformed { raw: b"{".to_vec(), reading: Reading::Entry(Format::Json) }
+                }
             },
             origin: None,
         };

@@ -3,25 +3,27 @@
 //! It keeps the submitted bytes for ever, with the time at which they were recorded and their outcome. A row is
 //! MessagePack with fields by their place; a new version adds its fields at the end.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tenure_core::{
-    Entry, Original, Outcome, Position, Recorded, RecordedAt, Refusal, RefusalCode, Submission,
+    Entry, Original, Outcome, Position, Reason, Recorded, RecordedAt, Refusal, Submission,
 };
 use tenure_wire::codec::{self, Encoded};
-use tenure_wire::message::Origin;
+use tenure_wire::message::{Origin, Reading};
 
 /// The submitted bytes
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Payload {
     /// The canonical encoding of an entry
     Entry(Vec<u8>),
-    /// Bytes that could not be decoded, as they came, and why
+    /// Bytes that could not be decoded
     Malformed {
-        /// The bytes
+        /// The bytes as they came
         raw: Vec<u8>,
-        /// A sentence
-        message: String,
+        /// How they were read
+        reading: Reading,
     },
 }
 
@@ -56,8 +58,13 @@ pub enum RowError {
     Entry(#[source] codec::Malformed),
 }
 
+/// The change, then the reason in parts
 #[derive(Serialize, Deserialize)]
-struct StoredRefusal(String, Option<u16>, String);
+struct StoredRefusal(Option<u16>, String, Vec<u64>, Vec<Arc<str>>);
+
+/// Its place and when it was recorded
+#[derive(Serialize, Deserialize)]
+struct StoredOriginal(u64, i64);
 
 #[derive(Serialize, Deserialize)]
 struct StoredRow {
@@ -66,8 +73,8 @@ struct StoredRow {
     outcome: u8,
     /// Its own, or that of the original
     refusal: Option<StoredRefusal>,
-    original: Option<u64>,
-    /// Why it is malformed
+    original: Option<StoredOriginal>,
+    /// How what is malformed was read
     malformed: Option<String>,
     bytes: ByteBuf,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,6 +83,15 @@ struct StoredRow {
 
 #[derive(Serialize, Deserialize)]
 struct StoredOrigin(u64, ByteBuf);
+
+fn recorded_at(micros: i64) -> Result<RecordedAt, RowError> {
+    let at = RecordedAt::saturating_from_micros(micros);
+    if at.micros() == micros {
+        Ok(at)
+    } else {
+        Err(RowError::Content("a time outside 1970 to 9999"))
+    }
+}
 
 impl Row {
     /// The row as the fold takes it
@@ -87,9 +103,7 @@ impl Row {
             Payload::Entry(bytes) => {
                 Encoded::from_canonical(bytes).map_err(RowError::Entry)?.into_submission()
             }
-            Payload::Malformed { message, .. } => {
-                Submission::Malformed { message: message.clone() }
-            }
+            Payload::Malformed { .. } => Submission::Malformed,
         };
         Ok(Recorded { recorded_at: self.recorded_at, submission })
     }
@@ -113,7 +127,7 @@ impl Row {
     pub(crate) fn submitted_bytes(&self) -> usize {
         match &self.payload {
             Payload::Entry(bytes) => bytes.len(),
-            Payload::Malformed { raw, message } => raw.len() + message.len(),
+            Payload::Malformed { raw, .. } => raw.len(),
         }
     }
 
@@ -121,18 +135,20 @@ impl Row {
     pub(crate) fn encode(&self, into: &mut Vec<u8>) -> Result<(), RowError> {
         let refusal = |refusal: &Refusal| {
             let change = refusal.change.and_then(|change| u16::try_from(change).ok());
-            StoredRefusal(refusal.code.as_str().to_owned(), change, refusal.message.clone())
+            let (name, numbers, texts) = refusal.reason.parts();
+            StoredRefusal(change, name.to_owned(), numbers, texts)
         };
         let (outcome, refusal, original) = match &self.outcome {
             Outcome::Applied => (0, None, None),
             Outcome::Refused(why) => (1, Some(refusal(why)), None),
             Outcome::Duplicate(original) => {
-                (2, original.refusal.as_ref().map(refusal), Some(original.position.get()))
+                let (position, at) = (original.position.get(), original.recorded_at.micros());
+                (2, original.refusal.as_ref().map(refusal), Some(StoredOriginal(position, at)))
             }
         };
         let (malformed, bytes) = match &self.payload {
             Payload::Entry(bytes) => (None, bytes),
-            Payload::Malformed { raw, message } => (Some(message.clone()), raw),
+            Payload::Malformed { raw, reading } => (Some(reading.as_str().to_owned()), raw),
         };
         let stored = StoredRow {
             recorded_at: self.recorded_at.micros(),
@@ -160,30 +176,127 @@ impl Row {
     }
 
     fn from_stored(stored: StoredRow) -> Result<Self, RowError> {
-        let refusal = |StoredRefusal(code, change, message): StoredRefusal| {
-            let code = RefusalCode::parse(&code).ok_or(RowError::Content("an unknown code"))?;
-            Ok(Refusal { code, change: change.map(usize::from), message })
+        let refusal = |StoredRefusal(change, name, numbers, texts): StoredRefusal| {
+            let reason = Reason::from_parts(&name, &numbers, &texts);
+            let reason = reason.ok_or(RowError::Content("an unknown reason"))?;
+            Ok(Refusal { change: change.map(usize::from), reason })
         };
         let refusal = stored.refusal.map(refusal).transpose()?;
-        let outcome = match (stored.outcome, refusal, stored.original.and_then(Position::new)) {
+        let outcome = match (stored.outcome, refusal, stored.original) {
             (0, None, None) => Outcome::Applied,
             (1, Some(refusal), None) => Outcome::Refused(refusal),
-            (2, refusal, Some(position)) => Outcome::Duplicate(Original { position, refusal }),
+            (2, refusal, Some(StoredOriginal(position, at))) => Outcome::Duplicate(Original {
+                position: Position::new(position).ok_or(RowError::Content("position 0"))?,
+                recorded_at: recorded_at(at)?,
+                refusal,
+            }),
             _ => return Err(RowError::Content("an outcome that is none")),
         };
         let payload = match stored.malformed {
             None => Payload::Entry(stored.bytes.into_vec()),
-            Some(message) => Payload::Malformed { raw: stored.bytes.into_vec(), message },
+            Some(reading) => Payload::Malformed {
+                raw: stored.bytes.into_vec(),
+                reading: Reading::parse(&reading),
+            },
         };
-        let recorded_at = RecordedAt::saturating_from_micros(stored.recorded_at);
-        if recorded_at.micros() != stored.recorded_at {
-            return Err(RowError::Content("a time outside 1970 to 9999"));
-        }
+        let recorded_at = recorded_at(stored.recorded_at)?;
         let origin = stored.origin.map(|StoredOrigin(sequence, digest)| {
             let digest = digest.as_slice().try_into();
             let digest = digest.map_err(|_| RowError::Content("a digest of another length"))?;
             Ok(Origin { sequence, digest })
         });
         Ok(Self { recorded_at, outcome, payload, origin: origin.transpose()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{Just, Strategy, any};
+    use proptest::{option, prop_assert_eq, prop_oneof, proptest, sample::select};
+    use tenure_core::Attribute;
+
+    use super::*;
+
+    fn positions() -> impl Strategy<Value = Position> {
+        (1..=u64::MAX).prop_map(|n| Position::new(n).unwrap())
+    }
+
+    fn times() -> impl Strategy<Value = RecordedAt> {
+        (0..=RecordedAt::LAST.micros()).prop_map(RecordedAt::saturating_from_micros)
+    }
+
+    /// Every reason, with whatever it may hold
+    fn reasons() -> impl Strategy<Value = Reason> {
+        let alone = select(vec![
+            Reason::Malformed,
+            Reason::BadTime,
+            Reason::UnknownEntry,
+            Reason::UnknownLevel,
+            Reason::UnknownParent,
+            Reason::LevelExists,
+            Reason::UnfitParent,
+            Reason::ParentWithin,
+            Reason::RoleExists,
+            Reason::UnknownRoleCollection,
+            Reason::RoleCollectionExists,
+            Reason::Predefined,
+            Reason::NoCustomRoleCollections,
+            Reason::NotGrantedAlone,
+            Reason::NoAuthorizations,
+            Reason::UnknownPrincipal,
+            Reason::EmptyInterval,
+            Reason::NotHeld,
+            Reason::AlreadyHeld,
+        ]);
+        let applications = vec(any::<String>().prop_map(Arc::from), 0..10);
+        prop_oneof![
+            alone,
+            positions().prop_map(|owner| Reason::IdReused { owner }),
+            positions().prop_map(|owner| Reason::NotApplied { owner }),
+            positions().prop_map(|void| Reason::AlreadyVoided { void }),
+            any::<usize>().prop_map(|nth| Reason::UnknownRole { nth }),
+            (any::<usize>(), applications, any::<usize>()).prop_map(|(nth, applications, more)| {
+                Reason::AmbiguousRole { nth, applications, more }
+            }),
+            select(Attribute::ALL.to_vec())
+                .prop_map(|attribute| Reason::ForeignAttribute { attribute }),
+        ]
+    }
+
+    fn refusals() -> impl Strategy<Value = Refusal> {
+        (option::of(0..256_usize), reasons())
+            .prop_map(|(change, reason)| Refusal { change, reason })
+    }
+
+    fn rows() -> impl Strategy<Value = Row> {
+        let original = (positions(), times(), option::of(refusals()));
+        let outcome = prop_oneof![
+            Just(Outcome::Applied),
+            refusals().prop_map(Outcome::Refused),
+            original.prop_map(|(position, recorded_at, refusal)| {
+                Outcome::Duplicate(Original { position, recorded_at, refusal })
+            }),
+        ];
+        let reading = select(Reading::ALL.to_vec());
+        let payload = prop_oneof![
+            any::<Vec<u8>>().prop_map(Payload::Entry),
+            (any::<Vec<u8>>(), reading)
+                .prop_map(|(raw, reading)| Payload::Malformed { raw, reading }),
+        ];
+        let origin = (any::<u64>(), any::<[u8; 16]>())
+            .prop_map(|(sequence, digest)| Origin { sequence, digest });
+        (times(), outcome, payload, option::of(origin)).prop_map(
+            |(recorded_at, outcome, payload, origin)| Row { recorded_at, outcome, payload, origin },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_is_read_as_it_was_written(written in vec(rows(), 1..4)) {
+            let mut bytes = Vec::new();
+            written.iter().for_each(|row| row.encode(&mut bytes).unwrap());
+            prop_assert_eq!(Row::decode_all(&bytes, written.len()).unwrap(), written);
+        }
     }
 }

@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use tenure_core::{Original, Outcome, Position, RecordedAt, Refusal, RefusalCode};
+use tenure_core::{Original, Outcome, Position, Reason, RecordedAt, Refusal};
 use tenure_journal::{Error, FolderError, Journal, Payload, Row};
+use tenure_wire::message::Reading;
 
 fn position(n: u64) -> Position {
     Position::new(n).unwrap()
@@ -14,22 +15,22 @@ fn position(n: u64) -> Position {
 /// A row that differs from its neighbours
 fn row(n: u64) -> Row {
     let refusal = Refusal {
-        code: RefusalCode::NotHeld,
         change: Some(usize::try_from(n % 7).unwrap()),
-        message: format!("not held: {n}"),
+        reason: Reason::AlreadyVoided { void: position(n) },
     };
+    let recorded_at = RecordedAt::saturating_from_micros(i64::try_from(n).unwrap() * 1_000);
+    let original = |refusal| Original { position: position(n), recorded_at, refusal };
     let outcome = match n % 4 {
         0 => Outcome::Refused(refusal),
-        1 => Outcome::Duplicate(Original { position: position(n), refusal: Some(refusal) }),
-        2 => Outcome::Duplicate(Original { position: position(n), refusal: None }),
+        1 => Outcome::Duplicate(original(Some(refusal))),
+        2 => Outcome::Duplicate(original(None)),
         _ => Outcome::Applied,
     };
     let bytes = format!("entry {n} {}", "x".repeat(usize::try_from(n % 50).unwrap())).into_bytes();
     let payload = match n % 5 {
-        0 => Payload::Malformed { raw: bytes, message: "no entry".into() },
+        0 => Payload::Malformed { raw: bytes, reading: Reading::NoType },
         _ => Payload::Entry(bytes),
     };
-    let recorded_at = RecordedAt::saturating_from_micros(i64::try_from(n).unwrap() * 1_000);
     Row { recorded_at, outcome, payload, origin: None }
 }
 
@@ -171,7 +172,7 @@ fn rows_that_do_not_compress_are_gathered_and_read_beside_it_and_stay_what_they_
             n,
             sizes[usize::try_from(n).unwrap() % sizes.len()] + usize::try_from(n % 64).unwrap(),
         );
-        Row { payload: Payload::Malformed { raw, message: "no entry".into() }, ..row(n) }
+        Row { payload: Payload::Malformed { raw, reading: Reading::NoType }, ..row(n) }
     };
     let folder = tempfile::tempdir().unwrap();
     for round in 0..2 {

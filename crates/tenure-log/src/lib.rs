@@ -4,8 +4,10 @@
 //! becomes of their entries. There are two logs: [`embedded`] is the log of a ledger that runs alone, whose
 //! journal is its log; [`nats`] is a stream in NATS JetStream, which any number of ledgers follow.
 
-use tenure_core::{Outcome, Position, RecordedAt};
-use tenure_wire::message::{Item, Origin};
+use tenure_core::{Entry, Outcome, Position, RecordedAt};
+use tenure_wire::api::EntryResult;
+use tenure_wire::message::{Item, Origin, Reading};
+use tenure_wire::sentence::Submitted;
 use tokio::sync::oneshot;
 
 pub mod embedded;
@@ -34,8 +36,20 @@ pub struct Receipt {
     pub position: Position,
     /// When the log recorded it
     pub recorded_at: RecordedAt,
+    /// The entry; `None` if its bytes could not be decoded
+    pub entry: Option<Entry>,
     /// What the fold decided
     pub outcome: Outcome,
+}
+
+impl Receipt {
+    /// What a door answers
+    pub fn result(&self) -> EntryResult {
+        // What is appended through a door can be decoded, so no bytes are kept for a sentence.
+        let undecoded = Submitted::Malformed { raw: &[], reading: Reading::Unknown };
+        let submitted = self.entry.as_ref().map_or(undecoded, Submitted::Entry);
+        EntryResult::new(self.position, self.recorded_at, &self.outcome, submitted)
+    }
 }
 
 /// Why there is no receipt

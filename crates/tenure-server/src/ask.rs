@@ -10,11 +10,14 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use serde::Serialize;
 use tenure_core::answer::{self, Anywhere, ComputedAt, Interval};
-use tenure_core::{EffectiveAt, EntryName, KnownAt, Ledger, Now, Position, Question};
+use tenure_core::{
+    Change, EffectiveAt, Entry, EntryName, KnownAt, Ledger, Now, Position, Question,
+};
 use tenure_journal::{Payload, Row};
 use tenure_wire::api::{self, AsOf, Problem};
-use tenure_wire::codec::Encoded;
+use tenure_wire::codec;
 use tenure_wire::question::Asked;
+use tenure_wire::sentence::Submitted;
 use tenure_wire::v1;
 
 use crate::engine::Engine;
@@ -239,14 +242,13 @@ impl Asker<'_> {
 
     /// The catalogue that an entry published
     fn catalog(&self, position: Position) -> Result<v1::Catalog, Problem> {
-        let entry = decoded(&row(self.engine, position)?)?;
-        match entry.and_then(|entry| entry.changes.into_iter().next()) {
-            Some(v1::Change::PublishCatalog { catalog }) => Ok(catalog),
-            _ => {
-                let detail = "the entry of the catalogue in force publishes none";
-                Err(problem(Code::Internal, detail))
-            }
+        if let Payload::Entry(bytes) = &row(self.engine, position)?.payload
+            && let [Change::PublishCatalog { catalog }] = decoded(bytes)?.changes()
+        {
+            return Ok(v1::Catalog::from_core(catalog));
         }
+        let detail = "the entry of the catalogue in force publishes none";
+        Err(problem(Code::Internal, detail))
     }
 
     /// The rows at these positions, as many as a page holds
@@ -304,34 +306,32 @@ pub(crate) fn entry_row(
     position: Position,
     row: &Row,
 ) -> Result<api::EntryRow, Problem> {
-    let recorded_at = row.recorded_at.to_string();
-    let entry = decoded(row)?;
-    let raw = match &row.payload {
-        Payload::Entry(_) => None,
-        Payload::Malformed { raw, .. } => {
-            Some(base64::engine::general_purpose::STANDARD.encode(raw))
+    let read;
+    let submitted = match &row.payload {
+        Payload::Malformed { raw, reading } => Submitted::Malformed { raw, reading: *reading },
+        Payload::Entry(bytes) => {
+            read = decoded(bytes)?;
+            Submitted::Entry(&read)
         }
     };
-    let effective_at = entry
-        .as_ref()
-        .map(|entry| entry.effective_at.clone().unwrap_or_else(|| recorded_at.clone()));
-    let id = entry.as_ref().map(|entry| entry.id.clone());
+    let (entry, raw) = match submitted {
+        Submitted::Entry(entry) => (Some(entry), None),
+        Submitted::Malformed { raw, .. } => {
+            (None, Some(base64::engine::general_purpose::STANDARD.encode(raw)))
+        }
+    };
+    let effective_at = |entry: &Entry| entry.effective_at().unwrap_or(row.recorded_at.instant());
     Ok(api::EntryRow {
-        result: api::EntryResult::new(id, position.get(), recorded_at, &row.outcome),
-        effective_at,
+        result: api::EntryResult::new(position, row.recorded_at, &row.outcome, submitted),
+        effective_at: entry.map(|entry| effective_at(entry).to_string()),
         voided_by: ledger.voided_by(position, newest).map(Position::get),
-        entry,
+        entry: entry.map(v1::Entry::from_core),
         raw,
     })
 }
 
-fn decoded(row: &Row) -> Result<Option<v1::Entry>, Problem> {
-    match &row.payload {
-        Payload::Malformed { .. } => Ok(None),
-        Payload::Entry(bytes) => Encoded::from_canonical(bytes)
-            .map(|encoded| Some(v1::Entry::from_core(encoded.entry())))
-            .map_err(|error| problem(Code::Internal, error.to_string())),
-    }
+fn decoded(bytes: &[u8]) -> Result<Entry, Problem> {
+    codec::entry_from_canonical(bytes).map_err(|error| problem(Code::Internal, error.to_string()))
 }
 
 fn payload_bytes(row: &Row) -> usize {

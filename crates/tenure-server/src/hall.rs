@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tenure_core::{KnownAt, Question};
-use tenure_log::AppendError;
-use tenure_wire::api::{Appended, CheckOrProblem, Checks, EntryResult, Problem, revision};
+use tenure_log::{AppendError, Receipt};
+use tenure_wire::api::{Appended, CheckOrProblem, Checks, Problem, revision};
 use tenure_wire::codec::Encoded;
 use tenure_wire::question::{Asked, Texts};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
@@ -366,19 +366,14 @@ impl Hall {
     ) -> Result<Appended, Problem> {
         self.decide(caller, Action::Append(&entries))?;
         let engine = self.engine()?;
-        let ids: Vec<String> = entries.iter().map(|entry| entry.entry().id().to_string()).collect();
         let receipts = engine.append(entries).await.map_err(|error| match error {
             AppendError::NotDone(_) | AppendError::Indeterminate => {
                 problem(Code::LogUnavailable, error.to_string())
             }
         })?;
         let newest = receipts.last().map_or(0, |receipt| receipt.position.get());
-        let results = ids.into_iter().zip(&receipts).map(|(id, receipt)| {
-            let recorded_at = receipt.recorded_at.to_string();
-            EntryResult::new(Some(id), receipt.position.get(), recorded_at, &receipt.outcome)
-        });
-        let revision = revision(engine.name(), KnownAt(newest));
-        Ok(Appended { results: results.collect(), revision })
+        let results = receipts.iter().map(Receipt::result).collect();
+        Ok(Appended { results, revision: revision(engine.name(), KnownAt(newest)) })
     }
 
     /// Appends entries from a thread that may block

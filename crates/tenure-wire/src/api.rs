@@ -3,10 +3,11 @@
 //! The JSON of the answers, the same at each door, and how the core's answers become it.
 
 use serde::{Deserialize, Serialize};
-use tenure_core::{KnownAt, Original as CoreOriginal, Outcome, Refusal as CoreRefusal, answer};
+use tenure_core::{KnownAt, Outcome, Position, RecordedAt, Refusal as CoreRefusal, answer};
 use utoipa::ToSchema;
 
 use crate::convert::{environment_from_core, feature_set_from_core};
+use crate::sentence::{self, Submitted};
 use crate::v1;
 
 /// Why the fold refused an entry
@@ -371,37 +372,47 @@ pub struct Problem {
     pub detail: String,
 }
 
-impl From<&CoreRefusal> for Refusal {
-    fn from(refusal: &CoreRefusal) -> Self {
+impl Refusal {
+    fn new(refusal: &CoreRefusal, of: Submitted<'_>, recorded_at: RecordedAt) -> Self {
         Self {
-            code: refusal.code.as_str().to_owned(),
-            message: refusal.message.clone(),
+            code: refusal.code().as_str().to_owned(),
+            message: sentence::refusal(refusal, of, recorded_at),
             change: refusal.change,
         }
     }
 }
 
-impl From<&CoreOriginal> for Original {
-    fn from(original: &CoreOriginal) -> Self {
-        let outcome = if original.refusal.is_some() { "refused" } else { "applied" };
-        Self {
-            position: original.position.get(),
-            outcome: outcome.to_owned(),
-            refusal: original.refusal.as_ref().map(Refusal::from),
-        }
-    }
-}
-
 impl EntryResult {
-    /// What became of the entry at a position
-    pub fn new(id: Option<String>, position: u64, recorded_at: String, outcome: &Outcome) -> Self {
+    /// What became of what was submitted at a position
+    pub fn new(
+        position: Position,
+        recorded_at: RecordedAt,
+        outcome: &Outcome,
+        submitted: Submitted<'_>,
+    ) -> Self {
         let (refusal, original) = match outcome {
             Outcome::Applied => (None, None),
-            Outcome::Refused(refusal) => (Some(refusal.into()), None),
-            Outcome::Duplicate(original) => (None, Some(original.into())),
+            Outcome::Refused(refusal) => {
+                (Some(Refusal::new(refusal, submitted, recorded_at)), None)
+            }
+            Outcome::Duplicate(original) => {
+                // The content is the same, and the original took effect in its own time.
+                let refusal = original.refusal.as_ref();
+                let refusal =
+                    refusal.map(|refusal| Refusal::new(refusal, submitted, original.recorded_at));
+                let outcome = if refusal.is_some() { "refused" } else { "applied" };
+                let position = original.position.get();
+                (None, Some(Original { position, outcome: outcome.to_owned(), refusal }))
+            }
         };
-        let outcome = outcome.kind().as_str().to_owned();
-        Self { id, position, recorded_at, outcome, refusal, original }
+        Self {
+            id: submitted.entry().map(|entry| entry.id().to_string()),
+            position: position.get(),
+            recorded_at: recorded_at.to_string(),
+            outcome: outcome.kind().as_str().to_owned(),
+            refusal,
+            original,
+        }
     }
 }
 

@@ -51,11 +51,6 @@ impl Malformed {
     pub fn within(self, place: &str) -> Self {
         Self { message: format!("{place}: {}", self.message) }
     }
-
-    /// What the fold is told
-    pub fn into_submission(self) -> Submission {
-        Submission::Malformed { message: self.message }
-    }
 }
 
 impl From<ShapeError> for Malformed {

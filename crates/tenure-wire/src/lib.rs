@@ -2,7 +2,8 @@
 //!
 //! [`v1`] is how an entry is written, [`codec`] which bytes are canonical and what strangers' bytes
 //! say, [`catalogs`] the built-in history of definitions, [`question`] and [`api`] what every door is
-//! asked and answers, [`schema`] what is generated from these types.
+//! asked and answers, [`sentence`] says why an entry was refused, [`schema`] is what is generated from these
+//! types.
 
 pub mod api;
 pub mod catalogs;
@@ -11,6 +12,7 @@ mod convert;
 pub mod message;
 pub mod question;
 pub mod schema;
+pub mod sentence;
 mod strict;
 pub mod v1;
 

@@ -29,18 +29,71 @@ pub enum Item {
     Malformed {
         /// The bytes as they came
         raw: Vec<u8>,
-        /// Why, in a sentence
-        message: String,
+        /// How they were read
+        reading: Reading,
     },
 }
 
 impl Item {
-    /// Bytes of what was submitted, and of what is said of it
+    /// Bytes of what was submitted
     pub fn bytes(&self) -> usize {
         match self {
             Self::Entry(entry) => entry.bytes().len(),
-            Self::Malformed { raw, message } => raw.len() + message.len(),
+            Self::Malformed { raw, .. } => raw.len(),
         }
+    }
+}
+
+/// How bytes were read that turned out to be malformed
+///
+/// It is what stood around them. Who has both can read them again and say what is wrong
+/// ([`sentence::malformed`](crate::sentence::malformed)), so nobody keeps a sentence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reading {
+    /// Not at all: the message has no header `ce-type` that names known rules
+    NoType,
+    /// Not at all: the message's `ce-specversion` is not 1.0
+    OtherSpecVersion,
+    /// Not at all: the message has no header `content-type` that names a known format
+    NoFormat,
+    /// As the data of a whole message
+    Message(Format),
+    /// As one entry of a message
+    Entry(Format),
+    /// In a way that this program does not know: another one republished them
+    Unknown,
+}
+
+impl Reading {
+    /// Every reading
+    pub const ALL: [Self; 8] = [
+        Self::NoType,
+        Self::OtherSpecVersion,
+        Self::NoFormat,
+        Self::Message(Format::Json),
+        Self::Message(Format::MessagePack),
+        Self::Entry(Format::Json),
+        Self::Entry(Format::MessagePack),
+        Self::Unknown,
+    ];
+
+    /// Its name, as it is stored
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoType => "no-type",
+            Self::OtherSpecVersion => "other-spec-version",
+            Self::NoFormat => "no-format",
+            Self::Message(Format::Json) => "message-json",
+            Self::Message(Format::MessagePack) => "message-msgpack",
+            Self::Entry(Format::Json) => "entry-json",
+            Self::Entry(Format::MessagePack) => "entry-msgpack",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The reading of that name; [`Reading::Unknown`] if it is the name of none
+    pub fn parse(name: &str) -> Self {
+        Self::ALL.into_iter().find(|one| one.as_str() == name).unwrap_or(Self::Unknown)
     }
 }
 
@@ -102,41 +155,39 @@ pub enum Content {
 /// # Cost
 /// O(bytes). At most [`ENTRIES_MAX`] items.
 pub fn decode(head: Head<'_>, data: &[u8]) -> Content {
-    let malformed =
-        |message: String| Content::Items(vec![Item::Malformed { raw: data.to_vec(), message }]);
+    let malformed = |reading| Content::Items(vec![Item::Malformed { raw: data.to_vec(), reading }]);
     let version = head.kind.and_then(|kind| kind.strip_prefix(CE_TYPE_START));
     let version = version.filter(|v| v.len() <= 9 && !v.starts_with('0'));
     match version.and_then(|version| version.parse::<u64>().ok()) {
-        None => {
-            return malformed(format!("the message has no header `ce-type: {CE_TYPE}`"));
-        }
+        None => return malformed(Reading::NoType),
         Some(version) if version > u64::from(RULES_VERSION) => {
             return Content::NeedsUpgrade { version };
         }
         Some(_) => {}
     }
     if head.spec_version.is_some_and(|version| version != "1.0") {
-        return malformed("the message's `ce-specversion` is not 1.0".to_owned());
+        return malformed(Reading::OtherSpecVersion);
     }
     let format = match head.content_type.map(essence).as_deref() {
         Some("application/json") => Format::Json,
         Some("application/msgpack" | "application/x-msgpack" | "application/vnd.msgpack") => {
             Format::MessagePack
         }
-        _ => {
-            let known = "`content-type: application/msgpack` or `application/json`";
-            return malformed(format!("the message has no header {known}"));
-        }
+        _ => return malformed(Reading::NoFormat),
     };
+    match parts(format, data) {
+        Err(_) => malformed(Reading::Message(format)),
+        Ok(parts) => Content::Items(parts.into_iter().map(|part| item(format, part)).collect()),
+    }
+}
+
+/// The bytes of each entry of a message's data, at least one, or what is wrong with the data
+pub(crate) fn parts(format: Format, data: &[u8]) -> Result<Vec<&[u8]>, String> {
     let parts = match format {
         Format::Json => json_parts(data),
         Format::MessagePack => message_pack_parts(data),
-    };
-    match parts {
-        Err(message) => malformed(message),
-        Ok(parts) if parts.is_empty() => malformed("the message has no entries".to_owned()),
-        Ok(parts) => Content::Items(parts.into_iter().map(|part| item(format, part)).collect()),
-    }
+    }?;
+    if parts.is_empty() { Err("the message has no entries".to_owned()) } else { Ok(parts) }
 }
 
 /// A media type without its parameters
@@ -148,7 +199,7 @@ fn item(format: Format, bytes: &[u8]) -> Item {
     let quick = (format == Format::MessagePack).then(|| Encoded::if_canonical(bytes)).flatten();
     match quick.map_or_else(|| decode_entry(format, bytes), Ok) {
         Ok(entry) => Item::Entry(entry),
-        Err(error) => Item::Malformed { raw: bytes.to_vec(), message: error.to_string() },
+        Err(_) => Item::Malformed { raw: bytes.to_vec(), reading: Reading::Entry(format) },
     }
 }
 

@@ -10,13 +10,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tenure_core::{
-    Attributes, Change, EffectiveAt, Entry, GrantExpects, GrantableText, Instant, KnownAt, Level,
-    LevelKind, Position, Principal, RecordedAt, RefusalCode, RevokeExpects, RoleText,
+    APPLICATIONS_MAX, Attribute, Attributes, Change, EffectiveAt, Entry, GrantExpects,
+    GrantableText, Instant, KnownAt, Level, LevelKind, Original, Outcome, Position, Principal,
+    Reason, RecordedAt, RefusalCode, RevokeExpects, RoleText,
 };
 
 use super::names::matching;
 use super::state::{CustomRole, Deed, Fact, Granted, Key, RoleName, State, fits};
-use super::{Oracle, Verdict, principals_of};
+use super::{Oracle, principals_of, refused};
 
 /// The order in which reasons are looked for within a change
 const ORDER: [RefusalCode; 17] = [
@@ -39,19 +40,22 @@ const ORDER: [RefusalCode; 17] = [
     RefusalCode::AlreadyHeld,
 ];
 
-/// The reasons against a change
+const ACCOUNTS: [LevelKind; 2] = [LevelKind::GlobalAccount, LevelKind::Subaccount];
+
+/// The reasons against a change, those of one code in their order
 #[derive(Default)]
-struct Reasons(Vec<RefusalCode>);
+struct Reasons(Vec<Reason>);
 
 impl Reasons {
-    fn add_if(&mut self, applies: bool, code: RefusalCode) {
+    fn add_if(&mut self, applies: bool, reason: Reason) {
         if applies {
-            self.0.push(code);
+            self.0.push(reason);
         }
     }
 
-    fn first(&self) -> Option<RefusalCode> {
-        ORDER.into_iter().find(|code| self.0.contains(code))
+    fn first(&self) -> Option<Reason> {
+        let with = |code| self.0.iter().find(|reason| reason.code() == code);
+        ORDER.into_iter().find_map(with).cloned()
     }
 }
 
@@ -66,25 +70,25 @@ impl Oracle {
         position: Position,
         recorded_at: RecordedAt,
         entry: &Entry,
-    ) -> (Verdict, Vec<Fact>) {
+    ) -> (Outcome, Vec<Fact>) {
         if let Some(owner) = self.owner(entry.id()) {
-            return (
-                if owner.entry.as_ref().is_some_and(|first| same_content(first, entry)) {
-                    let refusal = match owner.verdict {
-                        Verdict::Refused(code, change) => Some((code, change)),
-                        Verdict::Applied | Verdict::Duplicate { .. } => None,
-                    };
-                    Verdict::Duplicate { original: owner.position, refusal }
-                } else {
-                    Verdict::Refused(RefusalCode::IdReused, None)
-                },
-                Vec::new(),
-            );
+            let same = owner.entry.as_ref().is_some_and(|first| same_content(first, entry));
+            let outcome = if same {
+                let refusal = match &owner.outcome {
+                    Outcome::Refused(refusal) => Some(refusal.clone()),
+                    Outcome::Applied | Outcome::Duplicate(_) => None,
+                };
+                let (position, recorded_at) = (owner.position, owner.recorded_at);
+                Outcome::Duplicate(Original { position, recorded_at, refusal })
+            } else {
+                refused(None, Reason::IdReused { owner: owner.position })
+            };
+            return (outcome, Vec::new());
         }
         let effective_at = match entry.effective_at() {
             None => EffectiveAt::saturating_from_micros(recorded_at.micros()),
             Some(stated) => match moment(stated) {
-                None => return (Verdict::Refused(RefusalCode::BadTime, None), Vec::new()),
+                None => return (refused(None, Reason::BadTime), Vec::new()),
                 Some(moment) => moment,
             },
         };
@@ -94,7 +98,7 @@ impl Oracle {
         let mut facts = Vec::new();
         for (index, change) in entry.changes().iter().enumerate() {
             match self.decide_change(&state, &named, before, effective_at, change) {
-                Err(code) => return (Verdict::Refused(code, Some(index)), Vec::new()),
+                Err(reason) => return (refused(Some(index), reason), Vec::new()),
                 Ok(deed) => {
                     let fact = Fact { effective_at, position, index, id: entry.id(), deed };
                     state.apply(&fact);
@@ -103,7 +107,7 @@ impl Oracle {
                 }
             }
         }
-        (Verdict::Applied, facts)
+        (Outcome::Applied, facts)
     }
 
     fn decide_change(
@@ -113,17 +117,16 @@ impl Oracle {
         before: KnownAt,
         t: EffectiveAt,
         change: &Change,
-    ) -> Result<Deed, RefusalCode> {
+    ) -> Result<Deed, Reason> {
         let mut reasons = Reasons::default();
         let deed = match change {
             Change::Void { entry, note: _ } => {
-                let target = self
-                    .owner(*entry)
-                    .filter(|owner| owner.verdict == Verdict::Applied)
-                    .map(|owner| owner.position)
-                    .ok_or(RefusalCode::UnknownEntry)?;
-                let voided = !self.voids_of(target, before).is_empty();
-                reasons.add_if(voided, RefusalCode::AlreadyVoided);
+                let owner = self.owner(*entry).ok_or(Reason::UnknownEntry)?;
+                let target = owner.position;
+                let applied = owner.outcome == Outcome::Applied;
+                reasons.add_if(!applied, Reason::NotApplied { owner: target });
+                let voids = self.voids_of(target, before);
+                reasons.0.extend(voids.into_iter().map(|void| Reason::AlreadyVoided { void }));
                 Deed::Void(target)
             }
             Change::PublishCatalog { catalog } => Deed::PublishCatalog { catalog: catalog.clone() },
@@ -133,20 +136,20 @@ impl Oracle {
             Change::RemoveMember { set, member, expect } => {
                 let is_member = state.members.contains(&(set.clone(), member.clone()));
                 let wanted = *expect != Some(RevokeExpects::Any);
-                reasons.add_if(wanted && !is_member, RefusalCode::NotHeld);
+                reasons.add_if(wanted && !is_member, Reason::NotHeld);
                 Deed::RemoveMember { set: set.clone(), member: member.clone() }
             }
             Change::RemovePrincipal { principal } => {
-                reasons.add_if(!named.contains(principal), RefusalCode::UnknownPrincipal);
+                reasons.add_if(!named.contains(principal), Reason::UnknownPrincipal);
                 Deed::RemovePrincipal { principal: principal.clone() }
             }
             Change::CreateLevel { level, parent, attributes } => {
                 let parent_kind = parent.as_ref().map(Level::kind);
                 let missing = parent.as_ref().is_some_and(|parent| !state.exists(parent));
-                reasons.add_if(missing, RefusalCode::UnknownLevel);
-                reasons.add_if(state.exists(level), RefusalCode::LevelExists);
-                reasons.add_if(!fits(level.kind(), parent_kind), RefusalCode::BadParent);
-                reasons.add_if(!has_all(level, attributes), RefusalCode::NotAllowedHere);
+                reasons.add_if(missing, Reason::UnknownParent);
+                reasons.add_if(state.exists(level), Reason::LevelExists);
+                reasons.add_if(!fits(level.kind(), parent_kind), Reason::UnfitParent);
+                reasons.0.extend(foreign(level, attributes));
                 Deed::CreateLevel {
                     level: level.clone(),
                     parent: parent.clone(),
@@ -154,20 +157,21 @@ impl Oracle {
                 }
             }
             Change::MoveLevel { level, parent } => {
-                let unknown = !state.exists(level) || !state.exists(parent);
                 let unfit = !fits(level.kind(), Some(parent.kind()));
                 let cycle = state.upwards(parent).contains(level);
-                reasons.add_if(unknown, RefusalCode::UnknownLevel);
-                reasons.add_if(unfit || cycle, RefusalCode::BadParent);
+                reasons.add_if(!state.exists(level), Reason::UnknownLevel);
+                reasons.add_if(!state.exists(parent), Reason::UnknownParent);
+                reasons.add_if(unfit, Reason::UnfitParent);
+                reasons.add_if(cycle, Reason::ParentWithin);
                 Deed::MoveLevel { level: level.clone(), parent: parent.clone() }
             }
             Change::SetLevel { level, attributes } => {
-                reasons.add_if(!state.exists(level), RefusalCode::UnknownLevel);
-                reasons.add_if(!has_all(level, attributes), RefusalCode::NotAllowedHere);
+                reasons.add_if(!state.exists(level), Reason::UnknownLevel);
+                reasons.0.extend(foreign(level, attributes));
                 Deed::SetLevel { level: level.clone(), attributes: attributes.clone() }
             }
             Change::DeleteLevel { level } => {
-                reasons.add_if(!state.exists(level), RefusalCode::UnknownLevel);
+                reasons.add_if(!state.exists(level), Reason::UnknownLevel);
                 Deed::DeleteLevel { level: level.clone() }
             }
             // All others are about a level, and looked for there.
@@ -179,11 +183,11 @@ impl Oracle {
             | Change::Grant { level, .. }
             | Change::Revoke { level, .. } => {
                 if let Change::Grant { until: Some(until), .. } = change {
-                    reasons.add_if(moment(*until).is_none(), RefusalCode::BadTime);
+                    reasons.add_if(moment(*until).is_none(), Reason::BadTime);
                 }
-                reasons.add_if(!state.exists(level), RefusalCode::UnknownLevel);
-                if let Some(code) = reasons.first() {
-                    return Err(code);
+                reasons.add_if(!state.exists(level), Reason::UnknownLevel);
+                if let Some(reason) = reasons.first() {
+                    return Err(reason);
                 }
                 decide_at(state, t, level, change, &mut reasons)?
             }
@@ -199,26 +203,26 @@ fn decide_at(
     level: &Level,
     change: &Change,
     reasons: &mut Reasons,
-) -> Result<Deed, RefusalCode> {
+) -> Result<Deed, Reason> {
     let level = level.clone();
     Ok(match change {
         Change::CreateRole { role, application, template, scopes, .. } => {
             let role = RoleName { application: application.clone(), name: role.clone() };
-            reasons.add_if(state.roles_at(&level).contains_key(&role), RefusalCode::RoleExists);
+            reasons.add_if(state.roles_at(&level).contains_key(&role), Reason::RoleExists);
             let custom = CustomRole { template: template.clone(), scopes: scopes.clone() };
             Deed::CreateRole { level, role, custom }
         }
         Change::DeleteRole { role, .. } => {
-            let role = resolve(state, &level, role)?;
+            let role = resolve(state, &level, role, 0)?;
             let predefined = state.roles_at(&level)[&role].predefined;
-            reasons.add_if(predefined, RefusalCode::Predefined);
+            reasons.add_if(predefined, Reason::Predefined);
             Deed::DeleteRole { level, role }
         }
         Change::CreateRoleCollection { role_collection, roles, .. } => {
             let roles = resolve_all(state, &level, roles)?;
             let exists = state.role_collections_at(&level).contains_key(role_collection);
-            reasons.add_if(exists, RefusalCode::RoleCollectionExists);
-            reasons.add_if(!state.takes_custom(&level), RefusalCode::NotAllowedHere);
+            reasons.add_if(exists, Reason::RoleCollectionExists);
+            reasons.add_if(!state.takes_custom(&level), Reason::NoCustomRoleCollections);
             Deed::CreateRoleCollection { level, name: role_collection.clone(), roles }
         }
         Change::SetRoles { role_collection, roles, .. } => {
@@ -233,34 +237,34 @@ fn decide_at(
         Change::Grant { grantable, to, until, expect, .. } => {
             let granted = match grantable {
                 GrantableText::RoleCollection(name) => Granted::RoleCollection(name.clone()),
-                GrantableText::Role(text) => Granted::Role(resolve(state, &level, text)?),
+                GrantableText::Role(text) => Granted::Role(resolve(state, &level, text, 0)?),
             };
             let predefined = state.predefined(&level, &granted);
-            reasons.add_if(predefined.is_none(), RefusalCode::UnknownRoleCollection);
+            reasons.add_if(predefined.is_none(), Reason::UnknownRoleCollection);
             if let Granted::Role(role) = &granted {
                 let grantable = state.roles_at(&level)[role].grantable;
-                reasons.add_if(!grantable, RefusalCode::NotAllowedHere);
+                reasons.add_if(!grantable, Reason::NotGrantedAlone);
             }
             let manages = state.manages_authorizations(&level);
-            reasons.add_if(!manages, RefusalCode::NotAllowedHere);
+            reasons.add_if(!manages, Reason::NoAuthorizations);
             let until = until.and_then(moment);
-            reasons.add_if(until.is_some_and(|until| until <= t), RefusalCode::EmptyInterval);
+            reasons.add_if(until.is_some_and(|until| until <= t), Reason::EmptyInterval);
             let key = Key { principal: to.clone(), granted, level };
             let held = state.holdings.contains_key(&key);
             let unwanted = *expect == Some(GrantExpects::NotHeld);
-            reasons.add_if(unwanted && held, RefusalCode::AlreadyHeld);
+            reasons.add_if(unwanted && held, Reason::AlreadyHeld);
             Deed::Grant { key, until, custom: predefined == Some(false) }
         }
         Change::Revoke { grantable, from, expect, .. } => {
             let granted = match grantable {
                 GrantableText::RoleCollection(name) => Granted::RoleCollection(name.clone()),
-                GrantableText::Role(text) => Granted::Role(
-                    resolve_held(state, &level, text, from).ok_or(RefusalCode::NotHeld)?,
-                ),
+                GrantableText::Role(text) => {
+                    Granted::Role(resolve_held(state, &level, text, from).ok_or(Reason::NotHeld)?)
+                }
             };
             let key = Key { principal: from.clone(), granted, level };
             let wanted = *expect != Some(RevokeExpects::Any);
-            reasons.add_if(wanted && !state.holdings.contains_key(&key), RefusalCode::NotHeld);
+            reasons.add_if(wanted && !state.holdings.contains_key(&key), Reason::NotHeld);
             Deed::Revoke { key }
         }
         _ => unreachable!("decided elsewhere"),
@@ -275,22 +279,33 @@ fn same_content(one: &Entry, other: &Entry) -> bool {
         && one.changes() == other.changes()
 }
 
-/// Whether the kind of the level has all these attributes
-fn has_all(level: &Level, attributes: &Attributes) -> bool {
-    let kind = level.kind();
-    let accounts = [LevelKind::GlobalAccount, LevelKind::Subaccount];
-    (attributes.feature_set.is_none() || accounts.contains(&kind))
-        && (attributes.authorizations.is_none() || kind == LevelKind::Directory)
-        && (attributes.environment.is_none() || kind == LevelKind::Subaccount)
-        && (attributes.region.is_none() || kind == LevelKind::Subaccount)
+/// The attributes that the kind of the level does not have
+fn foreign(level: &Level, attributes: &Attributes) -> impl Iterator<Item = Reason> {
+    let of = |kinds: &[LevelKind]| kinds.contains(&level.kind());
+    let Attributes { name: _, feature_set, authorizations, environment, region } = attributes;
+    let lacks = [
+        (Attribute::FeatureSet, feature_set.is_some(), &ACCOUNTS[..]),
+        (Attribute::Authorizations, authorizations.is_some(), &[LevelKind::Directory]),
+        (Attribute::Environment, environment.is_some(), &[LevelKind::Subaccount]),
+        (Attribute::Region, region.is_some(), &[LevelKind::Subaccount]),
+    ]
+    .map(|(attribute, stated, kinds)| (stated && !of(kinds)).then_some(attribute));
+    lacks.into_iter().flatten().map(|attribute| Reason::ForeignAttribute { attribute })
 }
 
-fn resolve(state: &State, level: &Level, text: &RoleText) -> Result<RoleName, RefusalCode> {
-    let found = matching(text, state.roles_at(level).into_keys());
+/// The one role that the nth text of a change means
+fn resolve(state: &State, level: &Level, text: &RoleText, nth: usize) -> Result<RoleName, Reason> {
+    let mut found = matching(text, state.roles_at(level).into_keys());
     match found.as_slice() {
         [one] => Ok(one.clone()),
-        [] => Err(RefusalCode::UnknownRole),
-        _ => Err(RefusalCode::AmbiguousRole),
+        [] => Err(Reason::UnknownRole { nth }),
+        _ => {
+            found.sort();
+            let names = found.iter().map(|role| role.application.clone());
+            let applications: Vec<Arc<str>> = names.take(APPLICATIONS_MAX).collect();
+            let more = found.len() - applications.len();
+            Err(Reason::AmbiguousRole { nth, applications, more })
+        }
     }
 }
 
@@ -298,15 +313,15 @@ fn resolve_all(
     state: &State,
     level: &Level,
     texts: &[RoleText],
-) -> Result<BTreeSet<RoleName>, RefusalCode> {
+) -> Result<BTreeSet<RoleName>, Reason> {
     let mut reasons = Reasons::default();
     let mut roles = BTreeSet::new();
-    for text in texts {
-        match resolve(state, level, text) {
+    for (nth, text) in texts.iter().enumerate() {
+        match resolve(state, level, text, nth) {
             Ok(role) => {
                 roles.insert(role);
             }
-            Err(code) => reasons.add_if(true, code),
+            Err(reason) => reasons.0.push(reason),
         }
     }
     reasons.first().map_or(Ok(roles), Err)
@@ -314,8 +329,8 @@ fn resolve_all(
 
 fn must_be_custom(state: &State, level: &Level, name: &Arc<str>, reasons: &mut Reasons) {
     let predefined = state.predefined(level, &Granted::RoleCollection(name.clone()));
-    reasons.add_if(predefined.is_none(), RefusalCode::UnknownRoleCollection);
-    reasons.add_if(predefined == Some(true), RefusalCode::Predefined);
+    reasons.add_if(predefined.is_none(), Reason::UnknownRoleCollection);
+    reasons.add_if(predefined == Some(true), Reason::Predefined);
 }
 
 /// A bare name is looked for among the holdings of `from` at the level, else among the roles there;

@@ -97,10 +97,7 @@ impl Builder {
             Some(index.get(eligible))
         };
         let (effective_at, changes) = match &step.body {
-            Body::Malformed => {
-                let message = "no entry".to_owned();
-                return self.record(Submission::Malformed { message });
-            }
+            Body::Malformed => return self.record(Submission::Malformed),
             Body::Again(index, how) => {
                 let Some(entry) = earlier(index, false) else {
                     return;

@@ -48,7 +48,7 @@ fn fold_as_intended(plan: &Plan) -> LedgerInMemory {
             let fits = match (&outcome, made.intended) {
                 (Outcome::Applied, Intended::Applied) => true,
                 (Outcome::Duplicate(_), Intended::Duplicate) => true,
-                (Outcome::Refused(why), Intended::Refused(code)) => why.code == code,
+                (Outcome::Refused(why), Intended::Refused(code)) => why.code() == code,
                 _ => false,
             };
             assert!(

@@ -17,7 +17,7 @@ use crate::words::change::EntryId;
 use crate::words::grantable::{Grantable, RoleKey};
 use crate::words::instant::{EffectiveAt, RecordedAt};
 use crate::words::level::{Attributes, Environment, FeatureSet, Level};
-use crate::words::outcome::{Refusal, RefusalCode};
+use crate::words::outcome::{Reason, Refusal};
 use crate::words::position::Position;
 use crate::words::principal::Principal;
 use crate::words::symbol::{LevelRef, PrincipalRef, Symbol};
@@ -328,16 +328,27 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
         })
     }
 
+    fn refusal(&mut self) -> Read<Refusal, E> {
+        let change = self.maybe()?.and_then(|change| usize::try_from(change).ok());
+        let name = self.source.text()?;
+        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+        for _ in 0..self.source.number()? {
+            numbers.push(self.source.number()?);
+        }
+        for _ in 0..self.source.number()? {
+            texts.push(self.source.text()?.into());
+        }
+        match Reason::from_parts(&name, &numbers, &texts) {
+            Some(reason) => Ok(Refusal { change, reason }),
+            None => content("a reason that is none"),
+        }
+    }
+
     fn rest(&mut self) -> Read<(), E> {
         for _ in 0..self.source.number()? {
             let position = self.position()?;
-            let code = usize::try_from(self.source.number()?).ok();
-            let Some(code) = code.and_then(|code| RefusalCode::ALL.get(code).copied()) else {
-                return content("a reason that is none");
-            };
-            let change = self.maybe()?.and_then(|change| usize::try_from(change).ok());
-            let message = self.source.text()?;
-            self.ledger.load_refusal(position, Refusal { code, change, message });
+            let refusal = self.refusal()?;
+            self.ledger.load_refusal(position, refusal);
         }
         for _ in 0..self.source.number()? {
             let principal = self.principal()?;

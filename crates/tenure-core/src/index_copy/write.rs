@@ -11,7 +11,7 @@ use crate::ledger::Ledger;
 use crate::words::change::EntryId;
 use crate::words::grantable::{Grantable, RoleKey};
 use crate::words::level::{Attributes, Environment, FeatureSet};
-use crate::words::outcome::{Refusal, RefusalCode};
+use crate::words::outcome::Refusal;
 use crate::words::symbol::{LevelRef, Symbol};
 
 /// Places in a record
@@ -239,13 +239,15 @@ fn rest(ledger: &Ledger) -> impl Iterator<Item = Vec<u8>> + '_ {
     let refusals = &ledger.refusals;
     let refused =
         |(position, refusal): (&crate::words::position::Position, &std::sync::Arc<Refusal>)| {
-            let code = RefusalCode::ALL.iter().position(|code| *code == refusal.code);
-            Record::default()
+            let (name, numbers, texts) = refusal.reason.parts();
+            let record = Record::default()
                 .number(position.get())
-                .number(code.unwrap_or(0) as u64)
                 .maybe(refusal.change.map(|change| change as u64))
-                .text(&refusal.message)
-                .0
+                .text(name)
+                .number(numbers.len() as u64);
+            let record = numbers.iter().fold(record, |record, number| record.number(*number));
+            let record = record.number(texts.len() as u64);
+            texts.iter().fold(record, |record, text| record.text(text)).0
         };
     let removals = ledger.index.all_removals();
     let removed = |(principal, track): (

@@ -17,7 +17,7 @@ use crate::words::change::{Change, Entry};
 use crate::words::grantable::Grantable;
 use crate::words::instant::{EffectiveAt, RecordedAt};
 use crate::words::outcome::{
-    Fingerprint, Original, Outcome, OutcomeKind, Recorded, Refusal, RefusalCode, Submission,
+    Fingerprint, Original, Outcome, OutcomeKind, Reason, Recorded, Refusal, Submission,
 };
 use crate::words::position::Position;
 use crate::words::symbol::LevelRef;
@@ -54,6 +54,10 @@ impl Timing {
     }
 }
 
+fn refused(change: Option<usize>, reason: Reason) -> Outcome {
+    Outcome::Refused(Refusal { change, reason })
+}
+
 impl Ledger {
     /// Takes in the next entry of the log and gives its outcome
     ///
@@ -73,11 +77,10 @@ impl Ledger {
     ) -> Result<Outcome, E> {
         let position = self.next_position();
         let (entry, fingerprint) = match &recorded.submission {
-            Submission::Malformed { message } => {
-                let (code, message) = (RefusalCode::Malformed, message.clone());
+            Submission::Malformed => {
                 self.places.begin(recorded.recorded_at);
                 self.places.finish(None, OutcomeKind::Refused, &[]);
-                return Ok(Outcome::Refused(Refusal { code, change: None, message }));
+                return Ok(refused(None, Reason::Malformed));
             }
             Submission::Entry(entry, fingerprint) => (entry, fingerprint),
         };
@@ -87,7 +90,7 @@ impl Ledger {
         };
         self.places.begin(recorded.recorded_at);
         let (outcome, timelines) = match original {
-            Some((owner, content)) => (self.known_id(owner, content == *fingerprint, entry), None),
+            Some((owner, content)) => (self.known_id(owner, content == *fingerprint), None),
             None => self.decide(position, recorded.recorded_at, entry, Trust::Decide),
         };
         self.note(position, entry, &outcome, timelines);
@@ -123,7 +126,7 @@ impl Ledger {
         };
         if !self.note(position, entry, outcome, timelines) && *outcome == Outcome::Applied {
             let owner = self.owner(entry.id()).unwrap_or(position);
-            return Err(Outcome::Duplicate(Original { position: owner, refusal: None }));
+            return Err(self.known_id(owner, true));
         }
         Ok(())
     }
@@ -149,7 +152,7 @@ impl Ledger {
             return false;
         }
         if let Outcome::Refused(refusal) = outcome
-            && refusal.code != RefusalCode::IdReused
+            && !matches!(refusal.reason, Reason::IdReused { .. })
         {
             self.refusals.insert(position, Arc::new(refusal.clone()));
         }
@@ -177,16 +180,16 @@ impl Ledger {
         }
     }
 
-    fn known_id(&self, owner: Position, same: bool, entry: &Entry) -> Outcome {
-        if same {
-            let refusal = self.refusals.get(&owner).map(|refusal| (**refusal).clone());
-            return Outcome::Duplicate(Original { position: owner, refusal });
+    /// The outcome of an entry whose id is owned; `same` says whether the contents are the same
+    fn known_id(&self, owner: Position, same: bool) -> Outcome {
+        if !same {
+            return refused(None, Reason::IdReused { owner });
         }
-        let message = format!(
-            "the id {} came before at position {owner} with other content: a new attempt needs a new id",
-            entry.id()
-        );
-        Outcome::Refused(Refusal { code: RefusalCode::IdReused, change: None, message })
+        Outcome::Duplicate(Original {
+            position: owner,
+            recorded_at: self.recorded_at(owner).unwrap_or(RecordedAt::FIRST),
+            refusal: self.refusals.get(&owner).map(|refusal| (**refusal).clone()),
+        })
     }
 
     /// The outcome of an entry whose id is new; if it is applied, with the timelines that tell of it
@@ -201,11 +204,7 @@ impl Ledger {
         let effective_at = match entry.effective_at().map(EffectiveAt::try_from) {
             None => recorded_at,
             Some(Ok(effective_at)) => effective_at,
-            Some(Err(bad)) => {
-                let message = format!("`effective_at`: {bad}");
-                let code = RefusalCode::BadTime;
-                return (Outcome::Refused(Refusal { code, change: None, message }), None);
-            }
+            Some(Err(_)) => return (refused(None, Reason::BadTime), None),
         };
         let ends = entry.changes().iter().any(Change::ends_others);
         let timing = Timing { effective_at, recorded_at, ends };
@@ -221,10 +220,9 @@ impl Ledger {
                     let told = self.take_in(key, &fact, timing, &mut done);
                     taken.push(Taken { key, fact, told });
                 }
-                Err((code, message)) => {
+                Err(reason) => {
                     self.take_back(&taken, done);
-                    let refusal = Refusal { code, change: Some(n), message };
-                    return (Outcome::Refused(refusal), None);
+                    return (refused(Some(n), reason), None);
                 }
             }
         }

@@ -1,8 +1,7 @@
 //! Why is a change refused, and what does it become when it is not?
 //!
 //! `check` looks at one change against the state as of its effective time and everything recorded
-//! before, and gives the [`Fact`] it becomes, or the first reason, in the order of [`RefusalCode`],
-//! for which it is refused.
+//! before, and gives the [`Fact`] it becomes, or the first [`Reason`] for which it is refused.
 //!
 //! Rules: `docs/semantics.md#change-table`, `docs/semantics.md#order-of-reasons`.
 
@@ -18,14 +17,14 @@ use crate::index::timeline::Of;
 use crate::ledger::state::Ledger;
 use crate::ledger::view::View;
 use crate::words::catalog::Definitions;
-use crate::words::change::{Change, GrantExpects, RevokeExpects};
+use crate::words::change::{Change, EntryId, GrantExpects, RevokeExpects};
 use crate::words::grantable::{Grantable, GrantableText, RoleKey, RoleText};
 use crate::words::instant::{EffectiveAt, Instant};
 use crate::words::level::{Attributes, Level, LevelKind};
-use crate::words::outcome::RefusalCode;
+use crate::words::outcome::{APPLICATIONS_MAX, OutcomeKind, Reason};
 use crate::words::position::{KnownAt, Position};
 use crate::words::principal::Principal;
-use crate::words::symbol::{LevelRef, PrincipalRef};
+use crate::words::symbol::{LevelRef, PrincipalRef, Symbol};
 
 /// What a change becomes, its names resolved
 #[derive(Clone, Debug)]
@@ -35,15 +34,6 @@ pub(crate) enum Fact {
     Change(index::TimelineChange),
     Removal(PrincipalRef),
     Void(Position),
-}
-
-/// Candidates that the sentence of an ambiguous role names
-const CANDIDATES_SHOWN_MAX: usize = 8;
-
-type Refused = (RefusalCode, String);
-
-fn refused<T>(code: RefusalCode, message: String) -> Result<T, Refused> {
-    Err((code, message))
 }
 
 /// How an entry is taken in
@@ -65,7 +55,7 @@ pub(crate) fn check(
     change: &Change,
     earlier: &[Change],
     trust: Trust,
-) -> Result<Fact, Refused> {
+) -> Result<Fact, Reason> {
     Deciding { ledger }.check(key, change, earlier, trust)
 }
 
@@ -81,7 +71,7 @@ impl Deciding<'_> {
         change: &Change,
         earlier: &[Change],
         trust: Trust,
-    ) -> Result<Fact, Refused> {
+    ) -> Result<Fact, Reason> {
         let t = key.effective_at;
         let decides = trust == Trust::Decide;
         match change {
@@ -106,9 +96,7 @@ impl Deciding<'_> {
                     name: self.ledger.symbols.intern(role),
                 };
                 if self.here(t, level_ref).is_some_and(|here| here.role(role_key).is_some()) {
-                    let message =
-                        format!("the role `{application}/{role}` exists at {level} at {t}");
-                    return refused(RefusalCode::RoleExists, message);
+                    return Err(Reason::RoleExists);
                 }
                 let scopes = scopes
                     .as_ref()
@@ -122,10 +110,9 @@ impl Deciding<'_> {
             }
             Change::DeleteRole { level, role } => {
                 let level_ref = self.existing(t, level)?;
-                let role_key = self.resolve(t, level_ref, role)?;
+                let role_key = self.resolve(t, level_ref, role, 0)?;
                 if self.is_custom(t, level_ref, Grantable::Role(role_key)) != Some(true) {
-                    let message = format!("the role `{role}` is predefined at {level}");
-                    return refused(RefusalCode::Predefined, message);
+                    return Err(Reason::Predefined);
                 }
                 Ok(structural(Structural::DeleteRole { level: level_ref, role: role_key }))
             }
@@ -136,13 +123,13 @@ impl Deciding<'_> {
                 let level_ref = self.existing(t, level)?;
                 let roles = self.resolve_all(t, level_ref, roles)?;
                 let name = self.ledger.symbols.intern(role_collection);
-                self.custom_role_collection(t, level_ref, level, role_collection)?;
+                self.custom_role_collection(t, level_ref, name)?;
                 Ok(structural(Structural::SetRoles { level: level_ref, name, roles }))
             }
             Change::DeleteRoleCollection { level, role_collection } => {
                 let level_ref = self.existing(t, level)?;
                 let name = self.ledger.symbols.intern(role_collection);
-                self.custom_role_collection(t, level_ref, level, role_collection)?;
+                self.custom_role_collection(t, level_ref, name)?;
                 Ok(structural(Structural::DeleteRoleCollection { level: level_ref, name }))
             }
             Change::Grant { level, grantable, to, until, expect } => {
@@ -162,8 +149,7 @@ impl Deciding<'_> {
                 let refs = (self.ledger.principal_ref(set), self.ledger.principal_ref(member));
                 let expects = decides && *expect != Some(RevokeExpects::Any);
                 if expects && !self.is_member(key, refs.0, refs.1) {
-                    let message = format!("`{member}` is no member of `{set}` at {t}");
-                    return refused(RefusalCode::NotHeld, message);
+                    return Err(Reason::NotHeld);
                 }
                 Ok(self.membership(key, refs.0, refs.1, Edge::Stop))
             }
@@ -174,8 +160,7 @@ impl Deciding<'_> {
                     && !self.ledger.knows(principal_ref, before)
                     && !named_in(earlier, principal)
                 {
-                    let message = format!("no entry that counts names `{principal}`");
-                    return refused(RefusalCode::UnknownPrincipal, message);
+                    return Err(Reason::UnknownPrincipal);
                 }
                 Ok(Fact::Removal(principal_ref))
             }
@@ -226,12 +211,13 @@ impl Deciding<'_> {
         self.here(t, level)?.is_custom(what)
     }
 
-    fn existing(&mut self, t: EffectiveAt, level: &Level) -> Result<LevelRef, Refused> {
+    fn existing(&mut self, t: EffectiveAt, level: &Level) -> Result<LevelRef, Reason> {
         let found = self.ledger.level_ref(level);
-        if self.level_then(t, found).is_some() {
-            return Ok(found);
-        }
-        refused(RefusalCode::UnknownLevel, format!("the level `{level}` does not exist at {t}"))
+        self.level_then(t, found).map(|_| found).ok_or(Reason::UnknownLevel)
+    }
+
+    fn existing_parent(&mut self, t: EffectiveAt, parent: &Level) -> Result<LevelRef, Reason> {
+        self.existing(t, parent).map_err(|_| Reason::UnknownParent)
     }
 
     fn check_create_level(
@@ -240,15 +226,14 @@ impl Deciding<'_> {
         level: &Level,
         parent: Option<&Level>,
         attributes: &Attributes,
-    ) -> Result<Fact, Refused> {
-        let parent_ref = parent.map(|parent| self.existing(t, parent)).transpose()?;
+    ) -> Result<Fact, Reason> {
+        let parent_ref = parent.map(|parent| self.existing_parent(t, parent)).transpose()?;
         let level_ref = self.ledger.level_ref(level);
         if self.level_then(t, level_ref).is_some() {
-            let message = format!("the level `{level}` exists at {t}");
-            return refused(RefusalCode::LevelExists, message);
+            return Err(Reason::LevelExists);
         }
         if !level.kind().fits_in(parent.map(Level::kind)) {
-            return refused(RefusalCode::BadParent, bad_parent(level, parent));
+            return Err(Reason::UnfitParent);
         }
         fitting_attributes(level.kind(), attributes)?;
         let attributes = attributes.clone();
@@ -260,18 +245,17 @@ impl Deciding<'_> {
         t: EffectiveAt,
         level: &Level,
         parent: &Level,
-    ) -> Result<Fact, Refused> {
+    ) -> Result<Fact, Reason> {
         let level_ref = self.existing(t, level)?;
-        let parent_ref = self.existing(t, parent)?;
+        let parent_ref = self.existing_parent(t, parent)?;
         if !level.kind().fits_in(Some(parent.kind())) {
-            return refused(RefusalCode::BadParent, bad_parent(level, Some(parent)));
+            return Err(Reason::UnfitParent);
         }
         if Land::of(&self.ledger.structure.newest, t)
             .upwards(parent_ref)
             .any(|(above, _)| above == level_ref)
         {
-            let message = format!("`{level}` would lie in itself: `{parent}` is it or lies in it");
-            return refused(RefusalCode::BadParent, message);
+            return Err(Reason::ParentWithin);
         }
         Ok(structural(Structural::MoveLevel { level: level_ref, parent: parent_ref }))
     }
@@ -282,45 +266,31 @@ impl Deciding<'_> {
         level: &Level,
         role_collection: &Arc<str>,
         roles: &[RoleText],
-    ) -> Result<Fact, Refused> {
+    ) -> Result<Fact, Reason> {
         let level_ref = self.existing(t, level)?;
         let roles = self.resolve_all(t, level_ref, roles)?;
         let name = self.ledger.symbols.intern(role_collection);
         let here = self.here(t, level_ref);
         if here.is_some_and(|here| here.role_collection(name).is_some()) {
-            let message =
-                format!("the role collection `{role_collection}` exists at {level} at {t}");
-            return refused(RefusalCode::RoleCollectionExists, message);
+            return Err(Reason::RoleCollectionExists);
         }
         if !here.is_some_and(|here| here.takes_custom_role_collections()) {
-            let message = format!(
-                "a {} holds no custom role collections by the catalogue in force at {t}",
-                level.kind()
-            );
-            return refused(RefusalCode::NotAllowedHere, message);
+            return Err(Reason::NoCustomRoleCollections);
         }
         Ok(structural(Structural::CreateRoleCollection { level: level_ref, name, roles }))
     }
 
-    /// Refuses what is no custom role collection
+    /// Refuses the change unless the role collection is a custom one
     fn custom_role_collection(
-        &mut self,
+        &self,
         t: EffectiveAt,
-        level_ref: LevelRef,
-        level: &Level,
-        name: &Arc<str>,
-    ) -> Result<(), Refused> {
-        let symbol = self.ledger.symbols.intern(name);
-        match self.is_custom(t, level_ref, Grantable::RoleCollection(symbol)) {
+        level: LevelRef,
+        name: Symbol,
+    ) -> Result<(), Reason> {
+        match self.is_custom(t, level, Grantable::RoleCollection(name)) {
             Some(true) => Ok(()),
-            Some(false) => refused(
-                RefusalCode::Predefined,
-                format!("the role collection `{name}` is predefined at {level}"),
-            ),
-            None => refused(
-                RefusalCode::UnknownRoleCollection,
-                format!("there is no role collection `{name}` at {level} at {t}"),
-            ),
+            Some(false) => Err(Reason::Predefined),
+            None => Err(Reason::UnknownRoleCollection),
         }
     }
 
@@ -332,55 +302,32 @@ impl Deciding<'_> {
         to: PrincipalRef,
         until: Option<Instant>,
         expect: Option<GrantExpects>,
-    ) -> Result<Fact, Refused> {
+    ) -> Result<Fact, Reason> {
         let t = key.effective_at;
-        let until = match until.map(EffectiveAt::try_from).transpose() {
-            Ok(until) => until,
-            Err(bad) => return refused(RefusalCode::BadTime, format!("`until`: {bad}")),
-        };
+        let until = until.map(EffectiveAt::try_from).transpose().map_err(|_| Reason::BadTime)?;
         let level_ref = self.existing(t, level)?;
         let (given, single) = match grantable {
             GrantableText::Role(role) => {
-                let role = self.resolve(t, level_ref, role)?;
+                let role = self.resolve(t, level_ref, role, 0)?;
                 (Grantable::Role(role), self.here(t, level_ref).and_then(|here| here.role(role)))
             }
             GrantableText::RoleCollection(name) => {
                 (Grantable::RoleCollection(self.ledger.symbols.intern(name)), None)
             }
         };
-        let Some(custom) = self.is_custom(t, level_ref, given) else {
-            return refused(
-                RefusalCode::UnknownRoleCollection,
-                format!("there is no {grantable} at {level} at {t}"),
-            );
-        };
+        let custom = self.is_custom(t, level_ref, given).ok_or(Reason::UnknownRoleCollection)?;
         if single.is_some_and(|role| !role.grantable) {
-            return refused(
-                RefusalCode::NotAllowedHere,
-                format!("the {grantable} is not given by itself: grant a role collection with it"),
-            );
+            return Err(Reason::NotGrantedAlone);
         }
         if !self.here(t, level_ref).is_some_and(|here| here.manages_authorizations()) {
-            return refused(
-                RefusalCode::NotAllowedHere,
-                format!("`{level}` does not manage authorizations at {t}"),
-            );
+            return Err(Reason::NoAuthorizations);
         }
-        if let Some(until) = until.filter(|until| *until <= t) {
-            return refused(
-                RefusalCode::EmptyInterval,
-                format!("`until` is {until}, which is not after the start {t}"),
-            );
+        if until.is_some_and(|until| until <= t) {
+            return Err(Reason::EmptyInterval);
         }
         let holding = HoldingKey { principal: to, grantable: given, level: level_ref };
         if expect == Some(GrantExpects::NotHeld) && self.is_held(key, &holding) {
-            return refused(
-                RefusalCode::AlreadyHeld,
-                format!(
-                    "`{}` holds the {grantable} at {level} at {t}",
-                    self.ledger.principal_of(to)
-                ),
-            );
+            return Err(Reason::AlreadyHeld);
         }
         Ok(self.holding(key, holding, Edge::Start { until, custom }))
     }
@@ -393,7 +340,7 @@ impl Deciding<'_> {
         from: PrincipalRef,
         expect: Option<RevokeExpects>,
         decides: bool,
-    ) -> Result<Fact, Refused> {
+    ) -> Result<Fact, Reason> {
         let t = key.effective_at;
         let level_ref = self.existing(t, level)?;
         let taken = match grantable {
@@ -404,90 +351,66 @@ impl Deciding<'_> {
                 self.resolve_held(key, level_ref, role, from).map(Grantable::Role)
             }
         };
-        let not_held = |deciding: &Self| {
-            let from = deciding.ledger.principal_of(from);
-            let message = format!("`{from}` does not hold the {grantable} at {level} at {t}");
-            refused(RefusalCode::NotHeld, message)
-        };
-        let Some(taken) = taken else { return not_held(self) };
+        let taken = taken.ok_or(Reason::NotHeld)?;
         let holding = HoldingKey { principal: from, grantable: taken, level: level_ref };
         if decides && expect != Some(RevokeExpects::Any) && !self.is_held(key, &holding) {
-            return not_held(self);
+            return Err(Reason::NotHeld);
         }
         Ok(self.holding(key, holding, Edge::Stop))
     }
 
-    fn check_void(
-        &self,
-        key: OrderKey,
-        entry: crate::words::change::EntryId,
-    ) -> Result<Fact, Refused> {
-        let unknown =
-            |why: &str| refused(RefusalCode::UnknownEntry, format!("the entry {entry} {why}"));
-        let Some(target) = self.ledger.owner(entry) else {
-            return unknown("is not in the log");
-        };
-        if self.ledger.outcome(target) != Some(crate::words::outcome::OutcomeKind::Applied) {
-            return unknown("was not applied: there is nothing to void");
+    fn check_void(&self, key: OrderKey, entry: EntryId) -> Result<Fact, Reason> {
+        let target = self.ledger.owner(entry).ok_or(Reason::UnknownEntry)?;
+        if self.ledger.outcome(target) != Some(OutcomeKind::Applied) {
+            return Err(Reason::NotApplied { owner: target });
         }
         let before = KnownAt(key.position.get() - 1);
-        if let Some(void) = self.ledger.voided_by(target, before) {
-            let message = format!("the entry {entry} is voided by position {void}");
-            return refused(RefusalCode::AlreadyVoided, message);
+        match self.ledger.voided_by(target, before) {
+            Some(void) => Err(Reason::AlreadyVoided { void }),
+            None => Ok(Fact::Void(target)),
         }
-        Ok(Fact::Void(target))
     }
 
-    /// The one role that a text means at a level that exists
+    /// The one role that the nth text of a change means at a level that exists
     fn resolve(
-        &mut self,
+        &self,
         t: EffectiveAt,
         level: LevelRef,
         text: &RoleText,
-    ) -> Result<RoleKey, Refused> {
-        let mut found: Vec<RoleKey> = Vec::new();
-        if let Some(here) = self.here(t, level) {
-            found.extend(matching(text, &self.ledger.symbols, here.roles()));
-        }
+        nth: usize,
+    ) -> Result<RoleKey, Reason> {
+        let symbols = &self.ledger.symbols;
+        let here = self.here(t, level);
+        let found: Vec<RoleKey> =
+            here.into_iter().flat_map(|here| matching(text, symbols, here.roles())).collect();
         match found.as_slice() {
             [one] => Ok(*one),
-            [] => refused(
-                RefusalCode::UnknownRole,
-                format!("there is no role `{text}` at {} at {t}", self.ledger.level_of(level)),
-            ),
+            [] => Err(Reason::UnknownRole { nth }),
             several => {
-                let mut texts: Vec<String> = several
-                    .iter()
-                    .map(|role| format!("`{}`", role.text(&self.ledger.symbols)))
-                    .collect();
-                texts.sort();
-                let more = texts.len().saturating_sub(CANDIDATES_SHOWN_MAX);
-                texts.truncate(CANDIDATES_SHOWN_MAX);
-                if more > 0 {
-                    texts.push(format!("{more} others"));
-                }
-                refused(
-                    RefusalCode::AmbiguousRole,
-                    format!("the role `{text}` may be {}: write one of them", texts.join(" or ")),
-                )
+                let mut applications: Vec<Arc<str>> =
+                    several.iter().map(|role| Arc::clone(symbols.text(role.application))).collect();
+                applications.sort_unstable();
+                let more = applications.len().saturating_sub(APPLICATIONS_MAX);
+                applications.truncate(APPLICATIONS_MAX);
+                Err(Reason::AmbiguousRole { nth, applications, more })
             }
         }
     }
 
     fn resolve_all(
-        &mut self,
+        &self,
         t: EffectiveAt,
         level: LevelRef,
         texts: &[RoleText],
-    ) -> Result<Arc<[RoleKey]>, Refused> {
-        let mut first: Option<Refused> = None;
+    ) -> Result<Arc<[RoleKey]>, Reason> {
+        let mut first: Option<Reason> = None;
         let mut roles = Vec::with_capacity(texts.len());
-        for text in texts {
-            match self.resolve(t, level, text) {
+        for (nth, text) in texts.iter().enumerate() {
+            match self.resolve(t, level, text, nth) {
                 Ok(role) if roles.contains(&role) => {}
                 Ok(role) => roles.push(role),
-                // Of several reasons the one that comes first in the order of reasons.
-                Err(other) if first.as_ref().is_none_or(|first| other.0 < first.0) => {
+                // Of several reasons, the one that comes first in the order of reasons decides.
+                Err(other) if first.as_ref().is_none_or(|first| other.code() < first.code()) => {
                     first = Some(other);
                 }
                 Err(_) => {}
@@ -572,25 +495,11 @@ fn structural(change: Structural) -> Fact {
     Fact::Structural(Arc::new(change))
 }
 
-fn fitting_attributes(kind: LevelKind, attributes: &Attributes) -> Result<(), Refused> {
+fn fitting_attributes(kind: LevelKind, attributes: &Attributes) -> Result<(), Reason> {
     match attributes.stated().find(|attribute| !kind.has(*attribute)) {
         None => Ok(()),
-        Some(attribute) => refused(
-            RefusalCode::NotAllowedHere,
-            format!("a {kind} has no attribute `{}`", attribute.as_str()),
-        ),
+        Some(attribute) => Err(Reason::ForeignAttribute { attribute }),
     }
-}
-
-fn bad_parent(level: &Level, parent: Option<&Level>) -> String {
-    let kinds: Vec<&str> = LevelKind::ALL
-        .into_iter()
-        .filter(|parent| level.kind().fits_in(Some(*parent)))
-        .map(LevelKind::as_str)
-        .collect();
-    let right = if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(" or ") };
-    let stated = parent.map_or("no parent is stated".to_owned(), |p| format!("not in `{p}`"));
-    format!("`{level}` lies in {right}: {stated}")
 }
 
 /// Whether one of these changes names the principal

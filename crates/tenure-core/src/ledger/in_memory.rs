@@ -44,7 +44,7 @@ impl LedgerInMemory {
         let Ok(outcome) = self.ledger.apply_with(recorded, content_of);
         self.contents.push_back(match &recorded.submission {
             Submission::Entry(_, fingerprint) => Some(*fingerprint),
-            Submission::Malformed { .. } => None,
+            Submission::Malformed => None,
         });
         outcome
     }

@@ -307,6 +307,19 @@ impl Change {
         }
     }
 
+    /// The roles that it names by a text
+    pub fn roles(&self) -> &[RoleText] {
+        match self {
+            Self::CreateRoleCollection { roles, .. } | Self::SetRoles { roles, .. } => roles,
+            Self::DeleteRole { role, .. }
+            | Self::Grant { grantable: GrantableText::Role(role), .. }
+            | Self::Revoke { grantable: GrantableText::Role(role), .. } => {
+                std::slice::from_ref(role)
+            }
+            _ => &[],
+        }
+    }
+
     fn check(&self, count: usize, effective_at: Option<Instant>) -> Result<(), EntryError> {
         match self {
             Self::SetLevel { attributes, .. } if attributes.stated().next().is_none() => {

@@ -128,6 +128,10 @@ pub enum Attribute {
 }
 
 impl Attribute {
+    /// Every attribute
+    pub const ALL: [Self; 5] =
+        [Self::Name, Self::FeatureSet, Self::Authorizations, Self::Environment, Self::Region];
+
     /// The attribute's name in texts
     pub fn as_str(self) -> &'static str {
         match self {
@@ -137,6 +141,11 @@ impl Attribute {
             Self::Environment => "environment",
             Self::Region => "region",
         }
+    }
+
+    /// The attribute of that name
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribute| attribute.as_str() == text)
     }
 }
 

@@ -1,12 +1,16 @@
 //! What did the fold make of an entry?
 //!
 //! An [`Outcome`] depends on nothing but the entries up to it, so every replica that reads the log
-//! gives the same. A [`Refusal`] is an answer, not a failure: the refused attempt stays in the log.
+//! gives the same. A [`Refusal`] is an answer, not a failure: the refused attempt stays in the log. It is
+//! data; `tenure-wire` makes a sentence of it.
 //!
 //! Rules: `docs/semantics.md#outcomes`, `docs/semantics.md#order-of-reasons`.
 
+use std::sync::Arc;
+
 use crate::words::change::Entry;
 use crate::words::instant::RecordedAt;
+use crate::words::level::Attribute;
 use crate::words::position::Position;
 
 /// A digest of an entry's canonical encoding without its id: equal contents have equal ones
@@ -25,11 +29,8 @@ impl Fingerprint {
 pub enum Submission {
     /// An entry, with the fingerprint of its content
     Entry(Entry, Fingerprint),
-    /// Bytes that cannot be decoded, and why
-    Malformed {
-        /// A sentence
-        message: String,
-    },
+    /// Bytes that cannot be decoded
+    Malformed,
 }
 
 /// What the log holds at a position, and when it learned of it
@@ -134,22 +135,214 @@ impl RefusalCode {
             Self::AlreadyHeld => "already_held",
         }
     }
+}
 
-    /// The code with that text
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.as_str() == text)
+/// What exactly refuses an entry
+///
+/// It holds what the entry does not say. The names that a sentence needs are in the change that decided, so
+/// a name that is taken out of an entry is in no refusal either. Where several reasons have one code, the
+/// first in this list decides.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Reason {
+    /// The bytes are no entry
+    Malformed,
+    /// Another entry owns the id
+    IdReused {
+        /// The place of that entry
+        owner: Position,
+    },
+    /// `effective_at` of the entry, or `until` of the change, lies before 1970
+    BadTime,
+    /// No entry has the id that is to be voided
+    UnknownEntry,
+    /// The entry that is to be voided was refused
+    NotApplied {
+        /// The place of that entry
+        owner: Position,
+    },
+    /// The entry that is to be voided does not count any more
+    AlreadyVoided {
+        /// The place of the void that voids it
+        void: Position,
+    },
+    /// The level does not exist
+    UnknownLevel,
+    /// The parent does not exist
+    UnknownParent,
+    /// The level exists
+    LevelExists,
+    /// The level's kind does not fit in the parent's, or into nothing
+    UnfitParent,
+    /// The parent is the level itself or lies in it
+    ParentWithin,
+    /// A role does not exist there
+    UnknownRole {
+        /// Which of [`Change::roles`](crate::Change::roles), counted from 0
+        nth: usize,
+    },
+    /// Several applications have a role of that name there
+    AmbiguousRole {
+        /// Which of [`Change::roles`](crate::Change::roles), counted from 0
+        nth: usize,
+        /// The first of these applications in order, at most [`APPLICATIONS_MAX`]
+        applications: Vec<Arc<str>>,
+        /// How many more there are
+        more: usize,
+    },
+    /// The role exists there
+    RoleExists,
+    /// The role collection does not exist there
+    UnknownRoleCollection,
+    /// The role collection exists there
+    RoleCollectionExists,
+    /// The catalogue predefines the role or role collection
+    Predefined,
+    /// Levels of that kind do not have the attribute
+    ForeignAttribute {
+        /// The attribute
+        attribute: Attribute,
+    },
+    /// The level does not take custom role collections
+    NoCustomRoleCollections,
+    /// The role is not granted by itself
+    NotGrantedAlone,
+    /// The directory does not manage authorizations
+    NoAuthorizations,
+    /// Nothing that counts names the principal
+    UnknownPrincipal,
+    /// `until` is not after the start
+    EmptyInterval,
+    /// The holding or membership does not run
+    NotHeld,
+    /// The holding runs
+    AlreadyHeld,
+}
+
+/// Most applications that a [`Reason::AmbiguousRole`] names
+pub const APPLICATIONS_MAX: usize = 8;
+
+/// A [`Reason`] as it is stored: its name, its numbers and its texts
+pub type ReasonParts = (&'static str, Vec<u64>, Vec<Arc<str>>);
+
+impl Reason {
+    /// The stable code
+    pub fn code(&self) -> RefusalCode {
+        match self {
+            Self::Malformed => RefusalCode::Malformed,
+            Self::IdReused { .. } => RefusalCode::IdReused,
+            Self::BadTime => RefusalCode::BadTime,
+            Self::UnknownEntry | Self::NotApplied { .. } => RefusalCode::UnknownEntry,
+            Self::AlreadyVoided { .. } => RefusalCode::AlreadyVoided,
+            Self::UnknownLevel | Self::UnknownParent => RefusalCode::UnknownLevel,
+            Self::LevelExists => RefusalCode::LevelExists,
+            Self::UnfitParent | Self::ParentWithin => RefusalCode::BadParent,
+            Self::UnknownRole { .. } => RefusalCode::UnknownRole,
+            Self::AmbiguousRole { .. } => RefusalCode::AmbiguousRole,
+            Self::RoleExists => RefusalCode::RoleExists,
+            Self::UnknownRoleCollection => RefusalCode::UnknownRoleCollection,
+            Self::RoleCollectionExists => RefusalCode::RoleCollectionExists,
+            Self::Predefined => RefusalCode::Predefined,
+            Self::ForeignAttribute { .. }
+            | Self::NoCustomRoleCollections
+            | Self::NotGrantedAlone
+            | Self::NoAuthorizations => RefusalCode::NotAllowedHere,
+            Self::UnknownPrincipal => RefusalCode::UnknownPrincipal,
+            Self::EmptyInterval => RefusalCode::EmptyInterval,
+            Self::NotHeld => RefusalCode::NotHeld,
+            Self::AlreadyHeld => RefusalCode::AlreadyHeld,
+        }
+    }
+
+    /// The reason in parts, from which [`Reason::from_parts`] makes it again
+    pub fn parts(&self) -> ReasonParts {
+        let alone = |name| (name, Vec::new(), Vec::new());
+        let at = |name, position: &Position| (name, vec![position.get()], Vec::new());
+        match self {
+            Self::Malformed => alone("malformed"),
+            Self::IdReused { owner } => at("id_reused", owner),
+            Self::BadTime => alone("bad_time"),
+            Self::UnknownEntry => alone("unknown_entry"),
+            Self::NotApplied { owner } => at("not_applied", owner),
+            Self::AlreadyVoided { void } => at("already_voided", void),
+            Self::UnknownLevel => alone("unknown_level"),
+            Self::UnknownParent => alone("unknown_parent"),
+            Self::LevelExists => alone("level_exists"),
+            Self::UnfitParent => alone("unfit_parent"),
+            Self::ParentWithin => alone("parent_within"),
+            Self::UnknownRole { nth } => ("unknown_role", vec![*nth as u64], Vec::new()),
+            Self::AmbiguousRole { nth, applications, more } => {
+                ("ambiguous_role", vec![*nth as u64, *more as u64], applications.clone())
+            }
+            Self::RoleExists => alone("role_exists"),
+            Self::UnknownRoleCollection => alone("unknown_role_collection"),
+            Self::RoleCollectionExists => alone("role_collection_exists"),
+            Self::Predefined => alone("predefined"),
+            Self::ForeignAttribute { attribute } => {
+                ("foreign_attribute", Vec::new(), vec![attribute.as_str().into()])
+            }
+            Self::NoCustomRoleCollections => alone("no_custom_role_collections"),
+            Self::NotGrantedAlone => alone("not_granted_alone"),
+            Self::NoAuthorizations => alone("no_authorizations"),
+            Self::UnknownPrincipal => alone("unknown_principal"),
+            Self::EmptyInterval => alone("empty_interval"),
+            Self::NotHeld => alone("not_held"),
+            Self::AlreadyHeld => alone("already_held"),
+        }
+    }
+
+    /// The reason of these parts; `None` if they are those of none
+    pub fn from_parts(name: &str, numbers: &[u64], texts: &[Arc<str>]) -> Option<Self> {
+        Some(match (name, numbers, texts) {
+            ("malformed", [], []) => Self::Malformed,
+            ("id_reused", [owner], []) => Self::IdReused { owner: Position::new(*owner)? },
+            ("bad_time", [], []) => Self::BadTime,
+            ("unknown_entry", [], []) => Self::UnknownEntry,
+            ("not_applied", [owner], []) => Self::NotApplied { owner: Position::new(*owner)? },
+            ("already_voided", [void], []) => Self::AlreadyVoided { void: Position::new(*void)? },
+            ("unknown_level", [], []) => Self::UnknownLevel,
+            ("unknown_parent", [], []) => Self::UnknownParent,
+            ("level_exists", [], []) => Self::LevelExists,
+            ("unfit_parent", [], []) => Self::UnfitParent,
+            ("parent_within", [], []) => Self::ParentWithin,
+            ("unknown_role", [nth], []) => Self::UnknownRole { nth: usize::try_from(*nth).ok()? },
+            ("ambiguous_role", [nth, more], applications) => Self::AmbiguousRole {
+                nth: usize::try_from(*nth).ok()?,
+                applications: applications.to_vec(),
+                more: usize::try_from(*more).ok()?,
+            },
+            ("role_exists", [], []) => Self::RoleExists,
+            ("unknown_role_collection", [], []) => Self::UnknownRoleCollection,
+            ("role_collection_exists", [], []) => Self::RoleCollectionExists,
+            ("predefined", [], []) => Self::Predefined,
+            ("foreign_attribute", [], [attribute]) => {
+                Self::ForeignAttribute { attribute: Attribute::parse(attribute)? }
+            }
+            ("no_custom_role_collections", [], []) => Self::NoCustomRoleCollections,
+            ("not_granted_alone", [], []) => Self::NotGrantedAlone,
+            ("no_authorizations", [], []) => Self::NoAuthorizations,
+            ("unknown_principal", [], []) => Self::UnknownPrincipal,
+            ("empty_interval", [], []) => Self::EmptyInterval,
+            ("not_held", [], []) => Self::NotHeld,
+            ("already_held", [], []) => Self::AlreadyHeld,
+            _ => return None,
+        })
     }
 }
 
 /// Why, and which change
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Refusal {
-    /// The code
-    pub code: RefusalCode,
     /// The change that decided, counted from 0; `None` for the entry as a whole
     pub change: Option<usize>,
-    /// A sentence that says what was wrong and what would be right
-    pub message: String,
+    /// What exactly is wrong
+    pub reason: Reason,
+}
+
+impl Refusal {
+    /// The stable code
+    pub fn code(&self) -> RefusalCode {
+        self.reason.code()
+    }
 }
 
 /// What became of the entry that owns an id
@@ -157,6 +350,8 @@ pub struct Refusal {
 pub struct Original {
     /// Its place
     pub position: Position,
+    /// When it was recorded: it took effect then, if it does not say otherwise
+    pub recorded_at: RecordedAt,
     /// Why it was refused; `None` if it was applied
     pub refusal: Option<Refusal>,
 }

@@ -12,6 +12,7 @@ use tenure_wire::Names;
 use tenure_wire::api::{self, AsOf, EntryResult, EntryRow};
 use tenure_wire::codec::Encoded;
 use tenure_wire::question::{self, Texts};
+use tenure_wire::sentence::Submitted;
 use tenure_wire::v1::{self, Change};
 
 /// Rows of a page of the history, few enough that tests turn pages
@@ -60,11 +61,11 @@ impl Memory {
     fn take(&mut self, encoded: Encoded) -> EntryResult {
         let written = v1::Entry::from_core(encoded.entry());
         let recorded_at = RecordedAt::saturating_from_micros(RECORDED_MICROS);
-        let position = self.ledger.next_position().get();
+        let position = self.ledger.next_position();
+        let entry = encoded.entry().clone();
         let submission = encoded.into_submission();
         let outcome = self.ledger.apply(&Recorded { recorded_at, submission });
-        let id = Some(written.id.clone());
-        let result = EntryResult::new(id, position, recorded_at.to_string(), &outcome);
+        let result = EntryResult::new(position, recorded_at, &outcome, Submitted::Entry(&entry));
         self.entries.push((written, result.clone()));
         result
     }

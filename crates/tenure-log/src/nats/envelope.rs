@@ -6,7 +6,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use tenure_core::RecordedAt;
 use tenure_wire::codec::Encoded;
-use tenure_wire::message::{CE_TYPE, Content, Head, Item, decode};
+use tenure_wire::message::{CE_TYPE, Content, Head, Item, Reading, decode};
 use uuid::Uuid;
 
 use super::subject;
@@ -14,7 +14,7 @@ use crate::Waiter;
 
 /// The header of a republished message that says when its entries were recorded, in microseconds since 1970
 const RECORDED_AT: &str = "tenure-recorded-at";
-/// The header of a republished message that says why its data is malformed
+/// The header of a republished message whose data is malformed; it says how the data was read
 const MALFORMED: &str = "tenure-malformed";
 
 /// A message as it was read from the stream
@@ -64,8 +64,8 @@ pub(crate) fn read(
     if to == subject::republished(ledger) {
         let recorded_at = text(headers, RECORDED_AT).and_then(|micros| micros.parse().ok());
         let stamped_at = recorded_at.map_or(stamped_at, RecordedAt::saturating_from_micros);
-        if let Some(why) = text(headers, MALFORMED) {
-            let item = Item::Malformed { raw: data.to_vec(), message: why.to_owned() };
+        if let Some(reading) = text(headers, MALFORMED).map(Reading::parse) {
+            let item = Item::Malformed { raw: data.to_vec(), reading };
             return Received { stamped_at, content: Content::Items(vec![item]), waiter: None };
         }
         return Received { stamped_at, content: decode(head(headers), data), waiter: None };
@@ -109,14 +109,12 @@ pub(crate) fn republished(
     id: Uuid,
     ledger: &str,
     recorded_at: RecordedAt,
-    malformed: Option<&str>,
+    malformed: Option<Reading>,
 ) -> HeaderMap {
     let mut headers = headers(id, &format!("urn:tenure:{ledger}:republish"), recorded_at);
     headers.insert(RECORDED_AT, recorded_at.micros().to_string());
-    if let Some(why) = malformed {
-        // A header is one line, and the sentence may contain text that a stranger sent.
-        let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        headers.insert(MALFORMED, why);
+    if let Some(reading) = malformed {
+        headers.insert(MALFORMED, reading.as_str());
     }
     headers
 }

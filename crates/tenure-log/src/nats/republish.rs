@@ -204,7 +204,7 @@ pub async fn republish(
         let rows = rows.map_err(AlignError::Journal)?;
         let Some(first) = rows.first() else { continue };
         let (data, malformed) = match &first.payload {
-            Payload::Malformed { raw, message } => (raw.clone(), Some(message.as_str())),
+            Payload::Malformed { raw, reading } => (raw.clone(), Some(*reading)),
             Payload::Entry(_) => {
                 let bytes: Vec<&[u8]> = rows
                     .iter()

@@ -57,9 +57,14 @@ pub(super) fn decide(
                     row.map_or(Ok(Fingerprint::NONE), |row| content(row, owner))
                 }
             };
-            let outcome = ledger.apply_with(&Recorded { recorded_at, submission }, content_of)?;
+            let recorded = Recorded { recorded_at, submission };
+            let outcome = ledger.apply_with(&recorded, content_of)?;
             if let Some(receipts) = &mut receipts {
-                receipts.push(Receipt { position, recorded_at, outcome: outcome.clone() });
+                let entry = match recorded.submission {
+                    Submission::Entry(entry, _) => Some(entry),
+                    Submission::Malformed => None,
+                };
+                receipts.push(Receipt { position, recorded_at, entry, outcome: outcome.clone() });
             }
             rows.push(Row { recorded_at, outcome, payload, origin: origin.take() });
         }
@@ -86,9 +91,8 @@ fn taken(item: Item) -> (Payload, Submission) {
             let (bytes, submission) = entry.into_parts();
             (Payload::Entry(bytes), submission)
         }
-        Item::Malformed { raw, message } => (
-            Payload::Malformed { raw, message: message.clone() },
-            Submission::Malformed { message },
-        ),
+        Item::Malformed { raw, reading } => {
+            (Payload::Malformed { raw, reading }, Submission::Malformed)
+        }
     }
 }

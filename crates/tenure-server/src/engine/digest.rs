@@ -1,8 +1,8 @@
 //! Did two replicas make the same of the same entries?
 //!
 //! Each position has a digest of all that was decided up to it: the digest before, the entry's bytes, when
-//! it was recorded, and its outcome. Equal digests mean the same history. The sentence of a refusal is not
-//! in it: it may be put better one day.
+//! it was recorded, and its outcome. Equal digests mean the same history. Of a refusal it has the code and the
+//! change: reasons may be told apart more finely one day, codes stay.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -43,7 +43,7 @@ pub(super) fn next(before: &StateDigest, position: Position, row: &Row) -> State
         hasher.update([kind, u8::from(refusal.is_some()), u8::from(change.is_some())]);
         hasher.update(change.unwrap_or_default().to_be_bytes());
         hasher.update(original.to_be_bytes());
-        let code = refusal.map_or("", |refusal| refusal.code.as_str());
+        let code = refusal.map_or("", |refusal| refusal.code().as_str());
         hasher.update((code.len() as u64).to_be_bytes());
         hasher.update(code);
     };
@@ -172,7 +172,7 @@ fn head_at(note: &[u8], newest: u64) -> Option<StateDigest> {
 
 #[cfg(test)]
 mod tests {
-    use tenure_core::{RecordedAt, RefusalCode};
+    use tenure_core::{Reason, RecordedAt};
 
     use super::*;
 
@@ -181,27 +181,27 @@ mod tests {
         Row { recorded_at, outcome, payload: Payload::Entry(bytes.to_vec()), origin: None }
     }
 
-    fn refused(change: Option<usize>, message: &str) -> Outcome {
-        let code = RefusalCode::NotHeld;
-        Outcome::Refused(Refusal { code, change, message: message.to_owned() })
+    fn refused(change: Option<usize>, reason: Reason) -> Outcome {
+        Outcome::Refused(Refusal { change, reason })
     }
 
     #[test]
-    fn whatever_was_decided_otherwise_shows_and_how_it_was_said_does_not() {
+    fn whatever_was_decided_otherwise_shows_and_a_finer_reason_does_not() {
         let zero = StateDigest::default();
         let of = |row: &Row| next(&zero, Position::FIRST, row);
         let all = [
             row(b"a", 1, Outcome::Applied),
             row(b"b", 1, Outcome::Applied),
             row(b"a", 2, Outcome::Applied),
-            row(b"a", 1, refused(None, "no")),
-            row(b"a", 1, refused(Some(0), "no")),
+            row(b"a", 1, refused(None, Reason::NotHeld)),
+            row(b"a", 1, refused(Some(0), Reason::NotHeld)),
+            row(b"a", 1, refused(Some(0), Reason::UnknownLevel)),
         ];
         let digests: std::collections::BTreeSet<_> = all.iter().map(of).collect();
         assert_eq!(digests.len(), all.len());
         assert_eq!(
-            of(&row(b"a", 1, refused(None, "no"))),
-            of(&row(b"a", 1, refused(None, "never")))
+            of(&row(b"a", 1, refused(Some(0), Reason::UnknownParent))),
+            of(&row(b"a", 1, refused(Some(0), Reason::UnknownLevel)))
         );
     }
 

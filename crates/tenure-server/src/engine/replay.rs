@@ -129,7 +129,7 @@ pub fn verify(
             let position = ledger.next_position();
             let recorded = row.recorded().map_err(|source| StartError::Row { position, source })?;
             let now = ledger.apply(&recorded);
-            // The sentence of a refusal may be put better one day; what it decides may not.
+            // Reasons may be told apart more finely one day; codes stay.
             if !same_decision(&now, &row.outcome) {
                 return Err(other_outcome(position, &row.outcome, &now));
             }
@@ -147,7 +147,7 @@ fn same_decision(one: &Outcome, other: &Outcome) -> bool {
     match (one, other) {
         (Outcome::Applied, Outcome::Applied) => true,
         (Outcome::Refused(one), Outcome::Refused(other)) => {
-            one.code == other.code && one.change == other.change
+            one.code() == other.code() && one.change == other.change
         }
         (Outcome::Duplicate(one), Outcome::Duplicate(other)) => one.position == other.position,
         _ => false,
@@ -157,7 +157,7 @@ fn same_decision(one: &Outcome, other: &Outcome) -> bool {
 fn described(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Applied => "applied".to_owned(),
-        Outcome::Refused(refusal) => format!("refused as {}", refusal.code.as_str()),
+        Outcome::Refused(refusal) => format!("refused as {}", refusal.code().as_str()),
         Outcome::Duplicate(original) => format!("a duplicate of {}", original.position),
     }
 }

@@ -1,0 +1,247 @@
+//! Why was an entry refused, in a sentence?
+//!
+//! A refusal is data ([`Reason`]), and so it is kept. This is the one place where it becomes English: what was
+//! wrong, where, and what would be right. The names in a sentence come from the entry.
+
+use tenure_core::{
+    Attribute, Change, Entry, GrantableText, Instant, Level, LevelKind, Reason, RecordedAt,
+    Refusal, RoleText,
+};
+
+use crate::codec::decode_entry;
+use crate::message::{CE_TYPE, Reading, parts};
+
+/// Most malformed bytes that are read again to say what is wrong with them
+///
+/// As many as a NATS server takes in one message unless told otherwise.
+pub const READ_AGAIN_BYTES_MAX: usize = 1_024 * 1_024;
+
+/// What was submitted: with a refusal, all that its sentence needs
+#[derive(Clone, Copy, Debug)]
+pub enum Submitted<'a> {
+    /// An entry
+    Entry(&'a Entry),
+    /// What cannot be decoded
+    Malformed {
+        /// The bytes as they came
+        raw: &'a [u8],
+        /// How they were read
+        reading: Reading,
+    },
+}
+
+impl<'a> Submitted<'a> {
+    /// The entry, if it is one
+    pub fn entry(self) -> Option<&'a Entry> {
+        match self {
+            Self::Entry(entry) => Some(entry),
+            Self::Malformed { .. } => None,
+        }
+    }
+}
+
+/// The sentence of a refusal of what was submitted and recorded then
+pub fn refusal(refusal: &Refusal, submitted: Submitted<'_>, recorded_at: RecordedAt) -> String {
+    let entry = match submitted {
+        Submitted::Malformed { raw, reading } => return malformed(raw, reading),
+        Submitted::Entry(entry) => entry,
+    };
+    let found = match refusal.change {
+        None => of_entry(&refusal.reason, entry),
+        Some(n) => entry.changes().get(n).and_then(|change| {
+            let t = entry.effective_at().unwrap_or(recorded_at.instant());
+            of_change(&refusal.reason, change, t)
+        }),
+    };
+    // A sound journal keeps no reason beside an entry that it cannot be of.
+    found.unwrap_or_else(|| format!("the entry is refused as `{}`", refusal.code().as_str()))
+}
+
+/// What is wrong with bytes that are malformed: they are read again
+///
+/// # Cost
+/// As reading them; those over [`READ_AGAIN_BYTES_MAX`] are not read.
+pub fn malformed(raw: &[u8], reading: Reading) -> String {
+    let problem = match reading {
+        Reading::NoType => return format!("the message has no header `ce-type: {CE_TYPE}`"),
+        Reading::OtherSpecVersion => {
+            return "the message's `ce-specversion` is not 1.0".to_owned();
+        }
+        Reading::NoFormat => {
+            let known = "`content-type: application/msgpack` or `application/json`";
+            return format!("the message has no header {known}");
+        }
+        Reading::Message(_) | Reading::Entry(_) if raw.len() > READ_AGAIN_BYTES_MAX => {
+            return format!(
+                "the {} bytes cannot be decoded, and only up to {READ_AGAIN_BYTES_MAX} are read again \
+                 to say why: send smaller messages",
+                raw.len()
+            );
+        }
+        Reading::Message(format) => parts(format, raw).err(),
+        Reading::Entry(format) => decode_entry(format, raw).err().map(|error| error.to_string()),
+        Reading::Unknown => None,
+    };
+    problem.unwrap_or_else(|| "the bytes could not be decoded when they were recorded".to_owned())
+}
+
+fn of_entry(reason: &Reason, entry: &Entry) -> Option<String> {
+    Some(match reason {
+        Reason::IdReused { owner } => format!(
+            "the id `{}` came before, at position {owner}, with other content: a new attempt needs \
+             a new id",
+            entry.id()
+        ),
+        Reason::BadTime => bad_time("effective_at", entry.effective_at()?),
+        _ => return None,
+    })
+}
+
+fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
+    Some(match reason {
+        // These are of the entry as a whole.
+        Reason::Malformed | Reason::IdReused { .. } => return None,
+        Reason::BadTime => bad_time("until", until(change)?),
+        Reason::UnknownEntry => {
+            format!("the entry `{}` is not in the log: there is nothing to void", voided(change)?)
+        }
+        Reason::NotApplied { owner } => format!(
+            "the entry `{}`, at position {owner}, was refused: there is nothing to void",
+            voided(change)?
+        ),
+        Reason::AlreadyVoided { void } => format!(
+            "the entry `{}` is already voided by the entry at position {void}: void that one to \
+             make it count again",
+            voided(change)?
+        ),
+        Reason::UnknownLevel => {
+            format!("the level `{}` does not exist at {t}", change.level()?)
+        }
+        Reason::UnknownParent => {
+            format!("the parent `{}` does not exist at {t}", change.parent()?)
+        }
+        Reason::LevelExists => format!("the level `{}` already exists at {t}", change.level()?),
+        Reason::UnfitParent => unfit_parent(change.level()?, change.parent()),
+        Reason::ParentWithin => {
+            let (level, parent) = (change.level()?, change.parent()?);
+            format!("`{level}` would lie in itself: `{parent}` is that level or lies in it")
+        }
+        Reason::UnknownRole { nth } => {
+            let (role, level) = (change.roles().get(*nth)?, change.level()?);
+            format!("there is no role `{role}` at `{level}` at {t}")
+        }
+        Reason::AmbiguousRole { nth, applications, more } => {
+            let (role, level) = (change.roles().get(*nth)?, change.level()?);
+            let candidates = applications.iter().map(|application| {
+                let application = Some(application.clone());
+                format!("`{}`", RoleText { application, name: role.name.clone() })
+            });
+            let more = (*more > 0).then(|| format!("one of {more} more"));
+            let candidates: Vec<String> = candidates.chain(more).collect();
+            format!(
+                "several applications have a role `{role}` at `{level}` at {t}: write {}",
+                candidates.join(" or ")
+            )
+        }
+        Reason::RoleExists => {
+            let Change::CreateRole { level, role, application, .. } = change else { return None };
+            format!("the role `{application}/{role}` already exists at `{level}` at {t}")
+        }
+        Reason::UnknownRoleCollection => {
+            let (name, level) = (change.role_collection()?, change.level()?);
+            format!("there is no role collection `{name}` at `{level}` at {t}")
+        }
+        Reason::RoleCollectionExists => {
+            let (name, level) = (change.role_collection()?, change.level()?);
+            format!(
+                "the role collection `{name}` already exists at `{level}` at {t}: `set_roles` changes \
+                 a custom one"
+            )
+        }
+        Reason::Predefined => {
+            let what = match change {
+                Change::DeleteRole { role, .. } => GrantableText::Role(role.clone()),
+                _ => GrantableText::RoleCollection(change.role_collection()?.clone()),
+            };
+            let level = change.level()?;
+            format!("the {what} is predefined at `{level}` at {t}: only a catalogue changes it")
+        }
+        Reason::ForeignAttribute { attribute } => foreign_attribute(change.level()?, *attribute),
+        Reason::NoCustomRoleCollections => format!(
+            "a {} takes no custom role collections under the catalogue in force at {t}",
+            change.level()?.kind()
+        ),
+        Reason::NotGrantedAlone => format!(
+            "the role `{}` cannot be granted by itself: grant a role collection that contains it",
+            change.roles().first()?
+        ),
+        Reason::NoAuthorizations => format!(
+            "`{}` does not manage authorizations at {t}: set its `authorizations` before anything is \
+             granted there",
+            change.level()?
+        ),
+        Reason::UnknownPrincipal => format!(
+            "no entry that counts names `{}`: there is nothing to remove",
+            change.principals().next()?
+        ),
+        Reason::EmptyInterval => {
+            format!("`until` is {}, which is not after the start {t}", until(change)?)
+        }
+        Reason::NotHeld => match change {
+            Change::Revoke { level, grantable, from, .. } => {
+                format!("`{from}` does not hold the {grantable} at `{level}` at {t}")
+            }
+            Change::RemoveMember { set, member, .. } => {
+                format!("`{member}` is no member of `{set}` at {t}")
+            }
+            _ => return None,
+        },
+        Reason::AlreadyHeld => {
+            let Change::Grant { level, grantable, to, .. } = change else { return None };
+            format!(
+                "`{to}` already holds the {grantable} at `{level}` at {t}: a grant without `expect` \
+                 gives it new terms"
+            )
+        }
+    })
+}
+
+fn bad_time(field: &str, instant: Instant) -> String {
+    let (first, last) = (Instant::EPOCH, Instant::LAST);
+    format!("`{field}` is {instant}, which is not within {first} to {last}")
+}
+
+fn until(change: &Change) -> Option<Instant> {
+    match change {
+        Change::Grant { until, .. } => *until,
+        _ => None,
+    }
+}
+
+/// The id of the entry that is to be voided
+fn voided(change: &Change) -> Option<tenure_core::EntryId> {
+    match change {
+        Change::Void { entry, .. } => Some(*entry),
+        _ => None,
+    }
+}
+
+fn unfit_parent(level: &Level, parent: Option<&Level>) -> String {
+    let fits = |parent: &LevelKind| level.kind().fits_in(Some(*parent));
+    let kinds: Vec<&str> = LevelKind::ALL.into_iter().filter(fits).map(LevelKind::as_str).collect();
+    let kinds = kinds.join(" or ");
+    match parent {
+        Some(parent) if kinds.is_empty() => {
+            format!("`{level}` is a global account and has no parent: it cannot lie in `{parent}`")
+        }
+        Some(parent) => format!("`{level}` can only lie in a {kinds}, not in `{parent}`"),
+        None => format!("`{level}` can only lie in a {kinds}, and no parent is stated"),
+    }
+}
+
+fn foreign_attribute(level: &Level, attribute: Attribute) -> String {
+    let kind = level.kind();
+    let own = Attribute::ALL.into_iter().filter(|one| kind.has(*one));
+    let own: Vec<String> = own.map(|one| format!("`{}`", one.as_str())).collect();
+    format!("a {kind} has no attribute `{}`: it has {}", attribute.as_str(), own.join(", "))
+}
