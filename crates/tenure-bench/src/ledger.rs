@@ -15,7 +15,7 @@ use anyhow::ensure;
 use clap::{Args, value_parser};
 use serde::{Deserialize, Serialize};
 use tenure_core::Ledger;
-use tenure_journal::{Checkpoints, Journal};
+use tenure_journal::{IndexCheckpoints, Journal};
 use tenure_log::Message;
 use tenure_server::engine::{
     self, Checkpointing, Engine, Genesis, rebuild, record, write_checkpoint,
@@ -275,7 +275,7 @@ fn starts(folder: &Path, facts: &Facts, report: &mut Report) -> anyhow::Result<S
     let folded = start_apart(folder)?;
     let journal = Journal::open(folder, None)?;
     let ledger = rebuild(&journal.reader(), &mut |_| {})?;
-    let checkpoint = write_checkpoint(&Checkpoints::of(&journal), &ledger)?.stored_bytes;
+    let checkpoint = write_checkpoint(&IndexCheckpoints::of(&journal), &ledger)?.stored_bytes;
     drop((ledger, journal));
     let started = start_apart(folder)?;
     let changes = facts.counts.changes;

@@ -212,7 +212,7 @@ async fn rebuilds(
     let (engine, writer) = server.ledger(&folder.join("first")).await?;
     create_account(&engine).await?;
     let context = jetstream::new(async_nats::connect(&server.url).await?);
-    let to = format!("tenure.{}.log.bench", engine.name());
+    let to = subject::log(engine.name()).replace(">", "bench");
     let sent = futures::stream::iter(0..options.entries / each).map(async |message| {
         let entries = (0..each).map(|k| grant(message * each + k));
         let entries = entries.collect::<anyhow::Result<Vec<_>>>()?;

@@ -208,8 +208,14 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Report> {
             ("pg_p90", theirs.p90_us.into()),
             ("ratio", times.into()),
         ]);
-        let bound = if matches!(class, Class::WhoUnder | Class::WhoUnderWide) { 25.0 } else { 10.0 };
-        report.at_least(format!("{}: engine against engine", class.as_str()), times, bound, "times");
+        let bound =
+            if matches!(class, Class::WhoUnder | Class::WhoUnderWide) { 25.0 } else { 10.0 };
+        report.at_least(
+            format!("{}: engine against engine", class.as_str()),
+            times,
+            bound,
+            "times",
+        );
         let (Some(http), Some(protocol)) = (over_http.get(&class), protocol.get(&class)) else {
             continue;
         };

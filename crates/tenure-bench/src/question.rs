@@ -9,7 +9,7 @@ use tenure_core::{
     Ability, AsOf, AssignmentFilter, EffectiveAt, Instant, Known, KnownAt, Level, Mention,
     Principal, Question,
 };
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 
 use crate::landscape::{BEGINS_MICROS, DAY, Facts, Given, lawful};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use tenure_server::config::Partial;
-use tenure_server::http::Server;
+use tenure_server::server::Server;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

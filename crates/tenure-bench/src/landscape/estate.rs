@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tenure_core::{Attributes, Change, GrantableText, Level, RoleText};
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 
 use super::people::{self, Who};
 use super::slots::{For, Gives, Slot, SlotNumber};

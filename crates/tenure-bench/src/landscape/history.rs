@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use tenure_core::{Change, Entry, EntryId, Instant, Level, Principal, RecordedAt};
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 use tenure_wire::catalogs;
 use uuid::Builder;
 

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use tenure_core::{Level, Principal, RoleText};
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 
 const AREAS: &str = "orders payments shipping pricing catalog returns planning invoices sourcing payroll \
                      field-service analytics";

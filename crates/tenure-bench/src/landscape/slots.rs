@@ -5,7 +5,7 @@
 
 use rustc_hash::FxHashSet;
 use tenure_core::{GrantableText, Level, Principal};
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 
 use super::narrow;
 use super::people::Who;

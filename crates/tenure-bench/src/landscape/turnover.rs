@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tenure_core::{
     Change, Entry, EntryId, GrantExpects, GrantableText, Instant, MICROS_PER_SECOND, RevokeExpects,
 };
-use tenure_landscape::dice::Dice;
+use tenure_demo::dice::Dice;
 
 use super::history::Later;
 use super::people::{self, Who};

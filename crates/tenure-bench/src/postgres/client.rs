@@ -14,12 +14,11 @@ use tokio_postgres::{Client as Connection, Row};
 
 use super::rows::{Rows, Value};
 use super::server::Server;
-use super::sql::Statement;
 use super::tables::{Columns, Tables};
 
 /// Bytes that are sent at once
 const CHUNK_BYTES: usize = 1 << 20;
-const INDEXES: [&str; 18] = [
+const INDEXES: [&str; 16] = [
     "CREATE UNIQUE INDEX ON level (text) INCLUDE (id)",
     "CREATE UNIQUE INDEX ON level (id) INCLUDE (text)",
     "CREATE UNIQUE INDEX ON principal (text) INCLUDE (id)",
@@ -27,10 +26,8 @@ const INDEXES: [&str; 18] = [
     "CREATE UNIQUE INDEX ON operation (text)",
     "CREATE UNIQUE INDEX ON held (text)",
     "CREATE UNIQUE INDEX ON granted (id)",
-    "CREATE INDEX ON requires (operation, catalog, kind, feature_set)",
-    "CREATE INDEX ON gives (held, catalog, kind, definitions) INCLUDE (granted)",
-    "CREATE INDEX ON alias (held, catalog)",
-    "CREATE INDEX ON known_user (everyone)",
+    "CREATE INDEX ON requires (operation, catalog, kind)",
+    "CREATE INDEX ON gives (held, catalog, kind) INCLUDE (granted)",
     "CREATE INDEX ON holding (level, granted, valid_until, known_until) \
      INCLUDE (valid_from, known_from, principal)",
     "CREATE INDEX ON holding (principal, level, granted)",
@@ -59,12 +56,10 @@ pub(super) async fn load(
         ("catalog", copy(&client, "catalog", tables.catalogs.rows()).await?),
         ("requires", copy(&client, "requires", tables.requires.iter().copied()).await?),
         ("gives", copy(&client, "gives", tables.gives.iter().copied()).await?),
-        ("alias", copy(&client, "alias", tables.aliases.iter().copied()).await?),
         ("lies_in", copy(&client, "lies_in", tables.lies_in.rows()).await?),
         ("custom_gives", copy(&client, "custom_gives", tables.custom_gives.rows()).await?),
         ("holding", copy(&client, "holding", tables.holdings.rows()).await?),
         ("membership", copy(&client, "membership", tables.memberships.rows()).await?),
-        ("known_user", copy(&client, "known_user", tables.known_users.rows()).await?),
     ];
     for index in INDEXES {
         client.batch_execute(index).await.context(index)?;
@@ -100,11 +95,11 @@ async fn copy<R: Columns>(
 /// A connection that asks
 pub(super) struct Client {
     connection: Connection,
-    prepared: FxHashMap<Statement, tokio_postgres::Statement>,
+    prepared: FxHashMap<String, tokio_postgres::Statement>,
 }
 
-/// A question as it is put to PostgreSQL
-pub(super) type Asked = (Statement, Vec<Value>);
+/// A question as it is put to PostgreSQL: a statement and its parameters
+pub(super) type Asked = (String, Vec<Value>);
 
 impl Client {
     pub(super) async fn open(server: &Server) -> anyhow::Result<Self> {
@@ -115,9 +110,9 @@ impl Client {
     /// Asks, until all rows are values here
     pub(super) async fn ask(&mut self, (statement, parameters): &Asked) -> anyhow::Result<Rows> {
         if !self.prepared.contains_key(statement) {
-            let text = statement.text();
-            let prepared = self.connection.prepare(&text).await.with_context(|| text.clone())?;
-            self.prepared.insert(*statement, prepared);
+            let prepared = self.connection.prepare(statement).await;
+            let prepared = prepared.with_context(|| statement.clone())?;
+            self.prepared.insert(statement.clone(), prepared);
         }
         let prepared = self.prepared.get(statement).context("it was not prepared")?;
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(sql).collect();
@@ -153,13 +148,12 @@ impl Client {
             Value::Nothing => "NULL".to_owned(),
         });
         let literals = literals.collect::<Vec<_>>().join(", ");
-        let prepare = format!("PREPARE shown AS {}", statement.text());
+        let prepare = format!("PREPARE shown AS {statement}");
         self.connection.batch_execute(&prepare).await?;
         let explain = format!("EXPLAIN (ANALYZE, BUFFERS) EXECUTE shown({literals})");
         let rows = self.connection.query(&explain, &[]).await?;
         self.connection.batch_execute("DEALLOCATE shown").await?;
-        let lines: Vec<String> =
-            rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        let lines: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         Ok(lines.join("\n"))
     }
 }

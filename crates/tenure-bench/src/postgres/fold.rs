@@ -3,25 +3,27 @@
 //! A fold of its own, which shares the core's input types and none of its rules. It takes the entries that were
 //! applied, in log order, and after each computes the rows of everything that the entry touched. A row that is no
 //! longer so is closed at that position, and its successor is known from there on. So a late, scheduled or voided
-//! entry costs no more than what it touches. The fold decides no outcome: outcomes are given to it.
+//! entry costs no more than what it touches. The fold decides no outcome: outcomes are given to it. It knows what the
+//! histories that are made up have, and refuses the rest.
 
 mod definitions;
-mod meaning;
 mod structure;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use rustc_hash::FxHashMap;
-use tenure_core::{Change as Said, Entry, EntryId, GrantableText, Principal, PrincipalKind, RoleText};
+use tenure_core::{Change as Said, Entry, EntryId, GrantableText, LevelKind, Principal, RoleText};
 
 use super::tables::{
-    FOREVER, Grantable, Granted, Holding, InForce, KnownUser, Membership, NO_CATALOG, Numbered,
-    Role, Span, Tables, joined,
+    FOREVER, Grantable, Granted, Holding, InForce, Membership, NO_CATALOG, Numbered, Role, Span,
+    Tables, joined,
 };
 use definitions::Definitions;
-use meaning::Meaning;
-use structure::{Custom, Key, LevelState, Structural};
+use structure::{State, Structure};
+
+/// A change's place among all: effective time, position, index in its entry
+type Key = (i64, u64, u32);
 
 /// What may be held: something at a level, or membership of a set
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -38,7 +40,7 @@ enum Change {
         custom: bool,
     },
     End,
-    /// The custom definition was deleted: a holding of the predefined one goes on
+    /// The custom role collection was deleted: a holding of the predefined one goes on
     EndCustom,
 }
 
@@ -52,12 +54,10 @@ struct Run {
     custom: bool,
 }
 
-/// What a change of an applied entry says, its names resolved
-#[derive(Clone, Debug)]
+/// What a change of an applied entry says of something that may be voided
+#[derive(Clone, Copy, Debug)]
 enum Fact {
-    Structural(Box<Structural>),
     Subject(u32, Change),
-    Removal(u32),
     Void(u64),
 }
 
@@ -68,7 +68,6 @@ struct Dirty {
     collections: BTreeSet<(u32, Grantable)>,
     catalogs: bool,
     subjects: BTreeSet<u32>,
-    users: BTreeSet<u32>,
 }
 
 /// A history on its way to tables
@@ -76,20 +75,18 @@ struct Dirty {
 pub(super) struct Fold {
     tables: Tables,
     position: u64,
-    meaning: Meaning,
+    structure: Structure,
     subjects: Numbered<Subject>,
     /// Counted changes of each subject, in order
     changes: Vec<Vec<(Key, Change)>>,
     of_level: FxHashMap<u32, Vec<u32>>,
     of_principal: FxHashMap<u32, Vec<u32>>,
-    removals: FxHashMap<u32, BTreeSet<Key>>,
+    removals: FxHashMap<u32, Vec<Key>>,
     /// Of applied entries, by position
     facts: FxHashMap<u64, Box<[(Key, Fact)]>>,
     positions: FxHashMap<EntryId, u64>,
     voids: FxHashMap<u64, Vec<u64>>,
     voided: BTreeSet<u64>,
-    /// How many counted changes name a principal
-    named: FxHashMap<u32, u32>,
     dirty: Dirty,
 }
 
@@ -103,12 +100,13 @@ impl Fold {
         self.position += 1;
         let Some(entry) = applied else { return Ok(()) };
         let t = entry.effective_at().map_or(recorded_at, |instant| instant.micros());
-        let mut facts = Vec::with_capacity(entry.changes().len());
+        let mut facts = Vec::new();
         for (index, change) in (0..).zip(entry.changes()) {
             let key = (t, self.position, index);
-            let fact = self.fact(t, change)?;
-            self.count(key, &fact, true);
-            facts.push((key, fact));
+            if let Some(fact) = self.fact(key, change)? {
+                self.count(key, fact, true);
+                facts.push((key, fact));
+            }
         }
         self.positions.insert(entry.id(), self.position);
         let void = match facts.as_slice() {
@@ -131,86 +129,43 @@ impl Fold {
 
     /// Whether an entry is voided may have changed
     fn settle(&mut self, entry: u64) {
-        let mut next = Some(entry);
-        while let Some(entry) = next.take() {
-            let voids = self.voids.get(&entry).into_iter().flatten();
-            let now = voids.into_iter().any(|void| !self.voided.contains(void));
-            if now == self.voided.contains(&entry) {
-                return;
+        let voids = self.voids.get(&entry).into_iter().flatten();
+        let now = voids.into_iter().any(|void| !self.voided.contains(void));
+        if now == self.voided.contains(&entry) {
+            return;
+        }
+        if now {
+            self.voided.insert(entry);
+        } else {
+            self.voided.remove(&entry);
+        }
+        for (key, fact) in self.facts.get(&entry).cloned().unwrap_or_default() {
+            self.count(key, fact, !now);
+            if let Fact::Void(target) = fact {
+                self.settle(target);
             }
-            if now {
-                self.voided.insert(entry);
-            } else {
-                self.voided.remove(&entry);
-            }
-            let facts = self.facts.remove(&entry).unwrap_or_default();
-            for (key, fact) in &facts {
-                self.count(*key, fact, !now);
-                if let Fact::Void(target) = fact {
-                    next = Some(*target);
-                }
-            }
-            self.facts.insert(entry, facts);
         }
     }
 
     /// Lets a fact count, or no longer
-    fn count(&mut self, key: Key, fact: &Fact, counts: bool) {
-        match fact {
-            Fact::Structural(change) => {
-                let (structure, names) = (&mut self.meaning.structure, &self.tables.names);
-                let touched = if counts {
-                    structure.insert(names, key, (**change).clone())
-                } else {
-                    structure.remove(names, key)
-                };
-                self.dirty.levels.extend(touched.levels);
-                self.dirty.collections.extend(touched.collections);
-                self.dirty.catalogs |= touched.catalogs;
-            }
-            Fact::Subject(number, change) => {
-                let Some(changes) = self.changes.get_mut(*number as usize) else { return };
-                if counts {
-                    let place = changes.partition_point(|(other, _)| *other < key);
-                    changes.insert(place, (key, *change));
-                } else {
-                    changes.retain(|(other, _)| *other != key);
-                }
-                self.dirty.subjects.insert(*number);
-                match *self.subjects.item(*number) {
-                    Subject::Holding { principal, .. } => self.name(principal, counts),
-                    Subject::Membership { set, member } => {
-                        self.name(set, counts);
-                        self.name(member, counts);
-                    }
-                }
-            }
-            Fact::Removal(principal) => {
-                let removals = self.removals.entry(*principal).or_default();
-                if counts {
-                    removals.insert(key);
-                } else {
-                    removals.remove(&key);
-                }
-                let of = self.of_principal.get(principal).into_iter().flatten();
-                self.dirty.subjects.extend(of);
-                self.name(*principal, counts);
-            }
-            Fact::Void(_) => {}
+    fn count(&mut self, key: Key, fact: Fact, counts: bool) {
+        let Fact::Subject(number, change) = fact else { return };
+        let Some(changes) = self.changes.get_mut(number as usize) else { return };
+        if counts {
+            let place = changes.partition_point(|(other, _)| *other < key);
+            changes.insert(place, (key, change));
+        } else {
+            changes.retain(|(other, _)| *other != key);
         }
-    }
-
-    fn name(&mut self, principal: u32, counts: bool) {
-        let named = self.named.entry(principal).or_default();
-        let before = *named > 0;
-        *named = if counts { named.saturating_add(1) } else { named.saturating_sub(1) };
-        if before != (*named > 0) {
-            self.dirty.users.insert(principal);
-        }
+        self.dirty.subjects.insert(number);
     }
 
     fn principal(&mut self, principal: &Principal) -> u32 {
         self.tables.names.principals.number(principal)
+    }
+
+    fn kind(&self, level: u32) -> LevelKind {
+        self.tables.names.kind(level)
     }
 
     /// The number of a subject, by which its changes and rows are found
@@ -218,127 +173,101 @@ impl Fold {
         let number = self.subjects.number(&subject);
         if number as usize == self.changes.len() {
             self.changes.push(Vec::new());
-            let principals = match subject {
+            let mut names =
+                |principal| self.of_principal.entry(principal).or_default().push(number);
+            match subject {
                 Subject::Holding { principal, level, .. } => {
+                    names(principal);
                     self.of_level.entry(level).or_default().push(number);
-                    [Some(principal), None]
                 }
-                Subject::Membership { set, member } => [Some(set), Some(member)],
-            };
-            for principal in principals.into_iter().flatten() {
-                self.of_principal.entry(principal).or_default().push(number);
+                Subject::Membership { set, member } => {
+                    names(set);
+                    names(member);
+                }
             }
         }
         number
     }
 
-    fn role(&mut self, level: u32, text: &RoleText, t: i64) -> anyhow::Result<Role> {
-        match self.meaning.roles(&mut self.tables.names, level, text, t).as_slice() {
-            [one] => Ok(*one),
-            _ => bail!("an applied entry names the role `{text}`, which is not one role"),
-        }
+    fn role(&mut self, level: u32, text: &RoleText) -> anyhow::Result<Role> {
+        let kind = self.kind(level);
+        self.structure.newest_definitions().table(kind).role(text, &mut self.tables.names)
     }
 
-    fn collection(&mut self, level: u32, roles: &[RoleText], t: i64) -> anyhow::Result<Custom> {
-        let roles = roles.iter().map(|text| self.role(level, text, t));
-        Ok(Custom::Collection(roles.collect::<anyhow::Result<_>>()?))
-    }
-
-    /// The role that a revoke means: one of those that are held, else one of those that are there
-    fn held_role(
-        &mut self,
-        level: u32,
-        text: &RoleText,
-        from: u32,
-        t: i64,
-    ) -> anyhow::Result<Role> {
-        let name = self.tables.names.text(&text.name);
-        if let Some(application) = &text.application {
-            return Ok((self.tables.names.text(application), name));
-        }
-        let of = self.of_principal.get(&from).into_iter().flatten();
-        let mut held = of.filter_map(|number| match *self.subjects.item(*number) {
-            Subject::Holding { what: Grantable::Role(role), level: at, .. } => {
-                let runs = || self.runs(*number).iter().any(|run| run.span.contains(t));
-                (at == level && role.1 == name && runs()).then_some(role)
+    fn grantable(&mut self, level: u32, text: &GrantableText) -> anyhow::Result<Grantable> {
+        Ok(match text {
+            GrantableText::RoleCollection(name) => {
+                Grantable::Collection(self.tables.names.text(name))
             }
-            _ => None,
-        });
-        match (held.next(), held.next()) {
-            (Some(one), None) => Ok(one),
-            _ => self.role(level, text, t),
-        }
+            GrantableText::Role(role) => Grantable::Role(self.role(level, role)?),
+        })
     }
 
-    fn fact(&mut self, t: i64, change: &Said) -> anyhow::Result<Fact> {
+    /// Takes in a change of structure, or gives what may be voided
+    fn fact(&mut self, key: Key, change: &Said) -> anyhow::Result<Option<Fact>> {
+        let t = key.0;
         let level = change.level().map(|level| self.tables.names.levels.number(level));
         let level = level.unwrap_or_default();
         let names = &mut self.tables.names;
-        let structural = match change {
+        match change {
             Said::CreateLevel { parent, attributes, .. } => {
+                ensure!(attributes.feature_set.is_none(), "a level of another feature set");
                 let parent = parent.as_ref().map(|parent| names.levels.number(parent));
-                let (set, authorizations) = (attributes.feature_set, attributes.authorizations);
-                Structural::Create(level, LevelState { parent, set, authorizations })
+                let always = names.kind(level) != LevelKind::Directory;
+                let counts = always || attributes.authorizations == Some(true);
+                let touched = self.structure.put(level, t, Some(State { parent, counts }));
+                self.dirty.levels.extend(touched);
             }
             Said::MoveLevel { parent, .. } => {
-                Structural::Move(level, names.levels.number(parent))
+                let parent = Some(names.levels.number(parent));
+                let state = self.structure.newest(level).map(|state| State { parent, ..state });
+                self.dirty.levels.extend(self.structure.put(level, t, state));
             }
             Said::SetLevel { attributes, .. } => {
-                Structural::Set(level, attributes.feature_set, attributes.authorizations)
+                let (set, authorizations) = (attributes.feature_set, attributes.authorizations);
+                ensure!(
+                    set.is_none() && authorizations.is_none(),
+                    "a level that changes its rules"
+                );
             }
-            Said::DeleteLevel { .. } => Structural::Delete(level),
-            Said::CreateRole { role, application, template, scopes, .. } => {
-                let what = Grantable::Role(names.role(application, role));
-                let scopes = scopes.as_ref();
-                let scopes = scopes.map(|all| all.iter().map(|scope| names.text(scope)).collect());
-                let template = names.text(template);
-                Structural::Define(level, what, Custom::Role { template, scopes })
+            Said::DeleteLevel { .. } => {
+                self.dirty.levels.extend(self.structure.put(level, t, None));
             }
-            Said::DeleteRole { role, .. } => {
-                Structural::Undefine(level, Grantable::Role(self.role(level, role, t)?))
-            }
-            Said::CreateRoleCollection { role_collection, roles, .. } => {
-                let what = Grantable::Collection(names.text(role_collection));
-                Structural::Define(level, what, self.collection(level, roles, t)?)
-            }
-            Said::SetRoles { role_collection, roles, .. } => {
-                let what = Grantable::Collection(names.text(role_collection));
-                Structural::Redefine(level, what, self.collection(level, roles, t)?)
+            Said::CreateRoleCollection { role_collection, roles, .. }
+            | Said::SetRoles { role_collection, roles, .. } => {
+                let name = names.text(role_collection);
+                let roles = roles.iter().map(|text| self.role(level, text));
+                let roles = roles.collect::<anyhow::Result<_>>()?;
+                self.define(level, name, t, Some(roles));
             }
             Said::DeleteRoleCollection { role_collection, .. } => {
-                Structural::Undefine(level, Grantable::Collection(names.text(role_collection)))
+                let name = names.text(role_collection);
+                self.define(level, name, t, None);
             }
             Said::PublishCatalog { catalog } => {
-                let number = u32::try_from(self.meaning.catalogs.len())?;
+                let number = u32::try_from(self.structure.catalogs.len())?;
                 let definitions = Definitions::new(number, catalog, &mut self.tables)?;
-                self.meaning.catalogs.push(definitions);
-                Structural::Publish(number)
+                self.structure.catalogs.push((t, definitions));
+                self.dirty.catalogs = true;
+            }
+            Said::RemovePrincipal { principal } => {
+                let principal = self.principal(principal);
+                self.removals.entry(principal).or_default().push(key);
+                let of = self.of_principal.get(&principal).into_iter().flatten();
+                self.dirty.subjects.extend(of);
             }
             Said::Grant { grantable, to, until, .. } => {
-                let what = match grantable {
-                    GrantableText::RoleCollection(name) => {
-                        Grantable::Collection(names.text(name))
-                    }
-                    GrantableText::Role(role) => Grantable::Role(self.role(level, role, t)?),
-                };
-                let custom = self.meaning.structure.custom(level, what, t).is_some();
+                let what = self.grantable(level, grantable)?;
+                let custom = self.structure.has_custom(level, what);
                 let until = until.map_or(FOREVER, |until| until.micros());
                 let principal = self.principal(to);
                 let subject = self.subject(Subject::Holding { principal, what, level });
-                return Ok(Fact::Subject(subject, Change::Start { until, custom }));
+                return Ok(Some(Fact::Subject(subject, Change::Start { until, custom })));
             }
             Said::Revoke { grantable, from, .. } => {
-                let principal = self.principal(from);
-                let what = match grantable {
-                    GrantableText::RoleCollection(name) => {
-                        Grantable::Collection(self.tables.names.text(name))
-                    }
-                    GrantableText::Role(role) => {
-                        Grantable::Role(self.held_role(level, role, principal, t)?)
-                    }
-                };
+                let (what, principal) = (self.grantable(level, grantable)?, self.principal(from));
                 let subject = self.subject(Subject::Holding { principal, what, level });
-                return Ok(Fact::Subject(subject, Change::End));
+                return Ok(Some(Fact::Subject(subject, Change::End)));
             }
             Said::AddMember { set, member } | Said::RemoveMember { set, member, .. } => {
                 let (set, member) = (self.principal(set), self.principal(member));
@@ -346,44 +275,47 @@ impl Fold {
                     Said::AddMember { .. } => Change::Start { until: FOREVER, custom: false },
                     _ => Change::End,
                 };
-                return Ok(Fact::Subject(self.subject(Subject::Membership { set, member }), change));
-            }
-            Said::RemovePrincipal { principal } => {
-                return Ok(Fact::Removal(self.principal(principal)));
+                let subject = self.subject(Subject::Membership { set, member });
+                return Ok(Some(Fact::Subject(subject, change)));
             }
             Said::Void { entry, .. } => {
                 let target = self.positions.get(entry).copied();
                 let target = target.context("an applied void of an entry that was not applied")?;
-                return Ok(Fact::Void(target));
+                return Ok(Some(Fact::Void(target)));
             }
-        };
-        Ok(Fact::Structural(Box::new(structural)))
+            Said::CreateRole { .. } | Said::DeleteRole { .. } => bail!("a custom role"),
+        }
+        Ok(None)
+    }
+
+    /// Gives a custom role collection its roles, or deletes it
+    fn define(&mut self, level: u32, name: u32, t: i64, roles: Option<std::sync::Arc<[Role]>>) {
+        let track = self.structure.levels.entry(level).or_default();
+        track.customs.entry(name).or_default().push((t, roles));
+        self.dirty.collections.insert((level, Grantable::Collection(name)));
     }
 
     /// The stretches in which a subject runs
     fn runs(&self, number: u32) -> Vec<Run> {
         let mut changes = self.changes.get(number as usize).cloned().unwrap_or_default();
-        let mut end = |keys: &mut dyn Iterator<Item = Key>, change| {
-            changes.extend(keys.map(|key| (key, change)));
-        };
-        let mut removed = |principal: u32| {
+        let removed = |principal: u32| {
             let removals = self.removals.get(&principal).into_iter().flatten();
-            end(&mut removals.copied(), Change::End);
+            removals.map(|key| (*key, Change::End))
         };
+        // Which change of the moment it is does not matter: nothing counts there any more.
+        let deleted = |t: i64, change| ((t, 0, 0), change);
         match *self.subjects.item(number) {
             Subject::Membership { set, member } => {
-                removed(set);
-                removed(member);
+                changes.extend(removed(set).chain(removed(member)));
             }
             Subject::Holding { principal, what, level } => {
-                removed(principal);
-                if let Some(track) = self.meaning.structure.levels.get(&level) {
-                    let deleted = track.states.iter().filter(|(_, state)| state.is_none());
-                    end(&mut deleted.map(|(key, _)| *key), Change::End);
-                    let customs = track.customs.get(&what).into_iter().flatten();
-                    let deleted = customs.filter(|(_, custom)| custom.is_none());
-                    end(&mut deleted.map(|(key, _)| *key), Change::EndCustom);
-                }
+                changes.extend(removed(principal));
+                let states = self.structure.levels.get(&level).map(|level| &level.states);
+                let states = states.into_iter().flatten().filter(|(_, state)| state.is_none());
+                changes.extend(states.map(|(t, _)| deleted(*t, Change::End)));
+                let customs = self.structure.custom(level, what).into_iter().flatten();
+                let customs = customs.filter(|(_, roles)| roles.is_none());
+                changes.extend(customs.map(|(t, _)| deleted(*t, Change::EndCustom)));
             }
         }
         changes.sort_by_key(|(key, _)| *key);
@@ -409,49 +341,35 @@ impl Fold {
                 }
             }
         }
-        for user in dirty.users {
-            let principals = &mut self.tables.names.principals;
-            let name = principals.item(user);
-            if name.kind() == PrincipalKind::User {
-                let everyone = Principal::everyone(name.origin());
-                let everyone = principals.number(&everyone);
-                let is_known = self.named.get(&user).is_some_and(|named| *named > 0);
-                let row = (KnownUser { principal: user, everyone }, Span::ALWAYS);
-                let rows = is_known.then_some(row).into_iter().collect();
-                self.tables.known_users.replace(user, rows, position);
-            }
-        }
     }
 
     /// Makes rows of structure anew, and gives the subjects that depend on them
     fn flush_structure(&mut self, dirty: &Dirty, position: i64) -> BTreeSet<u32> {
-        let structure = &self.meaning.structure;
-        let below = dirty.levels.iter().flat_map(|level| structure.ever_below(*level));
-        let mut levels: BTreeSet<u32> = below.collect();
-        if dirty.catalogs {
-            levels.extend(structure.levels.keys());
-            let rows = self.meaning.in_force().into_iter();
+        let Dirty { levels, collections, catalogs, .. } = dirty;
+        let mut levels = levels.clone();
+        if *catalogs {
+            levels.extend(self.structure.levels.keys());
+            let rows = self.structure.in_force().into_iter();
             let rows = rows.map(|(catalog, span)| (InForce { catalog }, span)).collect();
             self.tables.catalogs.replace(0, rows, position);
         }
-        levels.iter().for_each(|level| self.meaning.forget(*level));
         let mut subjects = BTreeSet::new();
-        for level in levels.iter().chain(dirty.collections.iter().map(|(level, _)| level)) {
+        for level in levels.iter().chain(collections.iter().map(|(level, _)| level)) {
             for number in self.of_level.get(level).into_iter().flatten() {
                 let Subject::Holding { what, .. } = *self.subjects.item(*number) else { continue };
-                if levels.contains(level) || dirty.collections.contains(&(*level, what)) {
-                    self.meaning.forget_countable(*level, what);
+                if levels.contains(level) || collections.contains(&(*level, what)) {
+                    self.structure.forget(*level, what);
                     subjects.insert(*number);
                 }
             }
         }
         for level in &levels {
-            let rows = self.meaning.lies_in(&self.tables.names, *level);
+            let rows = self.structure.lies_in_rows(&self.tables.names, *level);
             self.tables.lies_in.replace(*level, rows, position);
         }
-        levels.extend(dirty.collections.iter().map(|(level, _)| *level));
+        levels.extend(collections.iter().map(|(level, _)| *level));
         for level in levels {
-            let rows = self.meaning.custom_gives(&mut self.tables.names, level);
+            let rows = self.structure.custom_rows(&mut self.tables.names, level);
             self.tables.custom_gives.replace(level, rows, position);
         }
         subjects
@@ -468,7 +386,7 @@ impl Fold {
         let mut rows = Vec::new();
         for run in runs {
             let granted = Granted { what, custom: run.custom };
-            let spans = self.meaning.countable(&self.tables.names, level, granted);
+            let spans = self.structure.countable(self.kind(level), level, granted);
             let granted = self.tables.names.granted.number(&granted);
             let entry = i64::try_from(run.entry).unwrap_or(i64::MAX);
             let (since, until) = (run.since, run.until);
@@ -482,6 +400,7 @@ impl Fold {
 /// Follows changes in order; at one instant, an expiry comes before any change
 fn walk(changes: &[(Key, Change)]) -> Vec<Run> {
     let mut found = Vec::new();
+    // Where the stretch of the run begins, and the run.
     let mut running: Option<(i64, Run)> = None;
     let close = |running: &mut Option<(i64, Run)>, t: i64, found: &mut Vec<Run>| {
         if let Some((from, run)) = running.take() {

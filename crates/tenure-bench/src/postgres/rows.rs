@@ -50,7 +50,7 @@ fn change(before: Option<&Holding>, after: Option<&Holding>) -> Vec<Value> {
 }
 
 fn interval(interval: &Interval) -> Vec<Value> {
-    moments(interval.from, interval.until).into()
+    moments(interval.span.from(), interval.span.until()).into()
 }
 
 /// Users, clients and sets, each with the rows that are made of its detail

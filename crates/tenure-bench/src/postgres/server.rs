@@ -78,7 +78,9 @@ impl Server {
         let log = std::fs::File::create(folder.path().join("log"))?;
         let mut command = command(&programs.join("postgres"), account);
         command.arg("-D").arg(&data).current_dir(folder.path());
-        settings.iter().chain(&own).for_each(|setting| drop(command.args(["-c", setting])));
+        for setting in settings.iter().chain(&own) {
+            command.args(["-c", setting]);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn().context("postgres cannot be started")?;
         let mut server = Self { child, port, settings, folder };

@@ -9,38 +9,17 @@
 
 use std::fmt;
 
-use tenure_core::{
-    Ability, AsOf, AssignmentFilter, EffectiveAt, Known, Level, Principal, PrincipalKind, Question,
-};
+use tenure_core::{Ability, AsOf, AssignmentFilter, EffectiveAt, Known, Level, Question};
 
 use super::rows::Value;
-
-/// A kind of statement
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Statement {
-    Who { operation: bool },
-    WhoAnywhere { operation: bool },
-    WhoDuring { operation: bool },
-    Check { operation: bool },
-    Timeline { operation: bool },
-    Where { operation: bool },
-    AssignmentsOn,
-    AssignmentsOf,
-    DiffUnder,
-    DiffOf,
-}
 
 /// The parameters with T and S of one coordinate
 type Coordinate = (u8, u8);
 
 // Parameters: $1 level, $2 ability, $3 S, $4 T or the start of a stretch, then what the question has besides: the
-// principal and everybody of its origin, and the end of the stretch last.
+// principal, and the end of the stretch last.
 const LEVEL: &str = "(SELECT id FROM level WHERE text = $1)";
 const PRINCIPAL: &str = "(SELECT id FROM principal WHERE text = $1)";
-/// What is asked for, a scope by its real name
-const HELD: &str = "coalesce((SELECT a.real_held FROM alias a WHERE a.catalog = c.catalog \
-                    AND a.held = w.id), w.id)";
-
 fn text(text: &impl fmt::Display) -> Value {
     Value::Text(text.to_string())
 }
@@ -66,99 +45,73 @@ fn coordinates(as_of: AsOf) -> [Value; 2] {
     [known(as_of.known_at), moment(as_of.at.unwrap_or(EffectiveAt::LAST))]
 }
 
-/// A principal, and the set of everybody of a user's origin
-fn one(principal: &Principal) -> [Value; 2] {
-    let is_user = principal.kind() == PrincipalKind::User;
-    let everyone = is_user.then(|| Principal::everyone(principal.origin()).to_string());
-    [text(principal), Value::Text(everyone.unwrap_or_default())]
-}
-
 /// The statement that asks a question whose S is a position, and its parameters; `None` for a question that is not put
 /// in SQL
-pub(super) fn statement(question: &Question) -> Option<(Statement, Vec<Value>)> {
-    let about = |level: &Level, can: &Ability, times: [Value; 2]| {
+pub(super) fn statement(question: &Question) -> Option<(String, Vec<Value>)> {
+    let writer = |under, stretch, can: &Ability, end| {
         let operation = matches!(can, Ability::Operation(_));
-        (operation, [text(level), text(can)].into_iter().chain(times).collect::<Vec<_>>())
+        Writer { under, stretch, operation, end }
     };
+    let at = |under, can: &Ability| writer(under, false, can, 0);
+    let about = |level: &Level, can: &Ability, times: [Value; 2]| {
+        [text(level), text(can)].into_iter().chain(times).collect::<Vec<_>>()
+    };
+    let of_principal = format!("h.principal = {PRINCIPAL}");
     Some(match question {
         Question::Who { can, on, as_of, .. } => {
-            let (operation, parameters) = about(on, can, coordinates(*as_of));
-            (Statement::Who { operation }, parameters)
+            (at(false, can).who(), about(on, can, coordinates(*as_of)))
         }
         Question::WhoAnywhere { can, under, as_of, .. } => {
-            let (operation, parameters) = about(under, can, coordinates(*as_of));
-            (Statement::WhoAnywhere { operation }, parameters)
+            (at(true, can).anywhere(), about(under, can, coordinates(*as_of)))
         }
         Question::WhoDuring { can, on, from, until, known_at } => {
-            let (operation, mut parameters) = about(on, can, [known(*known_at), moment(*from)]);
+            let mut parameters = about(on, can, [known(*known_at), moment(*from)]);
             parameters.push(end(*until));
-            (Statement::WhoDuring { operation }, parameters)
+            (writer(false, true, can, 5).during(), parameters)
         }
         Question::Check { principal, can, on, as_of } => {
-            let (operation, mut parameters) = about(on, can, coordinates(*as_of));
-            parameters.extend(one(principal));
-            (Statement::Check { operation }, parameters)
+            let mut parameters = about(on, can, coordinates(*as_of));
+            parameters.push(text(principal));
+            (at(false, can).check(), parameters)
         }
         Question::Timeline { principal, can, on, from, until, known_at } => {
-            let (operation, mut parameters) = about(on, can, [known(*known_at), moment(*from)]);
-            parameters.extend(one(principal));
-            parameters.push(end(*until));
-            (Statement::Timeline { operation }, parameters)
+            let mut parameters = about(on, can, [known(*known_at), moment(*from)]);
+            parameters.extend([text(principal), end(*until)]);
+            (writer(false, true, can, 6).timeline(), parameters)
         }
         Question::Where { principal, can, under, as_of } => {
-            let (operation, mut parameters) = about(under, can, coordinates(*as_of));
-            parameters.extend(one(principal));
-            (Statement::Where { operation }, parameters)
+            let mut parameters = about(under, can, coordinates(*as_of));
+            parameters.push(text(principal));
+            (at(true, can).places(), parameters)
         }
         Question::Assignments { filter, as_of } => {
-            let (statement, whose) = match filter {
+            let (whose, of) = match filter {
                 AssignmentFilter { on: Some(on), principal: None, role_collection: None } => {
-                    (Statement::AssignmentsOn, text(on))
+                    (format!("h.level = {LEVEL}"), text(on))
                 }
                 AssignmentFilter { on: None, principal: Some(of), role_collection: None } => {
-                    (Statement::AssignmentsOf, text(of))
+                    (of_principal, text(of))
                 }
                 _ => return None,
             };
-            (statement, [whose].into_iter().chain(coordinates(*as_of)).collect())
+            let parameters = [of].into_iter().chain(coordinates(*as_of)).collect();
+            (assignments(&whose), parameters)
         }
         Question::Diff { from, until, under, principal } => {
-            let (statement, whose) = match (under, principal) {
-                (Some(under), None) => (Statement::DiffUnder, text(under)),
-                (None, Some(principal)) => (Statement::DiffOf, text(principal)),
+            let (statement, of) = match (under, principal) {
+                (Some(under), None) => {
+                    let below = format!("SELECT l.level FROM lies_in l WHERE l.ancestor = {LEVEL}");
+                    let inside = |at| format!("h.level IN ({below} AND {})", row_at("l", at));
+                    (diff(inside), text(under))
+                }
+                (None, Some(principal)) => (diff(|_| of_principal.clone()), text(principal)),
                 _ => return None,
             };
             let times = coordinates(*from).into_iter().chain(coordinates(*until));
-            (statement, [whose].into_iter().chain(times).collect())
+            (statement, [of].into_iter().chain(times).collect())
         }
         _ => return None,
     })
-}
-
-impl Statement {
-    /// The text of the statement
-    pub(super) fn text(self) -> String {
-        let end = if matches!(self, Self::Timeline { .. }) { 7 } else { 5 };
-        let over = |operation| Writer { under: false, stretch: true, operation, end };
-        let at = |under, operation| Writer { under, stretch: false, operation, end };
-        let of_principal = format!("h.principal = {PRINCIPAL}");
-        match self {
-            Self::Who { operation } => at(false, operation).who(),
-            Self::WhoAnywhere { operation } => at(true, operation).anywhere(),
-            Self::WhoDuring { operation } => over(operation).during(),
-            Self::Check { operation } => at(false, operation).check(),
-            Self::Timeline { operation } => over(operation).timeline(),
-            Self::Where { operation } => at(true, operation).places(),
-            Self::AssignmentsOn => assignments(&format!("h.level = {LEVEL}")),
-            Self::AssignmentsOf => assignments(&of_principal),
-            Self::DiffUnder => diff(|coordinate| {
-                let inside = row_at("l", coordinate);
-                let levels = format!("SELECT l.level FROM lies_in l WHERE l.ancestor = {LEVEL}");
-                format!("h.level IN ({levels} AND {inside})")
-            }),
-            Self::DiffOf => diff(|_| of_principal.clone()),
-        }
-    }
 }
 
 /// A row is valid at T and known at S
@@ -269,7 +222,7 @@ impl Writer {
         let level = if self.under { String::new() } else { format!("u.level = {LEVEL} AND ") };
         let (at, meet) = (self.at("u"), self.meet("c", "u"));
         let on = format!("{level}u.ancestor = {LEVEL} AND {at}{meet}");
-        self.join("lies_in", "u", "level, kind, feature_set, definitions", &on)
+        self.join("lies_in", "u", "level, kind", &on)
     }
 
     /// What gives each leaf at its place, by the catalogue and by custom definitions: `granting`
@@ -279,8 +232,7 @@ impl Writer {
         let columns = "p.clause, p.leaf, p.size, p.target, p.level, g.granted";
         format!(
             "granting AS (SELECT {columns}{valid} FROM place p JOIN gives g \
-             ON g.catalog = p.catalog AND g.kind = p.kind AND g.definitions = p.definitions \
-             AND g.held = p.held UNION ALL SELECT {columns}{both} FROM place p {custom})",
+             ON g.catalog = p.catalog AND g.kind = p.kind AND g.held = p.held UNION ALL SELECT {columns}{both} FROM place p {custom})",
             valid = self.valid(&["p"]),
             both = self.valid(&["p", "g"]),
         )
@@ -298,15 +250,15 @@ impl Writer {
         if !self.operation {
             let valid = self.valid(&with);
             return format!(
-                "{asked}place AS (SELECT 0 AS clause, 0 AS leaf, 1 AS size, {HELD} AS held, \
-                 c.catalog, u.level AS target, u.level, u.kind, u.definitions{valid} \
+                "{asked}place AS (SELECT 0 AS clause, 0 AS leaf, 1 AS size, w.id AS held, \
+                 c.catalog, u.level AS target, u.level, u.kind{valid} \
                  FROM held w CROSS JOIN catalog c {targets}{span} WHERE w.text = $2 AND {at_c}), \
                  {giving}"
             );
         }
         let sources = format!(
             "FROM catalog c {targets} JOIN requires r ON r.catalog = c.catalog \
-             AND r.kind = u.kind AND r.feature_set = u.feature_set \
+             AND r.kind = u.kind \
              AND r.operation = (SELECT id FROM operation WHERE text = $2)"
         );
         let meets = format!("{}{}", self.meet("u", "l"), self.meet("c", "l"));
@@ -317,19 +269,19 @@ impl Writer {
         let above = self.join(
             "lies_in",
             "l",
-            "ancestor, ancestor_kind, ancestor_definitions",
+            "ancestor, ancestor_kind",
             &format!("l.level = u.level AND l.ancestor_kind = r.place AND {at_l}"),
         );
         let under = self.join(
             "lies_in",
             "l",
-            "level, kind, definitions",
+            "level, kind",
             &format!("l.ancestor = u.level AND l.level <> u.level AND l.kind = r.place AND {at_l}"),
         );
         format!(
-            "{asked}place AS (SELECT {columns}, l.ancestor AS level, l.ancestor_kind AS kind, \
-             l.ancestor_definitions AS definitions{valid} {sources} AND NOT r.below {above}{span} \
-             WHERE {at_c} UNION ALL SELECT {columns}, l.level, l.kind, l.definitions{valid} \
+            "{asked}place AS (SELECT {columns}, l.ancestor AS level, l.ancestor_kind AS kind{valid} \
+             {sources} AND NOT r.below {above}{span} \
+             WHERE {at_c} UNION ALL SELECT {columns}, l.level, l.kind{valid} \
              {sources} AND r.below {under}{span} WHERE {at_c}), {giving}"
         )
     }
@@ -337,20 +289,17 @@ impl Writer {
     /// Who has what supports a leaf: `subject`
     fn subjects(&self) -> String {
         let columns = "s.clause, s.leaf, s.size, s.target";
-        let (at_h, at_m, known) = (self.at("h"), self.at("m"), row_known("k", 3));
+        let (at_h, at_m) = (self.at("h"), self.at("m"));
         let (g_h, s_m) = (self.meet("g", "h"), self.meet("s", "m"));
         let on = format!("h.level = g.level AND h.granted = g.granted AND {at_h}{g_h}");
         let holding = self.join("holding", "h", "principal", &on);
         let on = format!("m.set_id = s.principal AND {at_m}{s_m}");
         let membership = self.join("membership", "m", "member", &on);
-        let on = format!("k.everyone = s.principal AND {known}");
-        let known_user = join("known_user", "k", "principal", &on);
         format!(
             "{granting}, support AS (SELECT g.clause, g.leaf, g.size, g.target, h.principal{both} \
              FROM granting g {holding}), \
              subject AS (SELECT s.principal, {columns}{valid} FROM support s \
-             UNION ALL SELECT m.member, {columns}{member} FROM support s {membership} \
-             UNION ALL SELECT k.principal, {columns}{valid} FROM support s {known_user})",
+             UNION ALL SELECT m.member, {columns}{member} FROM support s {membership})",
             granting = self.granting(),
             both = self.valid(&["g", "h"]),
             valid = self.valid(&["s"]),
@@ -363,8 +312,7 @@ impl Writer {
         let user = "(SELECT id FROM principal WHERE text = $5)";
         format!(
             "holder AS (SELECT id{asked} FROM principal WHERE text = $5 UNION ALL \
-             SELECT m.set_id{valid} FROM membership m WHERE m.member = {user} AND {at} \
-             UNION ALL SELECT id{asked} FROM principal WHERE text = $6)",
+             SELECT m.set_id{valid} FROM membership m WHERE m.member = {user} AND {at})",
             asked = self.asked(),
             valid = self.valid(&["m"]),
             at = self.at("m"),
@@ -409,45 +357,46 @@ impl Writer {
                 format!(
                     "JOIN requires r ON r.catalog = c.catalog \
                      AND r.operation = (SELECT id FROM operation WHERE text = $2) \
-                     AND r.kind = u.kind AND r.feature_set = u.feature_set AND {ancestor}"
+                     AND r.kind = u.kind AND {ancestor}"
                 )
             };
-            let of_u = "level, kind, feature_set, ancestor_kind, ancestor_definitions";
+            let of_u = "level, kind, ancestor_kind";
             let of_h = "l.level = h.level AND l.ancestor = h.level";
             let up = "v.level = h.level AND v.ancestor <> h.level";
             let target = "u.level = v.ancestor AND u.ancestor = v.ancestor";
             format!(
-                "SELECT r.clause, r.leaf, r.size, r.held, {columns}, u.ancestor_kind AS kind, \
-                 u.ancestor_definitions AS definitions FROM has h CROSS JOIN catalog c {above} \
+                "SELECT r.clause, r.leaf, r.size, r.held, {columns}, u.ancestor_kind AS kind \
+                 FROM has h CROSS JOIN catalog c {above} \
                  {at_or_above} WHERE {at_c} \
                  UNION ALL \
-                 SELECT r.clause, r.leaf, r.size, r.held, {columns}, l.kind, l.definitions \
+                 SELECT r.clause, r.leaf, r.size, r.held, {columns}, l.kind \
                  FROM has h CROSS JOIN catalog c {own} {up} {target} {below} WHERE {at_c}",
                 above = lies_in("u", of_u, "u.ancestor = h.level"),
                 at_or_above = requires("r.place = u.ancestor_kind AND NOT r.below"),
-                own = lies_in("l", "kind, definitions", of_h),
+                own = lies_in("l", "kind", of_h),
                 up = lies_in("v", "ancestor", up),
-                target = lies_in("u", "level, kind, feature_set", target),
+                target = lies_in("u", "level, kind", target),
                 below = requires("r.place = l.kind AND r.below"),
             )
         } else {
             let of_h = "u.level = h.level AND u.ancestor = h.level";
             format!(
-                "SELECT 0 AS clause, 0 AS leaf, 1 AS size, {HELD} AS held, {columns}, u.kind, \
-                 u.definitions FROM held w CROSS JOIN has h CROSS JOIN catalog c {own} \
+                "SELECT 0 AS clause, 0 AS leaf, 1 AS size, w.id AS held, {columns}, u.kind \
+                 FROM held w CROSS JOIN has h CROSS JOIN catalog c {own} \
                  WHERE w.text = $2 AND {at_c}",
-                own = lies_in("u", "level, kind, definitions", of_h),
+                own = lies_in("u", "level, kind", of_h),
             )
         };
         let on = "g.level = p.level AND g.held = p.held AND g.granted = p.granted";
-        let custom = self.join("custom_gives", "g", "granted", &format!("{on} AND {}", self.at("g")));
+        let custom =
+            self.join("custom_gives", "g", "granted", &format!("{on} AND {}", self.at("g")));
         let inside = format!("i.level = s.target AND i.ancestor = {LEVEL}");
         format!(
             "{holders}, has AS (SELECT h.principal, h.level, h.granted FROM holder o {held}), \
              place AS ({place}), \
              found AS (SELECT p.clause, p.leaf, p.size, p.target FROM place p \
              JOIN gives g ON g.catalog = p.catalog AND g.kind = p.kind \
-             AND g.definitions = p.definitions AND g.held = p.held AND g.granted = p.granted \
+             AND g.held = p.held AND g.granted = p.granted \
              UNION ALL SELECT p.clause, p.leaf, p.size, p.target FROM place p {custom}), \
              support AS (SELECT s.clause, s.leaf, s.size, s.target FROM found s {inside})",
             holders = self.holders(),

@@ -10,7 +10,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use tenure_core::{FeatureSet, Level, LevelKind, Principal};
+use tenure_core::{Level, LevelKind, Principal};
 
 /// The end of a stretch of valid time that has no end
 pub(super) const FOREVER: i64 = i64::MAX;
@@ -18,8 +18,6 @@ pub(super) const FOREVER: i64 = i64::MAX;
 pub(super) const STILL: i64 = i64::MAX;
 /// In place of a catalogue's number, where none is in force
 pub(super) const NO_CATALOG: u32 = 1_000_000;
-/// In place of a feature set, where a level has definitions of its own
-pub(super) const OWN_DEFINITIONS: u32 = 2;
 
 /// A stretch of valid time, `[from, until)`
 // INVARIANT (span): `until` is after `from`; only `new` makes one.
@@ -178,19 +176,6 @@ impl Names {
     }
 }
 
-/// The number that a kind of level has in the tables
-pub(super) fn kind_number(kind: LevelKind) -> u32 {
-    kind as u32
-}
-
-/// The number that a feature set has in the tables
-pub(super) fn set_number(set: FeatureSet) -> u32 {
-    match set {
-        FeatureSet::A => 0,
-        FeatureSet::B => 1,
-    }
-}
-
 /// A type of columns: how PostgreSQL calls it, and how COPY writes a value
 pub(super) trait Value {
     const TYPE: &'static str;
@@ -268,22 +253,16 @@ rows! {
     /// clauses is enough, and all leaves of a clause are needed.
     #[derive(Copy)]
     Require {
-        catalog: u32, kind: u32, feature_set: u32, operation: u32, clause: u32, leaf: u32,
-        size: u32, held: u32, below: bool, place: u32,
+        catalog: u32, kind: u32, operation: u32, clause: u32, leaf: u32, size: u32, held: u32,
+        below: bool, place: u32,
     }
     /// Something that a catalogue defines gives what may be asked for
     #[derive(Copy)]
-    Gives { catalog: u32, kind: u32, definitions: u32, held: u32, granted: u32, }
-    /// Another name of a scope
+    Gives { catalog: u32, kind: u32, held: u32, granted: u32, }
+    /// A level lies in an ancestor, or is it
     #[derive(Copy)]
-    Alias { catalog: u32, held: u32, real_held: u32, }
-    /// A level lies in an ancestor, or is it; `definitions` is the feature set, or [`OWN_DEFINITIONS`]
-    #[derive(Copy)]
-    LiesIn {
-        level: u32, kind: u32, feature_set: u32, definitions: u32, ancestor: u32,
-        ancestor_kind: u32, ancestor_definitions: u32,
-    }
-    /// Something gives what may be asked for at a level with custom definitions
+    LiesIn { level: u32, kind: u32, ancestor: u32, ancestor_kind: u32, }
+    /// A custom role collection gives what may be asked for at a level
     #[derive(Copy)]
     CustomGives { level: u32, held: u32, granted: u32, }
     /// A holding that counts, with its terms
@@ -294,9 +273,6 @@ rows! {
     /// A user is a member of a set
     #[derive(Copy)]
     Membership { set_id: u32, member: u32, }
-    /// A user whom entries name that count, with the set of everybody of that origin
-    #[derive(Copy)]
-    KnownUser { principal: u32, everyone: u32, }
 }
 
 /// A row with both its times
@@ -365,8 +341,11 @@ impl<V: Ord + Copy> Bitemporal<V> {
     /// All rows
     pub(super) fn rows(&self) -> impl Iterator<Item = Timed<V>> {
         let open = self.open.values().flatten();
-        let open = open.map(|(row, valid, known_from)| {
-            Timed { row: *row, valid: *valid, known_from: *known_from, known_until: STILL }
+        let open = open.map(|(row, valid, known_from)| Timed {
+            row: *row,
+            valid: *valid,
+            known_from: *known_from,
+            known_until: STILL,
         });
         self.closed.iter().cloned().chain(open)
     }
@@ -381,10 +360,8 @@ pub(super) struct Tables {
     pub(super) custom_gives: Bitemporal<CustomGives>,
     pub(super) holdings: Bitemporal<Holding>,
     pub(super) memberships: Bitemporal<Membership>,
-    pub(super) known_users: Bitemporal<KnownUser>,
     pub(super) requires: Vec<Require>,
     pub(super) gives: Vec<Gives>,
-    pub(super) aliases: Vec<Alias>,
 }
 
 impl Tables {

@@ -1,298 +1,214 @@
-//! Which levels, custom definitions and catalogues were there, as known now?
+//! Which levels, role collections and catalogues were there when, and what do names mean?
 //!
-//! Changes of structure in order of effect. A late change folds all of them again.
+//! In the histories that are made up, structure changes when it is recorded and is never voided. So every list here is
+//! in order of time, and only grows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use tenure_core::{FeatureSet, LevelKind};
+use tenure_core::LevelKind;
 
-use super::super::tables::{FOREVER, Grantable, Names, Role, Span};
+use super::super::tables::{
+    CustomGives, Grantable, Granted, LiesIn, NO_CATALOG, Names, Role, Span, joined, without,
+};
+use super::definitions::Definitions;
 
-/// A change's place among all: effective time, position, index in its entry
-pub(super) type Key = (i64, u64, u32);
-
-/// What something was, from each change on
-pub(super) type Track<T> = Vec<(Key, T)>;
-
-/// What a custom name means
-#[derive(Clone, Debug)]
-pub(super) enum Custom {
-    Collection(Arc<[Role]>),
-    /// The scopes as written; `None` means those of the template
-    Role {
-        template: u32,
-        scopes: Option<Vec<u32>>,
-    },
-}
+/// What something was, from each moment on; `None` is a deletion
+pub(super) type Track<T> = Vec<(i64, Option<T>)>;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LevelState {
+pub(super) struct State {
     pub(super) parent: Option<u32>,
-    pub(super) set: Option<FeatureSet>,
-    pub(super) authorizations: Option<bool>,
+    /// Whether holdings at the level count
+    pub(super) counts: bool,
 }
 
-/// A change of structure, which has no effect where it cannot be
-#[derive(Clone, Debug)]
-pub(super) enum Structural {
-    Create(u32, LevelState),
-    Move(u32, u32),
-    Set(u32, Option<FeatureSet>, Option<bool>),
-    Delete(u32),
-    Define(u32, Grantable, Custom),
-    Redefine(u32, Grantable, Custom),
-    Undefine(u32, Grantable),
-    Publish(u32),
-}
-
-/// All that ever was of one level; `None` is a deletion
+/// All that ever was of one level
 #[derive(Debug, Default)]
-pub(super) struct LevelTrack {
-    pub(super) states: Track<Option<LevelState>>,
-    pub(super) customs: BTreeMap<Grantable, Track<Option<Custom>>>,
-}
-
-/// What changes touched
-#[derive(Debug, Default)]
-pub(super) struct Touched {
-    pub(super) levels: BTreeSet<u32>,
-    pub(super) collections: BTreeSet<(u32, Grantable)>,
-    pub(super) catalogs: bool,
+pub(super) struct Level {
+    pub(super) states: Track<State>,
+    /// The roles of custom role collections
+    pub(super) customs: BTreeMap<u32, Track<Arc<[Role]>>>,
+    /// Levels that ever lay directly in it
+    children: BTreeSet<u32>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Structure {
-    log: BTreeMap<Key, Structural>,
-    pub(super) levels: FxHashMap<u32, LevelTrack>,
-    pub(super) catalogs: Track<u32>,
-    /// After the last change
-    children: FxHashMap<u32, BTreeSet<u32>>,
-    /// At any time, and as known at any
-    ever_children: FxHashMap<u32, BTreeSet<u32>>,
+    pub(super) levels: FxHashMap<u32, Level>,
+    pub(super) catalogs: Vec<(i64, Definitions)>,
+    nothing: Definitions,
+    countable: FxHashMap<(u32, Granted), Arc<[Span]>>,
 }
 
-/// The value of a track at a moment
-pub(super) fn at<T>(track: &Track<T>, t: i64) -> Option<&T> {
-    let after = track.partition_point(|(key, _)| key.0 <= t);
-    track.get(after.checked_sub(1)?).map(|(_, value)| value)
-}
-
-/// The stretches of a track with their values
-pub(super) fn stretches<T>(track: &Track<T>) -> impl Iterator<Item = (Span, &T)> {
-    track.iter().enumerate().filter_map(|(n, (key, value))| {
-        let until = track.get(n + 1).map_or(FOREVER, |(next, _)| next.0);
-        Some((Span::new(key.0, until)?, value))
-    })
-}
-
-fn fits(kind: LevelKind, parent: Option<LevelKind>) -> bool {
-    use LevelKind as K;
-    match kind {
-        K::GlobalAccount => parent.is_none(),
-        K::Directory | K::Subaccount => matches!(parent, Some(K::GlobalAccount | K::Directory)),
-        K::CfOrg | K::Application => parent == Some(K::Subaccount),
-        K::CfSpace => parent == Some(K::CfOrg),
-        K::ServiceInstance => matches!(parent, Some(K::CfSpace | K::Subaccount)),
-    }
+/// The stretches of a track in which there was something
+fn stretches<T>(track: &Track<T>) -> impl Iterator<Item = (Span, &T)> {
+    let ends = track.iter().skip(1).map(|(t, _)| *t).chain([Span::ALWAYS.until]);
+    track
+        .iter()
+        .zip(ends)
+        .filter_map(|((from, value), until)| Some((Span::new(*from, until)?, value.as_ref()?)))
 }
 
 impl Structure {
-    /// Takes a change in
-    pub(super) fn insert(&mut self, names: &Names, key: Key, change: Structural) -> Touched {
-        let late = self.log.last_key_value().is_some_and(|(last, _)| *last > key);
-        self.log.insert(key, change.clone());
-        let mut touched = Touched::default();
-        if late {
-            self.again(names, &mut touched);
-        } else {
-            self.apply(names, key, &change, &mut touched);
+    /// Puts a level in a state, or deletes it with all below it; gives all levels that this touches
+    pub(super) fn put(&mut self, level: u32, t: i64, state: Option<State>) -> BTreeSet<u32> {
+        let below = self.ever_below(level);
+        if let Some(state) = state {
+            self.levels.entry(level).or_default().states.push((t, Some(state)));
+            if let Some(parent) = state.parent {
+                self.levels.entry(parent).or_default().children.insert(level);
+            }
+            return below;
         }
-        touched
+        let gone: Vec<u32> =
+            below.iter().copied().filter(|one| self.lies_in(*one, level)).collect();
+        for one in gone {
+            let level = self.levels.entry(one).or_default();
+            level.states.push((t, None));
+            let customs = level.customs.values_mut();
+            customs.filter(|track| exists(track)).for_each(|track| track.push((t, None)));
+        }
+        below
     }
 
-    /// Takes a change out
-    pub(super) fn remove(&mut self, names: &Names, key: Key) -> Touched {
-        let mut touched = Touched::default();
-        self.log.remove(&key);
-        self.again(names, &mut touched);
-        touched
-    }
-
-    /// Folds all again: everything that was or is there counts as touched
-    fn again(&mut self, names: &Names, touched: &mut Touched) {
-        for (level, track) in self.levels.drain() {
-            touched.levels.insert(level);
-            touched.collections.extend(track.customs.into_keys().map(|what| (level, what)));
-        }
-        self.catalogs.clear();
-        self.children.clear();
-        touched.catalogs = true;
-        let log = std::mem::take(&mut self.log);
-        for (key, change) in &log {
-            self.apply(names, *key, change, touched);
-        }
-        self.log = log;
-    }
-
-    fn newest(&self, level: u32) -> Option<LevelState> {
+    /// The state of a level after the last change
+    pub(super) fn newest(&self, level: u32) -> Option<State> {
         self.levels.get(&level)?.states.last()?.1
     }
 
-    fn has(&self, level: u32, what: Grantable) -> bool {
-        let track = self.levels.get(&level).and_then(|track| track.customs.get(&what));
-        track.and_then(|track| track.last()).is_some_and(|(_, custom)| custom.is_some())
-    }
-
-    fn put(&mut self, key: Key, level: u32, state: Option<LevelState>, touched: &mut Touched) {
-        let before = self.newest(level).and_then(|state| state.parent);
-        if let Some(children) = before.and_then(|parent| self.children.get_mut(&parent)) {
-            children.remove(&level);
-        }
-        if let Some(parent) = state.and_then(|state| state.parent) {
-            self.children.entry(parent).or_default().insert(level);
-            self.ever_children.entry(parent).or_default().insert(level);
-        }
-        self.levels.entry(level).or_default().states.push((key, state));
-        touched.levels.insert(level);
-    }
-
-    fn put_custom(
-        &mut self,
-        key: Key,
-        (level, what): (u32, Grantable),
-        custom: Option<Custom>,
-        touched: &mut Touched,
-    ) {
-        let track = self.levels.entry(level).or_default();
-        track.customs.entry(what).or_default().push((key, custom));
-        match what {
-            Grantable::Collection(_) => touched.collections.insert((level, what)),
-            // A custom role may hide a predefined one.
-            Grantable::Role(_) => touched.levels.insert(level),
-        };
-    }
-
-    fn apply(&mut self, names: &Names, key: Key, change: &Structural, touched: &mut Touched) {
-        match change {
-            Structural::Create(level, state) => {
-                let parent = state.parent;
-                if self.newest(*level).is_none()
-                    && fits(names.kind(*level), parent.map(|parent| names.kind(parent)))
-                    && parent.is_none_or(|parent| self.newest(parent).is_some())
-                {
-                    self.put(key, *level, Some(*state), touched);
-                }
-            }
-            Structural::Move(level, parent) => {
-                if let Some(state) = self.newest(*level)
-                    && self.newest(*parent).is_some()
-                    && fits(names.kind(*level), Some(names.kind(*parent)))
-                    && !self.lies_in(*parent, *level)
-                {
-                    let state = LevelState { parent: Some(*parent), ..state };
-                    self.put(key, *level, Some(state), touched);
-                }
-            }
-            Structural::Set(level, set, authorizations) => {
-                if let Some(state) = self.newest(*level) {
-                    let set = set.or(state.set);
-                    let authorizations = authorizations.or(state.authorizations);
-                    let state = LevelState { set, authorizations, ..state };
-                    self.put(key, *level, Some(state), touched);
-                }
-            }
-            Structural::Delete(level) => self.delete(key, *level, touched),
-            Structural::Define(level, what, custom) => {
-                if self.newest(*level).is_some() && !self.has(*level, *what) {
-                    self.put_custom(key, (*level, *what), Some(custom.clone()), touched);
-                }
-            }
-            Structural::Redefine(level, what, custom) => {
-                if self.has(*level, *what) {
-                    self.put_custom(key, (*level, *what), Some(custom.clone()), touched);
-                }
-            }
-            Structural::Undefine(level, what) => {
-                if self.has(*level, *what) {
-                    self.put_custom(key, (*level, *what), None, touched);
-                }
-            }
-            Structural::Publish(catalog) => {
-                self.catalogs.push((key, *catalog));
-                touched.catalogs = true;
-            }
-        }
-    }
-
-    /// Deletes a level with all levels below it and their definitions
-    fn delete(&mut self, key: Key, level: u32, touched: &mut Touched) {
-        if self.newest(level).is_none() {
-            return;
-        }
-        for level in below(&self.children, level) {
-            let track = self.levels.get(&level);
-            let customs = track.into_iter().flat_map(|track| track.customs.keys().copied());
-            for what in customs.collect::<Vec<_>>() {
-                if self.has(level, what) {
-                    self.put_custom(key, (level, what), None, touched);
-                }
-            }
-            self.put(key, level, None, touched);
-        }
-    }
-
+    /// Whether a level exists and lies in another, or is it, after the last change
     fn lies_in(&self, level: u32, ancestor: u32) -> bool {
-        let mut up = Some(level);
-        while let Some(one) = up.filter(|one| *one != ancestor) {
-            up = self.newest(one).and_then(|state| state.parent);
-        }
-        up.is_some()
+        let state = self.newest(level);
+        let above = |state: State| state.parent.is_some_and(|up| self.lies_in(up, ancestor));
+        state.is_some_and(|state| level == ancestor || above(state))
     }
 
     /// A level and all that was ever below it
-    pub(super) fn ever_below(&self, level: u32) -> Vec<u32> {
-        below(&self.ever_children, level)
-    }
-
-    pub(super) fn level(&self, level: u32, t: i64) -> Option<LevelState> {
-        *at(&self.levels.get(&level)?.states, t)?
-    }
-
-    /// The feature set in force
-    pub(super) fn set(&self, level: u32, t: i64) -> FeatureSet {
-        let mut up = Some(level);
-        while let Some(state) = up.and_then(|level| self.level(level, t)) {
-            if let Some(set) = state.set {
-                return set;
-            }
-            up = state.parent;
+    fn ever_below(&self, level: u32) -> BTreeSet<u32> {
+        let (mut found, mut queue) = (BTreeSet::from([level]), vec![level]);
+        while let Some(one) = queue.pop() {
+            let children = self.levels.get(&one).into_iter().flat_map(|level| &level.children);
+            queue.extend(children.copied().filter(|child| found.insert(*child)));
         }
-        FeatureSet::B
+        found
     }
 
-    /// What a custom name means at a moment
-    pub(super) fn custom(&self, level: u32, what: Grantable, t: i64) -> Option<&Custom> {
-        at(self.levels.get(&level)?.customs.get(&what)?, t)?.as_ref()
+    /// The stretches of time with the number of the catalogue in force; [`NO_CATALOG`] before the first
+    pub(super) fn in_force(&self) -> Vec<(u32, Span)> {
+        let from = self.catalogs.iter().map(|(from, _)| *from);
+        let ends = from.clone().chain([Span::ALWAYS.until]);
+        let spans = [Span::ALWAYS.from].into_iter().chain(from).zip(ends);
+        let numbers = [NO_CATALOG].into_iter().chain(0..);
+        let all = numbers.zip(spans.map(|(from, until)| Span::new(from, until)));
+        all.filter_map(|(number, span)| Some((number, span?))).collect()
     }
 
-    /// The stretches in which a custom one of that name exists
-    pub(super) fn customs(&self, level: u32, what: Grantable) -> Vec<Span> {
-        let track = self.levels.get(&level).and_then(|track| track.customs.get(&what));
-        let all = track.into_iter().flat_map(stretches);
-        all.filter(|(_, custom)| custom.is_some()).map(|(span, _)| span).collect()
+    fn definitions(&self, catalog: u32) -> &Definitions {
+        self.catalogs.get(catalog as usize).map_or(&self.nothing, |(_, definitions)| definitions)
+    }
+
+    /// What is in force after the last change
+    pub(super) fn newest_definitions(&self) -> &Definitions {
+        self.catalogs.last().map_or(&self.nothing, |(_, definitions)| definitions)
+    }
+
+    /// Whether there is a custom role collection of that name after the last change
+    pub(super) fn has_custom(&self, level: u32, what: Grantable) -> bool {
+        self.custom(level, what).is_some_and(exists)
+    }
+
+    /// The track of a custom role collection, if there ever was one
+    pub(super) fn custom(&self, level: u32, what: Grantable) -> Option<&Track<Arc<[Role]>>> {
+        match what {
+            Grantable::Collection(name) => self.levels.get(&level)?.customs.get(&name),
+            Grantable::Role(_) => None,
+        }
+    }
+
+    /// The stretches in which a level lay in the same ancestors, from itself up, and whether its holdings count
+    fn paths(&self, level: u32, within: Span) -> Vec<(Span, bool, Vec<u32>)> {
+        let states = self.levels.get(&level).into_iter().flat_map(|level| stretches(&level.states));
+        let mut found = Vec::new();
+        for (span, state) in states {
+            let Some(span) = span.and(within) else { continue };
+            let above = match state.parent {
+                None => vec![(span, true, Vec::new())],
+                Some(parent) => self.paths(parent, span),
+            };
+            found.extend(above.into_iter().map(|(span, _, above)| {
+                (span, state.counts, [level].into_iter().chain(above).collect())
+            }));
+        }
+        found
+    }
+
+    /// The rows of a level and its ancestors
+    pub(super) fn lies_in_rows(&self, names: &Names, level: u32) -> Vec<(LiesIn, Span)> {
+        let kind = names.kind(level) as u32;
+        let paths = self.paths(level, Span::ALWAYS).into_iter();
+        let rows = paths.flat_map(|(span, _, path)| {
+            let row = move |ancestor| {
+                let ancestor_kind = names.kind(ancestor) as u32;
+                (LiesIn { level, kind, ancestor, ancestor_kind }, span)
+            };
+            path.into_iter().map(row)
+        });
+        joined(rows.collect())
+    }
+
+    /// What custom role collections give at a level
+    pub(super) fn custom_rows(&self, names: &mut Names, level: u32) -> Vec<(CustomGives, Span)> {
+        let customs = self.levels.get(&level).into_iter().flat_map(|level| &level.customs);
+        let mut rows = Vec::new();
+        for (name, track) in customs {
+            let granted = Granted { what: Grantable::Collection(*name), custom: true };
+            let granted = names.granted.number(&granted);
+            for (span, roles) in stretches(track) {
+                for (catalog, of) in self.in_force() {
+                    let Some(span) = span.and(of) else { continue };
+                    let table = self.definitions(catalog).table(names.kind(level));
+                    for held in table.collection_gives(*name, roles) {
+                        let held = names.held.number(&held);
+                        rows.push((CustomGives { level, held, granted }, span));
+                    }
+                }
+            }
+        }
+        joined(rows)
+    }
+
+    /// The stretches in which a running holding of that counts
+    pub(super) fn countable(&mut self, kind: LevelKind, level: u32, of: Granted) -> Arc<[Span]> {
+        if let Some(found) = self.countable.get(&(level, of)) {
+            return Arc::clone(found);
+        }
+        let customs = self.custom(level, of.what).into_iter().flat_map(stretches);
+        let customs: Vec<Span> = customs.map(|(span, _)| span).collect();
+        let in_force = self.in_force().into_iter();
+        let predefined = in_force.filter(|(n, _)| self.definitions(*n).table(kind).has(of.what));
+        let defined: Vec<Span> = match of.custom {
+            true => customs,
+            false => predefined.flat_map(|(_, span)| without(span, &customs)).collect(),
+        };
+        let paths = self.paths(level, Span::ALWAYS).into_iter();
+        let counting = paths.filter(|(_, counts, _)| *counts);
+        let both = counting.flat_map(|(span, _, _)| defined.iter().map(move |of| of.and(span)));
+        let spans = joined(both.flatten().map(|span| ((), span)).collect());
+        let found: Arc<[Span]> = spans.into_iter().map(|(_, span)| span).collect();
+        self.countable.insert((level, of), Arc::clone(&found));
+        found
+    }
+
+    /// What counts at a level may have changed
+    pub(super) fn forget(&mut self, level: u32, what: Grantable) {
+        for custom in [false, true] {
+            self.countable.remove(&(level, Granted { what, custom }));
+        }
     }
 }
 
-/// A level and all below it, each once
-fn below(children: &FxHashMap<u32, BTreeSet<u32>>, level: u32) -> Vec<u32> {
-    let (mut found, mut seen) = (vec![level], BTreeSet::from([level]));
-    let mut next = 0;
-    while let Some(one) = found.get(next).copied() {
-        let more = children.get(&one).into_iter().flatten().copied();
-        found.extend(more.filter(|child| seen.insert(*child)));
-        next += 1;
-    }
-    found
+fn exists<T>(track: &Track<T>) -> bool {
+    track.last().is_some_and(|(_, value)| value.is_some())
 }
