@@ -26,7 +26,7 @@ mod slots;
 mod tests;
 mod turnover;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tenure_core::{Entry, LedgerInMemory, MICROS_PER_SECOND, Recorded, RecordedAt};
 use tenure_wire::codec::Encoded;
@@ -44,7 +44,7 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 /// Holders of all role collections of one busy subaccount together
 const BUSY_HOLDERS: u64 = 1_000;
 /// One million, the whole of which shares are parts
-const MILLION: u32 = 1_000_000;
+const MILLION: u64 = 1_000_000;
 
 /// The sizes of landscapes, all of them assumptions
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -157,36 +157,45 @@ impl Shape {
     }
 }
 
-/// How much of a history is unusual, in millionths
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// How much of a history is unusual, in percent
+#[derive(Clone, Copy, PartialEq, Debug, Args)]
 pub(crate) struct Shares {
-    /// Entries that are recorded after they took effect
-    pub(crate) late: u32,
-    /// Entries that are recorded before they take effect
-    pub(crate) scheduled: u32,
-    /// Grants that end by themselves
-    pub(crate) expiring: u32,
-    /// Entries that are voids
-    pub(crate) voids: u32,
-    /// Entries that are refused or duplicates, in equal parts
-    pub(crate) refused: u32,
+    /// Percentage of entries recorded after they took effect
+    #[arg(long, value_name = "%", default_value_t = USUAL.late)]
+    pub(crate) late: f64,
+    /// Percentage of entries recorded before they take effect
+    #[arg(long, value_name = "%", default_value_t = USUAL.scheduled)]
+    pub(crate) scheduled: f64,
+    /// Percentage of grants that end by themselves
+    #[arg(long, value_name = "%", default_value_t = USUAL.expiring)]
+    pub(crate) expiring: f64,
+    /// Percentage of entries that void another
+    #[arg(long, value_name = "%", default_value_t = USUAL.voids)]
+    pub(crate) voids: f64,
+    /// Percentage of entries that are refused or duplicates, in equal parts
+    #[arg(long, value_name = "%", default_value_t = USUAL.refused)]
+    pub(crate) refused: f64,
 }
 
-impl Default for Shares {
-    fn default() -> Self {
-        Self { late: 5_000, scheduled: 2_000, expiring: 30_000, voids: 3_000, refused: 1_000 }
-    }
+pub(crate) const USUAL: Shares =
+    Shares { late: 0.5, scheduled: 0.2, expiring: 3.0, voids: 0.3, refused: 0.1 };
+
+/// A percentage as millionths
+fn millionths(percent: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "it is 0 to a million")]
+    let millionths = (percent * 10_000.0).round() as u64;
+    millionths
 }
 
 /// The chance, in millionths, that the next one is of a share: twice the share while too few are, so that an
 /// entry that cannot be made now is made later
-fn chance(share: u32, part: u64, whole: u64) -> u64 {
-    let behind = part * u64::from(MILLION) <= whole * u64::from(share);
-    if behind { u64::from(share) * 2 } else { 0 }
+fn chance(percent: f64, part: u64, whole: u64) -> u64 {
+    let share = millionths(percent);
+    if part * MILLION <= whole * share { share * 2 } else { 0 }
 }
 
 /// A landscape's history before it is made
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Plan {
     pub(crate) shape: Shape,
     pub(crate) shares: Shares,
@@ -200,7 +209,7 @@ pub(crate) const LEDGER: &str = "bench";
 impl Plan {
     /// The plan of a size with the usual shares
     pub(crate) fn new(size: Size, changes: u64, seed: u64) -> Self {
-        Self { shape: Shape::new(size, changes), shares: Shares::default(), seed }
+        Self { shape: Shape::new(size, changes), shares: USUAL, seed }
     }
 
     /// The history, oldest message first

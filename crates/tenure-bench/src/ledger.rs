@@ -66,48 +66,23 @@ pub(crate) struct Options {
     /// How long each thing is done over HTTP, and appended, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 3_000)]
     each_ms: u64,
-    /// Percentage of entries recorded after they took effect [default: 0.5]
-    #[arg(long, value_name = "%", value_parser = share)]
-    late: Option<u32>,
-    /// Percentage of entries recorded before they take effect [default: 0.2]
-    #[arg(long, value_name = "%", value_parser = share)]
-    scheduled: Option<u32>,
-    /// Percentage of grants that end by themselves [default: 3]
-    #[arg(long, value_name = "%", value_parser = share)]
-    expiring: Option<u32>,
-    /// Percentage of entries that void another [default: 0.3]
-    #[arg(long, value_name = "%", value_parser = share)]
-    voids: Option<u32>,
-    /// Percentage of entries that are refused or duplicates [default: 0.1]
-    #[arg(long, value_name = "%", value_parser = share)]
-    refused: Option<u32>,
-}
-
-/// Reads a percentage as millionths
-fn share(text: &str) -> anyhow::Result<u32> {
-    let percent: f64 = text.trim_end_matches('%').parse()?;
-    ensure!((0.0..=100.0).contains(&percent), "a percentage is 0 to 100");
-    #[expect(clippy::cast_possible_truncation, reason = "it is 0 to a million")]
-    Ok((percent * 10_000.0).round() as u32)
+    #[command(flatten)]
+    shares: Shares,
 }
 
 impl Options {
     fn plan(&self) -> anyhow::Result<Plan> {
-        let usual = Shares::default();
-        let shares = Shares {
-            late: self.late.unwrap_or(usual.late),
-            scheduled: self.scheduled.unwrap_or(usual.scheduled),
-            expiring: self.expiring.unwrap_or(usual.expiring),
-            voids: self.voids.unwrap_or(usual.voids),
-            refused: self.refused.unwrap_or(usual.refused),
-        };
-        let unusual = [shares.late, shares.scheduled, shares.voids, shares.refused];
+        let Shares { late, scheduled, expiring, voids, refused } = self.shares;
+        let unusual = late + scheduled + voids + refused;
+        let all = [late, scheduled, expiring, voids, refused];
+        let is_share = |share: &f64| (0.0..=100.0).contains(share);
+        ensure!(all.iter().all(is_share), "a share is a percentage, 0 to 100");
         ensure!(
-            unusual.iter().sum::<u32>() <= 950_000,
-            "late, scheduled, void and refused entries can be at most 95% together"
+            unusual <= 95.0,
+            "late, scheduled, void and refused entries are at most 95% together"
         );
         let changes = self.changes.unwrap_or(self.size.changes());
-        Ok(Plan { shares, ..Plan::new(self.size, changes, self.seed) })
+        Ok(Plan { shares: self.shares, ..Plan::new(self.size, changes, self.seed) })
     }
 
     fn each(&self) -> Duration {

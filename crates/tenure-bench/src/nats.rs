@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::{self, Context, stream};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 use tenure_journal::Journal;
@@ -25,7 +25,7 @@ use tenure_wire::codec::{Encoded, decode_draft};
 use tenure_wire::message::{CE_TYPE, encode};
 use uuid::Uuid;
 
-use crate::report::Report;
+use crate::report::{Report, Row};
 use crate::say;
 use crate::times::closed_loop;
 
@@ -45,25 +45,12 @@ pub(crate) struct Options {
     /// How long each kind of append is measured, in seconds
     #[arg(default_value_t = 5)]
     seconds: u64,
-    /// Measure this alone
-    #[arg(value_enum)]
-    only: Option<Part>,
     /// Entries of the stream that a ledger is built from
     #[arg(long, value_name = "N", default_value_t = REBUILD_ENTRIES)]
     entries: usize,
     /// The program nats-server
     #[arg(long, env = "TENURE_BENCH_NATS", default_value = ".cache/nats/bin/nats-server")]
     nats_server: PathBuf,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Part {
-    /// Appends with `sync_interval: always`
-    Always,
-    /// Appends with the server's own sync
-    Default,
-    /// Rebuilds
-    Rebuild,
 }
 
 /// A nats-server that ends when this is dropped
@@ -91,8 +78,7 @@ impl Server {
         let mut command = Command::new(program);
         command.arg("--config").arg(&config);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let started = command.spawn();
-        let child = started.with_context(|| format!("`{}` cannot start", program.display()))?;
+        let child = command.spawn().with_context(|| program.display().to_string())?;
         let server = Self { child, url: format!("nats://127.0.0.1:{port}") };
         let began = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -206,7 +192,7 @@ async fn rebuilds(
     folder: &Path,
     each: usize,
     report: &mut Report,
-) -> anyhow::Result<Vec<f64>> {
+) -> anyhow::Result<Row> {
     say(&format!("rebuild, {each} entries a message"));
     let server = Server::start(&options.nats_server, &folder.join("nats"), "")?;
     let (engine, writer) = server.ledger(&folder.join("first")).await?;
@@ -242,31 +228,26 @@ async fn rebuilds(
     }
     let what = format!("rebuild, {each} entries a message: time over the journal's");
     report.at_most(what, Some(ours / journals), 1.3, "times");
-    Ok([ours, journals, bare].map(|seconds| options.entries as f64 / seconds).into())
+    let per_second = |seconds: f64| (options.entries as f64 / seconds).into();
+    Ok(vec![
+        ("entries_a_message", (each as u64).into()),
+        ("ledger_per_s", per_second(ours)),
+        ("journal_per_s", per_second(journals)),
+        ("bare_consumer_per_s", per_second(bare)),
+    ])
 }
 
 async fn measure_in(options: &Options, folder: &Path) -> anyhow::Result<Report> {
     let mut report = Report::new();
-    let wanted = |part| options.only.is_none_or(|only| only == part);
-    if wanted(Part::Always) {
-        let sync = Some("sync_interval: always");
-        appends(options, &folder.join("always"), sync, &mut report).await?;
+    let sync = Some("sync_interval: always");
+    appends(options, &folder.join("always"), sync, &mut report).await?;
+    appends(options, &folder.join("default"), None, &mut report).await?;
+    let mut rows = Vec::new();
+    for each in [1, 16, 250] {
+        let folder = folder.join(format!("rebuild-{each}"));
+        rows.push(rebuilds(options, &folder, each, &mut report).await?);
     }
-    if wanted(Part::Default) {
-        appends(options, &folder.join("default"), None, &mut report).await?;
-    }
-    if wanted(Part::Rebuild) {
-        let mut rows = Vec::new();
-        for each in [1, 16, 250] {
-            let folder = folder.join(format!("rebuild-{each}"));
-            let rates = rebuilds(options, &folder, each, &mut report).await?;
-            let names = ["ledger_per_s", "journal_per_s", "bare_per_s"];
-            let mut row = vec![("entries_a_message", (each as u64).into())];
-            row.extend(names.into_iter().zip(rates.into_iter().map(Into::into)));
-            rows.push(row);
-        }
-        report.table("rebuild", rows);
-    }
+    report.table("rebuild", rows);
     Ok(report)
 }
 

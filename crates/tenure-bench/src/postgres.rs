@@ -62,9 +62,6 @@ pub(crate) struct Options {
     /// How long several connections ask each class, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 1_000)]
     window_ms: u64,
-    /// Write PostgreSQL's plan of one question of each class to stderr
-    #[arg(long)]
-    plans: bool,
 }
 
 /// The classes that are put in SQL
@@ -270,12 +267,6 @@ async fn ask_postgres(
     for one in drawn {
         let seconds = client.execution(&one.asked, options.runs.max(1)).await?;
         in_server.entry(one.class).or_default().push(Duration::from_secs_f64(seconds));
-    }
-    for class in CLASSES.into_iter().filter(|_| options.plans) {
-        if let Some(one) = drawn.iter().find(|one| one.class == class) {
-            let plan = client.plan(&one.asked).await?;
-            say(&format!("{}: {:?}\n{plan}\n", class.as_str(), one.question));
-        }
     }
     say("asking PostgreSQL over its protocol");
     let mut protocol = ByClass::new();

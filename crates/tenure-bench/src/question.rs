@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn every_question_has_an_answer_and_the_same_seed_asks_the_same() {
         for size in [Size::S, Size::M, Size::L, Size::Zone, Size::Steady] {
-            let (ledger, facts) = Plan::new(size, 8_000, 3).fold().unwrap();
+            let (ledger, facts) = Plan::new(size, 20_000, 3).fold().unwrap();
             let asked = InProcess::of(&ledger, None);
             for class in Class::ALL {
                 let [one, same, other] =

@@ -6,7 +6,8 @@
 use std::io::Write as _;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::machine;
 
@@ -26,47 +27,8 @@ enum Format {
     Json,
 }
 
-/// One value of a report
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Cell {
-    Text(String),
-    Count(u64),
-    /// A measured number; `None` where there is none
-    Figure(Option<f64>),
-}
-
-/// Named values
-pub(crate) type Row = Vec<(&'static str, Cell)>;
-
-impl From<&str> for Cell {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Cell {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<u64> for Cell {
-    fn from(count: u64) -> Self {
-        Self::Count(count)
-    }
-}
-
-impl From<f64> for Cell {
-    fn from(figure: f64) -> Self {
-        Self::Figure(Some(figure))
-    }
-}
-
-impl From<Option<f64>> for Cell {
-    fn from(figure: Option<f64>) -> Self {
-        Self::Figure(figure)
-    }
-}
+/// Named values: texts, counts, and figures that are null where nothing could be measured
+pub(crate) type Row = Vec<(&'static str, Value)>;
 
 /// A number with commas between its thousands
 pub(crate) fn grouped(number: u64) -> String {
@@ -81,35 +43,21 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-impl Cell {
-    /// The text, with as many digits as say something
-    fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Count(count) => grouped(*count),
-            Self::Figure(None) => "-".to_owned(),
-            #[expect(clippy::cast_possible_truncation, reason = "a figure is positive, and shown")]
-            Self::Figure(Some(figure)) if *figure >= 1_000.0 => grouped(figure.round() as u64),
-            Self::Figure(Some(figure)) if *figure >= 100.0 => format!("{figure:.0}"),
-            Self::Figure(Some(figure)) => format!("{figure:.2}"),
-        }
-    }
-
-    fn is_number(&self) -> bool {
-        !matches!(self, Self::Text(_))
-    }
-
-    fn json(&self) -> Value {
-        match self {
-            Self::Text(text) => json!(text),
-            Self::Count(count) => json!(count),
-            Self::Figure(figure) => json!(figure),
-        }
+/// A value for a person, a figure with as many digits as say something
+fn shown(value: &Value) -> String {
+    match (value, value.as_f64()) {
+        (Value::String(text), _) => text.clone(),
+        (Value::Number(count), _) if count.is_u64() => grouped(count.as_u64().unwrap_or_default()),
+        #[expect(clippy::cast_possible_truncation, reason = "a figure is positive, and shown")]
+        (_, Some(figure)) if figure >= 1_000.0 => grouped(figure.round() as u64),
+        (_, Some(figure)) if figure >= 100.0 => format!("{figure:.0}"),
+        (_, Some(figure)) => format!("{figure:.2}"),
+        (_, None) => "-".to_owned(),
     }
 }
 
 /// A bound, and whether a figure keeps to it
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 struct Budget {
     what: String,
     figure: Option<f64>,
@@ -152,7 +100,7 @@ impl Report {
         self.sections.push(Section { name, rows, is_table: true });
     }
 
-    /// Adds a budget that is met by a figure up to a bound
+    /// Adds a budget for a figure that may be at most so much
     pub(crate) fn at_most(
         &mut self,
         what: impl Into<String>,
@@ -160,11 +108,11 @@ impl Report {
         bound: f64,
         unit: &'static str,
     ) {
-        let met = figure.is_some_and(|figure| figure <= bound);
-        self.budgets.push(Budget { what: what.into(), figure, unit, relation: "<=", bound, met });
+        let (what, met) = (what.into(), figure.is_some_and(|figure| figure <= bound));
+        self.budgets.push(Budget { what, figure, unit, relation: "<=", bound, met });
     }
 
-    /// Adds a budget that is met by a figure from a bound on
+    /// Adds a budget for a figure that is to be at least so much
     pub(crate) fn at_least(
         &mut self,
         what: impl Into<String>,
@@ -172,8 +120,8 @@ impl Report {
         bound: f64,
         unit: &'static str,
     ) {
-        let met = figure.is_some_and(|figure| figure >= bound);
-        self.budgets.push(Budget { what: what.into(), figure, unit, relation: ">=", bound, met });
+        let (what, met) = (what.into(), figure.is_some_and(|figure| figure >= bound));
+        self.budgets.push(Budget { what, figure, unit, relation: ">=", bound, met });
     }
 
     /// Writes the report to stdout
@@ -190,53 +138,44 @@ impl Report {
     }
 
     fn text(&self) -> String {
-        let mut text = String::new();
-        for section in &self.sections {
-            text.push_str(&section.text());
-            text.push('\n');
-        }
-        for Budget { what, figure, unit, relation, bound, met } in &self.budgets {
+        let sections = self.sections.iter().map(|section| section.text() + "\n");
+        let budgets = self.budgets.iter().map(|budget| {
+            let Budget { what, figure, unit, relation, bound, met } = budget;
             let word = if *met { "met   " } else { "MISSED" };
-            let (figure, bound) = (Cell::Figure(*figure).text(), Cell::Figure(Some(*bound)).text());
+            let (figure, bound) = (shown(&json!(figure)), shown(&json!(bound)));
             let bound = bound.trim_end_matches(".00");
-            text.push_str(&format!("{word} {what}: {figure} {unit} (budget {relation} {bound})\n"));
-        }
-        text
+            format!("{word} {what}: {figure} {unit} (budget {relation} {bound})\n")
+        });
+        sections.chain(budgets).collect()
     }
 
     fn json(&self) -> Value {
-        let object = |row: &Row| {
-            let values = row.iter().map(|(name, cell)| ((*name).to_owned(), cell.json()));
-            Value::Object(values.collect())
+        let object = |row: &Row| -> Value {
+            row.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
         };
         let sections = self.sections.iter().map(|Section { name, rows, is_table }| {
             let mut rows = rows.iter().map(object);
             let value = if *is_table { rows.collect() } else { rows.next().unwrap_or_default() };
             ((*name).to_owned(), value)
         });
-        let budgets = self.budgets.iter().map(|budget| {
-            let Budget { what, figure, unit, relation, bound, met } = budget;
-            json!({"what": what, "figure": figure, "unit": unit, "relation": relation,
-                "bound": bound, "met": met})
-        });
-        let mut all: Map<String, Value> = sections.collect();
-        all.insert("budgets".to_owned(), budgets.collect());
-        Value::Object(all)
+        sections.chain([("budgets".to_owned(), json!(self.budgets))]).collect()
     }
 }
 
 impl Section {
+    /// Numbers are aligned to the right, texts to the left
     fn text(&self) -> String {
         let mut lines: Vec<Vec<(String, bool)>> = Vec::new();
         if self.is_table {
             let head = self.rows.first().into_iter().flatten();
-            lines.push(head.map(|(name, cell)| ((*name).to_owned(), cell.is_number())).collect());
-            let cells = |row: &Row| row.iter().map(|(_, c)| (c.text(), c.is_number())).collect();
+            lines
+                .push(head.map(|(name, value)| ((*name).to_owned(), !value.is_string())).collect());
+            let cells = |row: &Row| row.iter().map(|(_, v)| (shown(v), !v.is_string())).collect();
             lines.extend(self.rows.iter().map(cells));
         } else {
             let facts = self.rows.iter().flatten();
             lines.extend(
-                facts.map(|(name, c)| vec![((*name).to_owned(), false), (c.text(), false)]),
+                facts.map(|(name, v)| vec![((*name).to_owned(), false), (shown(v), false)]),
             );
         }
         let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
@@ -245,7 +184,7 @@ impl Section {
             cells.map(|(text, _)| text.chars().count()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
-        let mut text = format!("{}\n", self.name.replace('_', " "));
+        let mut text = self.name.replace('_', " ") + "\n";
         for line in &lines {
             let cells = line.iter().zip(&widths).map(|((text, is_number), width)| {
                 if *is_number { format!("{text:>width$}") } else { format!("{text:<width$}") }

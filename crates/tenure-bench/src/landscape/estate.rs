@@ -6,7 +6,7 @@ use tenure_core::{Attributes, Change, GrantableText, Level, RoleText};
 use tenure_demo::dice::Dice;
 
 use super::people::{self, Who};
-use super::slots::{For, Gives, Slot, SlotNumber};
+use super::slots::{Gives, Slot, SlotNumber};
 use super::{BUSY_HOLDERS, Made, Messages, Size, narrow};
 
 /// Predefined role collections of a subaccount, with the parts in a thousand of its holdings
@@ -35,16 +35,14 @@ const ROLES: [&str; 12] = [
     "Destination Subaccount Trust Viewer",
     "Destination Certificate Administrator",
 ];
-/// What can be held below an org: where, what, for whom, and the parts in a hundred of all holdings there
-const BELOW_ORG: [(&str, &str, For, u64); 8] = [
-    ("cf-org:", "Org Manager", For::Users, 10),
-    ("cf-org:", "Org Auditor", For::Users, 10),
-    ("cf-space:live", "Space Developer", For::Users, 30),
-    ("cf-space:live", "Space Manager", For::Users, 5),
-    ("service-instance:live", "Service Credentials", For::Clients, 5),
-    ("cf-space:next", "Space Developer", For::Users, 30),
-    ("cf-space:next", "Space Manager", For::Users, 5),
-    ("service-instance:next", "Service Credentials", For::Clients, 5),
+/// What can be held below an org: where, what, and the parts in a hundred of all holdings there
+const BELOW_ORG: [(&str, &str, u64); 6] = [
+    ("org", "Org Manager", 10),
+    ("org", "Org Auditor", 10),
+    ("live", "Space Developer", 30),
+    ("live", "Space Manager", 10),
+    ("next", "Space Developer", 30),
+    ("next", "Space Manager", 10),
 ];
 /// Custom role collections of a busy subaccount that a hundred people hold each
 const CROWDED_CUSTOM: u32 = 5;
@@ -60,7 +58,7 @@ pub(super) struct Subaccount {
     pub(super) exists: bool,
     /// Grows each time that it is deleted
     generation: u32,
-    /// Its slots: predefined role collections, custom ones, what is below its org, its broker
+    /// Its slots: predefined role collections, custom ones, what is below its org
     pub(super) slots: Vec<SlotNumber>,
 }
 
@@ -70,11 +68,6 @@ fn role_collection(name: &str) -> GrantableText {
 
 fn has_cloud_foundry(subaccount: u32) -> bool {
     subaccount.is_multiple_of(3)
-}
-
-/// Whether an instance of the service manager lies directly in it
-fn has_broker(subaccount: u32) -> bool {
-    subaccount.is_multiple_of(5)
 }
 
 /// Some roles for a custom role collection
@@ -99,7 +92,7 @@ impl Messages {
         let most = (self.shape.people / 2).max(1);
         let mut above = |level: &Level, name: &str, target: u32| {
             let gives = Gives::At(level.clone(), role_collection(name));
-            self.slots.push(Slot::new(gives, For::Anybody, target.min(most)));
+            self.slots.push(Slot::new(gives, target.min(most)));
         };
         above(&self.root, "Global Account Administrator", 14);
         above(&self.root, "Global Account Viewer", 30);
@@ -111,7 +104,7 @@ impl Messages {
             // A zone has a handful of groups with a fifth of its people each.
             let many = zone && n < 5;
             let target = if many { self.shape.people / 5 } else { self.shape.members };
-            self.slots.push(Slot::new(Gives::Membership(people::set(n)), For::Users, target));
+            self.slots.push(Slot::new(Gives::Membership(people::set(n)), target));
         }
         (0..self.shape.subaccounts).for_each(|n| self.plan_subaccount(n));
         self.make_tickets();
@@ -132,20 +125,16 @@ impl Messages {
         let left = left.saturating_sub(below + u64::from(crowded) * 100);
         let others = left / u64::from(shape.custom - crowded).max(1);
         let custom = (0..shape.custom).map(|k| (k, if k < crowded { 100 } else { others }));
-        let mut planned: Vec<_> = predefined.map(|target| (None, For::Anybody, target)).collect();
-        planned.extend(custom.map(|(k, target)| (Some((k, 0)), For::Anybody, target)));
+        let mut planned: Vec<_> = predefined.map(|target| (None, target)).collect();
+        planned.extend(custom.map(|(k, target)| (Some((k, 0)), target)));
         if has_cloud_foundry(n) {
-            let share = |parts: u64| below * parts / 100;
-            planned.extend(BELOW_ORG.map(|(_, _, whom, parts)| (None, whom, share(parts))));
-        }
-        if has_broker(n) {
-            planned.push((None, For::Clients, 2));
+            planned.extend(BELOW_ORG.map(|(_, _, parts)| (None, below * parts / 100)));
         }
         let level = people::level(&format!("subaccount:{}", people::place(n, 0)));
-        let slots = planned.into_iter().map(|(custom, for_whom, target)| {
+        let slots = planned.into_iter().map(|(custom, target)| {
             // What the slot gives is said when it is opened.
             let gives = Gives::At(level.clone(), role_collection("-"));
-            let mut slot = Slot::new(gives, for_whom, narrow(target.clamp(1, most)));
+            let mut slot = Slot::new(gives, narrow(target.clamp(1, most)));
             slot.subaccount = Some(n);
             slot.custom = custom;
             self.slots.push(slot)
@@ -232,29 +221,21 @@ impl Messages {
             self.slots.open(slot, gives, self.now);
         }
         self.apply_all(&changes, message);
-        let standing = self.standing(n, &custom);
+        let standing = self.standing(&custom);
         self.apply_all(&standing, message);
     }
 
-    /// Grants that stay for ever: in a zone each role collection is mapped to a group of its own, and elsewhere
-    /// everybody of an origin holds something here and there
-    fn standing(&mut self, n: u32, custom: &[SlotNumber]) -> Vec<Change> {
+    /// Grants that stay for ever: in a zone each role collection is mapped to a group of its own
+    fn standing(&mut self, custom: &[SlotNumber]) -> Vec<Change> {
         let mut standing = Vec::new();
-        if self.shape.size == Size::Zone {
-            for (k, slot) in (0..).zip(custom) {
-                self.slots.reserve(*slot, Who::Set(k));
-                standing.push((*slot, self.people.principal(Who::Set(k))));
+        for (k, slot) in (0..).zip(custom).filter(|_| self.shape.size == Size::Zone) {
+            self.slots.reserve(*slot, Who::Set(k));
+            let to = self.people.principal(Who::Set(k));
+            if let Gives::At(level, grantable) = self.slots.get(*slot).gives.clone() {
+                standing.push(Change::Grant { level, grantable, to, until: None, expect: None });
             }
-        } else if n % 100 == 50 {
-            standing.extend(custom.last().map(|last| (*last, people::everyone())));
         }
-        let grant = |(slot, to)| match self.slots.get(slot).gives.clone() {
-            Gives::At(level, grantable) => {
-                Some(Change::Grant { level, grantable, to, until: None, expect: None })
-            }
-            Gives::Membership(_) => None,
-        };
-        standing.into_iter().filter_map(grant).collect()
+        standing
     }
 
     /// The change that makes a custom role collection, which can be held from now on
@@ -335,33 +316,28 @@ impl Messages {
 /// The levels below a subaccount, and what can be held there in the order of its slots
 fn below_subaccount(n: u32, place: &str, subaccount: &Level) -> (Vec<Change>, Vec<Gives>) {
     let mut changes = Vec::new();
-    let mut create = |text: &str, parent: &Level| {
-        let (level, parent) = (people::level(text), Some(parent.clone()));
+    if !has_cloud_foundry(n) {
+        return (changes, Vec::new());
+    }
+    let mut create = |text: String, parent: &Level| {
+        let (level, parent) = (people::level(&text), Some(parent.clone()));
         let attributes = Attributes::default();
         changes.push(Change::CreateLevel { level: level.clone(), parent, attributes });
         level
     };
-    let gives = |level: &Level, role: &str| {
+    let org = create(format!("cf-org:{place}"), subaccount);
+    let [live, next] = ["live", "next"].map(|name| {
+        let space = create(format!("cf-space:{place}-{name}"), &org);
+        create(format!("service-instance:{place}-{name}-destination"), &space);
+        space
+    });
+    let gives = BELOW_ORG.map(|(at, role, _)| {
+        let level = match at {
+            "org" => &org,
+            "live" => &live,
+            _ => &next,
+        };
         Gives::At(level.clone(), GrantableText::Role(people::role(role)))
-    };
-    let mut given = Vec::new();
-    if has_cloud_foundry(n) {
-        let org = create(&format!("cf-org:{place}"), subaccount);
-        let mut below = Vec::from([("cf-org:".to_owned(), org.clone())]);
-        for name in ["live", "next"] {
-            let space = create(&format!("cf-space:{place}-{name}"), &org);
-            let text = format!("service-instance:{place}-{name}-destination");
-            below.push((format!("service-instance:{name}"), create(&text, &space)));
-            below.push((format!("cf-space:{name}"), space));
-        }
-        for (at, role, _, _) in BELOW_ORG {
-            let at = below.iter().find(|(name, _)| name == at);
-            given.extend(at.map(|(_, level)| gives(level, role)));
-        }
-    }
-    if has_broker(n) {
-        let broker = create(&format!("service-instance:{place}-broker"), subaccount);
-        given.push(gives(&broker, "service-manager/subaccount-admin"));
-    }
-    (changes, given)
+    });
+    (changes, gives.into())
 }

@@ -87,7 +87,6 @@ pub(crate) struct Messages {
     /// Entries that are sent before anything else
     pub(super) queue: VecDeque<Made>,
     catalogs: VecDeque<Entry>,
-    administrators: Vec<Principal>,
     /// The next subaccount to set up, once the levels above are
     set_up: Option<u32>,
     /// Millionths of entries that are a person who joins or leaves
@@ -104,7 +103,7 @@ impl Messages {
         let catalogs = catalogs::genesis(super::LEDGER)?;
         let entries = (shape.changes / CHANGES_AN_ENTRY).max(1);
         // 30% of the people leave in three years, and as many join.
-        let comings = u64::from(shape.people) * 3 / 10 * u64::from(MILLION) / entries;
+        let comings = u64::from(shape.people) * 3 / 10 * MILLION / entries;
         let mut messages = Self {
             shares: plan.shares,
             dice: Dice::new(plan.seed),
@@ -113,16 +112,15 @@ impl Messages {
             directories: Vec::new(),
             subaccounts: Vec::new(),
             slots: Slots::default(),
-            people: People::new(shape.people, shape.people / 20, shape.groups),
+            people: People::new(shape.people, shape.groups),
             tickets: Vec::new(),
             later: BinaryHeap::new(),
             voidable: Vec::new(),
             counts: Counts::default(),
             queue: VecDeque::new(),
             catalogs: catalogs.into_iter().map(|encoded| encoded.entry().clone()).collect(),
-            administrators: (0..shape.people / 50 + 2).map(people::administrator).collect(),
             set_up: None,
-            comings: comings.min(u64::from(MILLION) / 10),
+            comings: comings.min(MILLION / 10),
             grants: Vec::new(),
             grants_seen: 0,
             named: (0, 0),
@@ -139,7 +137,7 @@ impl Messages {
         let crowded = self.slots.all().filter(|(n, slot)| slot.open && self.is_crowded(*n));
         let crowded = crowded.filter_map(|(_, slot)| slot.role_collection());
         let mut names = self.named;
-        for principal in self.people.all().chain(&self.administrators) {
+        for principal in self.people.all() {
             names.0 += 1;
             names.1 += principal.as_str().len() as u64;
         }
@@ -197,7 +195,7 @@ impl Messages {
         let id = self.id();
         let actor = match self.dice.below(10) {
             0..6 => people::provisioning(),
-            _ => self.dice.pick(&self.administrators).cloned().unwrap_or_else(people::provisioning),
+            _ => people::administrator(self.dice.below(u64::from(self.shape.people) / 50 + 2)),
         };
         let reason = match self.dice.below(10) {
             0 => Some(Arc::from(format!("INC-{}", self.dice.below(100_000)))),
@@ -260,7 +258,7 @@ impl Messages {
         let void = chance(self.shares.voids, voids, entries);
         let late = chance(self.shares.late, late, entries);
         let scheduled = chance(self.shares.scheduled, scheduled, entries);
-        let mut roll = self.dice.below(u64::from(MILLION));
+        let mut roll = self.dice.below(MILLION);
         let mut falls = |chance: u64| {
             let falls = roll < chance;
             roll = roll.saturating_sub(chance);

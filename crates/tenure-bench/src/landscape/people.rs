@@ -16,8 +16,6 @@ const FIRST: &str = "maria jonas priya noor lukas daniela mateo ibrahim yusuf an
 const LAST: &str = "weber brandt raman haddad meier lopez vargas traore demir novak wang petrova okafor \
                     silva kowalski tanaka";
 const DUTIES: &str = "Approver Clerk Viewer Operator Auditor Manager Planner Support";
-/// Few users are of this origin, because `everyone:` of it is granted things
-const PARTNERS: &str = "partners";
 
 fn nth(words: &'static str, n: u32) -> &'static str {
     let count = words.split(' ').count();
@@ -64,14 +62,10 @@ pub(super) fn user(n: u32) -> Principal {
     let origin = match n % 20 {
         0..14 => "corp",
         14..19 => "sap.default",
-        _ => PARTNERS,
+        _ => "partners",
     };
     let (first, last) = (nth(FIRST, n), nth(LAST, n / 16));
     principal(&format!("user:{origin}/{first}.{last}.{n}@acme.example"))
-}
-
-fn client(n: u32) -> Principal {
-    principal(&format!("client:sap.default/sb-{}-{n}", nth(AREAS, n)))
 }
 
 /// Nine groups, then an attribute value
@@ -82,16 +76,12 @@ pub(super) fn set(n: u32) -> Principal {
     }
 }
 
-pub(super) fn everyone() -> Principal {
-    Principal::everyone(PARTNERS)
-}
-
 /// The client that records most of what happens
 pub(super) fn provisioning() -> Principal {
     principal("client:sap.default/iam-provisioning")
 }
 
-pub(super) fn administrator(n: u32) -> Principal {
+pub(super) fn administrator(n: u64) -> Principal {
     principal(&format!("user:corp/admin.{n}@acme.example"))
 }
 
@@ -104,7 +94,6 @@ pub(super) fn stranger(n: u64) -> Principal {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Who {
     User(u32),
-    Client(u32),
     Set(u32),
 }
 
@@ -128,16 +117,14 @@ struct User {
 pub(super) struct People {
     users: Vec<User>,
     active: Vec<u32>,
-    clients: Vec<Principal>,
     sets: Vec<Principal>,
 }
 
 impl People {
-    pub(super) fn new(users: u32, clients: u32, sets: u32) -> Self {
+    pub(super) fn new(users: u32, sets: u32) -> Self {
         let mut people = Self {
             users: Vec::new(),
             active: Vec::new(),
-            clients: (0..clients.max(1)).map(client).collect(),
             sets: (0..sets.max(1)).map(set).collect(),
         };
         for _ in 0..users {
@@ -150,23 +137,17 @@ impl People {
     pub(super) fn principal(&self, who: Who) -> Principal {
         match who {
             Who::User(n) => self.users[n as usize].principal.clone(),
-            Who::Client(n) => self.clients[n as usize].clone(),
             Who::Set(n) => self.sets[n as usize].clone(),
         }
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Principal> {
-        let users = self.users.iter().map(|user| &user.principal);
-        users.chain(&self.clients).chain(&self.sets)
+        self.users.iter().map(|user| &user.principal).chain(&self.sets)
     }
 
     /// A user who is there
     pub(super) fn any_user(&self, dice: &mut Dice) -> Who {
         Who::User(dice.pick(&self.active).copied().unwrap_or_default())
-    }
-
-    pub(super) fn any_client(&self, dice: &mut Dice) -> Who {
-        Who::Client(super::narrow(dice.below(self.clients.len() as u64)))
     }
 
     pub(super) fn any_set(&self, dice: &mut Dice) -> Who {

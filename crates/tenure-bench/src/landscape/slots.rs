@@ -10,9 +10,6 @@ use tenure_demo::dice::Dice;
 use super::narrow;
 use super::people::Who;
 
-/// Most holders of a slot that is searched one by one; the holders of others are hashed
-const SEARCHED_MAX: u32 = 512;
-
 /// What a slot gives
 #[derive(Clone, Debug)]
 pub(super) enum Gives {
@@ -20,17 +17,6 @@ pub(super) enum Gives {
     At(Level, GrantableText),
     /// Membership of a set
     Membership(Principal),
-}
-
-/// Whom a slot is for
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum For {
-    /// Mostly people, now and then a set or a client
-    Anybody,
-    /// Mostly clients
-    Clients,
-    /// Only people
-    Users,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +32,6 @@ pub(super) struct Holder {
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) gives: Gives,
-    pub(super) for_whom: For,
     /// The usual number of holders
     pub(super) target: u32,
     /// From when on it can be given
@@ -62,10 +47,9 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(gives: Gives, for_whom: For, target: u32) -> Self {
+    pub(super) fn new(gives: Gives, target: u32) -> Self {
         Self {
             gives,
-            for_whom,
             target: target.max(1),
             since: 0,
             open: false,
@@ -91,14 +75,12 @@ impl Slot {
 
 pub(super) type SlotNumber = u32;
 
-// INVARIANT (slots): only `push` makes slot numbers. `crowds` has the holders of all slots whose target is above
-// `SEARCHED_MAX`.
+// INVARIANT (slots): only `push` makes slot numbers.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     slots: Vec<Slot>,
-    crowds: FxHashSet<(SlotNumber, Who)>,
-    /// Principals who hold for a time, or will hold: they are not given the same meanwhile
-    reserved: FxHashSet<(SlotNumber, u32, Who)>,
+    /// Principals who hold a slot of a generation, or are to hold it: they are not given the same meanwhile
+    taken: FxHashSet<(SlotNumber, u32, Who)>,
 }
 
 impl Slots {
@@ -123,21 +105,12 @@ impl Slots {
 
     /// Whether the principal holds it, or is to hold it
     pub(super) fn holds(&self, slot: SlotNumber, who: Who) -> bool {
-        let of = self.get(slot);
-        let held = if of.target > SEARCHED_MAX {
-            self.crowds.contains(&(slot, who))
-        } else {
-            of.holders.iter().any(|holder| holder.who == who)
-        };
-        held || self.reserved.contains(&(slot, of.generation, who))
+        self.taken.contains(&(slot, self.get(slot).generation, who))
     }
 
     pub(super) fn add(&mut self, slot: SlotNumber, holder: Holder) {
-        let of = self.get_mut(slot);
-        of.holders.push(holder);
-        if of.target > SEARCHED_MAX {
-            self.crowds.insert((slot, holder.who));
-        }
+        self.reserve(slot, holder.who);
+        self.get_mut(slot).holders.push(holder);
     }
 
     /// Takes it from a holder who is drawn
@@ -147,14 +120,12 @@ impl Slots {
         self.take_at(slot, place)
     }
 
-    /// Takes it from the first holder that fits
-    pub(super) fn take(
-        &mut self,
-        slot: SlotNumber,
-        fits: impl Fn(&Holder) -> bool,
-    ) -> Option<Holder> {
-        let place = self.get(slot).holders.iter().position(fits)?;
-        self.take_at(slot, place)
+    /// Takes it from a holder, if it is there since that change
+    pub(super) fn take_since(&mut self, slot: SlotNumber, who: Who, serial: u32) {
+        let since = |holder: &Holder| holder.who == who && holder.serial == serial;
+        if let Some(place) = self.get(slot).holders.iter().position(since) {
+            self.take_at(slot, place);
+        }
     }
 
     fn take_at(&mut self, slot: SlotNumber, place: usize) -> Option<Holder> {
@@ -162,20 +133,18 @@ impl Slots {
         if place >= of.holders.len() {
             return None;
         }
-        let holder = of.holders.swap_remove(place);
-        if of.target > SEARCHED_MAX {
-            self.crowds.remove(&(slot, holder.who));
-        }
+        let (holder, generation) = (of.holders.swap_remove(place), of.generation);
+        self.release(slot, generation, holder.who);
         Some(holder)
     }
 
     pub(super) fn reserve(&mut self, slot: SlotNumber, who: Who) {
         let generation = self.get(slot).generation;
-        self.reserved.insert((slot, generation, who));
+        self.taken.insert((slot, generation, who));
     }
 
     pub(super) fn release(&mut self, slot: SlotNumber, generation: u32, who: Who) {
-        self.reserved.remove(&(slot, generation, who));
+        self.taken.remove(&(slot, generation, who));
     }
 
     pub(super) fn open(&mut self, slot: SlotNumber, gives: Gives, now: i64) {
@@ -186,13 +155,9 @@ impl Slots {
     /// Its level or role collection is deleted, and nobody holds it any more
     pub(super) fn close(&mut self, slot: SlotNumber) {
         let of = self.get_mut(slot);
+        let (gone, generation) = (std::mem::take(&mut of.holders), of.generation);
         of.open = false;
         of.generation += 1;
-        let gone = std::mem::take(&mut of.holders);
-        if of.target > SEARCHED_MAX {
-            for holder in gone {
-                self.crowds.remove(&(slot, holder.who));
-            }
-        }
+        gone.iter().for_each(|holder| self.release(slot, generation, holder.who));
     }
 }

@@ -4,10 +4,10 @@ use sha2::{Digest, Sha256};
 use tenure_core::{LedgerInMemory, Outcome, Recorded};
 use tenure_wire::codec::Encoded;
 
-use super::{Counts, Facts, Intended, MILLION, Plan, Shape, Shares, Size};
+use super::{Counts, Facts, Intended, Plan, Shape, Shares, Size, USUAL};
 
 fn heavy() -> Shares {
-    let share = 150_000;
+    let share = 15.0;
     Shares { late: share, scheduled: share, expiring: share, voids: share, refused: share }
 }
 
@@ -70,7 +70,7 @@ fn the_fold_decides_what_is_intended() {
 
 #[test]
 fn shares_come_out_as_asked_and_the_length_too() {
-    for shares in [Shares::default(), heavy()] {
+    for shares in [USUAL, heavy()] {
         let plan = Plan { shares, ..Plan::new(Size::Steady, 200_000, 3) };
         let counts: Counts = facts(&plan).counts;
         assert!((200_000..200_300).contains(&counts.changes), "{counts:?}");
@@ -83,7 +83,7 @@ fn shares_come_out_as_asked_and_the_length_too() {
             (counts.refused_or_duplicate, counts.entries, shares.refused),
             (counts.expiring, counts.grants, shares.expiring),
         ] {
-            let (is, wanted) = (part as f64 / whole as f64, f64::from(share) / f64::from(MILLION));
+            let (is, wanted) = (part as f64 / whole as f64, share / 100.0);
             assert!((is - wanted).abs() < wanted * 0.15 + 0.000_5, "{is} instead of {wanted}");
         }
     }

@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use tenure_core::{
-    Change, Entry, EntryId, GrantExpects, GrantableText, Instant, MICROS_PER_SECOND, RevokeExpects,
+    Change, EntryId, GrantExpects, GrantableText, Instant, MICROS_PER_SECOND, RevokeExpects,
 };
 use tenure_demo::dice::Dice;
 
 use super::history::Later;
 use super::people::{self, Who};
-use super::slots::{For, Gives, Holder, SlotNumber};
+use super::slots::{Gives, Holder, SlotNumber};
 use super::{BEGINS_MICROS, DAY, ENDS_MICROS, HOUR, Intended, MILLION, Made, Messages};
 
 /// Most changes of an entry that is about one person or one role collection
@@ -71,30 +71,16 @@ fn size(dice: &mut Dice) -> usize {
 }
 
 impl Messages {
-    /// Grants, revocations, moves and memberships; `None` where what is drawn is impossible
+    /// Grants, revocations and memberships; `None` where what is drawn is impossible
     pub(super) fn turnover(&mut self, timing: Timing) -> Option<Made> {
         let size = size(&mut self.dice);
         let slot = self.draw()?;
         // So many that there are enough to void.
-        let wanted = u64::from(self.shares.voids) * 4 + 10_000;
-        let voidable = self.dice.below(u64::from(MILLION)) < wanted;
+        let wanted = super::millionths(self.shares.voids) * 4 + 10_000;
+        let voidable = self.dice.below(MILLION) < wanted;
         let mut draft = self.draft(timing, voidable);
-        let gives = self.gives_rather(slot);
-        if gives && size <= ONE_PERSON_MAX && self.slots.get(slot).subaccount.is_some() {
-            let who = self.somebody_for(slot);
-            self.give_around(&mut draft, slot, who, size);
-        } else if gives && size == 1 {
-            let who = self.somebody_for(slot);
-            self.give(&mut draft, slot, who);
-        } else if gives || size > ONE_PERSON_MAX {
-            self.bulk(&mut draft, size, gives);
-        } else if size == 1 || self.dice.percent(50) {
-            // In a review at most half of the holders lose it.
-            let most = self.slots.get(slot).len() as usize / 2 + 1;
-            (0..size.min(most)).for_each(|_| self.take_any(&mut draft, slot));
-        } else {
-            self.move_somebody(&mut draft, slot, size);
-        }
+        let who = self.somebody_for(slot);
+        self.change(&mut draft, slot, who, size);
         self.finish(draft)
     }
 
@@ -103,9 +89,7 @@ impl Messages {
         let mut draft = self.draft(Timing::Ordinary, false);
         for _ in 0..2 {
             let slot = self.draw()?;
-            if self.slots.get(slot).for_whom != For::Clients {
-                self.give_around(&mut draft, slot, who, 3);
-            }
+            self.change(&mut draft, slot, who, 3);
         }
         self.finish(draft)
     }
@@ -150,77 +134,38 @@ impl Messages {
     }
 
     fn somebody_for(&mut self, slot: SlotNumber) -> Who {
-        let roll = self.dice.below(1_000);
-        match self.slots.get(slot).for_whom {
-            For::Clients if roll < 800 => self.people.any_client(&mut self.dice),
-            For::Anybody if roll < 12 => self.people.any_set(&mut self.dice),
-            For::Anybody if roll < 30 => self.people.any_client(&mut self.dice),
+        let is_membership = matches!(self.slots.get(slot).gives, Gives::Membership(_));
+        match self.dice.below(1_000) {
+            0..12 if !is_membership => self.people.any_set(&mut self.dice),
             _ => self.people.any_user(&mut self.dice),
         }
     }
 
-    /// Gives a principal something, and more of the same subaccount
-    fn give_around(&mut self, draft: &mut Draft, slot: SlotNumber, who: Who, size: usize) {
-        self.give(draft, slot, who);
-        let Some(subaccount) = self.slots.get(slot).subaccount else { return };
-        for _ in 1..size {
-            let around = self.subaccounts.get(subaccount as usize);
+    /// Draws up some changes. A few changes are about one principal and what can be held around one subaccount; many
+    /// changes are about anybody and anything.
+    fn change(&mut self, draft: &mut Draft, slot: SlotNumber, who: Who, size: usize) {
+        let (mut slot, mut who) = (slot, who);
+        for _ in 0..size {
+            if self.gives_rather(slot) {
+                self.give(draft, slot, who);
+            } else if let Some(holder) = self.slots.take_any(slot, &mut self.dice) {
+                self.take(draft, slot, holder);
+            }
+            let around = self.slots.get(slot).subaccount.filter(|_| size <= ONE_PERSON_MAX);
+            let around = around.and_then(|n| self.subaccounts.get(n as usize));
             let other = around.and_then(|around| self.dice.pick(&around.slots).copied());
-            let Some(other) = other.filter(|other| self.slots.get(*other).open) else { continue };
-            let is_for_users = self.slots.get(other).for_whom != For::Clients;
-            if who.is_user() == is_for_users && self.gives_rather(other) {
-                self.give(draft, other, who);
+            if let Some(other) = other.filter(|other| self.slots.get(*other).open) {
+                slot = other;
+            } else if let Some(other) = self.draw() {
+                slot = other;
+                who = self.somebody_for(other);
             }
-        }
-    }
-
-    /// Gives many things to many, or takes them
-    fn bulk(&mut self, draft: &mut Draft, size: usize, gives: bool) {
-        for _ in 0..size * 2 {
-            if draft.changes.len() >= size {
-                break;
-            }
-            let Some(slot) = self.draw() else { continue };
-            match (self.gives_rather(slot), gives) {
-                (true, true) => {
-                    let who = self.somebody_for(slot);
-                    self.give(draft, slot, who);
-                }
-                (false, false) => self.take_any(draft, slot),
-                _ => {}
-            }
-        }
-    }
-
-    /// A principal loses what it holds in one subaccount, and gets as much in another
-    fn move_somebody(&mut self, draft: &mut Draft, slot: SlotNumber, size: usize) {
-        let Some(holder) = self.slots.take_any(slot, &mut self.dice) else { return };
-        self.take(draft, slot, holder);
-        let who = holder.who;
-        if !self.people.is_there(who) {
-            return;
-        }
-        let around = self.slots.get(slot).subaccount;
-        let around = around.and_then(|n| self.subaccounts.get(n as usize));
-        for other in around.map(|around| around.slots.clone()).unwrap_or_default() {
-            if draft.changes.len() > size / 2 {
-                break;
-            }
-            if let Some(holder) = self.slots.take(other, |holder| holder.who == who) {
-                self.take(draft, other, holder);
-            }
-        }
-        if let Some(slot) = self.draw()
-            && self.slots.get(slot).for_whom != For::Clients
-        {
-            let more = size.saturating_sub(draft.changes.len());
-            self.give_around(draft, slot, who, more);
         }
     }
 
     fn give(&mut self, draft: &mut Draft, slot: SlotNumber, who: Who) {
         let of = self.slots.get(slot);
-        let is_unfit = of.for_whom == For::Users && !who.is_user();
+        let is_unfit = matches!(of.gives, Gives::Membership(_)) && !who.is_user();
         if is_unfit || self.slots.holds(slot, who) || draft.changes.len() >= CHANGES_MAX {
             return;
         }
@@ -233,7 +178,7 @@ impl Messages {
             Gives::At(level, grantable) => {
                 let (counts, share) = (&self.counts, self.shares.expiring);
                 let expires = super::chance(share, counts.expiring, counts.grants);
-                if self.dice.below(u64::from(MILLION)) < expires {
+                if self.dice.below(MILLION) < expires {
                     let longest = self.not_for_ages(90 * DAY);
                     ends = Some(draft.effective + self.dice.between(longest / 90, longest));
                 }
@@ -259,12 +204,6 @@ impl Messages {
         }
         if who.is_user() && !starts_later {
             self.note_grant(slot, &to, draft.effective);
-        }
-    }
-
-    fn take_any(&mut self, draft: &mut Draft, slot: SlotNumber) {
-        if let Some(holder) = self.slots.take_any(slot, &mut self.dice) {
-            self.take(draft, slot, holder);
         }
     }
 
@@ -352,7 +291,7 @@ impl Messages {
             self.queue.push_back(back);
         } else {
             for (slot, who, serial) in gave {
-                self.slots.take(slot, |holder| holder.who == who && holder.serial == serial);
+                self.slots.take_since(slot, who, serial);
             }
         }
         Some(void)
@@ -376,14 +315,6 @@ impl Messages {
             _ => vec![grant(level.clone(), grantable), grant(level, misspelt)],
         };
         let entry = self.entry(None, changes);
-        if self.dice.percent(10) {
-            // Another entry under the same id, as a client sends it by mistake.
-            let reason = Some(Arc::from("the same id again"));
-            let (id, actor) = (entry.id(), entry.actor().clone());
-            let again = Entry::new(id, actor, reason, None, entry.changes().to_vec());
-            let again = again.ok().map(|entry| Made { entry, intended: Intended::Refused });
-            self.queue.extend(again);
-        }
         Some(Made { entry, intended: Intended::Refused })
     }
 }

@@ -48,11 +48,11 @@ pub(super) async fn load(
 ) -> anyhow::Result<Vec<(&'static str, u64)>> {
     let client = server.connect().await?;
     let rows = vec![
-        ("level", copy(&client, "level", tables.levels()).await?),
-        ("principal", copy(&client, "principal", tables.principals()).await?),
-        ("operation", copy(&client, "operation", tables.operations()).await?),
-        ("held", copy(&client, "held", tables.held()).await?),
-        ("granted", copy(&client, "granted", tables.granted()).await?),
+        ("level", copy(&client, "level", tables.names.levels.rows()).await?),
+        ("principal", copy(&client, "principal", tables.names.principals.rows()).await?),
+        ("operation", copy(&client, "operation", tables.names.operations.rows()).await?),
+        ("held", copy(&client, "held", tables.names.held.rows()).await?),
+        ("granted", copy(&client, "granted", tables.names.granted.rows()).await?),
         ("catalog", copy(&client, "catalog", tables.catalogs.rows()).await?),
         ("requires", copy(&client, "requires", tables.requires.iter().copied()).await?),
         ("gives", copy(&client, "gives", tables.gives.iter().copied()).await?),
@@ -138,23 +138,6 @@ impl Client {
         let milliseconds: f64 = row.context("the statement left no statistics")?.try_get(0)?;
         // Never more than the client saw.
         Ok(shortest.min(milliseconds / 1_000.0))
-    }
-
-    /// The plan of a question
-    pub(super) async fn plan(&self, (statement, parameters): &Asked) -> anyhow::Result<String> {
-        let literals = parameters.iter().map(|parameter| match parameter {
-            Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
-            Value::Number(number) => number.to_string(),
-            Value::Nothing => "NULL".to_owned(),
-        });
-        let literals = literals.collect::<Vec<_>>().join(", ");
-        let prepare = format!("PREPARE shown AS {statement}");
-        self.connection.batch_execute(&prepare).await?;
-        let explain = format!("EXPLAIN (ANALYZE, BUFFERS) EXECUTE shown({literals})");
-        let rows = self.connection.query(&explain, &[]).await?;
-        self.connection.batch_execute("DEALLOCATE shown").await?;
-        let lines: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        Ok(lines.join("\n"))
     }
 }
 

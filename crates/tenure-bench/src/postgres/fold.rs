@@ -10,17 +10,15 @@ mod definitions;
 mod structure;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use rustc_hash::FxHashMap;
 use tenure_core::{Change as Said, Entry, EntryId, GrantableText, LevelKind, Principal, RoleText};
 
-use super::tables::{
-    FOREVER, Grantable, Granted, Holding, InForce, Membership, NO_CATALOG, Numbered, Role, Span,
-    Tables, joined,
-};
+use super::tables::{FOREVER, Holding, InForce, Membership, Numbered, Span, Tables, joined};
 use definitions::Definitions;
-use structure::{State, Structure};
+use structure::Structure;
 
 /// A change's place among all: effective time, position, index in its entry
 type Key = (i64, u64, u32);
@@ -28,20 +26,15 @@ type Key = (i64, u64, u32);
 /// What may be held: something at a level, or membership of a set
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Subject {
-    Holding { principal: u32, what: Grantable, level: u32 },
+    Holding { principal: u32, granted: u32, level: u32 },
     Membership { set: u32, member: u32 },
 }
 
 /// A change of a subject
 #[derive(Clone, Copy, Debug)]
 enum Change {
-    Start {
-        until: i64,
-        custom: bool,
-    },
+    Start { until: i64 },
     End,
-    /// The custom role collection was deleted: a holding of the predefined one goes on
-    EndCustom,
 }
 
 /// A stretch in which a subject runs under one set of terms
@@ -51,7 +44,6 @@ struct Run {
     since: i64,
     until: i64,
     entry: u64,
-    custom: bool,
 }
 
 /// What a change of an applied entry says of something that may be voided
@@ -65,7 +57,7 @@ enum Fact {
 #[derive(Debug, Default)]
 struct Dirty {
     levels: BTreeSet<u32>,
-    collections: BTreeSet<(u32, Grantable)>,
+    collections: BTreeSet<(u32, u32)>,
     catalogs: bool,
     subjects: BTreeSet<u32>,
 }
@@ -93,10 +85,6 @@ pub(super) struct Fold {
 impl Fold {
     /// Takes in the next entry of the log, recorded then, if it was applied; else only its position
     pub(super) fn take(&mut self, recorded_at: i64, applied: Option<&Entry>) -> anyhow::Result<()> {
-        if self.position == 0 {
-            let none = vec![(InForce { catalog: NO_CATALOG }, Span::ALWAYS)];
-            self.tables.catalogs.replace(0, none, 0);
-        }
         self.position += 1;
         let Some(entry) = applied else { return Ok(()) };
         let t = entry.effective_at().map_or(recorded_at, |instant| instant.micros());
@@ -189,18 +177,16 @@ impl Fold {
         number
     }
 
-    fn role(&mut self, level: u32, text: &RoleText) -> anyhow::Result<Role> {
+    fn role(&mut self, level: u32, text: &RoleText) -> anyhow::Result<u32> {
         let kind = self.kind(level);
         self.structure.newest_definitions().table(kind).role(text, &mut self.tables.names)
     }
 
-    fn grantable(&mut self, level: u32, text: &GrantableText) -> anyhow::Result<Grantable> {
-        Ok(match text {
-            GrantableText::RoleCollection(name) => {
-                Grantable::Collection(self.tables.names.text(name))
-            }
-            GrantableText::Role(role) => Grantable::Role(self.role(level, role)?),
-        })
+    fn granted(&mut self, level: u32, text: &GrantableText) -> anyhow::Result<u32> {
+        match text {
+            GrantableText::RoleCollection(name) => Ok(self.tables.names.collection(name)),
+            GrantableText::Role(role) => self.role(level, role),
+        }
     }
 
     /// Takes in a change of structure, or gives what may be voided
@@ -213,15 +199,11 @@ impl Fold {
             Said::CreateLevel { parent, attributes, .. } => {
                 ensure!(attributes.feature_set.is_none(), "a level of another feature set");
                 let parent = parent.as_ref().map(|parent| names.levels.number(parent));
-                let always = names.kind(level) != LevelKind::Directory;
-                let counts = always || attributes.authorizations == Some(true);
-                let touched = self.structure.put(level, t, Some(State { parent, counts }));
-                self.dirty.levels.extend(touched);
+                self.dirty.levels.extend(self.structure.put(level, t, Some(parent)));
             }
             Said::MoveLevel { parent, .. } => {
                 let parent = Some(names.levels.number(parent));
-                let state = self.structure.newest(level).map(|state| State { parent, ..state });
-                self.dirty.levels.extend(self.structure.put(level, t, state));
+                self.dirty.levels.extend(self.structure.put(level, t, Some(parent)));
             }
             Said::SetLevel { attributes, .. } => {
                 let (set, authorizations) = (attributes.feature_set, attributes.authorizations);
@@ -235,14 +217,12 @@ impl Fold {
             }
             Said::CreateRoleCollection { role_collection, roles, .. }
             | Said::SetRoles { role_collection, roles, .. } => {
-                let name = names.text(role_collection);
                 let roles = roles.iter().map(|text| self.role(level, text));
                 let roles = roles.collect::<anyhow::Result<_>>()?;
-                self.define(level, name, t, Some(roles));
+                self.define(level, role_collection, t, Some(roles));
             }
             Said::DeleteRoleCollection { role_collection, .. } => {
-                let name = names.text(role_collection);
-                self.define(level, name, t, None);
+                self.define(level, role_collection, t, None);
             }
             Said::PublishCatalog { catalog } => {
                 let number = u32::try_from(self.structure.catalogs.len())?;
@@ -257,22 +237,21 @@ impl Fold {
                 self.dirty.subjects.extend(of);
             }
             Said::Grant { grantable, to, until, .. } => {
-                let what = self.grantable(level, grantable)?;
-                let custom = self.structure.has_custom(level, what);
+                let granted = self.granted(level, grantable)?;
                 let until = until.map_or(FOREVER, |until| until.micros());
                 let principal = self.principal(to);
-                let subject = self.subject(Subject::Holding { principal, what, level });
-                return Ok(Some(Fact::Subject(subject, Change::Start { until, custom })));
+                let subject = self.subject(Subject::Holding { principal, granted, level });
+                return Ok(Some(Fact::Subject(subject, Change::Start { until })));
             }
             Said::Revoke { grantable, from, .. } => {
-                let (what, principal) = (self.grantable(level, grantable)?, self.principal(from));
-                let subject = self.subject(Subject::Holding { principal, what, level });
+                let (granted, principal) = (self.granted(level, grantable)?, self.principal(from));
+                let subject = self.subject(Subject::Holding { principal, granted, level });
                 return Ok(Some(Fact::Subject(subject, Change::End)));
             }
             Said::AddMember { set, member } | Said::RemoveMember { set, member, .. } => {
                 let (set, member) = (self.principal(set), self.principal(member));
                 let change = match change {
-                    Said::AddMember { .. } => Change::Start { until: FOREVER, custom: false },
+                    Said::AddMember { .. } => Change::Start { until: FOREVER },
                     _ => Change::End,
                 };
                 let subject = self.subject(Subject::Membership { set, member });
@@ -289,10 +268,12 @@ impl Fold {
     }
 
     /// Gives a custom role collection its roles, or deletes it
-    fn define(&mut self, level: u32, name: u32, t: i64, roles: Option<std::sync::Arc<[Role]>>) {
-        let track = self.structure.levels.entry(level).or_default();
-        track.customs.entry(name).or_default().push((t, roles));
-        self.dirty.collections.insert((level, Grantable::Collection(name)));
+    fn define(&mut self, level: u32, name: &Arc<str>, t: i64, roles: Option<Arc<[u32]>>) {
+        let granted = self.tables.names.collection(name);
+        let customs = &mut self.structure.levels.entry(level).or_default().customs;
+        let (_, track) = customs.entry(granted).or_insert_with(|| (Arc::clone(name), Vec::new()));
+        track.push((t, roles));
+        self.dirty.collections.insert((level, granted));
     }
 
     /// The stretches in which a subject runs
@@ -303,19 +284,19 @@ impl Fold {
             removals.map(|key| (*key, Change::End))
         };
         // Which change of the moment it is does not matter: nothing counts there any more.
-        let deleted = |t: i64, change| ((t, 0, 0), change);
+        let deleted = |t: i64| ((t, 0, 0), Change::End);
         match *self.subjects.item(number) {
             Subject::Membership { set, member } => {
                 changes.extend(removed(set).chain(removed(member)));
             }
-            Subject::Holding { principal, what, level } => {
+            Subject::Holding { principal, granted, level } => {
                 changes.extend(removed(principal));
-                let states = self.structure.levels.get(&level).map(|level| &level.states);
-                let states = states.into_iter().flatten().filter(|(_, state)| state.is_none());
-                changes.extend(states.map(|(t, _)| deleted(*t, Change::End)));
-                let customs = self.structure.custom(level, what).into_iter().flatten();
-                let customs = customs.filter(|(_, roles)| roles.is_none());
-                changes.extend(customs.map(|(t, _)| deleted(*t, Change::EndCustom)));
+                let parents = self.structure.levels.get(&level).map(|level| &level.parents);
+                let gone = parents.into_iter().flatten().filter(|(_, parent)| parent.is_none());
+                changes.extend(gone.map(|(t, _)| deleted(*t)));
+                let custom = self.structure.custom(level, granted).into_iter().flatten();
+                let gone = custom.filter(|(_, roles)| roles.is_none());
+                changes.extend(gone.map(|(t, _)| deleted(*t)));
             }
         }
         changes.sort_by_key(|(key, _)| *key);
@@ -331,8 +312,8 @@ impl Fold {
         for number in subjects {
             let runs = self.runs(number);
             match *self.subjects.item(number) {
-                Subject::Holding { principal, what, level } => {
-                    let rows = self.holding_rows(principal, what, level, &runs);
+                Subject::Holding { principal, granted, level } => {
+                    let rows = self.holding_rows(principal, granted, level, &runs);
                     self.tables.holdings.replace(number, rows, position);
                 }
                 Subject::Membership { set: set_id, member } => {
@@ -349,16 +330,18 @@ impl Fold {
         let mut levels = levels.clone();
         if *catalogs {
             levels.extend(self.structure.levels.keys());
-            let rows = self.structure.in_force().into_iter();
+            let rows = self.structure.in_force();
             let rows = rows.map(|(catalog, span)| (InForce { catalog }, span)).collect();
             self.tables.catalogs.replace(0, rows, position);
         }
         let mut subjects = BTreeSet::new();
         for level in levels.iter().chain(collections.iter().map(|(level, _)| level)) {
             for number in self.of_level.get(level).into_iter().flatten() {
-                let Subject::Holding { what, .. } = *self.subjects.item(*number) else { continue };
-                if levels.contains(level) || collections.contains(&(*level, what)) {
-                    self.structure.forget(*level, what);
+                let Subject::Holding { granted, .. } = *self.subjects.item(*number) else {
+                    continue;
+                };
+                if levels.contains(level) || collections.contains(&(*level, granted)) {
+                    self.structure.forget(*level, granted);
                     subjects.insert(*number);
                 }
             }
@@ -379,15 +362,13 @@ impl Fold {
     fn holding_rows(
         &mut self,
         principal: u32,
-        what: Grantable,
+        granted: u32,
         level: u32,
         runs: &[Run],
     ) -> Vec<(Holding, Span)> {
         let mut rows = Vec::new();
+        let spans = self.structure.countable(self.kind(level), level, granted);
         for run in runs {
-            let granted = Granted { what, custom: run.custom };
-            let spans = self.structure.countable(self.kind(level), level, granted);
-            let granted = self.tables.names.granted.number(&granted);
             let entry = i64::try_from(run.entry).unwrap_or(i64::MAX);
             let (since, until) = (run.since, run.until);
             let row = Holding { level, granted, principal, since, until, entry };
@@ -412,14 +393,13 @@ fn walk(changes: &[(Key, Change)]) -> Vec<Run> {
             close(&mut running, *t, &mut found);
         }
         match change {
-            Change::Start { until, custom } => {
+            Change::Start { until } => {
                 let since = running.as_ref().map_or(*t, |(_, run)| run.since);
                 close(&mut running, *t, &mut found);
-                let (until, custom, entry) = (*until, *custom, *position);
-                running = Some((*t, Run { span: Span::ALWAYS, since, until, entry, custom }));
+                let (until, entry) = (*until, *position);
+                running = Some((*t, Run { span: Span::ALWAYS, since, until, entry }));
             }
-            Change::EndCustom if running.as_ref().is_some_and(|(_, run)| !run.custom) => {}
-            Change::End | Change::EndCustom => close(&mut running, *t, &mut found),
+            Change::End => close(&mut running, *t, &mut found),
         }
     }
     close(&mut running, FOREVER, &mut found);

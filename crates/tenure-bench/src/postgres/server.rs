@@ -4,7 +4,7 @@
 //! when it is dropped, and when this process dies.
 
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -54,12 +54,12 @@ impl Server {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("tenure-bench-postgres-").tempdir()?;
         let is_root = std::fs::metadata("/proc/self")?.uid() == 0;
-        let account = is_root.then(unprivileged).transpose()?;
-        if let Some((user, group)) = account {
-            chown(folder.path(), Some(user), Some(group))?;
+        if is_root {
+            let given = Command::new("chown").arg("postgres:postgres").arg(folder.path()).status();
+            ensure!(given?.success(), "there is no user `postgres`, as whom PostgreSQL would run");
         }
         let data = folder.path().join("data");
-        let initialised = command(&programs.join("initdb"), account)
+        let initialised = command(&programs.join("initdb"), is_root)
             .args(["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C"])
             .args(["--no-sync", "--no-instructions", "--pgdata"])
             .arg(&data)
@@ -76,7 +76,7 @@ impl Server {
         let folder_setting = format!("unix_socket_directories={}", folder.path().display());
         let own = ["listen_addresses=127.0.0.1".to_owned(), format!("port={port}"), folder_setting];
         let log = std::fs::File::create(folder.path().join("log"))?;
-        let mut command = command(&programs.join("postgres"), account);
+        let mut command = command(&programs.join("postgres"), is_root);
         command.arg("-D").arg(&data).current_dir(folder.path());
         for setting in settings.iter().chain(&own) {
             command.args(["-c", setting]);
@@ -139,24 +139,12 @@ fn programs() -> anyhow::Result<PathBuf> {
     found.context("PostgreSQL is missing: install it (Debian: apt-get install postgresql)")
 }
 
-/// A user and group to run it as: PostgreSQL refuses to run as root
-fn unprivileged() -> anyhow::Result<(u32, u32)> {
-    let all = std::fs::read_to_string("/etc/passwd").context("/etc/passwd cannot be read")?;
-    let find = |name: &str| {
-        let line = all.lines().find(|line| line.split(':').next() == Some(name))?;
-        let mut fields = line.split(':').skip(2);
-        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-    };
-    find("postgres").or_else(|| find("nobody")).context("there is no user `postgres` or `nobody`")
-}
-
-/// A program that gets SIGINT when this process dies
-fn command(program: &Path, account: Option<(u32, u32)>) -> Command {
+/// A program that gets SIGINT when this process dies; PostgreSQL refuses to run as root
+fn command(program: &Path, is_root: bool) -> Command {
     let mut command = Command::new("/usr/bin/setpriv");
     command.args(["--pdeathsig", "INT"]);
-    if let Some((user, group)) = account {
-        command.args([format!("--reuid={user}"), format!("--regid={group}")]);
-        command.arg("--clear-groups");
+    if is_root {
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
     }
     command.arg("--").arg(program);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C");

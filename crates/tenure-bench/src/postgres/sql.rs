@@ -143,14 +143,14 @@ fn diff(whose: impl Fn(Coordinate) -> String) -> String {
     let side = |coordinate| {
         let (whose, at) = (whose(coordinate), row_at("h", coordinate));
         format!(
-            "SELECT h.principal, h.level, g.what, g.text, h.since, h.until, h.entry \
+            "SELECT h.principal, h.level, h.granted, g.text, h.since, h.until, h.entry \
              FROM holding h JOIN granted g ON g.id = h.granted WHERE {whose} AND {at}"
         )
     };
     format!(
         "WITH a AS ({}), b AS ({}) SELECT p.text, l.text, coalesce(a.text, b.text), \
          a.since, a.until, a.entry, b.since, b.until, b.entry \
-         FROM a FULL JOIN b ON a.principal = b.principal AND a.level = b.level AND a.what = b.what \
+         FROM a FULL JOIN b ON a.principal = b.principal AND a.level = b.level AND a.granted = b.granted \
          JOIN principal p ON p.id = coalesce(a.principal, b.principal) \
          JOIN level l ON l.id = coalesce(a.level, b.level) \
          WHERE a.entry IS NULL OR b.entry IS NULL OR a.entry <> b.entry OR a.since <> b.since \

@@ -7,7 +7,6 @@
 
 use std::fmt::Write as _;
 use std::hash::Hash;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tenure_core::{Level, LevelKind, Principal};
@@ -16,8 +15,6 @@ use tenure_core::{Level, LevelKind, Principal};
 pub(super) const FOREVER: i64 = i64::MAX;
 /// The end of what is still known
 pub(super) const STILL: i64 = i64::MAX;
-/// In place of a catalogue's number, where none is in force
-pub(super) const NO_CATALOG: u32 = 1_000_000;
 
 /// A stretch of valid time, `[from, until)`
 // INVARIANT (span): `until` is after `from`; only `new` makes one.
@@ -55,18 +52,6 @@ pub(super) fn joined<V: Ord + Copy>(mut all: Vec<(V, Span)>) -> Vec<(V, Span)> {
     found
 }
 
-/// The stretches of `one` without those of `other`, which are sorted and disjoint
-pub(super) fn without(one: Span, other: &[Span]) -> Vec<Span> {
-    let mut found = Vec::new();
-    let mut from = one.from;
-    for gap in other.iter().filter(|gap| gap.and(one).is_some()) {
-        found.extend(Span::new(from, gap.from));
-        from = gap.until;
-    }
-    found.extend(Span::new(from, one.until));
-    found
-}
-
 /// Things of one type, numbered in the order in which they were met
 // INVARIANT (numbered): `items[n]` is the item whose number is `n`.
 #[derive(Debug)]
@@ -99,80 +84,34 @@ impl<T: Clone + Eq + Hash> Numbered<T> {
     }
 
     /// The rows of a table of names
-    fn named(&self, text: impl Fn(&T) -> String) -> impl Iterator<Item = Named> {
-        (0..).zip(&self.items).map(move |(id, item)| Named { id, text: text(item) })
+    pub(super) fn rows(&self) -> impl Iterator<Item = Named>
+    where
+        T: ToString,
+    {
+        (0..).zip(&self.items).map(|(id, item)| Named { id, text: item.to_string() })
     }
-}
-
-/// A role: the texts of its application and its name
-pub(super) type Role = (u32, u32);
-
-/// What a holding is of
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) enum Grantable {
-    Collection(u32),
-    Role(Role),
-}
-
-/// What a holding is of, and whether it is the custom or the predefined one of that name
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) struct Granted {
-    pub(super) what: Grantable,
-    pub(super) custom: bool,
-}
-
-/// What must be held
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) enum Held {
-    RoleName(u32),
-    Role(Role),
-    Scope(u32),
-    Collection(u32),
 }
 
 /// Every name of a history
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    pub(super) texts: Numbered<Arc<str>>,
     pub(super) levels: Numbered<Level>,
     pub(super) principals: Numbered<Principal>,
-    pub(super) granted: Numbered<Granted>,
-    pub(super) held: Numbered<Held>,
+    pub(super) operations: Numbered<String>,
+    /// What a holding is of, as answers name it: `role_collection:<name>` or `role:<application>/<name>`
+    pub(super) granted: Numbered<String>,
+    /// What must be held, as an ability names it
+    pub(super) held: Numbered<String>,
 }
 
 impl Names {
-    pub(super) fn text(&mut self, text: &str) -> u32 {
-        self.texts.number(&Arc::from(text))
-    }
-
     pub(super) fn kind(&self, level: u32) -> LevelKind {
         self.levels.item(level).kind()
     }
 
-    pub(super) fn role(&mut self, application: &str, name: &str) -> Role {
-        (self.text(application), self.text(name))
-    }
-
-    fn role_text(&self, (application, name): Role) -> String {
-        format!("{}/{}", self.texts.item(application), self.texts.item(name))
-    }
-
-    /// What a holding is of, as answers name it
-    fn granted_text(&self, granted: &Granted) -> String {
-        match granted.what {
-            Grantable::Collection(name) => format!("role_collection:{}", self.texts.item(name)),
-            Grantable::Role(role) => format!("role:{}", self.role_text(role)),
-        }
-    }
-
-    /// What must be held, as an ability names it
-    fn held_text(&self, held: &Held) -> String {
-        match held {
-            Held::RoleName(name) => format!("role:{}", self.texts.item(*name)),
-            Held::Role(role) => format!("role:{}", self.role_text(*role)),
-            Held::Scope(scope) => format!("scope:{}", self.texts.item(*scope)),
-            Held::Collection(name) => format!("role-collection:{}", self.texts.item(*name)),
-        }
+    /// The number of a role collection, as it is granted
+    pub(super) fn collection(&mut self, name: &str) -> u32 {
+        self.granted.number(&format!("role_collection:{name}"))
     }
 }
 
@@ -188,30 +127,14 @@ macro_rules! values {
             const TYPE: &'static str = $name;
 
             fn put(&self, text: &mut String) {
-                // Writing to a string cannot fail.
+                // Writing to a string cannot fail. Lawful names have nothing that COPY would read otherwise.
                 let _written = write!(text, "{self}");
             }
         })*
     };
 }
 
-values! { u32 = "int4", i64 = "int8", bool = "bool", }
-
-impl Value for String {
-    const TYPE: &'static str = "text COLLATE \"C\"";
-
-    fn put(&self, text: &mut String) {
-        for c in self.chars() {
-            match c {
-                '\\' => text.push_str("\\\\"),
-                '\t' => text.push_str("\\t"),
-                '\n' => text.push_str("\\n"),
-                '\r' => text.push_str("\\r"),
-                other => text.push(other),
-            }
-        }
-    }
-}
+values! { u32 = "int4", i64 = "int8", bool = "bool", String = "text COLLATE \"C\"", }
 
 /// Rows that a table can hold
 pub(super) trait Columns {
@@ -242,10 +165,8 @@ macro_rules! rows {
 }
 
 rows! {
-    /// A level, a principal, an operation or what must be held
+    /// A level, a principal, an operation, what is granted or what must be held
     Named { id: u32, text: String, }
-    /// What a holding is of; `what` is the same for the custom and the predefined one of a name
-    GrantedName { id: u32, what: u32, text: String, }
     /// A catalogue is in force
     #[derive(Copy)]
     InForce { catalog: u32, }
@@ -364,48 +285,16 @@ pub(super) struct Tables {
     pub(super) gives: Vec<Gives>,
 }
 
-impl Tables {
-    pub(super) fn levels(&self) -> impl Iterator<Item = Named> {
-        self.names.levels.named(ToString::to_string)
-    }
-
-    pub(super) fn principals(&self) -> impl Iterator<Item = Named> {
-        self.names.principals.named(ToString::to_string)
-    }
-
-    pub(super) fn held(&self) -> impl Iterator<Item = Named> {
-        self.names.held.named(|held| self.names.held_text(held))
-    }
-
-    pub(super) fn operations(&self) -> impl Iterator<Item = Named> {
-        let mut operations: Vec<u32> = self.requires.iter().map(|row| row.operation).collect();
-        operations.sort_unstable();
-        operations.dedup();
-        let texts = &self.names.texts;
-        operations.into_iter().map(|id| Named { id, text: texts.item(id).to_string() })
-    }
-
-    pub(super) fn granted(&self) -> impl Iterator<Item = GrantedName> {
-        let mut first: FxHashMap<Grantable, u32> = FxHashMap::default();
-        (0..).zip(&self.names.granted.items).map(move |(id, granted)| {
-            let what = *first.entry(granted.what).or_insert(id);
-            GrantedName { id, what, text: self.names.granted_text(granted) }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn stretches_are_joined_and_cut() {
+    fn stretches_are_joined() {
         let span = |from, until| Span::new(from, until).unwrap();
         let all = vec![(1, span(5, 9)), (1, span(2, 5)), (2, span(9, 10)), (1, span(20, 21))];
         let expected = [(1, span(2, 9)), (1, span(20, 21)), (2, span(9, 10))];
         assert_eq!(joined(all), expected);
-        let cut = without(span(0, 10), &[span(0, 2), span(4, 5), span(9, 25)]);
-        assert_eq!(cut, [span(2, 4), span(5, 9)]);
         assert_eq!(Span::new(3, 3), None);
     }
 }

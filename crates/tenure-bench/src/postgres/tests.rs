@@ -12,7 +12,7 @@ use crate::question::Asker;
 
 #[tokio::test]
 async fn postgres_answers_as_the_ledger() {
-    let share = 60_000;
+    let share = 6.0;
     let unusual =
         Shares { late: share, scheduled: share, expiring: share, voids: share, refused: share };
     let server = Server::start().await.unwrap();
@@ -44,7 +44,7 @@ async fn postgres_answers_as_the_ledger() {
                     panic!("{size:?}: {error}");
                 }
             }
-            assert!(said_something > 10, "{size:?}, {class:?}: {said_something} said anything");
+            assert!(said_something > 5, "{size:?}, {class:?}: {said_something} said anything");
         }
         let drop = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
         server.connect().await.unwrap().batch_execute(drop).await.unwrap();
