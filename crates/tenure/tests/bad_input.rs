@@ -579,7 +579,7 @@ fn a_data_folder_of_a_newer_format_is_left_alone() {
     text["format"] = 2.into();
     fs::write(&identity, serde_json::to_vec(&text).unwrap()).unwrap();
     let before = snapshot(data.path());
-    let parts = ["format 2", "knows 1", "newer program"];
+    let parts = ["format 2", "reads formats up to 1", "newer program"];
     Start::on(data.path()).attempt().unwrap_err().exits(3).complains(&parts);
     for command in
         [&["verify"][..], &["log"], &["grant", "X", "--to", "a", "--on", "subaccount:dev"]]

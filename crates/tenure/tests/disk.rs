@@ -229,7 +229,7 @@ fn a_nearly_full_disk_has_room_for_the_journal_and_none_for_an_index_checkpoint(
     let log = server.log();
     server.stop();
     let ran = tenure_on(&data, &["rebuild"]);
-    ran.exits(3).complains(&["cannot be written", "left to the journal"]);
+    ran.exits(3).complains(&["cannot be written", "kept for the journal"]);
     assert!(ran.stdout.contains("rebuilt from"), "{ran:#?}");
     let server = Start::on(&data).ready();
     is_readable(&server, &log);
