@@ -186,7 +186,7 @@ async fn what_is_wrong_is_said_in_the_headers_and_the_body_and_counted() {
         ("entry", r#"{"entry": 999999}"#, 404, "unknown_entry", "999999"),
         ("entry", r#"{"entry": 1, "wait": 20001}"#, 400, "bad_request", "20000"),
         ("entry", r#"{"entry": 1, "wait": -1}"#, 400, "bad_request", "`wait`"),
-        ("entry", r#"{"entry": "", "wait": 20000}"#, 404, "unknown_entry", "entry"),
+        ("entry", r#"{"entry": "", "wait": 20000}"#, 400, "bad_request", "UUID"),
         ("entry", r#"{"entry": "nonsense", "wait": 20000}"#, 400, "bad_request", "UUID"),
     ] {
         let answer = ask(&client, question, body.as_bytes(), None).await;
