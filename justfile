@@ -52,12 +52,12 @@ run:
 
 # What the ledger costs on a big landscape, with each budget met or missed; like `just bench l 1000000`
 bench size="l" changes="10000000" *options:
-    cargo run --release -- bench --size {{size}} --changes {{changes}} {{options}}
+    cargo run --release -p tenure-bench -- ledger --size {{size}} --changes {{changes}} {{options}}
 
 # How fast a ledger on a NATS stream is, against NATS alone in the same run
 bench-nats folder="target" seconds="5":
     TENURE_BENCH_NATS="${TENURE_TEST_NATS_NEWEST:-$PWD/.cache/nats/bin/nats-server}" \
-        cargo run --release -p tenure-server --example append_nats {{folder}} {{seconds}}
+        cargo run --release -p tenure-bench -- nats {{folder}} {{seconds}}
 
 # Kill, stop, restart and cut off three nats-servers under load; prints what was done, with counts
 chaos seed="1" rounds="1" pause="20":
@@ -66,14 +66,14 @@ chaos seed="1" rounds="1" pause="20":
 
 # What questions cost against the length of history, and a plot of it
 bench-curve plot="target/curve.svg" changes="10000000":
-    cargo run --release -- bench --curve --changes {{changes}} --plot {{plot}}
+    cargo run --release -p tenure-bench -- curve --changes {{changes}} --plot {{plot}}
 
 # What the parts cost: the fold, who on one level, a timeline, a requirement
 bench-micro *options:
-    cargo bench -p tenure-bench --bench micro -- {{options}}
+    cargo run --release -p tenure-bench -- micro {{options}}
 
-# The same history, questions and answers in PostgreSQL 15, in SQLite and by naive replay; installs
-# PostgreSQL where it is missing
+# The same history and questions in PostgreSQL 15, with every answer compared; installs PostgreSQL where it is
+# missing
 bench-postgres *arguments:
     tests/postgres
-    cargo run --release -p tenure-bench-postgres -- {{arguments}}
+    cargo run --release -p tenure-bench -- postgres {{arguments}}

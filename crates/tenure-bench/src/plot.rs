@@ -1,163 +1,105 @@
-//! What does cost against the length of history look like?
+//! What does the cost look like against the length of history?
+//!
+//! A plot as SVG with two logarithmic axes. A dot is a median, the thin line above it the 99th percentile.
 
-use plotters::prelude::{
-    BLACK, ChartBuilder, Circle, Color, IntoDrawingArea, IntoLogRange, LineSeries, RGBColor,
-    SVGBackend, SeriesLabelPosition, TRANSPARENT, WHITE,
-};
+use std::fmt::Write as _;
 
-use crate::measure::BenchError;
-use crate::report::Curve;
+use crate::report::grouped;
 
-/// Colours that people tell apart who see few of them
+/// Colours that colour-blind people can tell apart
 ///
 /// # Source
 /// Okabe and Ito, "Color Universal Design" (2008).
-const COLOURS: [RGBColor; 5] = [
-    RGBColor(0, 114, 178),
-    RGBColor(230, 159, 0),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-];
-const SIZE: (u32, u32) = (900, 560);
+const COLOURS: [&str; 5] = ["#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7"];
+/// The corners of the plot's inside, in pixels: left, top, right, bottom
+const INSIDE: (f64, f64, f64, f64) = (80.0, 130.0, 880.0, 500.0);
 
-/// A number with commas between its thousands
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+/// One kind of question: at each length, the median and the 99th percentile in microseconds
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) name: &'static str,
+    pub(crate) points: Vec<(u64, f64, f64)>,
+}
+
+/// The powers of ten around some numbers
+fn powers(numbers: impl Iterator<Item = f64> + Clone) -> (i32, i32) {
+    let least = numbers.clone().fold(f64::INFINITY, f64::min).max(0.001);
+    let most = numbers.fold(0.0, f64::max).max(least);
+    #[expect(clippy::cast_possible_truncation, reason = "an exponent is small")]
+    let (low, high) = (least.log10().floor() as i32, most.log10().ceil() as i32);
+    (low, high.max(low + 1))
+}
+
+/// Where a number lies on an axis
+fn place(number: f64, (low, high): (i32, i32), from: f64, until: f64) -> f64 {
+    let share = (number.max(1e-9).log10() - f64::from(low)) / f64::from(high - low);
+    from + share * (until - from)
+}
+
+/// Draws the lines
+pub(crate) fn svg(lines: &[Line], described: &str) -> String {
+    let (left, top, right, bottom) = INSIDE;
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let across = powers(points().map(|point| point.0 as f64));
+    let up = powers(points().flat_map(|point| [point.1, point.2]));
+    let x = |changes: f64| place(changes, across, left, right);
+    let y = |micros: f64| place(micros, up, bottom, top);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 900 560\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"900\" height=\"560\" \
+         fill=\"white\"/>\n<text x=\"80\" y=\"24\" font-size=\"18\">What a question costs, by the \
+         length of history</text>\n<text x=\"80\" y=\"550\">changes in the history ({described})\
+         </text>\n<text x=\"10\" y=\"120\">µs, in process</text>\n"
+    );
+    let mut put = |text: String| {
+        // Writing to a string cannot fail.
+        let _written = writeln!(svg, "{text}");
+    };
+    for power in across.0..=across.1 {
+        let (at, changes) = (x(10_f64.powi(power)), 10_u64.pow(power.unsigned_abs()));
+        let (middle, label) = ("text-anchor=\"middle\"", grouped(changes));
+        put(format!("<path d=\"M{at:.1} {top}V{bottom}\" stroke=\"#ddd\"/>"));
+        put(format!("<text x=\"{at:.1}\" y=\"520\" {middle}>{label}</text>"));
     }
-    text
-}
-
-/// The plot of a curve as SVG: both axes are logarithmic, a dot is the median, a thin line the 99th
-/// percentile
-///
-/// # Errors
-/// A curve without points.
-pub fn svg(curve: &Curve) -> Result<String, BenchError> {
-    let mut text = String::new();
-    draw(curve, &mut text).map_err(BenchError::Plot)?;
-    Ok(text)
-}
-
-fn draw(curve: &Curve, text: &mut String) -> Result<(), String> {
-    let lengths = || curve.points.iter().map(|point| point.changes);
-    let (Some(first), Some(last)) = (lengths().min(), lengths().max()) else {
-        return Err("there is nothing to draw".to_owned());
-    };
-    let micros = || {
-        let classes = curve.points.iter().flat_map(|point| &point.classes);
-        classes.flat_map(|asked| [asked.took.p50_us, asked.took.p99_us]).flatten()
-    };
-    let lowest = micros().fold(f64::INFINITY, f64::min).max(0.01);
-    let highest = micros().fold(0.0, f64::max).max(lowest * 10.0);
-    let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
-    let failed = |error: &dyn std::error::Error| error.to_string();
-    area.fill(&WHITE).map_err(|e| failed(&e))?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption("What a question costs, by the length of history", ("sans-serif", 20))
-        .margin(16)
-        .x_label_area_size(44)
-        .y_label_area_size(72)
-        .build_cartesian_2d(
-            (first..last.max(first + 1)).log_scale(),
-            // Above all lines there is room for their names.
-            (lowest / 2.0..highest * 30.0).log_scale(),
-        )
-        .map_err(|e| failed(&e))?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .x_desc(format!("changes in the history ({})", curve.described))
-        .y_desc("microseconds, in process")
-        .y_label_formatter(&|micros| format!("{micros}"))
-        .x_label_formatter(&|changes| grouped(*changes))
-        .draw()
-        .map_err(|e| failed(&e))?;
-    let classes = curve.points.first().map(|point| point.classes.as_slice()).unwrap_or_default();
-    for (asked, colour) in classes.iter().zip(COLOURS.iter().cycle()) {
-        let of = |which: fn(&crate::times::Spread) -> Option<f64>| -> Vec<(u64, f64)> {
-            let points = curve.points.iter().filter_map(|point| {
-                let same = point.classes.iter().find(|other| other.class == asked.class)?;
-                Some((point.changes, which(&same.took)?))
-            });
-            points.collect()
+    for power in up.0..=up.1 {
+        let (micros, at) = (10_f64.powi(power), y(10_f64.powi(power)));
+        put(format!("<path d=\"M{left} {at:.1}H{right}\" stroke=\"#ddd\"/>"));
+        put(format!("<text x=\"72\" y=\"{:.1}\" text-anchor=\"end\">{micros}</text>", at + 4.0));
+    }
+    for (n, (line, colour)) in lines.iter().zip(COLOURS.iter().cycle()).enumerate() {
+        let path = |which: fn(&(u64, f64, f64)) -> f64| {
+            let at = |p: &(u64, f64, f64)| format!("{:.1} {:.1}", x(p.0 as f64), y(which(p)));
+            format!("M{}", line.points.iter().map(at).collect::<Vec<_>>().join("L"))
         };
-        let (median, slow) = (of(|took| took.p50_us), of(|took| took.p99_us));
-        let colour = *colour;
-        chart
-            .draw_series(LineSeries::new(median.clone(), colour.stroke_width(2)))
-            .map_err(|e| failed(&e))?
-            .label(asked.described)
-            .legend(move |(x, y)| Circle::new((x + 8, y), 4, colour.filled()));
-        chart
-            .draw_series(median.into_iter().map(|at| Circle::new(at, 4, colour.filled())))
-            .map_err(|e| failed(&e))?;
-        chart
-            .draw_series(LineSeries::new(slow, colour.mix(0.35).stroke_width(1)))
-            .map_err(|e| failed(&e))?;
+        let (median, slow) = (path(|point| point.1), path(|point| point.2));
+        let stroke = format!("fill=\"none\" stroke=\"{colour}\"");
+        put(format!("<path d=\"{median}\" {stroke} stroke-width=\"2\"/>"));
+        put(format!("<path d=\"{slow}\" {stroke} stroke-opacity=\"0.4\"/>"));
+        let dot = |x: f64, y: f64| {
+            format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>")
+        };
+        line.points.iter().for_each(|point| put(dot(x(point.0 as f64), y(point.1))));
+        let legend = 44.0 + 16.0 * n as f64;
+        put(dot(84.0, legend - 4.0));
+        put(format!("<text x=\"96\" y=\"{legend}\">{}</text>", line.name));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK.mix(0.3))
-        .draw()
-        .map_err(|e| failed(&e))?;
-    area.present().map_err(|e| failed(&e))
+    svg.push_str("</svg>\n");
+    svg
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Machine;
-    use crate::report::{Asked, Point};
-    use crate::times::Spread;
-
-    fn curve(points: &[(u64, f64)]) -> Curve {
-        let asked = |p50: f64| Asked {
-            class: "who-now",
-            described: "Who could <&>",
-            rows: 1.0,
-            took: Spread { p50_us: Some(p50), p99_us: Some(p50 * 2.0), ..Spread::default() },
-            per_second: 1.0,
-        };
-        let points = points
-            .iter()
-            .map(|(changes, p50)| Point { changes: *changes, classes: vec![asked(*p50)] });
-        Curve {
-            version: "0",
-            machine: Machine::here(),
-            assumption: true,
-            described: "made up".to_owned(),
-            seed: 1,
-            points: points.collect(),
-            budgets: Vec::new(),
-        }
-    }
 
     #[test]
-    fn a_plot_is_svg_with_its_labels_and_a_dot_for_each_length() {
-        let svg = svg(&curve(&[(10_000, 5.0), (100_000, 6.0), (1_000_000, 5.5)])).unwrap();
-        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
-        assert!(svg.contains("Who could &lt;&amp;&gt;") && svg.contains("1,000,000"), "{svg}");
+    fn a_plot_has_its_labels_and_a_dot_for_each_length() {
+        let points = vec![(10_000, 5.0, 9.0), (100_000, 6.0, 10.0), (1_000_000, 5.5, 8.0)];
+        let svg = svg(&[Line { name: "who-now", points }], "made up");
+        assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
+        assert!(svg.contains("who-now") && svg.contains(">1,000,000<"), "{svg}");
         // Three dots, and one in the legend.
         assert_eq!(svg.matches("<circle").count(), 4);
-    }
-
-    #[test]
-    fn a_single_length_is_drawn_and_none_is_an_error() {
-        assert!(svg(&curve(&[(10_000, 5.0)])).is_ok());
-        assert!(svg(&curve(&[])).is_err());
-    }
-
-    #[test]
-    fn thousands_are_set_apart() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        // Nothing lies outside.
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     }
 }

@@ -1,361 +1,222 @@
-//! What is reported, and which budgets are met?
+//! How are figures reported?
 //!
-//! The JSON of these types is for programs: fields are added, never renamed or taken away.
+//! Every command makes one [`Report`]: sections of named figures, and budgets that are met or missed. People read it
+//! as text within 80 columns; programs read the same sections and names as JSON.
 
+use std::io::Write as _;
+
+use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::landscape::{Counts, Plan};
-use crate::machine::Machine;
-use crate::question::Class;
-use crate::times::Spread;
+use crate::machine;
 
-/// Changes at which the budgets are meant
-pub const BUDGET_CHANGES: u64 = 10_000_000;
-
-/// The report of one run
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Report {
-    /// The program's version
-    pub version: &'static str,
-    /// Where it was measured
-    pub machine: Machine,
-    /// What was measured
-    pub landscape: Landscape,
-    /// Writing it
-    pub load: Load,
-    /// Its data folder
-    pub disk: Disk,
-    /// Starting on it
-    pub start: Start,
-    /// Asking it in process
-    pub in_process: InProcess,
-    /// Asking it, and appending, over HTTP on loopback
-    pub http: Http,
-    /// Appending in process, with a flush before each acknowledgement
-    pub append: Vec<Appending>,
-    /// Each budget
-    pub budgets: Vec<Budget>,
+/// How to show a report
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// How to show the report
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    format: Format,
 }
 
-/// A made-up landscape
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Landscape {
-    /// Always true: sizes are assumed, as no figure of a customer's landscape is public
-    pub assumption: bool,
-    /// In words
-    pub described: String,
-    /// `s`, `m`, `l`, …
-    pub size: &'static str,
-    /// What it was made from
-    pub seed: u64,
-    /// Subaccounts at a time
-    pub subaccounts: u32,
-    /// People at a time
-    pub people: u32,
-    /// Holdings at a time, about
-    pub holdings: u64,
-    /// Changes
-    pub changes: u64,
-    /// Entries
-    pub entries: u64,
-    /// Entries that were recorded after they took effect
-    pub late: u64,
-    /// Entries that were recorded before they take effect
-    pub scheduled: u64,
-    /// Grants that end by themselves
-    pub expiring: u64,
-    /// Entries that are voids
-    pub voids: u64,
-    /// Entries that are refused or duplicates, on purpose
-    pub refused_or_duplicate: u64,
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Format {
+    /// For a person
+    Table,
+    /// For a program
+    Json,
 }
 
-impl Landscape {
-    pub(crate) fn new(plan: &Plan, counts: &Counts) -> Self {
-        Self {
-            assumption: true,
-            described: plan.shape.described(),
-            size: plan.shape.size.as_str(),
-            seed: plan.seed,
-            subaccounts: plan.shape.subaccounts,
-            people: plan.shape.people,
-            holdings: plan.shape.live,
-            changes: counts.changes,
-            entries: counts.entries,
-            late: counts.late,
-            scheduled: counts.scheduled,
-            expiring: counts.expiring,
-            voids: counts.voids,
-            refused_or_duplicate: counts.refused + counts.duplicates,
+/// Named values: texts, counts, and figures that are null where nothing could be measured
+pub(crate) type Row = Vec<(&'static str, Value)>;
+
+/// A number with commas between its thousands
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
         }
+        text.push(digit);
+    }
+    text
+}
+
+/// A value for a person, a figure with as many digits as say something
+fn shown(value: &Value) -> String {
+    match (value, value.as_f64()) {
+        (Value::String(text), _) => text.clone(),
+        (Value::Number(count), _) if count.is_u64() => grouped(count.as_u64().unwrap_or_default()),
+        #[expect(clippy::cast_possible_truncation, reason = "a figure is positive, and shown")]
+        (_, Some(figure)) if figure >= 1_000.0 => grouped(figure.round() as u64),
+        (_, Some(figure)) if figure >= 100.0 => format!("{figure:.0}"),
+        (_, Some(figure)) => format!("{figure:.2}"),
+        (_, None) => "-".to_owned(),
     }
 }
 
-/// How it was written: made, encoded, decided and committed by one thread
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct Load {
-    /// In all
-    pub seconds: f64,
-    /// Of these, making it up
-    pub making_seconds: f64,
-    /// Of these, encoding and fingerprints
-    pub encoding_seconds: f64,
-    /// Of these, deciding and committing with a flush for each batch, as a server does
-    pub recording_seconds: f64,
-    /// Changes a second, making it up apart
-    pub changes_per_second: f64,
-    /// Changes a second that are made up
-    pub made_per_second: f64,
+/// A bound, and whether a figure keeps to it
+#[derive(Clone, Debug, Serialize)]
+struct Budget {
+    what: String,
+    figure: Option<f64>,
+    unit: &'static str,
+    relation: &'static str,
+    bound: f64,
+    met: bool,
 }
 
-/// The data folder
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct Disk {
-    /// Of all its files
-    pub bytes: u64,
-    /// A change
-    pub bytes_a_change: f64,
+#[derive(Clone, Debug)]
+struct Section {
+    name: &'static str,
+    rows: Vec<Row>,
+    /// Whether it has one row for each of several things
+    is_table: bool,
 }
 
-/// A start on the data folder, in a process of its own
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct Start {
-    /// Until it could answer, from an index checkpoint
-    pub seconds: f64,
-    /// Of these, opening the journal
-    pub opening_seconds: f64,
-    /// Until it could answer without a checkpoint
-    pub folded_seconds: f64,
-    /// Bytes that the checkpoint takes
-    pub checkpoint_bytes: u64,
-    /// Changes a second, from the journal to what can be asked
-    pub changes_per_second: f64,
-    /// Memory that is resident then; null where the system does not say
-    pub resident_bytes: Option<u64>,
-    /// Of these, more than when the journal was open
-    pub folded_bytes: Option<u64>,
-    /// Names of principals and levels
-    pub names: u64,
-    /// An estimate of what these names take: their texts, and 96 bytes each for the tables that they are in
-    pub names_bytes: u64,
-    /// Folded bytes a change, names apart
-    pub bytes_a_change: Option<f64>,
-}
-
-/// Asking in process, by one thread
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct InProcess {
-    /// Each kind of question
-    pub classes: Vec<Asked>,
-    /// All kinds as a company would ask them: checks most of all
-    pub mix: Spread,
-    /// Answers a second in that mix
-    pub mix_per_second: f64,
-}
-
-/// A kind of question
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Asked {
-    /// Its name
-    pub class: &'static str,
-    /// In words
-    pub described: &'static str,
-    /// Rows of an answer, on average
-    pub rows: f64,
-    /// How long an answer took
-    pub took: Spread,
-    /// Answers a second
-    pub per_second: f64,
-}
-
-/// Asking over HTTP, with the server and its clients on this machine
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Http {
-    /// Connections that ask at once, each waiting for its answer
-    pub connections: usize,
-    /// One check a request
-    pub check: HttpAsked,
-    /// A hundred checks a request: the figures are of requests
-    pub checks_by_hundred: HttpAsked,
-    /// All kinds of questions as a company would ask them
-    pub mix: HttpAsked,
-    /// Each kind of question, asked by one connection
-    pub classes: Vec<HttpClass>,
-    /// Appending by `POST /v1/entries`
-    pub append: Vec<Appending>,
-}
-
-/// Requests of one kind
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct HttpAsked {
-    /// Answers a second
-    pub per_second: f64,
-    /// How long an answer took
-    pub took: Spread,
-    /// Answers that were none: another status than 200
-    pub failed: u64,
-}
-
-/// A kind of question over HTTP
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct HttpClass {
-    /// Its name
-    pub class: &'static str,
-    /// Its figures
-    #[serde(flatten)]
-    pub asked: HttpAsked,
-}
-
-/// Appending by so many clients that wait for each answer
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct Appending {
-    /// Clients
-    pub clients: usize,
-    /// Entries a request
-    pub entries_a_request: usize,
-    /// Entries a second that are on the disk
-    pub entries_per_second: f64,
-    /// How long a request took
-    pub took: Spread,
-}
-
-/// A budget, and whether it was met
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Budget {
-    /// What is limited
-    pub what: String,
-    /// The figure; null where it could not be measured
-    pub figure: Option<f64>,
-    /// Its unit
-    pub unit: &'static str,
-    /// `<=` or `>=`
-    pub relation: &'static str,
-    /// The bound
-    pub bound: f64,
-    /// Whether the figure keeps to the bound
-    pub met: bool,
-}
-
-impl Budget {
-    fn at_most(what: &str, figure: Option<f64>, bound: f64, unit: &'static str) -> Self {
-        let met = figure.is_some_and(|figure| figure <= bound);
-        Self { what: what.to_owned(), figure, unit, relation: "<=", bound, met }
-    }
-
-    fn at_least(what: &str, figure: Option<f64>, bound: f64, unit: &'static str) -> Self {
-        let met = figure.is_some_and(|figure| figure >= bound);
-        Self { what: what.to_owned(), figure, unit, relation: ">=", bound, met }
-    }
-
-    /// How cost grows with the length of history: at most twofold from a hundred thousand changes to ten
-    /// million
-    pub(crate) fn growth(class: Class, ratio: Option<f64>) -> Self {
-        let what = format!("{class}: p50 at 10,000,000 changes over p50 at 100,000");
-        Self::at_most(&what, ratio, 2.0, "times")
-    }
+/// All that one command measured
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    sections: Vec<Section>,
+    budgets: Vec<Budget>,
 }
 
 impl Report {
-    /// Compares the figures with the budgets
-    pub(crate) fn judge(&mut self) {
-        let class = |class: Class| {
-            let asked = self.in_process.classes.iter().find(|asked| asked.class == class.as_str());
-            asked.map(|asked| asked.took).unwrap_or_default()
+    /// A report that tells of the machine, and of nothing else yet
+    pub(crate) fn new() -> Self {
+        let mut report = Self { sections: Vec::new(), budgets: Vec::new() };
+        report.facts("machine", machine::described());
+        report
+    }
+
+    /// Adds a section of figures about one thing
+    pub(crate) fn facts(&mut self, name: &'static str, row: Row) {
+        self.sections.push(Section { name, rows: vec![row], is_table: false });
+    }
+
+    /// Adds a section with a row for each thing; rows of one table have the same names
+    pub(crate) fn table(&mut self, name: &'static str, rows: Vec<Row>) {
+        self.sections.push(Section { name, rows, is_table: true });
+    }
+
+    /// Adds a budget for a figure that may be at most so much
+    pub(crate) fn at_most(
+        &mut self,
+        what: impl Into<String>,
+        figure: Option<f64>,
+        bound: f64,
+        unit: &'static str,
+    ) {
+        let (what, met) = (what.into(), figure.is_some_and(|figure| figure <= bound));
+        self.budgets.push(Budget { what, figure, unit, relation: "<=", bound, met });
+    }
+
+    /// Adds a budget for a figure that is to be at least so much
+    pub(crate) fn at_least(
+        &mut self,
+        what: impl Into<String>,
+        figure: Option<f64>,
+        bound: f64,
+        unit: &'static str,
+    ) {
+        let (what, met) = (what.into(), figure.is_some_and(|figure| figure >= bound));
+        self.budgets.push(Budget { what, figure, unit, relation: ">=", bound, met });
+    }
+
+    /// Writes the report to stdout
+    pub(crate) fn print(&self, output: &Output) -> anyhow::Result<()> {
+        let text = match output.format {
+            Format::Table => self.text(),
+            Format::Json => format!("{:#}\n", self.json()),
         };
-        let appended = |appended: &[Appending], clients: usize| {
-            let by = |a: &&Appending| a.clients == clients && a.entries_a_request == 1;
-            appended.iter().find(by).copied()
+        match std::io::stdout().lock().write_all(text.as_bytes()) {
+            // The reader has read enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    fn text(&self) -> String {
+        let sections = self.sections.iter().map(|section| section.text() + "\n");
+        let budgets = self.budgets.iter().map(|budget| {
+            let Budget { what, figure, unit, relation, bound, met } = budget;
+            let word = if *met { "met   " } else { "MISSED" };
+            let (figure, bound) = (shown(&json!(figure)), shown(&json!(bound)));
+            let bound = bound.trim_end_matches(".00");
+            format!("{word} {what}: {figure} {unit} (budget {relation} {bound})\n")
+        });
+        sections.chain(budgets).collect()
+    }
+
+    fn json(&self) -> Value {
+        let object = |row: &Row| -> Value {
+            row.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
         };
-        let now = class(Class::WhoNow);
-        let known = class(Class::WhoKnown);
-        let ratio = known.p99_us.zip(now.p99_us).map(|(known, now)| known / now);
-        let durable = appended(&self.append, 64);
-        let alone = appended(&self.append, 1);
-        self.budgets = vec![
-            Budget::at_most("who, one level: p50", now.p50_us, 20.0, "us"),
-            Budget::at_most("who, one level: p99", now.p99_us, 200.0, "us"),
-            Budget::at_most(
-                "who, as known years back: p99 over the p99 of now",
-                ratio,
-                5.0,
-                "times",
-            ),
-            Budget::at_most("who anywhere: p50", class(Class::WhoUnder).p50_us, 2_000.0, "us"),
-            Budget::at_most("check, in process: p50", class(Class::CheckNow).p50_us, 2.0, "us"),
-            Budget::at_least(
-                "check, over HTTP",
-                Some(self.http.check.per_second),
-                40_000.0,
-                "answers/s",
-            ),
-            Budget::at_least(
-                "rebuild from the journal",
-                Some(self.start.changes_per_second),
-                1e6,
-                "changes/s",
-            ),
-            Budget::at_most("start", Some(self.start.seconds), 3.0, "s"),
-            Budget::at_most(
-                "memory, names apart",
-                self.start.bytes_a_change,
-                40.0,
-                "bytes a change",
-            ),
-            Budget::at_most("disk", Some(self.disk.bytes_a_change), 40.0, "bytes a change"),
-            Budget::at_least(
-                "durable append, 64 clients",
-                durable.map(|appending| appending.entries_per_second),
-                50_000.0,
-                "entries/s",
-            ),
-            Budget::at_most(
-                "durable append, one client: p50",
-                alone.and_then(|appending| appending.took.p50_us),
-                1_000.0,
-                "us",
-            ),
-        ];
+        let sections = self.sections.iter().map(|Section { name, rows, is_table }| {
+            let mut rows = rows.iter().map(object);
+            let value = if *is_table { rows.collect() } else { rows.next().unwrap_or_default() };
+            ((*name).to_owned(), value)
+        });
+        sections.chain([("budgets".to_owned(), json!(self.budgets))]).collect()
     }
 }
 
-/// Cost against the length of history
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Curve {
-    /// The program's version
-    pub version: &'static str,
-    /// Where it was measured
-    pub machine: Machine,
-    /// Always true: sizes are assumed
-    pub assumption: bool,
-    /// The landscape, which is as big at every length
-    pub described: String,
-    /// What it was made from
-    pub seed: u64,
-    /// Each length
-    pub points: Vec<Point>,
-    /// What is limited
-    pub budgets: Vec<Budget>,
-}
-
-/// One length of history
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Point {
-    /// Changes
-    pub changes: u64,
-    /// Each kind of question
-    pub classes: Vec<Asked>,
-}
-
-impl Curve {
-    /// Compares the longest history with that of a hundred thousand changes
-    pub(crate) fn judge(&mut self) {
-        let at = |changes: u64, class: Class| {
-            let point = self.points.iter().find(|point| point.changes == changes)?;
-            point.classes.iter().find(|asked| asked.class == class.as_str())?.took.p50_us
+impl Section {
+    /// Numbers are aligned to the right, texts to the left
+    fn text(&self) -> String {
+        let mut lines: Vec<Vec<(String, bool)>> = Vec::new();
+        if self.is_table {
+            let head = self.rows.first().into_iter().flatten();
+            lines
+                .push(head.map(|(name, value)| ((*name).to_owned(), !value.is_string())).collect());
+            let cells = |row: &Row| row.iter().map(|(_, v)| (shown(v), !v.is_string())).collect();
+            lines.extend(self.rows.iter().map(cells));
+        } else {
+            let facts = self.rows.iter().flatten();
+            lines.extend(
+                facts.map(|(name, v)| vec![((*name).to_owned(), false), (shown(v), false)]),
+            );
+        }
+        let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = lines.iter().filter_map(|line| line.get(column));
+            cells.map(|(text, _)| text.chars().count()).max().unwrap_or(0)
         };
-        let ratio = at(BUDGET_CHANGES, Class::WhoNow)
-            .zip(at(100_000, Class::WhoNow))
-            .map(|(long, short)| long / short);
-        self.budgets = vec![Budget::growth(Class::WhoNow, ratio)];
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut text = self.name.replace('_', " ") + "\n";
+        for line in &lines {
+            let cells = line.iter().zip(&widths).map(|((text, is_number), width)| {
+                if *is_number { format!("{text:>width$}") } else { format!("{text:<width$}") }
+            });
+            text.push_str(format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_aligned_and_the_json_has_the_same_names() {
+        let mut report = Report { sections: Vec::new(), budgets: Vec::new() };
+        report.facts("load", vec![("changes", 1_234_567.into()), ("seconds", 1.5.into())]);
+        let row = |class: &str, p50: f64| vec![("class", class.into()), ("p50_us", p50.into())];
+        report.table("asked", vec![row("who", 7.456), row("check-now", 1_200.0)]);
+        report.at_most("who: p50", Some(7.456), 20.0, "us");
+        report.at_least("check", None, 40_000.0, "answers/s");
+        let text = "load\n  changes  1,234,567\n  seconds  1.50\n\n\
+                    asked\n  class      p50_us\n  who          7.46\n  check-now   1,200\n\n\
+                    met    who: p50: 7.46 us (budget <= 20)\n\
+                    MISSED check: - answers/s (budget >= 40,000)\n";
+        assert_eq!(report.text(), text);
+        let json = report.json();
+        assert_eq!(json["load"]["changes"], 1_234_567);
+        assert_eq!(json["asked"][1]["p50_us"], 1_200.0);
+        assert_eq!(json["budgets"][1]["figure"], Value::Null);
+        assert_eq!([0, 999, 1_000].map(grouped), ["0", "999", "1,000"]);
     }
 }

@@ -1,17 +1,16 @@
-//! Which levels are there, and what can be held at them?
+//! Which levels and role collections are there, and how do they change?
 
 use std::sync::Arc;
 
-use tenure_core::{Attributes, Change, FeatureSet, GrantableText, Level, RoleText};
+use tenure_core::{Attributes, Change, GrantableText, Level, RoleText};
 use tenure_demo::dice::Dice;
 
-use super::names;
-use super::people::{People, Who};
-use super::shape::{BUSY_HOLDERS, Shape, Size};
-use super::slots::{For, Gives, Slot, SlotNumber, Slots};
+use super::people::{self, Who};
+use super::slots::{Gives, Slot, SlotNumber};
+use super::{BUSY_HOLDERS, Made, Messages, Size, narrow};
 
 /// Predefined role collections of a subaccount, with the parts in a thousand of its holdings
-pub(crate) const PREDEFINED: [(&str, u64); 6] = [
+const PREDEFINED: [(&str, u64); 6] = [
     ("Subaccount Viewer", 100),
     ("Destination Administrator", 70),
     ("Subaccount Administrator", 8),
@@ -20,7 +19,7 @@ pub(crate) const PREDEFINED: [(&str, u64); 6] = [
     ("Subaccount Service Administrator", 12),
 ];
 /// Roles that custom role collections are made of: every built-in catalogue since 2023-05-24 has each of
-/// them, and of one application only. None gives the operations that [`crate::question`] asks about on one
+/// them, and of one application only. No role gives an operation that [`crate::question`] asks about on one
 /// level, so that answers are as long as the role collections are crowded.
 const ROLES: [&str; 12] = [
     "Cloud Connector Auditor",
@@ -36,425 +35,309 @@ const ROLES: [&str; 12] = [
     "Destination Subaccount Trust Viewer",
     "Destination Certificate Administrator",
 ];
-/// Of the custom role collections of a busy subaccount, those that a hundred people hold
+/// What can be held below an org: where, what, and the parts in a hundred of all holdings there
+const BELOW_ORG: [(&str, &str, u64); 6] = [
+    ("org", "Org Manager", 10),
+    ("org", "Org Auditor", 10),
+    ("live", "Space Developer", 30),
+    ("live", "Space Manager", 10),
+    ("next", "Space Developer", 30),
+    ("next", "Space Manager", 10),
+];
+/// Custom role collections of a busy subaccount that a hundred people hold each
 const CROWDED_CUSTOM: u32 = 5;
-/// Changes of an entry that sets something up
+/// Changes of an entry that sets something up, at most
 const SETUP_CHANGES: usize = 200;
+/// Draws of something that can be changed now
+const DRAWS_MAX: usize = 16;
 
-/// A subaccount, and what is below it
+/// A subaccount, and all levels below it
 #[derive(Debug)]
-pub(crate) struct Subaccount {
-    pub(crate) level: Level,
-    pub(crate) generation: u32,
-    /// Whether it still is of feature set A
-    pub(crate) feature_set_a: bool,
-    /// Its custom role, if there is one
-    pub(crate) role: Option<Arc<str>>,
-    pub(crate) roles_made: u32,
-    pub(crate) slots: Vec<SlotNumber>,
-    pub(crate) exists: bool,
-}
-
-/// The levels
-#[derive(Debug)]
-pub(crate) struct Estate {
-    pub(crate) root: Level,
-    pub(crate) directories: Vec<Level>,
-    pub(crate) subaccounts: Vec<Subaccount>,
-    /// What is held at the root and at directories
-    above: Vec<SlotNumber>,
-    memberships: Vec<SlotNumber>,
-    custom: u32,
-    busy: u32,
-    zone: bool,
+pub(super) struct Subaccount {
+    pub(super) level: Level,
+    pub(super) exists: bool,
+    /// Grows each time that it is deleted
+    generation: u32,
+    /// Its slots: predefined role collections, custom ones, what is below its org
+    pub(super) slots: Vec<SlotNumber>,
 }
 
 fn role_collection(name: &str) -> GrantableText {
     GrantableText::RoleCollection(name.into())
 }
 
-fn single(role: &str) -> GrantableText {
-    GrantableText::Role(names::role(role))
-}
-
-/// Whether Cloud Foundry is enabled there
 fn has_cloud_foundry(subaccount: u32) -> bool {
     subaccount.is_multiple_of(3)
 }
 
-/// Whether an instance of the service manager lies directly in it
-fn has_broker(subaccount: u32) -> bool {
-    subaccount.is_multiple_of(5)
+/// Some roles for a custom role collection
+fn roles(dice: &mut Dice) -> Vec<RoleText> {
+    let first = usize::try_from(dice.below(ROLES.len() as u64)).unwrap_or_default();
+    let count = usize::try_from(1 + dice.below(4)).unwrap_or(1);
+    ROLES.iter().cycle().skip(first).step_by(5).take(count).map(|role| people::role(role)).collect()
 }
 
-impl Estate {
-    pub(crate) fn new(shape: &Shape, slots: &mut Slots) -> Self {
-        let zone = shape.size == Size::Zone;
-        let directories = if zone { 1 } else { (shape.subaccounts / 15).max(2) };
-        let mut estate = Self {
-            root: names::level("global-account:acme"),
-            directories: (0..directories)
-                .map(|n| names::level(&format!("directory:acme-{n}")))
-                .collect(),
-            subaccounts: Vec::new(),
-            above: Vec::new(),
-            memberships: Vec::new(),
-            custom: shape.custom,
-            busy: shape.busy,
-            zone,
-        };
-        let most = (shape.people / 2).max(1);
+impl Messages {
+    /// Whether a subaccount may be deleted one day
+    pub(super) fn may_go(&self, subaccount: u32) -> bool {
+        self.shape.size != Size::Zone && subaccount >= self.shape.busy && subaccount % 4 == 1
+    }
+
+    /// Makes the slots of everything that can be held, none of them open yet
+    pub(super) fn plan_estate(&mut self) {
+        let zone = self.shape.size == Size::Zone;
+        let directories = if zone { 1 } else { (self.shape.subaccounts / 15).max(2) };
+        self.directories =
+            (0..directories).map(|n| people::level(&format!("directory:acme-{n}"))).collect();
+        let most = (self.shape.people / 2).max(1);
         let mut above = |level: &Level, name: &str, target: u32| {
             let gives = Gives::At(level.clone(), role_collection(name));
-            estate.above.push(slots.push(Slot::new(gives, For::Anybody, target.min(most))));
+            self.slots.push(Slot::new(gives, target.min(most)));
         };
-        above(&estate.root, "Global Account Administrator", 14);
-        above(&estate.root, "Global Account Viewer", 30);
-        for level in estate.directories.iter().step_by(2) {
+        above(&self.root, "Global Account Administrator", 14);
+        above(&self.root, "Global Account Viewer", 30);
+        for level in self.directories.iter().step_by(2) {
             above(level, "Directory Administrator", 3);
             above(level, "Directory Viewer", 10);
         }
-        for n in 0..shape.subaccounts {
-            let subaccount = estate.plan(shape, n, slots);
-            estate.subaccounts.push(subaccount);
-        }
-        for n in 0..shape.groups {
+        for n in 0..self.shape.groups {
             // A zone has a handful of groups with a fifth of its people each.
-            let target = if zone && n < 5 { shape.people / 5 } else { shape.members };
-            let gives = Gives::Membership(names::set(n));
-            estate.memberships.push(slots.push(Slot::new(gives, For::Users, target.max(1))));
+            let many = zone && n < 5;
+            let target = if many { self.shape.people / 5 } else { self.shape.members };
+            self.slots.push(Slot::new(Gives::Membership(people::set(n)), target));
         }
-        estate
+        (0..self.shape.subaccounts).for_each(|n| self.plan_subaccount(n));
+        self.make_tickets();
     }
 
-    pub(crate) fn busy(&self, subaccount: u32) -> bool {
-        subaccount < self.busy
-    }
-
-    /// Whether it may be deleted one day
-    pub(crate) fn may_go(&self, subaccount: u32) -> bool {
-        !self.zone && !self.busy(subaccount) && subaccount % 4 == 1
-    }
-
-    fn plan(&self, shape: &Shape, n: u32, slots: &mut Slots) -> Subaccount {
+    fn plan_subaccount(&mut self, n: u32) {
+        let shape = &self.shape;
         let most = (u64::from(shape.people) * 2 / 3).max(1);
         let busy = u64::from(shape.busy);
         let ordinary = u64::from(shape.subaccounts).saturating_sub(busy).max(1);
         let rest = shape.live.saturating_sub(busy * BUSY_HOLDERS) / ordinary;
-        let budget = if self.busy(n) { BUSY_HOLDERS } else { rest };
-        let small = |number: u64| u32::try_from(number.clamp(1, most)).unwrap_or(1);
-        let mut subaccount = Subaccount {
-            level: names::level(&format!("subaccount:{}", names::place(n, 0))),
-            generation: 0,
-            feature_set_a: !self.zone && !self.busy(n) && n % 25 == 24,
-            role: None,
-            roles_made: 0,
-            slots: Vec::new(),
-            exists: false,
-        };
-        let mut push = |custom, for_whom, target: u64| {
-            // What it gives is said when it is opened.
-            let gives = Gives::At(subaccount.level.clone(), role_collection("-"));
-            let mut slot = Slot::new(gives, for_whom, small(target));
+        let is_busy = n < shape.busy;
+        let budget = if is_busy { BUSY_HOLDERS } else { rest };
+        let below = if has_cloud_foundry(n) { budget * 7 / 100 } else { 0 };
+        let crowded = if is_busy { CROWDED_CUSTOM.min(shape.custom) } else { 0 };
+        let predefined = PREDEFINED.iter().map(|(_, parts)| budget * parts / 1_000);
+        let left = budget.saturating_sub(predefined.clone().sum::<u64>());
+        let left = left.saturating_sub(below + u64::from(crowded) * 100);
+        let others = left / u64::from(shape.custom - crowded).max(1);
+        let custom = (0..shape.custom).map(|k| (k, if k < crowded { 100 } else { others }));
+        let mut planned: Vec<_> = predefined.map(|target| (None, target)).collect();
+        planned.extend(custom.map(|(k, target)| (Some((k, 0)), target)));
+        if has_cloud_foundry(n) {
+            planned.extend(BELOW_ORG.map(|(_, _, parts)| (None, below * parts / 100)));
+        }
+        let level = people::level(&format!("subaccount:{}", people::place(n, 0)));
+        let slots = planned.into_iter().map(|(custom, target)| {
+            // What the slot gives is said when it is opened.
+            let gives = Gives::At(level.clone(), role_collection("-"));
+            let mut slot = Slot::new(gives, narrow(target.clamp(1, most)));
             slot.subaccount = Some(n);
             slot.custom = custom;
-            subaccount.slots.push(slots.push(slot));
-        };
-        let mut left = budget;
-        for (_, parts) in PREDEFINED {
-            let target = budget * parts / 1_000;
-            left = left.saturating_sub(target);
-            push(None, For::Anybody, target);
-        }
-        let below = if has_cloud_foundry(n) { budget * 7 / 100 } else { 0 };
-        left = left.saturating_sub(below);
-        let crowded = if self.busy(n) { CROWDED_CUSTOM.min(self.custom) } else { 0 };
-        left = left.saturating_sub(u64::from(crowded) * 100);
-        let others = u64::from(self.custom - crowded).max(1);
-        for custom in 0..self.custom {
-            let target = if custom < crowded { 100 } else { left / others };
-            push(Some((custom, 0)), For::Anybody, target);
-        }
-        // Security Administrator, of feature set A.
-        push(None, For::Users, budget / 20);
-        if has_cloud_foundry(n) {
-            for (for_whom, hundredths) in BELOW_ORG {
-                push(None, for_whom, below * hundredths / 100);
-            }
-        }
-        if has_broker(n) {
-            push(None, For::Clients, 2);
-        }
-        subaccount
+            self.slots.push(slot)
+        });
+        let slots = slots.collect();
+        self.subaccounts.push(Subaccount { level, exists: false, generation: 0, slots });
     }
 
-    /// What all slots are drawn from: as often as many hold them
-    pub(crate) fn tickets(&self, shape: &Shape, slots: &Slots) -> Vec<SlotNumber> {
-        let mut tickets = Vec::new();
-        let members = u64::from(shape.groups) * u64::from(shape.members);
+    fn make_tickets(&mut self) {
+        let members = u64::from(self.shape.groups) * u64::from(self.shape.members);
         // Members come and go oftener than holders, where there are many more holders.
-        let membership_times = if shape.live > 20 * members { 3 } else { 1 };
-        // As few as keep them in a processor's cache, where there are very many.
-        let holders_a_ticket = if shape.live > 500_000 { 4 } else { 1 };
-        for number in 0..slots.len() {
-            let tickets_of = slots.get(number).target.div_ceil(holders_a_ticket);
-            let membership = self.memberships.first().is_some_and(|first| number >= *first);
-            let times = if membership { membership_times } else { 1 };
-            tickets.extend(std::iter::repeat_n(number, (tickets_of * times) as usize));
+        let membership_times = if self.shape.live > 20 * members { 3 } else { 1 };
+        // So few tickets that they stay in a processor's cache.
+        let holders_a_ticket = if self.shape.live > 500_000 { 4 } else { 1 };
+        for (number, slot) in self.slots.all() {
+            let is_membership = matches!(slot.gives, Gives::Membership(_));
+            let times = if is_membership { membership_times } else { 1 };
+            let tickets = slot.target.div_ceil(holders_a_ticket) * times;
+            self.tickets.extend(std::iter::repeat_n(number, tickets as usize));
         }
-        tickets
     }
 
-    fn parent(&self, directory: usize) -> &Level {
-        let above = match directory {
-            0..4 => None,
-            4..16 => Some(directory % 4),
-            _ => Some(4 + directory % 12),
-        };
-        above.and_then(|above| self.directories.get(above)).unwrap_or(&self.root)
-    }
-
-    /// The level that a subaccount lies in, the same one each time for the same `move_`
-    pub(crate) fn place_for(&self, subaccount: u32, moved: u32) -> &Level {
+    /// The level that a subaccount lies in; another one for another `moved`
+    fn place_for(&self, subaccount: u32, moved: u32) -> &Level {
         let places = self.directories.len() + 1;
         self.directories.get((subaccount + moved) as usize % places).unwrap_or(&self.root)
     }
 
-    /// The changes that make the root and the directories, and open what is held there
-    pub(crate) fn set_up_above(&self, now: i64, slots: &mut Slots) -> Vec<Vec<Change>> {
+    /// Entries with these changes, none too long
+    fn apply_all(&mut self, changes: &[Change], message: &mut Vec<Made>) {
+        for some in changes.chunks(SETUP_CHANGES) {
+            message.push(self.applied(some.to_vec()));
+        }
+    }
+
+    /// Makes the root and the directories, and opens what is held there
+    pub(super) fn set_up_above(&mut self, message: &mut Vec<Made>) {
         let named = |name: &str| Attributes { name: Some(name.into()), ..Attributes::default() };
-        let mut changes = vec![Change::CreateLevel {
-            level: self.root.clone(),
-            parent: None,
-            attributes: named("Acme"),
-        }];
+        let (level, attributes) = (self.root.clone(), named("Acme"));
+        let mut changes = vec![Change::CreateLevel { level, parent: None, attributes }];
         for (n, level) in self.directories.iter().enumerate() {
             let mut attributes = named(&format!("Acme {n}"));
             attributes.authorizations = (n % 2 == 0).then_some(true);
-            let parent = Some(self.parent(n).clone());
+            let above = match n {
+                0..4 => None,
+                4..16 => Some(n % 4),
+                _ => Some(4 + n % 12),
+            };
+            let above = above.and_then(|above| self.directories.get(above));
+            let parent = Some(above.unwrap_or(&self.root).clone());
             changes.push(Change::CreateLevel { level: level.clone(), parent, attributes });
         }
-        for slot in self.above.iter().chain(&self.memberships) {
-            let slot = slots.get_mut(*slot);
-            slot.open = true;
-            slot.since = now;
+        let above = self.slots.all().filter(|(_, slot)| slot.subaccount.is_none());
+        for number in above.map(|(number, _)| number).collect::<Vec<_>>() {
+            let gives = self.slots.get(number).gives.clone();
+            self.slots.open(number, gives, self.now);
         }
-        chunks(changes)
+        self.apply_all(&changes, message);
     }
 
-    /// The changes that make a subaccount and all below it, and open what is held there
-    pub(crate) fn set_up(
-        &mut self,
-        n: u32,
-        now: i64,
-        slots: &mut Slots,
-        people: &People,
-        dice: &mut Dice,
-    ) -> Vec<Vec<Change>> {
+    /// Makes a subaccount and all levels below it, and opens what is held there
+    pub(super) fn set_up_subaccount(&mut self, n: u32, message: &mut Vec<Made>) {
         let parent = self.place_for(n, 0).clone();
-        let custom = self.custom;
-        let zone = self.zone;
-        let Some(subaccount) = self.subaccounts.get_mut(n as usize) else { return Vec::new() };
-        let place = names::place(n, subaccount.generation);
-        subaccount.level = names::level(&format!("subaccount:{place}"));
+        let Some(subaccount) = self.subaccounts.get_mut(n as usize) else { return };
+        let place = people::place(n, subaccount.generation);
+        let level = people::level(&format!("subaccount:{place}"));
+        subaccount.level = level.clone();
         subaccount.exists = true;
-        subaccount.role = None;
-        let level = subaccount.level.clone();
-        let feature_set = subaccount.feature_set_a.then_some(FeatureSet::A);
+        let slots = subaccount.slots.clone();
         let region = Some(if n.is_multiple_of(2) { "eu10".into() } else { "us10".into() });
-        let attributes = Attributes {
-            name: Some(place.as_str().into()),
-            feature_set,
-            region,
-            ..Attributes::default()
-        };
+        let name = Some(place.as_str().into());
+        let attributes = Attributes { name, region, ..Attributes::default() };
         let mut changes =
             vec![Change::CreateLevel { level: level.clone(), parent: Some(parent), attributes }];
-        if !subaccount.feature_set_a {
-            changes.extend(set_up_role_collections(n, subaccount, custom, now, slots, dice));
+        let mut numbers = slots.iter().copied();
+        for ((name, _), slot) in PREDEFINED.iter().zip(numbers.by_ref()) {
+            self.slots.open(slot, Gives::At(level.clone(), role_collection(name)), self.now);
         }
-        let security = subaccount.slots.get(PREDEFINED.len() + custom as usize).copied();
-        if let Some(security) = security.filter(|_| subaccount.feature_set_a) {
-            let gives = Gives::At(level.clone(), single("Security Administrator"));
-            open(slots, security, gives, now);
-        }
-        let mut sets = chunks(changes);
-        let below = subaccount.slots.get(PREDEFINED.len() + custom as usize + 1..);
+        let custom: Vec<SlotNumber> = numbers.by_ref().take(self.shape.custom as usize).collect();
+        changes.extend(custom.iter().map(|slot| self.create_custom(*slot, &level)));
+        self.apply_all(&changes, message);
         let (changes, gives) = below_subaccount(n, &place, &level);
-        for (slot, gives) in below.unwrap_or_default().iter().zip(gives) {
-            open(slots, *slot, gives, now);
+        for (slot, gives) in numbers.zip(gives) {
+            self.slots.open(slot, gives, self.now);
         }
-        sets.extend(chunks(changes));
+        self.apply_all(&changes, message);
+        let standing = self.standing(&custom);
+        self.apply_all(&standing, message);
+    }
+
+    /// Grants that stay for ever: in a zone each role collection is mapped to a group of its own
+    fn standing(&mut self, custom: &[SlotNumber]) -> Vec<Change> {
         let mut standing = Vec::new();
-        if zone {
-            // Each role collection is mapped to a group of its own.
-            for (k, slot) in subaccount.slots.iter().skip(PREDEFINED.len()).enumerate() {
-                let group = Who::set(u32::try_from(k).unwrap_or_default());
-                if slots.get(*slot).custom.is_some() {
-                    slots.reserve(*slot, group);
-                    standing.push((*slot, people.principal(group)));
-                }
+        for (k, slot) in (0..).zip(custom).filter(|_| self.shape.size == Size::Zone) {
+            self.slots.reserve(*slot, Who::Set(k));
+            let to = self.people.principal(Who::Set(k));
+            if let Gives::At(level, grantable) = self.slots.get(*slot).gives.clone() {
+                standing.push(Change::Grant { level, grantable, to, until: None, expect: None });
             }
-        } else if n % 100 == 50
-            && let Some(last) = subaccount.slots.get(PREDEFINED.len() + custom as usize - 1)
-        {
-            standing.push((*last, names::everyone()));
         }
-        let standing = standing.into_iter().filter_map(|(slot, to)| {
-            let slot = slots.get(slot);
-            let Gives::At(level, grantable) = &slot.gives else { return None };
-            let (level, grantable) = (level.clone(), grantable.clone());
-            slot.open.then_some(Change::Grant { level, grantable, to, until: None, expect: None })
-        });
-        sets.extend(chunks(standing.collect()));
-        sets
+        standing
     }
 
-    /// The changes that bring a subaccount from feature set A to B
-    pub(crate) fn upgrade(
-        &mut self,
-        n: u32,
-        now: i64,
-        slots: &mut Slots,
-        dice: &mut Dice,
-    ) -> Option<Vec<Change>> {
-        let custom = self.custom;
-        let subaccount = self.subaccounts.get_mut(n as usize)?;
-        if !subaccount.exists || !subaccount.feature_set_a {
-            return None;
-        }
-        subaccount.feature_set_a = false;
-        let attributes = Attributes { feature_set: Some(FeatureSet::B), ..Attributes::default() };
-        let level = subaccount.level.clone();
-        let mut changes = vec![Change::SetLevel { level, attributes }];
-        changes.extend(set_up_role_collections(n, subaccount, custom, now, slots, dice));
-        if let Some(security) = subaccount.slots.get(PREDEFINED.len() + custom as usize) {
-            slots.close(*security);
-        }
-        Some(changes)
+    /// The change that makes a custom role collection, which can be held from now on
+    fn create_custom(&mut self, slot: SlotNumber, level: &Level) -> Change {
+        let of = self.slots.get(slot);
+        let (n, (custom, generation)) =
+            (of.subaccount.unwrap_or_default(), of.custom.unwrap_or_default());
+        let role_collection = people::role_collection(n, custom, generation);
+        let grantable = GrantableText::RoleCollection(Arc::clone(&role_collection));
+        self.slots.open(slot, Gives::At(level.clone(), grantable), self.now);
+        let description = self.dice.percent(20).then(|| Arc::from("made for an application"));
+        let (level, roles) = (level.clone(), roles(&mut self.dice));
+        Change::CreateRoleCollection { level, role_collection, roles, description }
     }
 
-    /// The change that deletes a subaccount with all below it
-    pub(crate) fn tear_down(&mut self, n: u32, slots: &mut Slots) -> Option<Change> {
-        let subaccount = self.subaccounts.get_mut(n as usize)?;
-        if !subaccount.exists {
+    /// A change of levels or role collections; `None` where what is drawn cannot change. A level that is deleted
+    /// is made again with all levels below it, in the same message.
+    pub(super) fn definition(&mut self, message: &mut Vec<Made>) -> Option<Made> {
+        let n = narrow(self.dice.below(u64::from(self.shape.subaccounts)));
+        let level = self.subaccounts.get(n as usize).filter(|of| of.exists)?.level.clone();
+        let change = match self.dice.below(100) {
+            0..60 => {
+                let (_, level, role_collection) = self.custom()?;
+                let roles = roles(&mut self.dice);
+                Change::SetRoles { level, role_collection, roles }
+            }
+            60..82 => return self.replace_role_collection(),
+            82..93 => {
+                let name = Some(format!("renamed {}", self.dice.below(1_000)).into());
+                let attributes = Attributes { name, ..Attributes::default() };
+                Change::SetLevel { level, attributes }
+            }
+            93..97 => {
+                let moved = narrow(self.dice.below(7));
+                Change::MoveLevel { level, parent: self.place_for(n, moved).clone() }
+            }
+            _ => {
+                if self.may_go(n) {
+                    self.delete_subaccount(n, level, message);
+                }
+                return None;
+            }
+        };
+        Some(self.applied(vec![change]))
+    }
+
+    /// A custom role collection that exists
+    fn custom(&mut self) -> Option<(SlotNumber, Level, Arc<str>)> {
+        let drawn = (0..DRAWS_MAX)
+            .find_map(|_| self.draw().filter(|slot| self.slots.get(*slot).custom.is_some()));
+        let (level, name) = self.slots.get(drawn?).role_collection()?;
+        Some((drawn?, level.clone(), Arc::clone(name)))
+    }
+
+    /// A custom role collection is deleted, and another one takes its place
+    fn replace_role_collection(&mut self) -> Option<Made> {
+        let (slot, level, role_collection) = self.custom()?;
+        if self.is_crowded(slot) {
             return None;
         }
-        subaccount.exists = false;
+        self.slots.close(slot);
+        let of = self.slots.get_mut(slot);
+        of.custom = of.custom.map(|(custom, generation)| (custom, generation + 1));
+        let create = self.create_custom(slot, &level);
+        let delete = Change::DeleteRoleCollection { level, role_collection };
+        Some(self.applied(vec![delete, create]))
+    }
+
+    fn delete_subaccount(&mut self, n: u32, level: Level, message: &mut Vec<Made>) {
+        let Some(subaccount) = self.subaccounts.get_mut(n as usize) else { return };
         subaccount.generation += 1;
-        for slot in &subaccount.slots {
-            slots.close(*slot);
-        }
-        Some(Change::DeleteLevel { level: subaccount.level.clone() })
+        subaccount.slots.iter().for_each(|slot| self.slots.close(*slot));
+        message.push(self.applied(vec![Change::DeleteLevel { level }]));
+        self.set_up_subaccount(n, message);
     }
 }
 
-/// Whom the roles below an org are for, with the parts in a hundred of what is held there
-const BELOW_ORG: [(For, u64); 8] = [
-    (For::Users, 10),
-    (For::Users, 10),
-    (For::Users, 30),
-    (For::Users, 5),
-    (For::Clients, 5),
-    (For::Users, 30),
-    (For::Users, 5),
-    (For::Clients, 5),
-];
-
-fn open(slots: &mut Slots, slot: SlotNumber, gives: Gives, now: i64) {
-    let slot = slots.get_mut(slot);
-    slot.gives = gives;
-    slot.open = true;
-    slot.since = now;
-}
-
-fn set_up_role_collections(
-    n: u32,
-    subaccount: &Subaccount,
-    custom: u32,
-    now: i64,
-    slots: &mut Slots,
-    dice: &mut Dice,
-) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let level = &subaccount.level;
-    let mut numbers = subaccount.slots.iter();
-    for ((name, _), slot) in PREDEFINED.iter().zip(numbers.by_ref()) {
-        open(slots, *slot, Gives::At(level.clone(), role_collection(name)), now);
-    }
-    for slot in numbers.take(custom as usize) {
-        if let Some((custom, generation)) = slots.get(*slot).custom {
-            changes.push(open_custom(n, level, custom, generation, now, *slot, slots, dice));
-        }
-    }
-    changes
-}
-
-/// The change that makes a custom role collection, which can be held from now on
-#[expect(clippy::too_many_arguments, reason = "each is another thing it needs")]
-pub(crate) fn open_custom(
-    n: u32,
-    level: &Level,
-    custom: u32,
-    generation: u32,
-    now: i64,
-    slot: SlotNumber,
-    slots: &mut Slots,
-    dice: &mut Dice,
-) -> Change {
-    let name = names::role_collection(n, custom, generation);
-    let gives = Gives::At(level.clone(), GrantableText::RoleCollection(Arc::clone(&name)));
-    open(slots, slot, gives, now);
-    let slot = slots.get_mut(slot);
-    slot.custom = Some((custom, generation));
-    let description = dice.percent(20).then(|| Arc::from("made for an application"));
-    Change::CreateRoleCollection {
-        level: level.clone(),
-        role_collection: name,
-        roles: roles(dice),
-        description,
-    }
-}
-
-/// Some roles for a custom role collection
-pub(crate) fn roles(dice: &mut Dice) -> Vec<RoleText> {
-    let first = usize::try_from(dice.below(ROLES.len() as u64)).unwrap_or_default();
-    let count = usize::try_from(1 + dice.below(4)).unwrap_or(1);
-    ROLES.iter().cycle().skip(first).step_by(5).take(count).map(|role| names::role(role)).collect()
-}
-
-/// What is below a subaccount, and what can be held there, in the order of its slots
+/// The levels below a subaccount, and what can be held there in the order of its slots
 fn below_subaccount(n: u32, place: &str, subaccount: &Level) -> (Vec<Change>, Vec<Gives>) {
     let mut changes = Vec::new();
-    let mut gives = Vec::new();
-    let mut create = |level: &Level, parent: &Level| {
-        let (level, parent) = (level.clone(), Some(parent.clone()));
-        changes.push(Change::CreateLevel { level, parent, attributes: Attributes::default() });
+    if !has_cloud_foundry(n) {
+        return (changes, Vec::new());
+    }
+    let mut create = |text: String, parent: &Level| {
+        let (level, parent) = (people::level(&text), Some(parent.clone()));
+        let attributes = Attributes::default();
+        changes.push(Change::CreateLevel { level: level.clone(), parent, attributes });
+        level
     };
-    if has_cloud_foundry(n) {
-        let org = names::level(&format!("cf-org:{place}"));
-        create(&org, subaccount);
-        gives.push(Gives::At(org.clone(), single("Org Manager")));
-        gives.push(Gives::At(org.clone(), single("Org Auditor")));
-        for name in ["live", "next"] {
-            let space = names::level(&format!("cf-space:{place}-{name}"));
-            let instance = names::level(&format!("service-instance:{place}-{name}-destination"));
-            create(&space, &org);
-            create(&instance, &space);
-            gives.push(Gives::At(space.clone(), single("Space Developer")));
-            gives.push(Gives::At(space, single("Space Manager")));
-            gives.push(Gives::At(instance, single("Service Credentials")));
-        }
-    }
-    if has_broker(n) {
-        let broker = names::level(&format!("service-instance:{place}-broker"));
-        create(&broker, subaccount);
-        gives.push(Gives::At(broker, single("service-manager/subaccount-admin")));
-    }
-    (changes, gives)
-}
-
-/// Changes in entries that are not too long
-fn chunks(changes: Vec<Change>) -> Vec<Vec<Change>> {
-    changes.chunks(SETUP_CHANGES).map(<[Change]>::to_vec).collect()
+    let org = create(format!("cf-org:{place}"), subaccount);
+    let [live, next] = ["live", "next"].map(|name| {
+        let space = create(format!("cf-space:{place}-{name}"), &org);
+        create(format!("service-instance:{place}-{name}-destination"), &space);
+        space
+    });
+    let gives = BELOW_ORG.map(|(at, role, _)| {
+        let level = match at {
+            "org" => &org,
+            "live" => &live,
+            _ => &next,
+        };
+        Gives::At(level.clone(), GrantableText::Role(people::role(role)))
+    });
+    (changes, gives.into())
 }

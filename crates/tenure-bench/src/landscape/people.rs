@@ -1,132 +1,188 @@
-//! Who is there to hold something?
+//! Who could hold something, and what is everything called?
+//!
+//! Names are derived from numbers and made of lawful characters only, so reading one cannot fail.
 
-use tenure_core::Principal;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use tenure_core::{Level, Principal, RoleText};
 use tenure_demo::dice::Dice;
 
-use super::names;
+const AREAS: &str = "orders payments shipping pricing catalog returns planning invoices sourcing payroll \
+                     field-service analytics";
+const STAGES: &str = "prod test dev sandbox";
+const FIRST: &str = "maria jonas priya noor lukas daniela mateo ibrahim yusuf anna chen olga samuel \
+                     ines tomas aiko";
+const LAST: &str = "weber brandt raman haddad meier lopez vargas traore demir novak wang petrova okafor \
+                    silva kowalski tanaka";
+const DUTIES: &str = "Approver Clerk Viewer Operator Auditor Manager Planner Support";
 
-/// A user, a client or a set, by its number
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Who(u32);
+fn nth(words: &'static str, n: u32) -> &'static str {
+    let count = words.split(' ').count();
+    words.split(' ').nth(n as usize % count).unwrap_or_default()
+}
 
-const CLIENT: u32 = 1 << 30;
-const SET: u32 = 1 << 31;
-const NUMBER: u32 = CLIENT - 1;
+#[expect(clippy::expect_used, reason = "names here are made of lawful characters")]
+pub(crate) fn lawful<T, E: Debug>(read: Result<T, E>) -> T {
+    read.expect("a lawful name")
+}
 
-impl Who {
-    pub(crate) fn client(n: u32) -> Self {
-        Self(CLIENT | n)
-    }
+pub(super) fn level(text: &str) -> Level {
+    lawful(Level::parse(text))
+}
 
-    pub(crate) fn set(n: u32) -> Self {
-        Self(SET | n)
-    }
+pub(super) fn role(text: &str) -> RoleText {
+    lawful(RoleText::parse(text))
+}
 
-    pub(crate) fn is_user(self) -> bool {
-        self.0 & (CLIENT | SET) == 0
-    }
+fn principal(text: &str) -> Principal {
+    lawful(Principal::parse(text))
+}
 
-    fn index(self) -> usize {
-        (self.0 & NUMBER) as usize
+/// What a subaccount and all levels below it are called after
+pub(super) fn place(subaccount: u32, generation: u32) -> String {
+    let (area, stage) = (nth(AREAS, subaccount), nth(STAGES, subaccount / 12));
+    match generation {
+        0 => format!("{area}-{stage}-{subaccount}"),
+        _ => format!("{area}-{stage}-{subaccount}.{generation}"),
     }
 }
 
-/// Everybody, and who is still there
+/// A custom role collection: subaccounts of one area share its name, as copies of one application do
+pub(super) fn role_collection(subaccount: u32, custom: u32, generation: u32) -> Arc<str> {
+    let (area, duty, number) = (nth(AREAS, subaccount), nth(DUTIES, custom), custom / 8 + 1);
+    match generation {
+        0 => format!("{area} {duty} {number}").into(),
+        _ => format!("{area} {duty} {number} v{}", generation + 1).into(),
+    }
+}
+
+/// 70% of the users are of the company's own identity provider, 25% of SAP's, 5% are partners
+pub(super) fn user(n: u32) -> Principal {
+    let origin = match n % 20 {
+        0..14 => "corp",
+        14..19 => "sap.default",
+        _ => "partners",
+    };
+    let (first, last) = (nth(FIRST, n), nth(LAST, n / 16));
+    principal(&format!("user:{origin}/{first}.{last}.{n}@acme.example"))
+}
+
+/// Nine groups, then an attribute value
+pub(super) fn set(n: u32) -> Principal {
+    match n % 10 {
+        9 => principal(&format!("attribute:corp/department={}-{n}", nth(AREAS, n))),
+        _ => principal(&format!("group:corp/{}-{}-{n}", nth(AREAS, n), nth(STAGES, n / 10))),
+    }
+}
+
+/// The client that records most of what happens
+pub(super) fn provisioning() -> Principal {
+    principal("client:sap.default/iam-provisioning")
+}
+
+pub(super) fn administrator(n: u64) -> Principal {
+    principal(&format!("user:corp/admin.{n}@acme.example"))
+}
+
+/// A user whom only refused entries name
+pub(super) fn stranger(n: u64) -> Principal {
+    principal(&format!("user:corp/stranger.{n}@acme.example"))
+}
+
+/// A principal by its number
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Who {
+    User(u32),
+    Set(u32),
+}
+
+impl Who {
+    pub(super) fn is_user(self) -> bool {
+        matches!(self, Self::User(_))
+    }
+}
+
 #[derive(Debug)]
-pub(crate) struct People {
-    users: Vec<Principal>,
-    /// Whether a user left, and whether an entry that is never voided names it
-    left: Vec<bool>,
-    named: Vec<bool>,
+struct User {
+    principal: Principal,
+    left: bool,
+    /// Whether an entry that is never voided names the user
+    named: bool,
+}
+
+/// Everybody, and which users are still there
+// INVARIANT (people): only these tables make numbers of principals, and no table shrinks.
+#[derive(Debug)]
+pub(super) struct People {
+    users: Vec<User>,
     active: Vec<u32>,
-    clients: Vec<Principal>,
     sets: Vec<Principal>,
 }
 
 impl People {
-    pub(crate) fn new(users: u32, clients: u32, sets: u32) -> Self {
-        let everybody = users as usize;
-        Self {
-            users: (0..users).map(names::user).collect(),
-            left: vec![false; everybody],
-            named: vec![false; everybody],
-            active: (0..users).collect(),
-            clients: (0..clients.max(1)).map(names::client).collect(),
-            sets: (0..sets.max(1)).map(names::set).collect(),
-        }
-    }
-
-    pub(crate) fn principal(&self, who: Who) -> Principal {
-        let of = match who.0 & (CLIENT | SET) {
-            0 => &self.users,
-            CLIENT => &self.clients,
-            _ => &self.sets,
+    pub(super) fn new(users: u32, sets: u32) -> Self {
+        let mut people = Self {
+            users: Vec::new(),
+            active: Vec::new(),
+            sets: (0..sets.max(1)).map(set).collect(),
         };
-        #[expect(clippy::indexing_slicing, reason = "numbers are made by this table only")]
-        of[who.index()].clone()
+        for _ in 0..users {
+            people.join();
+        }
+        people
     }
 
-    /// How many names there are, and the bytes of their texts
-    pub(crate) fn names(&self) -> (u64, u64) {
-        let all = || self.users.iter().chain(&self.clients).chain(&self.sets);
-        let bytes: usize = all().map(|principal| principal.as_str().len()).sum();
-        (all().count() as u64, bytes as u64)
+    #[expect(clippy::indexing_slicing, reason = "by INVARIANT (people)")]
+    pub(super) fn principal(&self, who: Who) -> Principal {
+        match who {
+            Who::User(n) => self.users[n as usize].principal.clone(),
+            Who::Set(n) => self.sets[n as usize].clone(),
+        }
     }
 
-    /// Somebody who is there
-    pub(crate) fn any_user(&self, dice: &mut Dice) -> Who {
-        Who(dice.pick(&self.active).copied().unwrap_or_default())
+    pub(super) fn all(&self) -> impl Iterator<Item = &Principal> {
+        self.users.iter().map(|user| &user.principal).chain(&self.sets)
     }
 
-    pub(crate) fn any_client(&self, dice: &mut Dice) -> Who {
-        Who::client(number(dice.below(self.clients.len() as u64)))
+    /// A user who is there
+    pub(super) fn any_user(&self, dice: &mut Dice) -> Who {
+        Who::User(dice.pick(&self.active).copied().unwrap_or_default())
     }
 
-    pub(crate) fn any_set(&self, dice: &mut Dice) -> Who {
-        Who::set(number(dice.below(self.sets.len() as u64)))
+    pub(super) fn any_set(&self, dice: &mut Dice) -> Who {
+        Who::Set(super::narrow(dice.below(self.sets.len() as u64)))
     }
 
-    /// Whether it can still hold something
-    pub(crate) fn is_there(&self, who: Who) -> bool {
-        !who.is_user() || self.left.get(who.index()).is_some_and(|left| !left)
+    /// Whether the principal can still hold something
+    pub(super) fn is_there(&self, who: Who) -> bool {
+        let Who::User(n) = who else { return true };
+        self.users.get(n as usize).is_some_and(|user| !user.left)
     }
 
-    pub(crate) fn note_named(&mut self, who: Who) {
-        if who.is_user()
-            && let Some(named) = self.named.get_mut(who.index())
+    pub(super) fn note_named(&mut self, who: Who) {
+        if let Who::User(n) = who
+            && let Some(user) = self.users.get_mut(n as usize)
         {
-            *named = true;
+            user.named = true;
         }
     }
 
-    /// Somebody new
-    pub(crate) fn join(&mut self) -> Who {
-        let n = number(self.users.len() as u64);
-        self.users.push(names::user(n));
-        self.left.push(false);
-        self.named.push(false);
+    /// A new user
+    pub(super) fn join(&mut self) -> Who {
+        let n = super::narrow(self.users.len() as u64);
+        self.users.push(User { principal: user(n), left: false, named: false });
         self.active.push(n);
-        Who(n)
+        Who::User(n)
     }
 
-    /// Somebody who is there and was named leaves; `None` if none is found at once
-    pub(crate) fn leave(&mut self, dice: &mut Dice) -> Option<Who> {
-        if self.active.len() < 2 {
-            return None;
-        }
+    /// A user whom an entry named leaves; `None` if the one that is drawn cannot
+    pub(super) fn leave(&mut self, dice: &mut Dice) -> Option<Who> {
         let place = usize::try_from(dice.below(self.active.len() as u64)).ok()?;
-        let n = *self.active.get(place)?;
-        if !self.named.get(n as usize).copied().unwrap_or_default() {
-            return None;
-        }
+        let n = *self.active.get(place).filter(|_| self.active.len() > 1)?;
+        let user = self.users.get_mut(n as usize).filter(|user| user.named)?;
+        user.left = true;
         self.active.swap_remove(place);
-        if let Some(left) = self.left.get_mut(n as usize) {
-            *left = true;
-        }
-        Some(Who(n))
+        Some(Who::User(n))
     }
-}
-
-fn number(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(NUMBER).min(NUMBER)
 }

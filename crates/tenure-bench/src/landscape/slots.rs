@@ -1,72 +1,55 @@
 //! Who holds what at the moment?
 //!
-//! A slot is something that can be held: a role collection or a role at a level, or membership of a set.
-//! The rest of the generator asks here whom to revoke from and to whom not to grant again.
+//! A slot is something that can be held: a role collection or a role at a level, or membership of a set. The rest
+//! of the generator asks here from whom to revoke, and to whom not to grant again.
 
 use rustc_hash::FxHashSet;
 use tenure_core::{GrantableText, Level, Principal};
 use tenure_demo::dice::Dice;
 
+use super::narrow;
 use super::people::Who;
-
-/// Holders from which on a slot is searched by hash
-const SEARCHED_MAX: u32 = 512;
 
 /// What a slot gives
 #[derive(Clone, Debug)]
-pub(crate) enum Gives {
-    /// A role collection or a role, there
+pub(super) enum Gives {
+    /// A role collection or a role at a level
     At(Level, GrantableText),
-    /// Membership
+    /// Membership of a set
     Membership(Principal),
 }
 
-/// Whom a slot is for
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum For {
-    /// Mostly people, now and then a set or a client
-    Anybody,
-    /// Mostly clients
-    Clients,
-    /// Only people: members
-    Users,
-}
-
-/// Somebody who holds a slot
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Holder {
-    pub(crate) who: Who,
-    /// The changes before the one that gave it: which moment that was follows from it
-    pub(crate) serial: u32,
-    /// Whether it may have ended without our knowing: what was granted late may have been revoked since
-    pub(crate) unsure: bool,
+pub(super) struct Holder {
+    pub(super) who: Who,
+    /// The number of changes before the one that gave it: the moment follows from it
+    pub(super) serial: u32,
+    /// Whether the holding may have ended: a holding that was granted late may have been revoked since
+    pub(super) unsure: bool,
 }
 
 /// Something that can be held
 #[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) gives: Gives,
-    pub(crate) for_whom: For,
-    /// How many hold it, about
-    pub(crate) target: u32,
+pub(super) struct Slot {
+    pub(super) gives: Gives,
+    /// The usual number of holders
+    pub(super) target: u32,
     /// From when on it can be given
-    pub(crate) since: i64,
+    pub(super) since: i64,
     /// Whether it can be given
-    pub(crate) open: bool,
-    /// Another one each time that its level or role collection is deleted
-    pub(crate) generation: u32,
-    /// The subaccount it belongs to
-    pub(crate) subaccount: Option<u32>,
-    /// Which custom role collection it is of, and its generation
-    pub(crate) custom: Option<(u32, u32)>,
+    pub(super) open: bool,
+    /// Grows each time that its level or role collection is deleted
+    pub(super) generation: u32,
+    pub(super) subaccount: Option<u32>,
+    /// Which custom role collection it is of, and the generation of that
+    pub(super) custom: Option<(u32, u32)>,
     holders: Vec<Holder>,
 }
 
 impl Slot {
-    pub(crate) fn new(gives: Gives, for_whom: For, target: u32) -> Self {
+    pub(super) fn new(gives: Gives, target: u32) -> Self {
         Self {
             gives,
-            for_whom,
             target: target.max(1),
             since: 0,
             open: false,
@@ -77,87 +60,72 @@ impl Slot {
         }
     }
 
-    pub(crate) fn len(&self) -> u32 {
-        u32::try_from(self.holders.len()).unwrap_or(u32::MAX)
+    pub(super) fn len(&self) -> u32 {
+        narrow(self.holders.len() as u64)
     }
 
-    pub(crate) fn holders(&self) -> &[Holder] {
-        &self.holders
+    /// The level and the name, where it is of a role collection
+    pub(super) fn role_collection(&self) -> Option<(&Level, &std::sync::Arc<str>)> {
+        match &self.gives {
+            Gives::At(level, GrantableText::RoleCollection(name)) => Some((level, name)),
+            _ => None,
+        }
     }
 }
 
-/// A slot's number
-pub(crate) type SlotNumber = u32;
+pub(super) type SlotNumber = u32;
 
-/// Every slot
-// INVARIANT (slots): slot numbers are made by `push` only. `crowds` holds the holders of slots whose target
-// is above `SEARCHED_MAX`.
+// INVARIANT (slots): only `push` makes slot numbers.
 #[derive(Debug, Default)]
-pub(crate) struct Slots {
+pub(super) struct Slots {
     slots: Vec<Slot>,
-    crowds: FxHashSet<(SlotNumber, Who)>,
-    /// Who holds for a time, or will: not to be given it again meanwhile
-    reserved: FxHashSet<(SlotNumber, u32, Who)>,
+    /// Principals who hold a slot of a generation, or are to hold it: they are not given the same meanwhile
+    taken: FxHashSet<(SlotNumber, u32, Who)>,
 }
 
 impl Slots {
-    pub(crate) fn push(&mut self, slot: Slot) -> SlotNumber {
+    pub(super) fn push(&mut self, slot: Slot) -> SlotNumber {
         self.slots.push(slot);
-        u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        narrow(self.slots.len() as u64 - 1)
     }
 
-    pub(crate) fn len(&self) -> u32 {
-        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    pub(super) fn all(&self) -> impl Iterator<Item = (SlotNumber, &Slot)> {
+        (0..).zip(&self.slots)
     }
 
     #[expect(clippy::indexing_slicing, reason = "by INVARIANT (slots)")]
-    pub(crate) fn get(&self, slot: SlotNumber) -> &Slot {
+    pub(super) fn get(&self, slot: SlotNumber) -> &Slot {
         &self.slots[slot as usize]
     }
 
     #[expect(clippy::indexing_slicing, reason = "by INVARIANT (slots)")]
-    pub(crate) fn get_mut(&mut self, slot: SlotNumber) -> &mut Slot {
+    pub(super) fn get_mut(&mut self, slot: SlotNumber) -> &mut Slot {
         &mut self.slots[slot as usize]
     }
 
-    /// Whether somebody holds it, or is to
-    pub(crate) fn holds(&self, slot: SlotNumber, who: Who) -> bool {
-        let of = self.get(slot);
-        let held = if of.target > SEARCHED_MAX {
-            self.crowds.contains(&(slot, who))
-        } else {
-            of.holders.iter().any(|holder| holder.who == who)
-        };
-        held || self.reserved.contains(&(slot, of.generation, who))
+    /// Whether the principal holds it, or is to hold it
+    pub(super) fn holds(&self, slot: SlotNumber, who: Who) -> bool {
+        self.taken.contains(&(slot, self.get(slot).generation, who))
     }
 
-    pub(crate) fn add(&mut self, slot: SlotNumber, holder: Holder) {
-        let of = self.get_mut(slot);
-        of.holders.push(holder);
-        if of.target > SEARCHED_MAX {
-            self.crowds.insert((slot, holder.who));
-        }
+    pub(super) fn add(&mut self, slot: SlotNumber, holder: Holder) {
+        self.reserve(slot, holder.who);
+        self.get_mut(slot).holders.push(holder);
     }
 
-    /// Takes away one of the holders, by chance
-    pub(crate) fn take_any(&mut self, slot: SlotNumber, dice: &mut Dice) -> Option<Holder> {
+    /// Takes it from a holder who is drawn
+    pub(super) fn take_any(&mut self, slot: SlotNumber, dice: &mut Dice) -> Option<Holder> {
         let count = self.get(slot).holders.len() as u64;
         let place = usize::try_from(dice.below(count)).ok()?;
         self.take_at(slot, place)
     }
 
-    /// Takes away a holder, if it is there since that change
-    pub(crate) fn take_since(&mut self, slot: SlotNumber, who: Who, serial: u32) {
+    /// Takes it from a holder, if it is there since that change
+    pub(super) fn take_since(&mut self, slot: SlotNumber, who: Who, serial: u32) {
         let since = |holder: &Holder| holder.who == who && holder.serial == serial;
         if let Some(place) = self.get(slot).holders.iter().position(since) {
             self.take_at(slot, place);
         }
-    }
-
-    /// Takes away a holder, if it is there
-    pub(crate) fn take(&mut self, slot: SlotNumber, who: Who) -> Option<Holder> {
-        let place = self.get(slot).holders.iter().position(|holder| holder.who == who)?;
-        self.take_at(slot, place)
     }
 
     fn take_at(&mut self, slot: SlotNumber, place: usize) -> Option<Holder> {
@@ -165,32 +133,31 @@ impl Slots {
         if place >= of.holders.len() {
             return None;
         }
-        let holder = of.holders.swap_remove(place);
-        if of.target > SEARCHED_MAX {
-            self.crowds.remove(&(slot, holder.who));
-        }
+        let (holder, generation) = (of.holders.swap_remove(place), of.generation);
+        self.release(slot, generation, holder.who);
         Some(holder)
     }
 
-    pub(crate) fn reserve(&mut self, slot: SlotNumber, who: Who) {
+    pub(super) fn reserve(&mut self, slot: SlotNumber, who: Who) {
         let generation = self.get(slot).generation;
-        self.reserved.insert((slot, generation, who));
+        self.taken.insert((slot, generation, who));
     }
 
-    pub(crate) fn release(&mut self, slot: SlotNumber, generation: u32, who: Who) {
-        self.reserved.remove(&(slot, generation, who));
+    pub(super) fn release(&mut self, slot: SlotNumber, generation: u32, who: Who) {
+        self.taken.remove(&(slot, generation, who));
     }
 
-    /// What it is of is gone, and with it all who held it
-    pub(crate) fn close(&mut self, slot: SlotNumber) {
+    pub(super) fn open(&mut self, slot: SlotNumber, gives: Gives, now: i64) {
+        let slot = self.get_mut(slot);
+        (slot.gives, slot.since, slot.open) = (gives, now, true);
+    }
+
+    /// Its level or role collection is deleted, and nobody holds it any more
+    pub(super) fn close(&mut self, slot: SlotNumber) {
         let of = self.get_mut(slot);
+        let (gone, generation) = (std::mem::take(&mut of.holders), of.generation);
         of.open = false;
         of.generation += 1;
-        let gone = std::mem::take(&mut of.holders);
-        if of.target > SEARCHED_MAX {
-            for holder in gone {
-                self.crowds.remove(&(slot, holder.who));
-            }
-        }
+        gone.iter().for_each(|holder| self.release(slot, generation, holder.who));
     }
 }

@@ -1,25 +1,30 @@
-//! Who gets, and who loses, what?
+//! Who is given what, who loses it, and what goes wrong?
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
-use tenure_core::{Change, GrantExpects, Instant, MICROS_PER_SECOND, RevokeExpects};
+use tenure_core::{
+    Change, EntryId, GrantExpects, GrantableText, Instant, MICROS_PER_SECOND, RevokeExpects,
+};
 use tenure_demo::dice::Dice;
 
-use super::clock::{BEGINS_MICROS, DAY, ENDS_MICROS, HOUR};
-use super::messages::{Later, Messages};
-use super::mishap::{Taken, Voidable};
-use super::people::Who;
-use super::slots::{For, Gives, Holder, SlotNumber};
-use super::{Intended, Made};
+use super::history::Later;
+use super::people::{self, Who};
+use super::slots::{Gives, Holder, SlotNumber};
+use super::{BEGINS_MICROS, DAY, ENDS_MICROS, HOUR, Intended, MILLION, Made, Messages};
 
 /// Most changes of an entry that is about one person or one role collection
 const ONE_PERSON_MAX: usize = 8;
+/// Most changes of an entry
+const CHANGES_MAX: usize = 256;
 /// Draws of a slot that can be held now
 const DRAWS_MAX: usize = 16;
-/// Longest lags of late entries, and how many in a hundred have one up to each
+/// Longest lags of late entries, and how many in a hundred have a lag up to each
 const LAGS: [(u64, i64); 3] = [(60, 3 * DAY), (90, 60 * DAY), (100, 400 * DAY)];
+/// Entries that may be voided at a time
+const VOIDABLE_MAX: usize = 2_048;
 
-/// When an entry holds
+/// When an entry takes effect
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Timing {
     /// When it is recorded
@@ -30,22 +35,29 @@ pub(super) enum Timing {
     Scheduled,
 }
 
+/// An entry that may turn out to be a mistake, and what it gave with the serial of that
+#[derive(Clone, Debug)]
+pub(super) struct Voidable {
+    id: EntryId,
+    gave: Vec<(SlotNumber, Who, u32)>,
+}
+
 /// An entry that is being drawn up
 #[derive(Debug)]
 struct Draft {
     timing: Timing,
-    /// When it holds, unless it is late
+    /// When it takes effect, unless it is late
     effective: i64,
     /// Before this moment not all of it was possible
     floor: i64,
     changes: Vec<Change>,
-    taken: Vec<Taken>,
-    /// Whether it may be voided: it is nobody's only mention then
+    gave: Vec<(SlotNumber, Who, u32)>,
+    /// Whether it may be voided: then no principal is named here alone
     voidable: bool,
     only_grants: bool,
 }
 
-/// Changes of an entry, as the module's page says
+/// Changes of an entry, as the landscape's page says
 fn size(dice: &mut Dice) -> usize {
     let number = match dice.below(1_000) {
         0..700 => 1,
@@ -59,94 +71,51 @@ fn size(dice: &mut Dice) -> usize {
 }
 
 impl Messages {
-    /// Grants, revocations, moves and memberships; `None` where nothing can be drawn at once
+    /// Grants, revocations and memberships; `None` where what is drawn is impossible
     pub(super) fn turnover(&mut self, timing: Timing) -> Option<Made> {
         let size = size(&mut self.dice);
         let slot = self.draw()?;
-        let voidable = self.may_be_voided();
+        // So many that there are enough to void.
+        let wanted = super::millionths(self.shares.voids) * 4 + 10_000;
+        let voidable = self.dice.below(MILLION) < wanted;
         let mut draft = self.draft(timing, voidable);
-        if self.gives_rather(slot) {
-            if size == 1 {
-                let who = self.somebody_for(slot);
-                self.give(&mut draft, slot, who);
-            } else if size <= ONE_PERSON_MAX && self.slots.get(slot).subaccount.is_some() {
-                let who = self.somebody_for(slot);
-                self.give_around(&mut draft, slot, who, size);
-            } else {
-                self.give_to_many(&mut draft, size);
-            }
-        } else if size == 1 {
-            self.take_any(&mut draft, slot);
-        } else if size > ONE_PERSON_MAX {
-            self.clean_up(&mut draft, size);
-        } else if self.dice.percent(50) {
-            // A review: of those who hold it, at most half lose it.
-            let most = self.slots.get(slot).len() as usize / 2 + 1;
-            for _ in 0..size.min(most) {
-                self.take_any(&mut draft, slot);
-            }
-        } else {
-            self.move_somebody(&mut draft, slot, size);
-        }
+        let who = self.somebody_for(slot);
+        self.change(&mut draft, slot, who, size);
         self.finish(draft)
     }
 
-    pub(super) fn somebody_joins(&mut self) -> Option<Made> {
+    pub(super) fn join(&mut self) -> Option<Made> {
         let who = self.people.join();
         let mut draft = self.draft(Timing::Ordinary, false);
         for _ in 0..2 {
             let slot = self.draw()?;
-            if self.slots.get(slot).for_whom != For::Clients {
-                self.give_around(&mut draft, slot, who, 3);
-            }
+            self.change(&mut draft, slot, who, 3);
         }
         self.finish(draft)
     }
 
-    pub(super) fn somebody_leaves(&mut self) -> Option<Made> {
+    pub(super) fn leave(&mut self) -> Option<Made> {
         let who = self.people.leave(&mut self.dice)?;
         let principal = self.people.principal(who);
         Some(self.applied(vec![Change::RemovePrincipal { principal }]))
     }
 
-    /// Whether an entry that is made now may be voided later, so that there are enough of them
-    fn may_be_voided(&mut self) -> bool {
-        let wanted = u64::from(self.shares.voids.get()) * 4 + 10_000;
-        self.dice.below(1_000_000) < wanted
-    }
-
     fn draft(&mut self, timing: Timing, voidable: bool) -> Draft {
-        let effective = match timing {
-            Timing::Scheduled => {
-                let longest = self.not_for_ages(30 * DAY);
-                self.now + self.dice.between(HOUR, longest)
-            }
-            Timing::Ordinary | Timing::Late => self.now,
-        };
-        Draft {
-            timing,
-            effective,
-            floor: 0,
-            changes: Vec::new(),
-            taken: Vec::new(),
-            voidable,
-            only_grants: true,
+        let mut effective = self.now;
+        if timing == Timing::Scheduled {
+            let longest = self.not_for_ages(30 * DAY);
+            effective += self.dice.between(HOUR, longest);
         }
+        let (changes, gave) = (Vec::new(), Vec::new());
+        Draft { timing, effective, floor: 0, changes, gave, voidable, only_grants: true }
     }
 
-    /// A length of time, or a shorter one where what is held turns over so fast that in the longer one much
-    /// more would have been granted for a time, late or ahead than is held at all
+    /// A length of time, or a shorter one where holdings turn over fast. In the longer one more holdings would be
+    /// granted for a time, late or ahead than are held at all.
     fn not_for_ages(&self, longest: i64) -> i64 {
         let span = u128::from(ENDS_MICROS.abs_diff(BEGINS_MICROS));
         let turns = span * 10 * u128::from(self.shape.live) / u128::from(self.shape.changes.max(1));
         longest.min(i64::try_from(turns).unwrap_or(i64::MAX)).max(2 * HOUR)
-    }
-
-    fn lag(&mut self) -> i64 {
-        let class = self.dice.below(100);
-        let longest = LAGS.iter().find(|(below, _)| class < *below);
-        let longest = self.not_for_ages(longest.map_or(DAY, |(_, longest)| *longest));
-        self.dice.between(60 * MICROS_PER_SECOND, longest)
     }
 
     /// Something that can be held now
@@ -157,8 +126,7 @@ impl Messages {
         })
     }
 
-    /// Whether it is granted rather than revoked: always, while far fewer hold it than should; as likely,
-    /// where as many do
+    /// Whether it is granted rather than revoked: always while it has far fewer holders than usual
     fn gives_rather(&mut self, slot: SlotNumber) -> bool {
         let of = self.slots.get(slot);
         let (target, held) = (u64::from(of.target), u64::from(of.len()));
@@ -166,103 +134,51 @@ impl Messages {
     }
 
     fn somebody_for(&mut self, slot: SlotNumber) -> Who {
-        let roll = self.dice.below(1_000);
-        match self.slots.get(slot).for_whom {
-            For::Clients if roll < 800 => self.people.any_client(&mut self.dice),
-            For::Anybody if roll < 12 => self.people.any_set(&mut self.dice),
-            For::Anybody if roll < 30 => self.people.any_client(&mut self.dice),
+        let is_membership = matches!(self.slots.get(slot).gives, Gives::Membership(_));
+        match self.dice.below(1_000) {
+            0..12 if !is_membership => self.people.any_set(&mut self.dice),
             _ => self.people.any_user(&mut self.dice),
         }
     }
 
-    /// Several things of one subaccount for one person
-    fn give_around(&mut self, draft: &mut Draft, slot: SlotNumber, who: Who, size: usize) {
-        self.give(draft, slot, who);
-        let Some(subaccount) = self.slots.get(slot).subaccount else { return };
-        for _ in 1..size {
-            let around = self.estate.subaccounts.get(subaccount as usize);
-            let other = around.and_then(|around| self.dice.pick(&around.slots).copied());
-            let Some(other) = other.filter(|other| self.slots.get(*other).open) else { continue };
-            if who.is_user() == (self.slots.get(other).for_whom != For::Clients)
-                && self.gives_rather(other)
-            {
-                self.give(draft, other, who);
-            }
-        }
-    }
-
-    /// A bulk: to many, many things
-    fn give_to_many(&mut self, draft: &mut Draft, size: usize) {
-        for _ in 0..size * 2 {
-            if draft.changes.len() >= size {
-                break;
-            }
-            let Some(slot) = self.draw() else { continue };
+    /// Draws up some changes. A few changes are about one principal and what can be held around one subaccount; many
+    /// changes are about anybody and anything.
+    fn change(&mut self, draft: &mut Draft, slot: SlotNumber, who: Who, size: usize) {
+        let (mut slot, mut who) = (slot, who);
+        for _ in 0..size {
             if self.gives_rather(slot) {
-                let who = self.somebody_for(slot);
                 self.give(draft, slot, who);
+            } else if let Some(holder) = self.slots.take_any(slot, &mut self.dice) {
+                self.take(draft, slot, holder);
             }
-        }
-    }
-
-    fn clean_up(&mut self, draft: &mut Draft, size: usize) {
-        for _ in 0..size * 2 {
-            if draft.changes.len() >= size {
-                break;
+            let around = self.slots.get(slot).subaccount.filter(|_| size <= ONE_PERSON_MAX);
+            let around = around.and_then(|n| self.subaccounts.get(n as usize));
+            let other = around.and_then(|around| self.dice.pick(&around.slots).copied());
+            if let Some(other) = other.filter(|other| self.slots.get(*other).open) {
+                slot = other;
+            } else if let Some(other) = self.draw() {
+                slot = other;
+                who = self.somebody_for(other);
             }
-            let Some(slot) = self.draw() else { continue };
-            if !self.gives_rather(slot) {
-                self.take_any(draft, slot);
-            }
-        }
-    }
-
-    /// Somebody loses what he holds in one subaccount and gets as much in another
-    fn move_somebody(&mut self, draft: &mut Draft, slot: SlotNumber, size: usize) {
-        let Some(holder) = self.slots.take_any(slot, &mut self.dice) else { return };
-        self.take(draft, slot, holder);
-        let who = holder.who;
-        if !self.people.is_there(who) {
-            return;
-        }
-        let around = self.slots.get(slot).subaccount;
-        let around = around.and_then(|n| self.estate.subaccounts.get(n as usize));
-        let others = around.map(|around| around.slots.clone()).unwrap_or_default();
-        for other in others {
-            if draft.changes.len() > size / 2 {
-                break;
-            }
-            if let Some(holder) = self.slots.take(other, who) {
-                self.take(draft, other, holder);
-            }
-        }
-        if let Some(slot) = self.draw()
-            && self.slots.get(slot).for_whom != For::Clients
-        {
-            let more = size.saturating_sub(draft.changes.len());
-            self.give_around(draft, slot, who, more);
         }
     }
 
     fn give(&mut self, draft: &mut Draft, slot: SlotNumber, who: Who) {
-        if self.slots.holds(slot, who) || draft.changes.len() >= 256 {
-            return;
-        }
         let of = self.slots.get(slot);
-        if of.for_whom == For::Users && !who.is_user() {
+        let is_unfit = matches!(of.gives, Gives::Membership(_)) && !who.is_user();
+        if is_unfit || self.slots.holds(slot, who) || draft.changes.len() >= CHANGES_MAX {
             return;
         }
         let generation = of.generation;
         draft.floor = draft.floor.max(of.since);
         let to = self.people.principal(who);
-        let starts_later = draft.timing == Timing::Scheduled;
         let mut ends = None;
-        let change = match &of.gives {
-            Gives::Membership(set) => Change::AddMember { set: set.clone(), member: to.clone() },
+        let change = match of.gives.clone() {
+            Gives::Membership(set) => Change::AddMember { set, member: to.clone() },
             Gives::At(level, grantable) => {
-                let (level, grantable) = (level.clone(), grantable.clone());
-                let chance = self.shares.expiring.chance(self.counts.expiring, self.counts.grants);
-                if self.dice.below(1_000_000) < chance {
+                let (counts, share) = (&self.counts, self.shares.expiring);
+                let expires = super::chance(share, counts.expiring, counts.grants);
+                if self.dice.below(MILLION) < expires {
                     let longest = self.not_for_ages(90 * DAY);
                     ends = Some(draft.effective + self.dice.between(longest / 90, longest));
                 }
@@ -273,16 +189,16 @@ impl Messages {
             }
         };
         draft.changes.push(change);
+        let serial = self.serial();
+        let starts_later = draft.timing == Timing::Scheduled;
         if starts_later || ends.is_some() {
             self.slots.reserve(slot, who);
-            let at = ends.unwrap_or(draft.effective);
-            let starts = ends.is_none();
+            let (at, starts) = (ends.unwrap_or(draft.effective), ends.is_none());
             self.later.push(Reverse(Later { at, slot, generation, who, starts }));
         } else {
-            let (serial, unsure) = (self.serial(), draft.timing == Timing::Late);
-            self.slots.add(slot, Holder { who, serial, unsure });
+            self.slots.add(slot, Holder { who, serial, unsure: draft.timing == Timing::Late });
         }
-        draft.taken.push(Taken { slot, who, serial: self.serial() });
+        draft.gave.push((slot, who, serial));
         if !draft.voidable {
             self.people.note_named(who);
         }
@@ -291,46 +207,35 @@ impl Messages {
         }
     }
 
-    fn take_any(&mut self, draft: &mut Draft, slot: SlotNumber) {
-        if let Some(holder) = self.slots.take_any(slot, &mut self.dice) {
-            self.take(draft, slot, holder);
-        }
-    }
-
     /// Writes that a holder loses it, unless it went with the holder
     fn take(&mut self, draft: &mut Draft, slot: SlotNumber, holder: Holder) {
-        if !self.people.is_there(holder.who) || draft.changes.len() >= 256 {
+        let Holder { who, serial, unsure } = holder;
+        if !self.people.is_there(who) || draft.changes.len() >= CHANGES_MAX {
             return;
         }
         draft.only_grants = false;
         let of = self.slots.get(slot);
-        let generation = of.generation;
-        draft.floor = draft.floor.max(of.since).max(self.pace.latest(u64::from(holder.serial)));
-        let from = self.people.principal(holder.who);
-        let any = holder.unsure || draft.timing == Timing::Late;
-        let expect = match (any, self.dice.percent(20)) {
+        draft.floor = draft.floor.max(of.since).max(self.shape.moment(u64::from(serial) + 1));
+        let from = self.people.principal(who);
+        let expect = match (unsure || draft.timing == Timing::Late, self.dice.percent(20)) {
             (true, _) => Some(RevokeExpects::Any),
             (false, true) => Some(RevokeExpects::Held),
             (false, false) => None,
         };
-        draft.changes.push(match &of.gives {
-            Gives::Membership(set) => {
-                Change::RemoveMember { set: set.clone(), member: from, expect }
-            }
-            Gives::At(level, grantable) => {
-                let (level, grantable) = (level.clone(), grantable.clone());
-                Change::Revoke { level, grantable, from, expect }
-            }
+        let generation = of.generation;
+        draft.changes.push(match of.gives.clone() {
+            Gives::Membership(set) => Change::RemoveMember { set, member: from, expect },
+            Gives::At(level, grantable) => Change::Revoke { level, grantable, from, expect },
         });
         if draft.timing == Timing::Scheduled {
-            self.slots.reserve(slot, holder.who);
-            let (at, who) = (draft.effective, holder.who);
-            self.later.push(Reverse(Later { at, slot, generation, who, starts: false }));
+            self.slots.reserve(slot, who);
+            let (at, starts) = (draft.effective, false);
+            self.later.push(Reverse(Later { at, slot, generation, who, starts }));
         }
     }
 
     fn finish(&mut self, draft: Draft) -> Option<Made> {
-        let Draft { timing, effective, floor, changes, taken, voidable, only_grants } = draft;
+        let Draft { timing, effective, floor, changes, gave, voidable, only_grants } = draft;
         if changes.is_empty() {
             return None;
         }
@@ -342,19 +247,74 @@ impl Messages {
         let small = changes.len() <= ONE_PERSON_MAX;
         let entry = self.entry(effective, changes);
         if voidable && only_grants && small && timing != Timing::Scheduled {
-            self.note_voidable(Voidable { id: entry.id(), taken });
+            self.note_voidable(Voidable { id: entry.id(), gave });
         }
         Some(Made { entry, intended: Intended::Applied })
     }
 
-    /// A moment in the past, but not before another; `None` if there is hardly one
+    /// A moment in the past that is not before `floor`; `None` if there is hardly one
     fn before(&mut self, floor: i64) -> Option<i64> {
         let longest = self.now - floor - 1;
         if longest < MICROS_PER_SECOND {
             return None;
         }
-        let lag = self.lag();
-        let lag = if lag <= longest { lag } else { self.dice.between(1, longest) };
-        Some(self.now - lag)
+        let class = self.dice.below(100);
+        let lag = LAGS.iter().find(|(below, _)| class < *below).map_or(DAY, |(_, lag)| *lag);
+        let lag = self.dice.between(60 * MICROS_PER_SECOND, self.not_for_ages(lag));
+        Some(self.now - if lag <= longest { lag } else { self.dice.between(1, longest) })
+    }
+
+    fn note_voidable(&mut self, voidable: Voidable) {
+        if self.voidable.len() < VOIDABLE_MAX {
+            self.voidable.push(voidable);
+            return;
+        }
+        let place = usize::try_from(self.dice.below(VOIDABLE_MAX as u64)).unwrap_or_default();
+        if let Some(kept) = self.voidable.get_mut(place) {
+            *kept = voidable;
+        }
+    }
+
+    /// A void of an entry; a tenth of the time a void of that void follows
+    pub(super) fn void(&mut self) -> Option<Made> {
+        let place = usize::try_from(self.dice.below(self.voidable.len() as u64)).ok()?;
+        if place >= self.voidable.len() {
+            return None;
+        }
+        let Voidable { id, gave } = self.voidable.swap_remove(place);
+        let note = |text: &str| Some(Arc::from(text));
+        let note_of_void = note("recorded by mistake");
+        let void = self.applied(vec![Change::Void { entry: id, note: note_of_void }]);
+        if self.dice.percent(10) {
+            let (entry, note) = (void.entry.id(), note("it was right"));
+            let back = self.applied(vec![Change::Void { entry, note }]);
+            self.queue.push_back(back);
+        } else {
+            for (slot, who, serial) in gave {
+                self.slots.take_since(slot, who, serial);
+            }
+        }
+        Some(void)
+    }
+
+    /// An attempt that is refused
+    pub(super) fn mishap(&mut self) -> Option<Made> {
+        let slot = self.draw()?;
+        let Gives::At(level, grantable) = self.slots.get(slot).gives.clone() else { return None };
+        let stranger = people::stranger(self.dice.below(1_000_000));
+        let grant = |level, grantable| {
+            let (to, expect) = (stranger.clone(), Some(GrantExpects::NotHeld));
+            Change::Grant { level, grantable, to, until: None, expect }
+        };
+        let misspelt = GrantableText::RoleCollection("Destination Administator".into());
+        let changes = match self.dice.below(4) {
+            0 => vec![grant(level, misspelt)],
+            1 => vec![grant(people::level("subaccount:nowhere"), grantable)],
+            2 => vec![Change::Revoke { level, grantable, from: stranger, expect: None }],
+            // The first change alone would be lawful.
+            _ => vec![grant(level.clone(), grantable), grant(level, misspelt)],
+        };
+        let entry = self.entry(None, changes);
+        Some(Made { entry, intended: Intended::Refused })
     }
 }
