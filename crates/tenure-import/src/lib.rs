@@ -21,20 +21,10 @@
 //! The exchanges are held in memory, since the order of time needs all of them, each reduced to what the
 //! ledger has a use for. A line of more than 16 MiB is a bad line.
 
-mod assignments;
-mod commands;
-mod dates;
-mod drift;
-mod exchange;
-mod knowledge;
-mod levels;
+mod btp_cli;
 mod lines;
-mod outbox;
+mod reconcile;
 mod record;
-mod role_collections;
-mod roles;
-mod run;
-mod seen;
 mod summary;
 mod target;
 
@@ -42,10 +32,9 @@ use std::io::{self, BufRead};
 
 use tenure_core::{DEFAULT_ORIGIN, ParsePrincipalError, Principal};
 
-use crate::exchange::Exchange;
-use crate::knowledge::Knowledge;
+use crate::btp_cli::Exchange;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
-use crate::run::Run;
+use crate::reconcile::{Knowledge, Run};
 
 pub use summary::{BadLine, BadLines, DefinitionDrift, Drift, Entries, Refused, Summary};
 pub use target::{AskFailure, Target, TargetError};

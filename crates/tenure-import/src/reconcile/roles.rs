@@ -13,10 +13,10 @@ use tenure_wire::question::Texts;
 use tenure_wire::v1::{CatalogRole, Change, FeatureSet};
 
 use crate::ImportError;
-use crate::exchange::{Exchange, Zone};
-use crate::levels::above;
-use crate::run::Run;
-use crate::seen::{RoleDefinition, RoleSeen, attributes};
+use crate::btp_cli::bodies::{RoleDefinition, RoleSeen, attributes};
+use crate::btp_cli::{Exchange, Zone};
+use crate::reconcile::levels::above;
+use crate::reconcile::run::Run;
 
 /// Custom roles of a level as they came and went, in order
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use tenure_wire::codec::Encoded;
 use tenure_wire::v1::{Change, Entry};
 
 use crate::ImportError;
-use crate::exchange::Exchange;
+use crate::btp_cli::Exchange;
 use crate::summary::Summary;
 use crate::target::Target;
 

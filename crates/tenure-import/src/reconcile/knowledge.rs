@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use tenure_core::LevelKind;
 
-use crate::exchange::{Exchange, What, Zone};
-use crate::seen::{IdpSeen, LevelSeen, MappingSeen, RoleDefinition};
+use crate::btp_cli::bodies::{IdpSeen, LevelSeen, MappingSeen, RoleDefinition};
+use crate::btp_cli::{Exchange, What, Zone};
 
 /// A description of a level, and the exchange that has it
 #[derive(Clone, Copy, Debug)]

@@ -16,9 +16,9 @@ use tenure_wire::api;
 use tenure_wire::question::Texts;
 
 use crate::ImportError;
-use crate::exchange::Exchange;
-use crate::run::{HoldingChange, Run};
-use crate::seen;
+use crate::btp_cli::Exchange;
+use crate::btp_cli::bodies as seen;
+use crate::reconcile::run::{HoldingChange, Run};
 use crate::summary::Drift;
 
 /// Most changes of an entry

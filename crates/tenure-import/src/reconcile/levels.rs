@@ -19,10 +19,11 @@ use tenure_core::{Instant, Level, LevelKind};
 use tenure_wire::api::LevelRow;
 use tenure_wire::v1::Change;
 
-use crate::exchange::{Complete, Exchange};
-use crate::run::Run;
-use crate::seen::LevelSeen;
-use crate::{ImportError, dates};
+use crate::ImportError;
+use crate::btp_cli::bodies::LevelSeen;
+use crate::btp_cli::dates;
+use crate::btp_cli::{Complete, Exchange};
+use crate::reconcile::run::Run;
 
 /// Directories above one another that are followed to create a level that was not yet listed; SAP
 /// allows five (SAP-docs, loio 8ed4a70)

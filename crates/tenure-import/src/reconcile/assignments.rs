@@ -3,7 +3,7 @@
 //! `assign` and `unassign` become grants and revokes at their second; a revoke expects nothing, since
 //! the server answers the same whether or not anything was held. Everything else that shows holders is
 //! an observation, also the list in the answer to `assign`: it is compared with the ledger (see
-//! [`crate::drift`]) and becomes an entry only where a difference is reconciled.
+//! [`crate::reconcile::drift`]) and becomes an entry only where a difference is reconciled.
 //!
 //! A user is known by origin and name, not by the id of the zone; `ldap` is `sap.default`; a name that
 //! was masked in the answer is the one that was asked for. Groups and attribute values are mapped by
@@ -13,11 +13,11 @@
 use std::collections::BTreeSet;
 
 use crate::ImportError;
-use crate::drift::{Filter, Pair};
-use crate::exchange::{Assignee, Exchange, Named, Zone};
-use crate::levels::above;
-use crate::run::{HoldingChange, Run};
-use crate::seen::{self, MappingSeen, UserSeen, UserText, mapped};
+use crate::btp_cli::bodies::{self as seen, MappingSeen, UserSeen, UserText, mapped};
+use crate::btp_cli::{Assignee, Exchange, Named, Zone};
+use crate::reconcile::drift::{Filter, Pair};
+use crate::reconcile::levels::above;
+use crate::reconcile::run::{HoldingChange, Run};
 
 /// What the command `--add-me-as-admin` grants (SAP-docs/btp-cloud-platform, "Add me as admin")
 const SUBACCOUNT_ADMINISTRATOR: &str = "Subaccount Administrator";

@@ -14,14 +14,15 @@ use tenure_wire::api::{self, LevelRow};
 use tenure_wire::question::Texts;
 use tenure_wire::v1::{Catalog, Change};
 
-use crate::exchange::{Exchange, What, Zone};
-use crate::knowledge::Knowledge;
-use crate::outbox::{Draft, Outbox};
-use crate::role_collections::ZoneThen;
-use crate::roles::RoleHistory;
+use crate::btp_cli::dates;
+use crate::btp_cli::{Exchange, What, Zone};
+use crate::reconcile::knowledge::Knowledge;
+use crate::reconcile::outbox::{Draft, Outbox};
+use crate::reconcile::role_collections::ZoneThen;
+use crate::reconcile::roles::RoleHistory;
 use crate::summary::Summary;
 use crate::target::{AskFailure, Target};
-use crate::{ImportError, Options, dates};
+use crate::{ImportError, Options};
 
 /// A change of a holding at this second
 #[derive(Debug)]

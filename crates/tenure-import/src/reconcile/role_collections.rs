@@ -17,9 +17,9 @@ use tenure_wire::question::Texts;
 use tenure_wire::v1::{Catalog, Change};
 
 use crate::ImportError;
-use crate::exchange::{Exchange, Zone};
-use crate::run::{HoldingChange, Run};
-use crate::seen::{CollectionSeen, RoleSeen};
+use crate::btp_cli::bodies::{CollectionSeen, RoleSeen};
+use crate::btp_cli::{Exchange, Zone};
+use crate::reconcile::run::{HoldingChange, Run};
 use crate::summary::DefinitionDrift;
 
 /// A role collection as the ledger has it

@@ -8,17 +8,21 @@
 //! A line is bad if it is no exchange, or if an answer that should show something does not have the
 //! shape of that answer. A failed exchange is not bad; it says little.
 
+pub(crate) mod bodies;
+mod commands;
+pub(crate) mod dates;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tenure_core::{Instant, LevelKind};
 
-use crate::commands::Reader;
-use crate::record::RecordId;
-use crate::seen::{
+use crate::btp_cli::bodies::{
     CollectionSeen, IdpSeen, LevelSeen, MappingSeen, RoleDefinition, RoleSeen, UserSeen, UserText,
     level, text,
 };
+use crate::btp_cli::commands::Reader;
+use crate::record::RecordId;
 
 /// One request with its answer
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tenure_core::{Instant, LevelKind};
 use tenure_wire::v1;
 
-use crate::dates;
+use crate::btp_cli::dates;
 
 /// What stands where a name was masked
 const MASKED: &str = "redacted";

@@ -6,11 +6,11 @@
 use serde_json::Value;
 use tenure_core::LevelKind;
 
-use crate::exchange::{Assignee, Complete, Named, Params, Status, What, Zone};
-use crate::seen::{
+use crate::btp_cli::bodies::{
     CollectionSeen, IdpSeen, LevelSeen, MappingSeen, RoleDefinition, RoleSeen, UserSeen, holders,
     level,
 };
+use crate::btp_cli::{Assignee, Complete, Named, Params, Status, What, Zone};
 
 const NOT_ABOUT: &str = "not about levels, role collections or who holds them";
 
