@@ -1,201 +1,94 @@
-//! What does one line of a recording say?
+//! What does one line of a recording of the btp CLI say?
 //!
-//! An [`Exchange`] is one request to the btp CLI server with its answer. Its body is reduced at once to
-//! [`What`] the ledger has a use for, so a recording is held in a fraction of its size. HTTP says 200
-//! for nearly everything: `backend_status` tells whether the request was done. A redirect to the
-//! regional server is no answer. Params are texts, also numbers and truth values.
+//! A line is one request to the btp CLI server with its answer. Its body is reduced at once to facts that
+//! the ledger can use, so a recording is held in a fraction of its size. HTTP says 200 for nearly
+//! everything: `backend_status` says whether the request was done. A redirect to the regional server is no
+//! answer. Params are texts; numbers and truth values are written as texts too.
 //!
-//! A line is bad if it is no exchange, or if an answer that should show something does not have the
-//! shape of that answer. A failed exchange is not bad; it says little.
+//! A line is bad if it is no exchange, or if its answer does not have the shape that the command's answer
+//! has. A failed exchange is not bad; it says little.
 
-pub(crate) mod bodies;
+mod bodies;
 mod commands;
-pub(crate) mod dates;
+mod dates;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tenure_core::{Instant, LevelKind};
+use uuid::Uuid;
 
-use crate::btp_cli::bodies::{
-    CollectionSeen, IdpSeen, LevelSeen, MappingSeen, RoleDefinition, RoleSeen, UserSeen, UserText,
-    level, text,
-};
-use crate::btp_cli::commands::Reader;
-use crate::record::RecordId;
+use crate::fact::{Fact, Observation};
+use crate::record::{Record, RecordId};
+use bodies::{level_text, text};
+use commands::{NoFact, Reader};
 
-/// One request with its answer
-#[derive(Debug)]
-pub(crate) struct Exchange {
-    pub(crate) line: u64,
-    /// The server's time, to the second
-    pub(crate) at: Instant,
-    /// `cmd verb`
-    pub(crate) kind: String,
-    pub(crate) record: RecordId,
-    /// Who asked, where the recording says it
-    pub(crate) actor: Option<String>,
-    /// A global account's subdomain with its level, where the exchange shows both
-    pub(crate) global_account: Option<(String, String)>,
-    pub(crate) what: What,
-}
+/// Who acts where the recording does not say it
+pub(crate) const ACTOR: &str = "client:tenure/import-btp-cli";
 
-/// The level that a `security/…` command is about
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Zone {
-    /// By its subdomain
-    GlobalAccount(String),
-    /// By its text
-    Level(String),
-}
+const NAME: &str = "btp CLI";
 
-/// Who gets or loses a role collection
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Assignee {
-    pub(crate) origin: Option<String>,
-    pub(crate) named: Named,
-}
+/// The namespace of the ids of records
+const NAMESPACE: Uuid = Uuid::from_u128(0x0b5e_6a0f_5d1c_5b60_9c0e_2f6f_b4a1_7e21);
 
-/// What an assignee is called
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Named {
-    User(String),
-    Mapping { attribute: String, value: String },
-}
-
-/// What an exchange shows or changes
-#[derive(Debug)]
-pub(crate) enum What {
-    /// These levels are there, and of these kinds no other in that global account
-    Levels {
-        seen: Vec<LevelSeen>,
-        complete: Option<Complete>,
-    },
-    /// The level is not there
-    LevelGone(String),
-    /// Its deletion was accepted
-    DeletionAsked {
-        level: String,
-        seen: Vec<LevelSeen>,
-    },
-    /// These role collections are there, and no other
-    Collections(Zone, Vec<CollectionSeen>),
-    Collection(Zone, CollectionSeen),
-    CollectionGone(Zone, String),
-    CollectionCreated(Zone, CollectionSeen),
-    CollectionDeleted(Zone, String),
-    RoleAdded {
-        zone: Zone,
-        collection: String,
-        role: RoleSeen,
-    },
-    RoleRemoved {
-        zone: Zone,
-        collection: String,
-        role: RoleSeen,
-    },
-    RoleCreated(Zone, RoleDefinition),
-    RoleDeleted(Zone, RoleSeen),
-    /// How roles are defined
-    Roles(Zone, Vec<RoleDefinition>),
-    Assigned {
-        zone: Zone,
-        collection: String,
-        to: Assignee,
-        after: Option<UserSeen>,
-    },
-    Unassigned {
-        zone: Zone,
-        collection: String,
-        from: Assignee,
-        after: Option<UserSeen>,
-    },
-    /// Users (origin and name) who hold it directly, and whether they are all
-    Holders {
-        zone: Zone,
-        collection: String,
-        users: Vec<UserText>,
-        all: bool,
-    },
-    Mappings {
-        zone: Zone,
-        collection: String,
-        definition: Option<CollectionSeen>,
-        mappings: Vec<MappingSeen>,
-    },
-    /// All role collections of a user; none if there is no such user
-    User {
-        zone: Zone,
-        origin: Option<String>,
-        name: String,
-        seen: Option<UserSeen>,
-    },
-    /// The users of an origin, and no other
-    Users {
-        zone: Zone,
-        origin: Option<String>,
-        names: Vec<String>,
-    },
-    Trust(Zone, Vec<IdpSeen>),
-    /// Whoever asked is a subaccount administrator now
-    AddedMe(String),
-    /// Nothing for the ledger
-    Nothing(String),
-}
-
-/// What a listing is complete for
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Complete {
-    /// The subdomain of the global account
-    pub(crate) subdomain: String,
-    pub(crate) directories: bool,
-}
+/// The exchange itself, which makes the id of its record
+const CONTENT: [&str; 7] = ["t", "cmd", "verb", "params", "http", "backend_status", "body"];
 
 /// Whether a request was done
-pub(crate) enum Status {
+enum Status {
     Done,
     NotFound,
     Failed(String),
 }
 
 /// Params by their names
-pub(crate) type Params = BTreeMap<String, String>;
+type Params = BTreeMap<String, String>;
 
-impl Exchange {
-    /// Reads a line
-    ///
-    /// # Errors
-    /// A sentence that says why it cannot be used.
-    pub(crate) fn read(line: u64, bytes: &[u8]) -> Result<Self, String> {
-        let value: Value =
-            serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
-        let Value::Object(record) = &value else {
-            return Err("it is JSON, but not an object".to_owned());
-        };
-        let field =
-            |name: &str| text(&value, name).ok_or_else(|| format!("it has no text `{name}`"));
-        let at = Instant::parse(&field("t")?).map_err(|error| format!("`t`: {error}"))?;
-        if at < Instant::EPOCH {
-            return Err("`t` lies before 1970".to_owned());
-        }
-        let (cmd, verb) = (field("cmd")?, field("verb")?);
-        let params = params(record.get("params"))?;
-        let status = status(record.get("http"), record.get("backend_status"));
-        let body = record.get("body").unwrap_or(&Value::Null);
-        let what =
-            Reader { params: &params, body }.what(&cmd, &verb, &status).map_err(|error| {
-                format!("the answer to `{cmd} {verb}` is not of its shape: {error}")
-            })?;
-        Ok(Self {
-            line,
-            at,
-            kind: format!("{cmd} {verb}"),
-            record: RecordId::of(record),
-            actor: text(&value, "actor").or_else(|| text(&value, "user")),
-            global_account: global_account(&cmd, &params, body),
-            what,
-        })
+/// Reads a line
+///
+/// # Errors
+/// A sentence that says why it cannot be used.
+pub(crate) fn read(line: u64, bytes: &[u8]) -> Result<Record, String> {
+    let value: Value =
+        serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
+    let Value::Object(record) = &value else {
+        return Err("it is JSON, but not an object".to_owned());
+    };
+    let field = |name: &str| text(&value, name).ok_or_else(|| format!("it has no text `{name}`"));
+    let at = Instant::parse(&field("t")?).map_err(|error| format!("`t`: {error}"))?;
+    if at < Instant::EPOCH {
+        return Err("`t` lies before 1970".to_owned());
     }
+    let (cmd, verb) = (field("cmd")?, field("verb")?);
+    let params = params(record.get("params"))?;
+    let status = status(record.get("http"), record.get("backend_status"));
+    let body = record.get("body").unwrap_or(&Value::Null);
+    let actor = text(&value, "actor").or_else(|| text(&value, "user"));
+    let mut facts = Vec::from_iter(subdomain(&cmd, &params, body));
+    let reader = Reader { params: &params, body, actor: actor.as_deref() };
+    let mut passed_over = None;
+    match reader.facts(&cmd, &verb, &status) {
+        Ok(more) => facts.extend(more),
+        Err(NoFact::PassedOver(reason)) => passed_over = Some(reason),
+        Err(NoFact::Bad(problem)) => {
+            return Err(format!("the answer to `{cmd} {verb}` is not of its shape: {problem}"));
+        }
+    }
+    Ok(Record {
+        source: NAME,
+        kind: format!("{cmd} {verb}"),
+        line,
+        at,
+        id: id(record),
+        actor,
+        facts,
+        passed_over,
+    })
+}
+
+fn id(record: &serde_json::Map<String, Value>) -> RecordId {
+    let content = CONTENT.iter().map(|key| record.get(*key).unwrap_or(&Value::Null));
+    RecordId::of(&NAMESPACE, content)
 }
 
 fn params(value: Option<&Value>) -> Result<Params, String> {
@@ -233,9 +126,9 @@ fn status(http: Option<&Value>, backend: Option<&Value>) -> Status {
     }
 }
 
-/// A subdomain beside the GUID that belongs to it
-fn global_account(cmd: &str, params: &Params, body: &Value) -> Option<(String, String)> {
-    let subdomain = params.get("globalAccount")?;
+/// A global account's subdomain with its level, where the exchange shows both
+fn subdomain(cmd: &str, params: &Params, body: &Value) -> Option<Fact> {
+    let subdomain = params.get("globalAccount")?.clone();
     let first = |body: &Value| text(body, "globalAccountGUID");
     let guid = match cmd {
         "accounts/global-account" => text(body, "guid"),
@@ -249,5 +142,20 @@ fn global_account(cmd: &str, params: &Params, body: &Value) -> Option<(String, S
         }
         _ => None,
     };
-    Some((subdomain.clone(), level(LevelKind::GlobalAccount, &guid?)))
+    let level = level_text(LevelKind::GlobalAccount, &guid?);
+    Some(Fact::Observation(Observation::Subdomain { subdomain, level }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_content_of_a_record_makes_its_id() {
+        let id = |text: &str| id(serde_json::from_str::<Value>(text).unwrap().as_object().unwrap());
+        let plain = id(r#"{"t":"x","params":{"a":"1","b":"2"},"body":[1]}"#);
+        assert_eq!(id(r#"{"body":[1],"params":{"b":"2","a":"1"},"t":"x","line":9}"#), plain);
+        assert_ne!(id(r#"{"t":"x","params":{"a":"1","b":"3"},"body":[1]}"#), plain);
+        assert_ne!(id(r#"{"t":"x","params":{"a":"1","b":"2"},"body":["1"]}"#), plain);
+    }
 }

@@ -1,27 +1,26 @@
-//! What does a recording of the btp CLI server say, as entries of the ledger?
+//! What do recordings of other systems say, as entries of the ledger?
 //!
-//! [`import`] reads exchanges with the btp CLI server, one JSON object a line, and appends to a
-//! [`Target`] what they show and change. The lines may be in any order: they are applied in the order of
-//! their times. The decisions, each where it is made:
+//! [`import`] reads the lines of a recording and appends to a [`Target`] what they say. Two parts do the
+//! work, and neither knows the other:
 //!
-//! - **Levels** (`levels`): hierarchies and listings create, move, rename and delete them.
-//! - **Role collections and roles** (`role_collections`, `roles`): listings and changes become
-//!   custom ones, unless the catalogue in force predefines them.
-//! - **Assignments** (`assignments`): `assign` and `unassign` become grants and revokes.
-//! - **Observations** (`drift`): whoever is shown to hold something is compared with the ledger.
-//! - **Ids** (`record`): derived from the exchange, so importing twice changes nothing.
+//! - **A source** reads a line of its own format and makes a record of it. A record has facts: events, which
+//!   changed something, and observations, which show how something was. A source knows no ledger. There is
+//!   one source so far, the btp CLI (`btp_cli`).
+//! - **The reconciler** (`reconcile`) makes entries of the facts. It is the same for all sources.
 //!
-//! What a difference is made against is the ledger, asked as of the moment before the exchange, not a
-//! memory of this import. So files may overlap, follow one another or come twice.
+//! The lines may be in any order: records are applied in the order of their times. The id of an entry is
+//! derived from its record, and the reconciler asks the ledger what was so before each record. So importing
+//! twice changes nothing, and files may overlap or follow one another.
 //!
-//! What this does not do: it does not infer what nobody recorded, such as that whoever creates a
-//! subaccount becomes its administrator (the next observation shows it as drift); it keeps no users
-//! without assignments, no settings and no subscriptions; and it takes group members from nowhere.
+//! An import does not guess what nobody recorded. For example, whoever creates a subaccount becomes its
+//! administrator; the ledger learns it from the next observation, which shows it as drift. An import keeps
+//! no users without assignments, no settings, no subscriptions and no members of groups.
 //!
-//! The exchanges are held in memory, since the order of time needs all of them, each reduced to what the
-//! ledger has a use for. A line of more than 16 MiB is a bad line.
+//! All records are held in memory, since the order of their times needs all of them. Each is reduced to
+//! what the ledger can use. A line of more than 16 MiB is a bad line.
 
 mod btp_cli;
+mod fact;
 mod lines;
 mod reconcile;
 mod record;
@@ -32,20 +31,19 @@ use std::io::{self, BufRead};
 
 use tenure_core::{DEFAULT_ORIGIN, ParsePrincipalError, Principal};
 
-use crate::btp_cli::Exchange;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
-use crate::reconcile::{Knowledge, Run};
+use crate::record::Record;
 
 pub use summary::{BadLine, BadLines, DefinitionDrift, Drift, Entries, Refused, Summary};
 pub use target::{AskFailure, Target, TargetError};
 
 /// Who acts where the recording does not say it
-pub const DEFAULT_ACTOR: &str = "client:tenure/import-btp-cli";
+pub const DEFAULT_ACTOR: &str = btp_cli::ACTOR;
 
 /// How to import
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// Whether what contradicts the ledger is appended, not only reported
+    /// Whether an observation that contradicts the ledger is appended, not only reported
     pub reconcile: bool,
     /// Whether the first bad line ends the import, before anything is appended
     pub strict: bool,
@@ -84,7 +82,7 @@ pub enum ImportError {
     /// Nothing was appended
     #[error("nobody acts under that name")]
     Actor(#[source] ParsePrincipalError),
-    /// What came before is appended; importing again is safe
+    /// All entries before these are appended; importing again is safe
     #[error("whether entries were appended is unknown: import again, which changes nothing twice")]
     Append(#[source] TargetError),
     /// What came before is appended; importing again is safe
@@ -113,20 +111,19 @@ pub enum ImportError {
     },
 }
 
-/// Imports a recording, plain or gzip, and gives what was read, appended, refused, skipped and found
-/// to differ
+/// Imports a recording, plain or gzip, and gives a summary of what was done
 ///
-/// `progress` is told how many lines and bytes of the input are done; a line counts half when it is
-/// read and half when it is applied.
+/// `progress` is told how many lines and bytes of the input are done. A line counts half when it is read,
+/// and half when it is applied.
 ///
 /// # Guarantees
-/// Importing the same exchanges again, in whatever order and file, changes nothing.
+/// Importing the same records again, in whatever order and file, changes nothing.
 ///
 /// # Errors
-/// [`ImportError`], of which each says what is true then.
+/// [`ImportError`]. Each variant says what is true then.
 ///
 /// # Cost
-/// A few questions for each exchange that is about levels, role collections or holders.
+/// A few questions for each record that is about levels, role collections or holders.
 pub fn import(
     input: &mut dyn BufRead,
     options: &Options,
@@ -135,19 +132,17 @@ pub fn import(
 ) -> Result<Summary, ImportError> {
     let actor = Principal::parse(&options.actor).map_err(ImportError::Actor)?;
     let mut summary = Summary::default();
-    let (mut exchanges, bytes) = read(input, options, &mut summary, progress)?;
-    exchanges.sort_by_key(|exchange| exchange.at);
-    summary.first_at = exchanges.first().map(|exchange| exchange.at.to_string());
-    summary.last_at = exchanges.last().map(|exchange| exchange.at.to_string());
-    let knowledge = Knowledge::of(&exchanges);
-    let (lines, all) = (summary.lines, exchanges.len() as u64);
-    let mut run = Run::new(options, actor.to_string(), target, knowledge, summary);
-    for (index, exchange) in exchanges.iter().enumerate() {
-        run.apply(index, exchange)?;
-        let done = |of: u64| (of / 2).saturating_add(of.div_ceil(2) * (index as u64 + 1) / all);
+    let (mut records, bytes) = read(input, options, &mut summary, progress)?;
+    records.sort_by_key(|record| record.at);
+    summary.first_at = records.first().map(|record| record.at.to_string());
+    summary.last_at = records.last().map(|record| record.at.to_string());
+    let (lines, all) = (summary.lines, records.len() as u64);
+    let mut applied = |records: u64| {
+        let done = |of: u64| (of / 2).saturating_add(of.div_ceil(2) * records / all);
         progress(done(lines), done(bytes));
-    }
-    let summary = run.finish()?;
+    };
+    let actor = actor.to_string();
+    let summary = reconcile::reconcile(&records, options, actor, target, summary, &mut applied)?;
     progress(lines, bytes);
     Ok(summary)
 }
@@ -157,14 +152,14 @@ fn read(
     options: &Options,
     summary: &mut Summary,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<(Vec<Exchange>, u64), ImportError> {
+) -> Result<(Vec<Record>, u64), ImportError> {
     let mut lines = Lines::new(input).map_err(|source| ImportError::Read { line: 0, source })?;
-    let mut exchanges = Vec::new();
+    let mut records = Vec::new();
     loop {
         let read = summary.lines;
         let line = match lines.next_line() {
             Ok(Some(line)) => line,
-            Ok(None) => return Ok((exchanges, lines.bytes())),
+            Ok(None) => return Ok((records, lines.bytes())),
             Err(source) => return Err(ImportError::Read { line: read, source }),
         };
         summary.lines += 1;
@@ -172,12 +167,12 @@ fn read(
         let found = match line {
             Line::TooLong => Err(format!("it has more than {LINE_BYTES_MAX} bytes")),
             Line::Bytes(bytes) if bytes.trim_ascii().is_empty() => continue,
-            Line::Bytes(bytes) => Exchange::read(number, bytes),
+            Line::Bytes(bytes) => btp_cli::read(number, bytes),
         };
         match found {
-            Ok(exchange) => {
-                *summary.exchanges.entry(exchange.kind.clone()).or_default() += 1;
-                exchanges.push(exchange);
+            Ok(record) => {
+                *summary.exchanges.entry(record.kind.clone()).or_default() += 1;
+                records.push(record);
             }
             Err(problem) => {
                 let bad = BadLine { line: number, problem };

@@ -1,10 +1,9 @@
-//! Which id does an entry have that comes from a record?
+//! What is a record of a source, and which id does an entry have that comes from a record?
 //!
-//! A UUIDv5 of the record's content and of what the entry says. The content is the exchange itself
-//! (`t`, `cmd`, `verb`, `params`, `http`, `backend_status`, `body`) with the keys of all objects in byte
-//! order; the line number, the file and whatever a tool noted beside the exchange are not part of it.
-//! What the entry says is its effective time and its changes, not its actor and reason: an import with
-//! another default actor finds the id taken and changes nothing.
+//! The id is a UUIDv5 of the record's content and of what the entry says. The source chooses the content:
+//! everything that was recorded, but not the line number, the file, or what a tool noted beside it. What
+//! the entry says is its effective time and its changes. The actor and the reason are no part of the id:
+//! an import with another default actor finds the id taken and changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +12,48 @@ use tenure_core::Instant;
 use tenure_wire::v1::Change;
 use uuid::Uuid;
 
-/// The namespace of records of the btp CLI server
-const NAMESPACE: Uuid = Uuid::from_u128(0x0b5e_6a0f_5d1c_5b60_9c0e_2f6f_b4a1_7e21);
+use crate::fact::Fact;
 
-const CONTENT: [&str; 7] = ["t", "cmd", "verb", "params", "http", "backend_status", "body"];
+/// What a source recorded at one time
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The name of the source, as reasons say it
+    pub(crate) source: &'static str,
+    /// What was recorded, in the words of the source: a command, or the type of an event
+    pub(crate) kind: String,
+    pub(crate) line: u64,
+    pub(crate) at: Instant,
+    pub(crate) id: RecordId,
+    /// Who acted, where the record says it
+    pub(crate) actor: Option<String>,
+    /// In the order in which they are applied
+    pub(crate) facts: Vec<Fact>,
+    /// Why the record changes nothing, if the source says so
+    pub(crate) passed_over: Option<String>,
+}
+
+impl Record {
+    /// Why an entry is appended that says nothing but the record's own event
+    pub(crate) fn reason(&self) -> String {
+        format!("{}: {}", self.source, self.kind)
+    }
+}
 
 /// A record's content, as the namespace of its entries' ids
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RecordId(Uuid);
 
 impl RecordId {
-    pub(crate) fn of(record: &serde_json::Map<String, Value>) -> Self {
+    /// Of a source, which has a namespace of its own, and of the record's parts in a fixed order
+    ///
+    /// The order of the keys of objects makes no difference.
+    pub(crate) fn of<'v>(source: &Uuid, content: impl Iterator<Item = &'v Value>) -> Self {
         let mut text = String::new();
-        for key in CONTENT {
-            write(record.get(key).unwrap_or(&Value::Null), &mut text);
+        for part in content {
+            write(part, &mut text);
             text.push('\n');
         }
-        Self(Uuid::new_v5(&NAMESPACE, text.as_bytes()))
+        Self(Uuid::new_v5(source, text.as_bytes()))
     }
 
     /// The id of the entry that says this because of the record
@@ -70,21 +94,9 @@ fn write(value: &Value, text: &mut String) {
 mod tests {
     use super::*;
 
-    fn id(text: &str) -> RecordId {
-        RecordId::of(serde_json::from_str::<Value>(text).unwrap().as_object().unwrap())
-    }
-
-    #[test]
-    fn only_the_content_of_a_record_makes_its_id() {
-        let plain = id(r#"{"t":"x","params":{"a":"1","b":"2"},"body":[1]}"#);
-        assert_eq!(id(r#"{"body":[1],"params":{"b":"2","a":"1"},"t":"x","line":9}"#), plain);
-        assert_ne!(id(r#"{"t":"x","params":{"a":"1","b":"3"},"body":[1]}"#), plain);
-        assert_ne!(id(r#"{"t":"x","params":{"a":"1","b":"2"},"body":["1"]}"#), plain);
-    }
-
     #[test]
     fn what_an_entry_says_makes_its_id_too() {
-        let record = id(r#"{"t":"x"}"#);
+        let record = RecordId::of(&Uuid::NAMESPACE_OID, [Value::from("x")].iter());
         let delete = |level: &str| [Change::DeleteLevel { level: level.to_owned() }];
         let first = record.entry(Instant::EPOCH, &delete("subaccount:a"));
         assert_eq!(record.entry(Instant::EPOCH, &delete("subaccount:a")), first);

@@ -1,40 +1,69 @@
 //! What does a command's answer show, given its params?
 //!
-//! One arm for each command that the ledger has a use for; everything else is nothing to it. Whether a
-//! listing is complete is decided here, by the params that it has.
+//! There is one arm for each command that the ledger can use. All other commands are passed over. The
+//! params decide here whether a listing is complete: it is if they narrow nothing down.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tenure_core::LevelKind;
+use tenure_core::{LevelKind, PrincipalKind};
 
-use crate::btp_cli::bodies::{
-    CollectionSeen, IdpSeen, LevelSeen, MappingSeen, RoleDefinition, RoleSeen, UserSeen, holders,
-    level,
+use super::bodies::{self, level_text};
+use super::{Params, Status};
+use crate::fact::{
+    CollectionSeen, Complete, Event, Fact, Holder, LevelSeen, Observation, RoleDefinition,
+    RoleSeen, Zone, ZoneEvent, ZoneObservation,
 };
-use crate::btp_cli::{Assignee, Complete, Named, Params, Status, What, Zone};
 
 const NOT_ABOUT: &str = "not about levels, role collections or who holds them";
+
+/// What `--add-me-as-admin` grants (SAP-docs/btp-cloud-platform, "Add me as admin")
+const SUBACCOUNT_ADMINISTRATOR: &str = "Subaccount Administrator";
+
+/// Why an exchange says nothing that the ledger can use
+pub(crate) enum NoFact {
+    /// It is none of the ledger's business, or it failed
+    PassedOver(String),
+    /// Its params or its answer do not have their shape
+    Bad(String),
+}
+
+impl From<String> for NoFact {
+    fn from(problem: String) -> Self {
+        Self::Bad(problem)
+    }
+}
+
+type Facts = Result<Vec<Fact>, NoFact>;
+
+fn passed_over(reason: &str) -> Facts {
+    Err(NoFact::PassedOver(reason.to_owned()))
+}
 
 /// An exchange whose command and status are known
 pub(crate) struct Reader<'a> {
     pub(crate) params: &'a Params,
     pub(crate) body: &'a Value,
+    /// Who asked, where the recording says it
+    pub(crate) actor: Option<&'a str>,
 }
 
 impl Reader<'_> {
-    pub(crate) fn what(&self, cmd: &str, verb: &str, status: &Status) -> Result<What, String> {
+    pub(crate) fn facts(&self, cmd: &str, verb: &str, status: &Status) -> Facts {
         match (cmd, verb, status) {
-            (_, _, Status::Failed(reason)) => Ok(What::Nothing(reason.clone())),
-            ("accounts/subaccount", "get", Status::NotFound) => self
-                .required("subaccount")
-                .map(|id| What::LevelGone(level(LevelKind::Subaccount, id))),
-            ("accounts/directory", "get", Status::NotFound) => self
-                .required("directoryID")
-                .map(|id| What::LevelGone(level(LevelKind::Directory, id))),
+            (_, _, Status::Failed(reason)) => passed_over(reason),
+            ("accounts/subaccount", "get", Status::NotFound) => {
+                Ok(vec![no_level(LevelKind::Subaccount, self.required("subaccount")?)])
+            }
+            ("accounts/directory", "get", Status::NotFound) => {
+                Ok(vec![no_level(LevelKind::Directory, self.required("directoryID")?)])
+            }
             ("security/role-collection", "get", Status::NotFound) => {
-                Ok(What::CollectionGone(self.zone()?, self.owned("roleCollectionName")?))
+                let (zone, name) = (self.zone()?, self.owned("roleCollectionName")?);
+                Ok(vec![Fact::observation(zone, ZoneObservation::NoCollection(name))])
             }
             ("security/user", "get", Status::NotFound) => self.user(),
-            (_, _, Status::NotFound) => Ok(What::Nothing("failed (backend status 404)".to_owned())),
+            (_, _, Status::NotFound) => passed_over("failed (backend status 404)"),
             ("accounts/global-account", "get", Status::Done) => self.global_account(),
             ("accounts/directory", _, Status::Done) => self.directory(verb),
             ("accounts/subaccount", _, Status::Done) => self.subaccount(verb),
@@ -43,7 +72,7 @@ impl Reader<'_> {
             ("security/user", "get", Status::Done) => self.user(),
             ("security/user", "list", Status::Done) => self.users(),
             ("security/trust", "list" | "get" | "create" | "update", Status::Done) => self.trust(),
-            _ => Ok(What::Nothing(NOT_ABOUT.to_owned())),
+            _ => passed_over(NOT_ABOUT),
         }
     }
 
@@ -72,10 +101,11 @@ impl Reader<'_> {
     }
 
     fn zone(&self) -> Result<Zone, String> {
+        let level = |kind, id| Zone::Level(level_text(kind, id));
         let scopes = [
             self.param("globalAccount").map(|name| Zone::GlobalAccount(name.to_owned())),
-            self.param("directory").map(|id| Zone::Level(level(LevelKind::Directory, id))),
-            self.param("subaccount").map(|id| Zone::Level(level(LevelKind::Subaccount, id))),
+            self.param("directory").map(|id| level(LevelKind::Directory, id)),
+            self.param("subaccount").map(|id| level(LevelKind::Subaccount, id)),
         ];
         let mut scopes = scopes.into_iter().flatten();
         match (scopes.next(), scopes.next()) {
@@ -86,202 +116,243 @@ impl Reader<'_> {
         }
     }
 
-    fn global_account(&self) -> Result<What, String> {
-        let seen = LevelSeen::tree(LevelKind::GlobalAccount, self.body).ok_or_else(no_guid)?;
+    fn global_account(&self) -> Facts {
+        let seen = bodies::level_tree(LevelKind::GlobalAccount, self.body).ok_or_else(no_guid)?;
         let complete = (self.is_true("showHierarchy")
             && self.only_params(&["globalAccount", "showHierarchy"]))
         .then(|| self.owned("globalAccount").ok())
         .flatten()
         .map(|subdomain| Complete { subdomain, directories: true });
-        Ok(What::Levels { seen, complete })
+        Ok(vec![levels("get", seen, complete)])
     }
 
-    fn directory(&self, verb: &str) -> Result<What, String> {
-        let seen = LevelSeen::tree(LevelKind::Directory, self.body);
+    fn directory(&self, verb: &str) -> Facts {
+        let seen = bodies::level_tree(LevelKind::Directory, self.body);
         match verb {
             "delete" => {
-                let level = level(LevelKind::Directory, self.required("directoryID")?);
-                Ok(What::DeletionAsked { level, seen: seen.unwrap_or_default() })
+                let level = level_text(LevelKind::Directory, self.required("directoryID")?);
+                Ok(deletion_asked(level, seen.unwrap_or_default()))
             }
             "get" | "create" | "update" | "enable" => {
-                let seen = seen.ok_or_else(no_guid)?;
-                Ok(What::Levels { seen, complete: None })
+                Ok(vec![levels(verb, seen.ok_or_else(no_guid)?, None)])
             }
-            _ => Ok(What::Nothing(NOT_ABOUT.to_owned())),
+            _ => passed_over(NOT_ABOUT),
         }
     }
 
-    fn subaccount(&self, verb: &str) -> Result<What, String> {
-        let one = || LevelSeen::of(LevelKind::Subaccount, self.body);
+    fn subaccount(&self, verb: &str) -> Facts {
+        let one = || bodies::level(LevelKind::Subaccount, self.body);
+        let named = || self.required("subaccount").map(|id| level_text(LevelKind::Subaccount, id));
         match verb {
             "list" => {
                 let rows = self.body.get("value").and_then(Value::as_array);
                 let rows = rows.ok_or_else(|| "it has no list `value`".to_owned())?;
-                let seen = rows.iter().map(|row| LevelSeen::of(LevelKind::Subaccount, row));
+                let seen = rows.iter().map(|row| bodies::level(LevelKind::Subaccount, row));
                 let seen = seen.collect::<Option<Vec<_>>>().ok_or_else(no_guid)?;
                 let complete = self
                     .param("globalAccount")
                     .filter(|_| self.only_params(&["globalAccount"]))
                     .map(|name| Complete { subdomain: name.to_owned(), directories: false });
-                Ok(What::Levels { seen, complete })
+                Ok(vec![levels(verb, seen, complete)])
             }
-            "delete" => {
-                let level = level(LevelKind::Subaccount, self.required("subaccount")?);
-                Ok(What::DeletionAsked { level, seen: one().into_iter().collect() })
-            }
+            "delete" => Ok(deletion_asked(named()?, one().into_iter().collect())),
             "update" if self.is_true("addMeAsAdmin") => {
-                let id = self.required("subaccount")?;
-                Ok(What::AddedMe(level(LevelKind::Subaccount, id)))
+                let zone = Zone::Level(named()?);
+                if self.actor.is_none() {
+                    return passed_over(
+                        "whoever asked is an administrator now, but the recording does not say who",
+                    );
+                }
+                let granted = ZoneEvent::AssignedToActor(SUBACCOUNT_ADMINISTRATOR.to_owned());
+                Ok(vec![Fact::event(zone, granted)])
             }
             "get" | "create" | "update" | "restore" | "move" => {
-                let seen = vec![one().ok_or_else(no_guid)?];
-                Ok(What::Levels { seen, complete: None })
+                Ok(vec![levels(verb, vec![one().ok_or_else(no_guid)?], None)])
             }
-            _ => Ok(What::Nothing(NOT_ABOUT.to_owned())),
+            _ => passed_over(NOT_ABOUT),
         }
     }
 
-    fn role_collection(&self, verb: &str) -> Result<What, String> {
+    fn role_collection(&self, verb: &str) -> Facts {
         let zone = self.zone()?;
         let name = || self.owned("roleCollectionName");
         let undefined = || "it does not define a role collection".to_owned();
-        match verb {
+        let fact = match verb {
             "list" => {
-                let seen = self.list()?.iter().map(CollectionSeen::of);
+                let seen = self.list()?.iter().map(bodies::role_collection);
                 let seen = seen.collect::<Option<_>>().ok_or_else(undefined)?;
-                Ok(What::Collections(zone, seen))
+                Fact::observation(zone, ZoneObservation::Collections(seen))
             }
             "get" if self.is_true("showUserAssignments") => {
                 let (users, last) =
-                    holders(self.body).ok_or_else(|| "it has no `items`".to_owned())?;
+                    bodies::holders(self.body).ok_or_else(|| "it has no `items`".to_owned())?;
                 let first = self.param("page").is_none_or(|page| page == "1");
-                Ok(What::Holders { zone, collection: name()?, users, all: first && last })
+                let (collection, all) = (name()?, first && last);
+                Fact::observation(zone, ZoneObservation::Holders { collection, users, all })
             }
             "get" if self.is_true("showAttributeMappings") => {
-                let mappings = MappingSeen::all(self.body)
+                let mappings = bodies::mappings(self.body)
                     .ok_or_else(|| "a mapping lacks its attribute or value".to_owned())?;
-                let definition = CollectionSeen::of(self.body);
-                Ok(What::Mappings { zone, collection: name()?, definition, mappings })
+                let defined = bodies::role_collection(self.body).map(ZoneObservation::Collection);
+                let mapped = ZoneObservation::Mappings { collection: name()?, mappings };
+                let both = defined.into_iter().chain([mapped]);
+                return Ok(both.map(|seen| Fact::observation(zone.clone(), seen)).collect());
             }
             "get" => {
-                let seen = CollectionSeen::of(self.body).ok_or_else(undefined)?;
-                Ok(What::Collection(zone, seen))
+                let seen = bodies::role_collection(self.body).ok_or_else(undefined)?;
+                Fact::observation(zone, ZoneObservation::Collection(seen))
             }
             "create" => {
-                let seen = CollectionSeen {
+                let seen = bodies::role_collection(self.body);
+                let created = CollectionSeen {
                     name: name()?,
                     description: self.param("description").map(str::to_owned),
                     read_only: false,
-                    roles: CollectionSeen::of(self.body).map(|seen| seen.roles).unwrap_or_default(),
+                    roles: seen.map(|seen| seen.roles).unwrap_or_default(),
                 };
-                Ok(What::CollectionCreated(zone, seen))
+                Fact::event(zone, ZoneEvent::CollectionCreated(created))
             }
-            "delete" => Ok(What::CollectionDeleted(zone, name()?)),
-            "update" => Ok(What::Nothing("it changes only a description".to_owned())),
+            "delete" => Fact::event(zone, ZoneEvent::CollectionDeleted(name()?)),
+            "update" => return passed_over("it changes only a description"),
             "assign" => {
-                let (collection, to, after) = (name()?, self.assignee()?, UserSeen::of(self.body));
-                Ok(What::Assigned { zone, collection, to, after })
+                let collection = name()?;
+                return self.assignment(zone, |to| ZoneEvent::Assigned { collection, to });
             }
             "unassign" => {
-                let (collection, from, after) =
-                    (name()?, self.assignee()?, UserSeen::of(self.body));
-                Ok(What::Unassigned { zone, collection, from, after })
+                let collection = name()?;
+                return self.assignment(zone, |from| ZoneEvent::Unassigned { collection, from });
             }
-            _ => Ok(What::Nothing(NOT_ABOUT.to_owned())),
-        }
-    }
-
-    fn assignee(&self) -> Result<Assignee, String> {
-        let named = match (self.param("userName"), self.param("group"), self.param("attribute")) {
-            (Some(name), None, None) => Named::User(name.to_owned()),
-            (None, Some(group), None) => {
-                Named::Mapping { attribute: "Groups".to_owned(), value: group.to_owned() }
-            }
-            (None, None, Some(attribute)) => Named::Mapping {
-                attribute: attribute.to_owned(),
-                value: self.owned("attributeValue")?,
-            },
-            _ => {
-                return Err(
-                    "the params name not exactly one of `userName`, `group` and `attribute`"
-                        .to_owned(),
-                );
-            }
+            _ => return passed_over(NOT_ABOUT),
         };
-        Ok(Assignee { origin: self.param("origin").map(str::to_owned), named })
+        Ok(vec![fact])
     }
 
-    fn role(&self, verb: &str) -> Result<What, String> {
+    /// An assignment or its end, and what the holder holds after it, where the answer shows that
+    fn assignment(&self, zone: Zone, event: impl FnOnce(Holder) -> ZoneEvent) -> Facts {
+        let asked = self.holder()?;
+        Ok(match bodies::user(&asked, self.body) {
+            Some(after) => vec![
+                Fact::event(zone.clone(), event(after.user.clone())),
+                Fact::observation(zone, ZoneObservation::User(after)),
+            ],
+            None => vec![Fact::event(zone, event(asked))],
+        })
+    }
+
+    fn holder(&self) -> Result<Holder, String> {
+        let (kind, name) =
+            match (self.param("userName"), self.param("group"), self.param("attribute")) {
+                (Some(name), None, None) => (PrincipalKind::User, name.to_owned()),
+                (None, Some(group), None) => (PrincipalKind::Group, group.to_owned()),
+                (None, None, Some(attribute)) => {
+                    bodies::mapped(attribute, self.required("attributeValue")?)
+                }
+                _ => {
+                    return Err(
+                        "the params name not exactly one of `userName`, `group` and `attribute`"
+                            .to_owned(),
+                    );
+                }
+            };
+        Ok(Holder { kind, origin: self.param("origin").map(str::to_owned), name })
+    }
+
+    fn role(&self, verb: &str) -> Facts {
         let zone = self.zone()?;
         let named = |application: &str, template: &str| -> Result<RoleSeen, String> {
             let template = self.param(template).map(str::to_owned);
-            Ok(RoleSeen::new(self.required(application)?, template, self.owned("roleName")?))
+            let application = self.required(application)?;
+            Ok(bodies::role_named(application, template, self.owned("roleName")?))
         };
         let undefined = || "it does not define a role".to_owned();
-        match verb {
+        let fact = match verb {
             "list" => {
-                let roles = self.list()?.iter().map(RoleDefinition::of);
-                Ok(What::Roles(zone, roles.collect::<Option<_>>().ok_or_else(undefined)?))
+                let roles = self.list()?.iter().map(bodies::role_definition);
+                let roles = roles.collect::<Option<_>>().ok_or_else(undefined)?;
+                Fact::observation(zone, ZoneObservation::Roles(roles))
             }
             "get" => {
-                let role = RoleDefinition::of(self.body).ok_or_else(undefined)?;
-                Ok(What::Roles(zone, vec![role]))
+                let role = bodies::role_definition(self.body).ok_or_else(undefined)?;
+                Fact::observation(zone, ZoneObservation::Roles(vec![role]))
             }
             "create" => {
                 // Older servers answer with an empty body.
-                let role = match RoleDefinition::of(self.body) {
+                let role = match bodies::role_definition(self.body) {
                     Some(role) => role,
                     None => RoleDefinition {
                         role: named("appId", "roleTemplateName")?,
                         scopes: Vec::new(),
-                        attributes: Vec::new(),
+                        attributes: BTreeMap::new(),
                     },
                 };
-                Ok(What::RoleCreated(zone, role))
+                Fact::event(zone, ZoneEvent::RoleCreated(role))
             }
-            "delete" => Ok(What::RoleDeleted(zone, named("appId", "roleTemplateName")?)),
-            "add" => Ok(What::RoleAdded {
-                zone,
-                collection: self.owned("roleCollectionName")?,
-                role: named("roleTemplateAppID", "roleTemplateName")?,
-            }),
-            "remove" => Ok(What::RoleRemoved {
-                zone,
-                collection: self.owned("roleCollectionName")?,
-                role: named("roleTemplateAppID", "roleTemplateName")?,
-            }),
-            _ => Ok(What::Nothing(NOT_ABOUT.to_owned())),
-        }
+            "delete" => {
+                Fact::event(zone, ZoneEvent::RoleDeleted(named("appId", "roleTemplateName")?))
+            }
+            "add" | "remove" => {
+                let collection = self.owned("roleCollectionName")?;
+                let role = named("roleTemplateAppID", "roleTemplateName")?;
+                let event = match verb {
+                    "add" => ZoneEvent::RoleAdded { collection, role },
+                    _ => ZoneEvent::RoleRemoved { collection, role },
+                };
+                Fact::event(zone, event)
+            }
+            _ => return passed_over(NOT_ABOUT),
+        };
+        Ok(vec![fact])
     }
 
-    fn user(&self) -> Result<What, String> {
+    fn user(&self) -> Facts {
+        let name = self.param("userName").unwrap_or_default();
+        let asked = bodies::user_named(self.param("origin").map(str::to_owned), name.to_owned());
         let seen = match self.body.get("error") {
-            Some(_) => None,
-            None => Some(
-                UserSeen::of(self.body).ok_or_else(|| "it has no `roleCollections`".to_owned())?,
+            Some(_) => ZoneObservation::NoUser(asked),
+            None => ZoneObservation::User(
+                bodies::user(&asked, self.body)
+                    .ok_or_else(|| "it has no `roleCollections`".to_owned())?,
             ),
         };
-        let (zone, name) = (self.zone()?, self.owned("userName")?);
-        Ok(What::User { zone, origin: self.param("origin").map(str::to_owned), name, seen })
+        let zone = self.zone()?;
+        self.required("userName")?;
+        Ok(vec![Fact::observation(zone, seen)])
     }
 
-    fn users(&self) -> Result<What, String> {
+    fn users(&self) -> Facts {
         let names = self.list()?.iter().map(|name| name.as_str().map(str::to_owned));
         let names = names.collect::<Option<_>>().ok_or_else(|| "a name is no text".to_owned())?;
-        Ok(What::Users {
-            zone: self.zone()?,
-            origin: self.param("origin").map(str::to_owned),
-            names,
-        })
+        let origin = self.param("origin").map(str::to_owned);
+        Ok(vec![Fact::observation(self.zone()?, ZoneObservation::Users { origin, names })])
     }
 
-    fn trust(&self) -> Result<What, String> {
+    fn trust(&self) -> Facts {
         let rows = match self.body {
             Value::Array(rows) => rows.as_slice(),
             one => std::slice::from_ref(one),
         };
-        Ok(What::Trust(self.zone()?, rows.iter().filter_map(IdpSeen::of).collect()))
+        let trusted = rows.iter().filter_map(bodies::identity_provider).collect();
+        Ok(vec![Fact::observation(self.zone()?, ZoneObservation::Trust(trusted))])
     }
+}
+
+/// Levels were shown, by a command with that verb
+fn levels(verb: &str, mut seen: Vec<LevelSeen>, complete: Option<Complete>) -> Fact {
+    if verb != "update" {
+        // The change that `lastModifiedBy` made came before.
+        seen.iter_mut().for_each(|level| level.changed_by = None);
+    }
+    Fact::Observation(Observation::Levels { seen, complete })
+}
+
+fn no_level(kind: LevelKind, id: &str) -> Fact {
+    Fact::Observation(Observation::NoLevel(level_text(kind, id)))
+}
+
+fn deletion_asked(level: String, seen: Vec<LevelSeen>) -> Vec<Fact> {
+    let global_account = seen.first().and_then(|seen| seen.global_account.clone());
+    let asked = Event::LevelDeletionAsked { level, global_account };
+    vec![levels("delete", seen, None), Fact::Event(asked)]
 }
 
 fn no_guid() -> String {

@@ -1,8 +1,8 @@
-//! When was it, as the btp CLI server writes it?
+//! How does the btp CLI server write a time?
 //!
-//! Dates in bodies are US text without a zone, meant as UTC, day and hour unpadded (`Jan 2, 2026,
-//! 3:04:05 AM`); some are milliseconds since 1970. Newer Java puts a narrow no-break space before `AM`.
-//! A date that is none of these is no reason to drop an exchange: it is as if it were absent.
+//! Dates in bodies are US text in UTC without a zone, with day and hour unpadded (`Jan 2, 2026, 3:04:05 AM`).
+//! Some are milliseconds since 1970. Newer versions of Java put a narrow no-break space before `AM`. A date
+//! that is none of these counts as absent; the exchange is still used.
 
 use chrono::NaiveDateTime;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use tenure_core::Instant;
 
 const US_TEXT: &str = "%b %d, %Y, %I:%M:%S %p";
 
-/// The instant that a value of a body means
+/// The instant that a date in a body stands for
 pub(crate) fn instant(value: &Value) -> Option<Instant> {
     let instant = match value {
         Value::Number(millis) => Instant::from_micros(millis.as_i64()?.checked_mul(1_000)?),
@@ -24,16 +24,6 @@ pub(crate) fn instant(value: &Value) -> Option<Instant> {
         _ => None,
     };
     instant.filter(|instant| *instant >= Instant::EPOCH)
-}
-
-/// The last instant before this one
-pub(crate) fn before(instant: Instant) -> Instant {
-    Instant::saturating_from_micros(instant.micros().saturating_sub(1))
-}
-
-/// The first instant after this one
-pub(crate) fn after(instant: Instant) -> Instant {
-    Instant::saturating_from_micros(instant.micros().saturating_add(1))
 }
 
 #[cfg(test)]

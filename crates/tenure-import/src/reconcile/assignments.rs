@@ -1,173 +1,131 @@
 //! Who gets and loses role collections, and who is seen to hold them?
 //!
-//! `assign` and `unassign` become grants and revokes at their second; a revoke expects nothing, since
-//! the server answers the same whether or not anything was held. Everything else that shows holders is
-//! an observation, also the list in the answer to `assign`: it is compared with the ledger (see
-//! [`crate::reconcile::drift`]) and becomes an entry only where a difference is reconciled.
+//! An assignment and its end become a grant and a revoke at their second. A revoke expects nothing: a
+//! source can report that somebody lost a role collection which that person never had. Everything else
+//! that shows holders is an observation. It is compared with the ledger (see [`super::drift`]), and becomes
+//! an entry only if differences are to be reconciled.
 //!
-//! A user is known by origin and name, not by the id of the zone; `ldap` is `sap.default`; a name that
-//! was masked in the answer is the one that was asked for. Groups and attribute values are mapped by
-//! identity providers that are shown by display name: their origin comes from the trust list of the
-//! zone, for a directory from that of its global account.
+//! A user is known by origin and name, not by the id that the zone gave it. A mapping names its identity
+//! provider by a display name. The origin comes from the trust list of the zone, for a directory from that
+//! of its global account.
 
 use std::collections::BTreeSet;
 
-use crate::ImportError;
-use crate::btp_cli::bodies::{self as seen, MappingSeen, UserSeen, UserText, mapped};
-use crate::btp_cli::{Assignee, Exchange, Named, Zone};
-use crate::reconcile::drift::{Filter, Pair};
-use crate::reconcile::levels::above;
-use crate::reconcile::run::{HoldingChange, Run};
+use tenure_core::PrincipalKind;
+use tenure_wire::v1::{Change, RevokeExpects};
 
-/// What the command `--add-me-as-admin` grants (SAP-docs/btp-cloud-platform, "Add me as admin")
-const SUBACCOUNT_ADMINISTRATOR: &str = "Subaccount Administrator";
+use super::drift::{Filter, Pair};
+use super::levels::above;
+use super::run::Run;
+use crate::ImportError;
+use crate::fact::{Holder, MappingSeen, UserSeen};
 
 const NAMELESS: &str = "a holder without a name, or with a masked one";
 
+/// The grant of a role collection without an end
+pub(crate) fn grant(level: &str, role_collection: &str, to: &str) -> Change {
+    Change::Grant {
+        level: level.to_owned(),
+        role_collection: Some(role_collection.to_owned()),
+        role: None,
+        to: to.to_owned(),
+        until: None,
+        expect: None,
+    }
+}
+
+/// The revoke of a role collection, whether or not it is held
+pub(crate) fn revoke(level: &str, role_collection: &str, from: &str) -> Change {
+    Change::Revoke {
+        level: level.to_owned(),
+        role_collection: Some(role_collection.to_owned()),
+        role: None,
+        from: from.to_owned(),
+        expect: Some(RevokeExpects::Any),
+    }
+}
+
 impl Run<'_> {
+    /// False if the holder has no name
     pub(crate) fn assigned(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         collection: &str,
-        to: &Assignee,
-        after: Option<&UserSeen>,
-    ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
+        to: &Holder,
+    ) -> Result<bool, ImportError> {
+        let Some(principal) = self.named(to) else {
+            return Ok(false);
         };
-        let Some(principal) = self.assignee(to, after) else {
-            self.summary.skip(NAMELESS);
-            return Ok(());
-        };
-        self.grant(exchange, &level, collection, &principal)?;
-        self.user_after(exchange, &level, &principal, after, 1)
+        self.grant(level, collection, &principal)?;
+        Ok(true)
     }
 
+    /// False if the holder has no name
     pub(crate) fn unassigned(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         collection: &str,
-        from: &Assignee,
-        after: Option<&UserSeen>,
-    ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
+        from: &Holder,
+    ) -> Result<bool, ImportError> {
+        let Some(principal) = self.named(from) else {
+            return Ok(false);
         };
-        let Some(principal) = self.assignee(from, after) else {
-            self.summary.skip(NAMELESS);
-            return Ok(());
-        };
-        let reason = format!("btp CLI: {}", exchange.kind);
-        let change = seen::revoke(&level, collection, &principal);
-        self.append(exchange, reason, vec![change])?;
-        self.moment.holdings.push(HoldingChange::Revoked {
-            level: level.clone(),
-            principal: principal.clone(),
-            role_collection: collection.to_owned(),
-        });
-        self.user_after(exchange, &level, &principal, after, 1)
+        let change = revoke(level, collection, &principal);
+        self.append(self.record.reason(), vec![change])?;
+        Ok(true)
     }
 
-    pub(crate) fn added_me(&mut self, exchange: &Exchange, level: &str) -> Result<(), ImportError> {
-        if exchange.actor.is_none() {
-            self.summary
-                .skip("whoever asked is an administrator now, but the recording does not say who");
-            return Ok(());
-        }
-        let Some(level) = self.zone(&Zone::Level(level.to_owned()))? else {
-            return Ok(());
-        };
-        let actor = self.actor(exchange);
-        self.grant(exchange, &level, SUBACCOUNT_ADMINISTRATOR, &actor)
-    }
-
-    fn grant(
+    pub(crate) fn grant(
         &mut self,
-        exchange: &Exchange,
         level: &str,
         collection: &str,
         principal: &str,
     ) -> Result<(), ImportError> {
-        self.ensure_collection(exchange, level, collection)?;
-        let reason = format!("btp CLI: {}", exchange.kind);
-        let change = seen::grant(level, collection, principal);
-        self.append(exchange, reason, vec![change])?;
-        self.moment.holdings.push(HoldingChange::Granted {
-            level: level.to_owned(),
-            principal: principal.to_owned(),
-            role_collection: collection.to_owned(),
-        });
+        self.ensure_collection(level, collection)?;
+        let change = grant(level, collection, principal);
+        self.append(self.record.reason(), vec![change])?;
         Ok(())
     }
 
-    fn assignee(&self, assignee: &Assignee, after: Option<&UserSeen>) -> Option<String> {
-        let origin = after.and_then(|after| after.origin.as_deref()).or(assignee.origin.as_deref());
-        match &assignee.named {
-            Named::User(name) => self.principal("user", origin, name),
-            Named::Mapping { attribute, value } => {
-                let (kind, name) = mapped(attribute, value);
-                self.principal(kind, origin, &name)
-            }
-        }
-    }
-
-    pub(crate) fn user_seen(
-        &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
-        origin: Option<&str>,
-        name: &str,
-        seen: Option<&UserSeen>,
-    ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
-        let origin = seen.and_then(|seen| seen.origin.as_deref()).or(origin);
-        let Some(principal) = self.principal("user", origin, name) else {
+    /// The text of a holder, or `None` with the reason counted
+    fn named(&mut self, holder: &Holder) -> Option<String> {
+        let named = self.holder(holder);
+        if named.is_none() {
             self.summary.skip(NAMELESS);
+        }
+        named
+    }
+
+    /// Compares all role collections of a user
+    pub(crate) fn user_seen(&mut self, level: &str, seen: &UserSeen) -> Result<(), ImportError> {
+        let Some(principal) = self.named(&seen.user) else {
             return Ok(());
         };
-        match seen {
-            Some(_) => self.user_after(exchange, &level, &principal, seen, 0),
-            None => {
-                let filter = Filter::of_principal(&principal);
-                let because = "there is no such user".to_owned();
-                self.observe(exchange, &level, &filter, because, &|_| BTreeSet::new())
-            }
-        }
-    }
-
-    /// Compares all role collections of a user, as they are after so many writes of this exchange
-    fn user_after(
-        &mut self,
-        exchange: &Exchange,
-        level: &str,
-        principal: &str,
-        seen: Option<&UserSeen>,
-        writes: u64,
-    ) -> Result<(), ImportError> {
-        let Some(seen) = seen else { return Ok(()) };
-        let because = self.since_last_sight(exchange, level, principal, seen.version, writes);
+        let because = self.since_last_sight(level, &principal, seen);
         let observed: BTreeSet<Pair> =
-            seen.collections.iter().map(|name| (principal.to_owned(), name.clone())).collect();
-        self.observe(exchange, level, &Filter::of_principal(principal), because, &|_| {
-            observed.clone()
-        })
+            seen.collections.iter().map(|name| (principal.clone(), name.clone())).collect();
+        let filter = Filter::of_principal(&principal);
+        self.observe(level, &filter, because, &|_| observed.clone())
     }
 
-    /// What a user's version says about the time since it was last seen
-    fn since_last_sight(
-        &mut self,
-        exchange: &Exchange,
-        level: &str,
-        principal: &str,
-        version: Option<u64>,
-        writes: u64,
-    ) -> String {
+    /// A user who does not exist holds nothing
+    pub(crate) fn no_user(&mut self, level: &str, user: &Holder) -> Result<(), ImportError> {
+        let Some(principal) = self.named(user) else {
+            return Ok(());
+        };
+        let filter = Filter::of_principal(&principal);
+        let because = "there is no such user".to_owned();
+        self.observe(level, &filter, because, &|_| BTreeSet::new())
+    }
+
+    /// What a user's version says about the time since the user was last observed
+    fn since_last_sight(&mut self, level: &str, principal: &str, seen: &UserSeen) -> String {
+        // The version also counts what the record itself wrote.
+        let writes =
+            self.record.facts.iter().filter(|fact| fact.writes_to(&seen.user)).count() as u64;
+        let version = seen.version;
         let key = (level.to_owned(), principal.to_owned());
-        let before = self.users.insert(key, (version, exchange.line));
+        let before = self.users.insert(key, (version, self.record.line));
         match before {
             None => "the recording shows this user for the first time".to_owned(),
             Some((Some(before), line)) if version.is_some_and(|v| v > before + writes) => {
@@ -183,20 +141,15 @@ impl Run<'_> {
 
     pub(crate) fn holders_seen(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         collection: &str,
-        users: &[UserText],
+        users: &[Option<Holder>],
         all: bool,
     ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
         let mut observed = BTreeSet::new();
         let mut nameless = false;
-        for (origin, name) in users {
-            let name = name.as_deref();
-            match name.and_then(|name| self.principal("user", origin.as_deref(), name)) {
+        for user in users {
+            match user.as_ref().and_then(|user| self.holder(user)) {
                 Some(principal) => {
                     observed.insert((principal, collection.to_owned()));
                 }
@@ -208,7 +161,7 @@ impl Run<'_> {
         }
         let filter = Filter::of_collection(collection, &["user:"]);
         let because = "as the users of the role collection are shown".to_owned();
-        self.observe(exchange, &level, &filter, because, &|held: &BTreeSet<Pair>| {
+        self.observe(level, &filter, because, &|held: &BTreeSet<Pair>| {
             if all && !nameless {
                 observed.clone()
             } else {
@@ -219,25 +172,22 @@ impl Run<'_> {
 
     pub(crate) fn mappings_seen(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         collection: &str,
         mappings: &[MappingSeen],
     ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
-        let root = above(self.load_levels()?, &level).last().unwrap_or_default().to_owned();
-        let mut zones = vec![level.as_str()];
+        let root = above(self.load_levels()?, level).last().unwrap_or_default().to_owned();
+        let mut zones = vec![level];
         if level.starts_with("directory:") {
             zones.push(&root);
         }
         let mut observed = BTreeSet::new();
         let mut unresolved = false;
         for mapping in mappings {
-            let (kind, name) = mapped(&mapping.attribute, &mapping.value);
             let origin = self.knowledge.origin(&zones, mapping);
-            match origin.and_then(|origin| self.principal(kind, Some(origin), &name)) {
+            match origin
+                .and_then(|origin| self.principal(mapping.kind, Some(origin), &mapping.name))
+            {
                 Some(principal) => {
                     observed.insert((principal, collection.to_owned()));
                 }
@@ -249,7 +199,7 @@ impl Run<'_> {
         }
         let filter = Filter::of_collection(collection, &["group:", "attribute:"]);
         let because = "as the mappings of the role collection are shown".to_owned();
-        self.observe(exchange, &level, &filter, because, &|held: &BTreeSet<Pair>| {
+        self.observe(level, &filter, because, &|held: &BTreeSet<Pair>| {
             if unresolved { observed.union(held).cloned().collect() } else { observed.clone() }
         })
     }
@@ -257,19 +207,15 @@ impl Run<'_> {
     /// The users of an origin were listed: whoever is not among them holds nothing
     pub(crate) fn users_listed(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         origin: Option<&str>,
         names: &[String],
     ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
         let users: Option<BTreeSet<String>> =
-            names.iter().map(|name| self.principal("user", origin, name)).collect();
+            names.iter().map(|name| self.principal(PrincipalKind::User, origin, name)).collect();
         // What all users of an origin have in common is what stands before the name.
         let prefix = self
-            .principal("user", origin, "x")
+            .principal(PrincipalKind::User, origin, "x")
             .and_then(|text| text.strip_suffix('x').map(str::to_owned));
         let (Some(users), Some(prefix)) = (users, prefix) else {
             self.summary.skip(NAMELESS);
@@ -277,7 +223,7 @@ impl Run<'_> {
         };
         let filter = Filter::of_users(&prefix);
         let because = "the users of the origin are listed without it".to_owned();
-        self.observe(exchange, &level, &filter, because, &|held: &BTreeSet<Pair>| {
+        self.observe(level, &filter, because, &|held: &BTreeSet<Pair>| {
             held.iter().filter(|(principal, _)| users.contains(principal)).cloned().collect()
         })
     }

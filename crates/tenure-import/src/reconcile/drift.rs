@@ -1,24 +1,24 @@
 //! Where does an observation contradict the ledger, and what is done about it?
 //!
-//! An observation shows who holds what at one second. It is compared with the holdings that count in
-//! the ledger before that second, with the changes of this second that come before it in the recording;
-//! or, if these differ, with what the ledger has at that second, since an earlier import may have
-//! reconciled it. What differs from both is [`Drift`]: somebody changed the landscape unobserved, or
-//! nothing was known yet.
+//! An observation shows who holds what at one second. It is compared with the holdings that the ledger has
+//! just before that second, together with the changes that this import made at that second. If these
+//! differ, it is compared with what the ledger has at that second, since an earlier import may have
+//! reconciled the difference. What differs from both is [`Drift`]: somebody changed the landscape
+//! unobserved, or the ledger knew nothing yet.
 //!
-//! Drift is reported, and with `reconcile` also appended, at the second of the observation: the change
-//! itself happened at some unknown moment before. The reason says so.
+//! The summary reports drift. With `reconcile` it is also appended, at the second of the observation. The
+//! change itself happened at an unknown time before, and the reason of the entry says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tenure_core::Instant;
 use tenure_wire::api;
 use tenure_wire::question::Texts;
+use tenure_wire::v1::Change;
 
+use super::assignments::{grant, revoke};
+use super::run::Run;
 use crate::ImportError;
-use crate::btp_cli::Exchange;
-use crate::btp_cli::bodies as seen;
-use crate::reconcile::run::{HoldingChange, Run};
 use crate::summary::Drift;
 
 /// Most changes of an entry
@@ -32,7 +32,7 @@ pub(crate) type Pair = (String, String);
 pub(crate) struct Filter<'a> {
     principal: Option<&'a str>,
     role_collection: Option<&'a str>,
-    /// What the principal's text begins with, one of these
+    /// The principal's text begins with one of these
     prefixes: Vec<&'a str>,
 }
 
@@ -60,17 +60,19 @@ impl<'a> Filter<'a> {
 }
 
 impl Run<'_> {
-    /// Compares what is observed, given what the ledger holds, with that
+    /// Compares what is observed with what the ledger has
+    ///
+    /// `observed_of` gives what is observed. It is told what the ledger has, for observations that show
+    /// only a part.
     pub(crate) fn observe(
         &mut self,
-        exchange: &Exchange,
         level: &str,
         filter: &Filter<'_>,
         because: String,
         observed_of: &dyn Fn(&BTreeSet<Pair>) -> BTreeSet<Pair>,
     ) -> Result<(), ImportError> {
         self.summary.observations += 1;
-        let mut held = self.held(level, filter, self.before())?;
+        let mut held = self.held(level, filter, self.moment.before())?;
         self.changed_now(level, filter, &mut held);
         let observed = observed_of(&held);
         if observed == held {
@@ -89,9 +91,9 @@ impl Run<'_> {
         }
         for (principal, (missing, unexpected)) in by_principal {
             let mut drift = Drift {
-                line: exchange.line,
-                source: exchange.kind.clone(),
-                at: exchange.at.to_string(),
+                line: self.record.line,
+                source: self.record.kind.clone(),
+                at: self.record.at.to_string(),
                 level: level.to_owned(),
                 principal: principal.to_owned(),
                 missing,
@@ -100,39 +102,29 @@ impl Run<'_> {
                 reconciled: false,
             };
             if self.options.reconcile {
-                drift.reconciled = self.reconcile(exchange, &drift)?;
+                drift.reconciled = self.append_drift(&drift)?;
             }
             self.summary.drift.push(drift);
         }
         Ok(())
     }
 
-    fn reconcile(&mut self, exchange: &Exchange, drift: &Drift) -> Result<bool, ImportError> {
+    fn append_drift(&mut self, drift: &Drift) -> Result<bool, ImportError> {
         let level = &drift.level;
         for name in &drift.missing {
-            self.ensure_collection(exchange, level, name)?;
+            self.ensure_collection(level, name)?;
         }
-        let grants = drift.missing.iter().map(|name| seen::grant(level, name, &drift.principal));
-        let revokes =
-            drift.unexpected.iter().map(|name| seen::revoke(level, name, &drift.principal));
+        let grants = drift.missing.iter().map(|name| grant(level, name, &drift.principal));
+        let revokes = drift.unexpected.iter().map(|name| revoke(level, name, &drift.principal));
         let changes: Vec<_> = grants.chain(revokes).collect();
         let mut holds = true;
         for part in changes.chunks(CHANGES_MAX) {
             let reason = format!(
                 "drift reconciled: `{}` at {} showed it; it changed at an unknown time before",
-                exchange.kind, drift.at,
+                self.record.kind, drift.at,
             );
-            holds &= self.append(exchange, reason, part.to_vec())?;
+            holds &= self.append(reason, part.to_vec())?;
             holds &= self.flush()?;
-        }
-        let of = |name: &String| (level.clone(), drift.principal.clone(), name.clone());
-        for (level, principal, role_collection) in drift.missing.iter().map(of) {
-            let change = HoldingChange::Granted { level, principal, role_collection };
-            self.moment.holdings.push(change);
-        }
-        for (level, principal, role_collection) in drift.unexpected.iter().map(of) {
-            let change = HoldingChange::Revoked { level, principal, role_collection };
-            self.moment.holdings.push(change);
         }
         Ok(holds)
     }
@@ -169,18 +161,21 @@ impl Run<'_> {
         }
     }
 
+    /// Adds what this import changed at this second
     fn changed_now(&self, here: &str, filter: &Filter<'_>, held: &mut BTreeSet<Pair>) {
         for change in &self.moment.holdings {
             match change {
-                HoldingChange::Granted { level, principal, role_collection }
-                    if level == here && filter.takes(principal, role_collection) =>
+                Change::Grant { level, role_collection: Some(name), to, .. }
+                    if level == here && filter.takes(to, name) =>
                 {
-                    held.insert((principal.clone(), role_collection.clone()));
+                    held.insert((to.clone(), name.clone()));
                 }
-                HoldingChange::Revoked { level, principal, role_collection } if level == here => {
-                    held.remove(&(principal.clone(), role_collection.clone()));
+                Change::Revoke { level, role_collection: Some(name), from, .. }
+                    if level == here =>
+                {
+                    held.remove(&(from.clone(), name.clone()));
                 }
-                HoldingChange::Ended { level, role_collection } if level == here => {
+                Change::DeleteRoleCollection { level, role_collection } if level == here => {
                     held.retain(|(_, name)| name != role_collection);
                 }
                 _ => {}

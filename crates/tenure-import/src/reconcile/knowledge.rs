@@ -1,30 +1,33 @@
-//! What does the whole recording know that one exchange alone does not say?
+//! What does the whole recording say that one record alone does not?
 //!
-//! Params name a global account by its subdomain, mappings name an identity provider by its display
-//! name, and a role collection names a role without its scopes: other exchanges, earlier or later, say
-//! which they are. A level can be asked about before it is first described. So the recording is read
-//! once before it is applied. Nothing here changes what held when: that is for the exchanges in order.
+//! A record can name a global account by its subdomain, an identity provider by its display name, and a
+//! role without its scopes. Other records, earlier or later, say which they are. A record can also be about
+//! a level that only a later record describes. So all records are read once before the first is applied.
+//! This does not decide what was so at which time: the records do that, in their order.
 
 use std::collections::HashMap;
 
 use tenure_core::LevelKind;
 
-use crate::btp_cli::bodies::{IdpSeen, LevelSeen, MappingSeen, RoleDefinition};
-use crate::btp_cli::{Exchange, What, Zone};
+use crate::fact::{
+    Event, Fact, IdpSeen, LevelSeen, MappingSeen, Observation, RoleDefinition, Zone, ZoneEvent,
+    ZoneObservation,
+};
+use crate::record::Record;
 
-/// A description of a level, and the exchange that has it
+/// A description of a level, and the record that has it
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Description<'a> {
-    pub(crate) exchange: &'a Exchange,
+    pub(crate) record: &'a Record,
     pub(crate) seen: &'a LevelSeen,
 }
 
-/// What the recording knows
+/// What the whole recording says
 #[derive(Debug, Default)]
 pub(crate) struct Knowledge<'a> {
     subdomains: HashMap<&'a str, &'a str>,
     first: HashMap<&'a str, Description<'a>>,
-    /// The last exchange that shows whether a level is there
+    /// The last record that shows whether a level is there
     last: HashMap<&'a str, usize>,
     /// The last complete listing of directories and of subaccounts in a global account
     last_complete: HashMap<(&'a str, LevelKind), usize>,
@@ -33,24 +36,32 @@ pub(crate) struct Knowledge<'a> {
 }
 
 impl<'a> Knowledge<'a> {
-    /// Of exchanges in order of time
-    pub(crate) fn of(exchanges: &'a [Exchange]) -> Self {
+    /// Of records in the order of their times
+    pub(crate) fn of(records: &'a [Record]) -> Self {
         let mut known = Self::default();
-        for exchange in exchanges {
-            if let Some((subdomain, level)) = &exchange.global_account {
+        let facts = || {
+            records.iter().enumerate().flat_map(|(index, record)| {
+                record.facts.iter().map(move |fact| (index, record, fact))
+            })
+        };
+        for (_, _, fact) in facts() {
+            if let Fact::Observation(Observation::Subdomain { subdomain, level }) = fact {
                 known.subdomains.entry(subdomain).or_insert(level);
             }
         }
-        for (index, exchange) in exchanges.iter().enumerate() {
-            known.take(index, exchange);
+        for (index, record, fact) in facts() {
+            known.take(index, record, fact);
         }
         known
     }
 
-    fn take(&mut self, index: usize, exchange: &'a Exchange) {
-        match &exchange.what {
-            What::Levels { seen, complete } => {
-                self.described(index, exchange, seen);
+    fn take(&mut self, index: usize, record: &'a Record, fact: &'a Fact) {
+        match fact {
+            Fact::Observation(Observation::Levels { seen, complete }) => {
+                for seen in seen {
+                    self.first.entry(&seen.level).or_insert(Description { record, seen });
+                    self.last.insert(&seen.level, index);
+                }
                 if let Some(complete) = complete
                     && let Some(root) = self.subdomains.get(complete.subdomain.as_str())
                 {
@@ -60,26 +71,22 @@ impl<'a> Knowledge<'a> {
                     }
                 }
             }
-            What::DeletionAsked { seen, .. } => self.described(index, exchange, seen),
-            What::LevelGone(level) => {
+            Fact::Observation(Observation::NoLevel(level)) => {
                 self.last.insert(level, index);
             }
-            What::Trust(zone, idps) => {
+            Fact::Observation(Observation::InZone(zone, ZoneObservation::Trust(idps))) => {
                 if let Some(level) = self.level(zone) {
                     let level = level.to_owned();
                     self.trust.entry(level).or_default().extend(idps);
                 }
             }
-            What::Roles(zone, roles) => roles.iter().for_each(|role| self.defined(zone, role)),
-            What::RoleCreated(zone, role) => self.defined(zone, role),
+            Fact::Observation(Observation::InZone(zone, ZoneObservation::Roles(roles))) => {
+                roles.iter().for_each(|role| self.defined(zone, role));
+            }
+            Fact::Event(Event::InZone(zone, ZoneEvent::RoleCreated(role))) => {
+                self.defined(zone, role);
+            }
             _ => {}
-        }
-    }
-
-    fn described(&mut self, index: usize, exchange: &'a Exchange, seen: &'a [LevelSeen]) {
-        for seen in seen {
-            self.first.entry(&seen.level).or_insert(Description { exchange, seen });
-            self.last.insert(&seen.level, index);
         }
     }
 
@@ -107,7 +114,7 @@ impl<'a> Knowledge<'a> {
         self.first.get(level).copied()
     }
 
-    /// Whether an exchange after this one shows whether the level is there
+    /// Whether a record after this one shows whether the level is there
     pub(crate) fn shown_after(&self, index: usize, level: &str, root: Option<&str>) -> bool {
         let kind = if level.starts_with(LevelKind::Directory.as_str()) {
             LevelKind::Directory
@@ -124,9 +131,11 @@ impl<'a> Knowledge<'a> {
     pub(crate) fn origin(&self, zones: &[&str], mapping: &MappingSeen) -> Option<&'a str> {
         zones.iter().find_map(|zone| {
             let trusted = self.trust.get(*zone)?;
-            let by_name = |idp: &&&IdpSeen| mapping.display_name.as_ref() == Some(&idp.origin);
+            let by_name = |idp: &&&IdpSeen| mapping.idp_name.as_ref() == Some(&idp.origin);
             let found = trusted.iter().find(by_name);
-            found.or_else(|| trusted.iter().find(|idp| idp.is(mapping))).map(|i| i.origin.as_str())
+            found
+                .or_else(|| trusted.iter().find(|idp| idp.is_of(mapping)))
+                .map(|i| i.origin.as_str())
         })
     }
 

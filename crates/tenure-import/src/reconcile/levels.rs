@@ -1,44 +1,45 @@
 //! Which levels come into being, move, change and go?
 //!
-//! A description of a level that the ledger does not have creates it, at its `createdDate`, but never
-//! before its parent, nor before anything recorded shows that it was not there, nor after it was first
-//! seen. Where it lay and what it was called before it was first seen nobody recorded: the first sight
-//! speaks for the time before. Moves and new names hold from the observation on; a level is gone from
-//! the observation on that shows it missing, which is a complete listing or a "not found".
+//! A level that the ledger does not have is created when a record describes it. The creation takes effect
+//! when the description says that the level was created, with three limits:
 //!
-//! An accepted deletion takes its time: the level is there until something shows that it is gone. If
-//! nothing later in the recording shows anything of it, it is taken to be gone at once. A deletion that
-//! was only announced (`PENDING_FORCED_DELETION`) changes nothing, nor does taking it back.
+//! - not before its parent exists,
+//! - not before the last observation that shows that it was not there,
+//! - not after the first observation that shows it.
 //!
-//! Complete are a hierarchy of a global account (for directories and subaccounts) and its list of
-//! subaccounts, each without any further param.
+//! Nobody recorded where the level lay, and what it was called, between its creation and that observation.
+//! The ledger takes them to be what the observation shows. A later move or a later name takes effect at
+//! the observation that shows it. A level is deleted at the observation that shows it missing: a complete
+//! listing without it, or a "not found".
+//!
+//! An accepted deletion takes its time. The level stays until an observation shows that it is gone. If
+//! nothing later in the recording shows whether it is there, it is deleted at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tenure_core::{Instant, Level, LevelKind};
 use tenure_wire::api::LevelRow;
 use tenure_wire::v1::Change;
 
+use super::run::Run;
 use crate::ImportError;
-use crate::btp_cli::bodies::LevelSeen;
-use crate::btp_cli::dates;
-use crate::btp_cli::{Complete, Exchange};
-use crate::reconcile::run::Run;
+use crate::fact::{Complete, LevelSeen};
+use crate::record::Record;
 
-/// Directories above one another that are followed to create a level that was not yet listed; SAP
-/// allows five (SAP-docs, loio 8ed4a70)
+/// Most parents, one above the other, that are created to create a level that was not yet listed
+///
+/// SAP allows five directories above one another (SAP-docs, loio 8ed4a70).
 const DEPTH_MAX: usize = 32;
 
 impl<'a> Run<'a> {
-    /// Levels are there, perhaps no others
+    /// Levels are there; if the list is complete, no others are
     pub(crate) fn levels_seen(
         &mut self,
-        exchange: &'a Exchange,
-        seen: &'a [LevelSeen],
+        seen: &[LevelSeen],
         complete: Option<&Complete>,
     ) -> Result<(), ImportError> {
         for level in seen {
-            self.level_seen(exchange, level, DEPTH_MAX)?;
+            self.level_seen(level, DEPTH_MAX)?;
         }
         let Some(complete) = complete else {
             return Ok(());
@@ -48,7 +49,7 @@ impl<'a> Run<'a> {
         };
         let mut kinds = vec![LevelKind::Subaccount];
         kinds.extend(complete.directories.then_some(LevelKind::Directory));
-        self.delete_missing(exchange, root, &kinds, seen)?;
+        self.delete_missing(root, &kinds, seen)?;
         for kind in kinds {
             self.complete.insert((root.to_owned(), kind), self.moment.at);
         }
@@ -56,13 +57,9 @@ impl<'a> Run<'a> {
     }
 
     /// A level was asked for and not found
-    pub(crate) fn level_gone(
-        &mut self,
-        exchange: &Exchange,
-        level: &str,
-    ) -> Result<(), ImportError> {
+    pub(crate) fn level_gone(&mut self, level: &str) -> Result<(), ImportError> {
         if self.has(level)? {
-            self.delete(exchange, level, format!("`{}` no longer finds it", exchange.kind))?;
+            self.delete(level, format!("`{}` no longer finds it", self.record.kind))?;
         } else {
             self.summary.skip("not found, and unknown to the ledger too");
         }
@@ -73,23 +70,17 @@ impl<'a> Run<'a> {
     /// The deletion of a level was accepted
     pub(crate) fn deletion_asked(
         &mut self,
-        index: usize,
-        exchange: &'a Exchange,
         level: &str,
-        seen: &'a [LevelSeen],
+        root: Option<&str>,
     ) -> Result<(), ImportError> {
-        for level in seen {
-            self.level_seen(exchange, level, DEPTH_MAX)?;
-        }
-        let root = seen.first().and_then(|seen| seen.global_account.as_deref());
-        if self.knowledge.shown_after(index, level, root) || !self.has(level)? {
+        if self.knowledge.shown_after(self.index, level, root) || !self.has(level)? {
             return Ok(());
         }
         let reason = "its deletion was accepted, and nothing later in the recording shows it";
-        self.delete(exchange, level, reason.to_owned())
+        self.delete(level, reason.to_owned())
     }
 
-    /// Whether the ledger has a level, which is created if the recording describes it elsewhere
+    /// Whether the ledger has a level now; it is created if another record describes it
     pub(crate) fn ensure_level(&mut self, level: &str) -> Result<bool, ImportError> {
         self.ensure(level, None, self.moment.at, DEPTH_MAX)
     }
@@ -108,10 +99,10 @@ impl<'a> Run<'a> {
             return Ok(false);
         }
         if let Some(description) = self.knowledge.description(level) {
-            return self.create(description.exchange, description.seen, depth);
+            return self.create(description.record, description.seen, depth);
         }
-        // Named by others, described by nobody: a global account needs no more than its name, and a
-        // directory lies somewhere in its global account.
+        // No record describes the level, but one names it. A global account needs no more than its name,
+        // and a directory lies somewhere in its global account.
         let kind = level.split(':').next().and_then(LevelKind::parse);
         let parent = match (kind, root) {
             (Some(LevelKind::GlobalAccount), _) => None,
@@ -129,31 +120,23 @@ impl<'a> Run<'a> {
             region: None,
             created: Some(wanted),
             created_by: None,
-            modified_by: None,
+            changed_by: None,
             dying: false,
         };
-        let Some(source) = self.source else {
-            return Ok(false);
-        };
-        self.create(source, &bare, depth)
+        self.create(self.record, &bare, depth)
     }
 
-    fn level_seen(
-        &mut self,
-        exchange: &'a Exchange,
-        seen: &LevelSeen,
-        depth: usize,
-    ) -> Result<bool, ImportError> {
+    fn level_seen(&mut self, seen: &LevelSeen, depth: usize) -> Result<bool, ImportError> {
         let Some(row) = self.row(&seen.level)? else {
-            return self.create(exchange, seen, depth);
+            return self.create(self.record, seen, depth);
         };
         let parent = seen.parent.clone().filter(|parent| row.parent.as_ref() != Some(parent));
         if let Some(parent) = parent {
             if self.ensure(&parent, seen.global_account.as_deref(), self.moment.at, depth - 1)? {
                 let change =
                     Change::MoveLevel { level: seen.level.clone(), parent: parent.clone() };
-                let reason = format!("`{}` shows it in another parent", exchange.kind);
-                self.append(exchange, reason, vec![change])?;
+                let reason = format!("`{}` shows it in another parent", self.record.kind);
+                self.append(reason, vec![change])?;
                 self.change(&seen.level, |row| row.parent = Some(parent));
             } else {
                 self.summary.skip("a level lies in one that was never described, or is gone");
@@ -173,11 +156,9 @@ impl<'a> Run<'a> {
                 environment: None,
                 region: region.clone(),
             };
-            let modified_by =
-                seen.modified_by.as_ref().filter(|_| exchange.kind.ends_with("update"));
-            let actor = self.actor_or(exchange, modified_by);
-            let reason = format!("as `{}` shows it", exchange.kind);
-            self.append_as(exchange, &actor, self.moment.at, reason, vec![change])?;
+            let actor = self.actor_or(self.record, seen.changed_by.as_ref());
+            let reason = format!("as `{}` shows it", self.record.kind);
+            self.append_as(self.record, &actor, self.moment.at, reason, vec![change])?;
             self.change(&seen.level, |row| {
                 row.name = name.or(row.name.take());
                 row.region = region.or(row.region.take());
@@ -189,7 +170,7 @@ impl<'a> Run<'a> {
 
     fn create(
         &mut self,
-        source: &'a Exchange,
+        record: &'a Record,
         seen: &LevelSeen,
         depth: usize,
     ) -> Result<bool, ImportError> {
@@ -219,10 +200,10 @@ impl<'a> Run<'a> {
         let root = seen.global_account.clone().unwrap_or_default();
         let listed_without = self.complete.get(&(root, seen.kind));
         for absent in [self.absent.get(&seen.level), listed_without].into_iter().flatten() {
-            at = at.max(dates::after(*absent));
+            at = at.max(after(*absent));
         }
         at = at.min(now);
-        // What this run made is there from then on; all else the ledger has to say.
+        // This import knows when the levels exist that it created. For others it asks the ledger.
         let certain = (seen.parent.is_none() || parent_since.is_some())
             && !self.created.contains_key(&seen.level)
             && !self.absent.contains_key(&seen.level);
@@ -242,9 +223,9 @@ impl<'a> Run<'a> {
             environment: None,
             region: seen.region.clone(),
         };
-        let actor = self.actor_or(source, seen.created_by.as_ref());
-        let reason = format!("as `{}` at {} shows it", source.kind, source.at);
-        if !self.append_as(source, &actor, at, reason, vec![change])? {
+        let actor = self.actor_or(record, seen.created_by.as_ref());
+        let reason = format!("as `{}` at {} shows it", record.kind, record.at);
+        if !self.append_as(record, &actor, at, reason, vec![change])? {
             return Ok(false);
         }
         let row = LevelRow {
@@ -264,7 +245,6 @@ impl<'a> Run<'a> {
 
     fn delete_missing(
         &mut self,
-        exchange: &Exchange,
         root: &str,
         kinds: &[LevelKind],
         seen: &[LevelSeen],
@@ -281,21 +261,16 @@ impl<'a> Run<'a> {
         for level in missing {
             // It may have gone with a directory above it.
             if self.has(&level)? {
-                let reason = format!("`{}` no longer lists it", exchange.kind);
-                self.delete(exchange, &level, reason)?;
+                let reason = format!("`{}` no longer lists it", self.record.kind);
+                self.delete(&level, reason)?;
             }
             self.absent.insert(level, self.moment.at);
         }
         Ok(())
     }
 
-    fn delete(
-        &mut self,
-        exchange: &Exchange,
-        level: &str,
-        reason: String,
-    ) -> Result<(), ImportError> {
-        self.append(exchange, reason, vec![Change::DeleteLevel { level: level.to_owned() }])?;
+    fn delete(&mut self, level: &str, reason: String) -> Result<(), ImportError> {
+        self.append(reason, vec![Change::DeleteLevel { level: level.to_owned() }])?;
         let levels = self.load_levels()?;
         let gone: Vec<String> = levels
             .keys()
@@ -314,12 +289,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    pub(crate) fn load_levels(
-        &mut self,
-    ) -> Result<&mut std::collections::BTreeMap<String, LevelRow>, ImportError> {
+    pub(crate) fn load_levels(&mut self) -> Result<&mut BTreeMap<String, LevelRow>, ImportError> {
         let levels = match self.moment.levels.take() {
             Some(levels) => levels,
-            None => self.levels_at(self.before())?,
+            None => self.levels_at(self.moment.before())?,
         };
         Ok(self.moment.levels.insert(levels))
     }
@@ -339,16 +312,21 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The first instant after this one
+fn after(instant: Instant) -> Instant {
+    Instant::saturating_from_micros(instant.micros().saturating_add(1))
+}
+
 fn is_of(level: &str, kind: LevelKind) -> bool {
     level.split(':').next() == Some(kind.as_str())
 }
 
 /// The levels above a level, nearest first
 pub(crate) fn above<'l>(
-    levels: &'l std::collections::BTreeMap<String, LevelRow>,
+    levels: &'l BTreeMap<String, LevelRow>,
     level: &str,
 ) -> impl Iterator<Item = &'l str> {
     let parent = |level: &str| levels.get(level).and_then(|row| row.parent.as_deref());
-    // The ledger has no cycles; a bound costs nothing.
+    // The ledger has no cycles. The bound is a precaution.
     std::iter::successors(parent(level), move |level| parent(level)).take(64)
 }

@@ -1,7 +1,7 @@
 //! How do entries get to the ledger, and what became of them?
 //!
-//! They wait here until there are enough for one call, or until somebody asks the ledger something.
-//! What is malformed is not sent: a door turns a body with one malformed entry away whole.
+//! Entries wait here until there are enough for one call, or until the import asks the ledger something. A
+//! malformed entry is not sent, since one of them makes a server refuse the whole call.
 
 use tenure_core::Instant;
 use tenure_wire::Names;
@@ -9,7 +9,7 @@ use tenure_wire::codec::Encoded;
 use tenure_wire::v1::{Change, Entry};
 
 use crate::ImportError;
-use crate::btp_cli::Exchange;
+use crate::record::Record;
 use crate::summary::Summary;
 use crate::target::Target;
 
@@ -30,7 +30,7 @@ pub(crate) struct Outbox {
 /// What an entry says, and why
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
-    pub(crate) source: &'a Exchange,
+    pub(crate) record: &'a Record,
     pub(crate) actor: &'a str,
     pub(crate) effective_at: Instant,
     pub(crate) reason: String,
@@ -38,15 +38,15 @@ pub(crate) struct Draft<'a> {
 }
 
 impl Outbox {
-    /// Lets an entry wait; false if it cannot be written
+    /// Lets an entry wait; false if it is malformed
     pub(crate) fn push(
         &mut self,
         target: &mut dyn Target,
         summary: &mut Summary,
         draft: Draft<'_>,
     ) -> Result<bool, ImportError> {
-        let line = draft.source.line;
-        let id = draft.source.record.entry(draft.effective_at, &draft.changes).to_string();
+        let line = draft.record.line;
+        let id = draft.record.id.entry(draft.effective_at, &draft.changes).to_string();
         let written = Entry {
             id: id.clone(),
             actor: draft.actor.to_owned(),
@@ -72,7 +72,7 @@ impl Outbox {
         Ok(true)
     }
 
-    /// Sends what waits, and tells whether the last of it holds now
+    /// Sends what waits, and tells whether the last entry of it holds now
     pub(crate) fn flush(
         &mut self,
         target: &mut dyn Target,

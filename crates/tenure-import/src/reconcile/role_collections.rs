@@ -1,13 +1,13 @@
 //! Which role collections come into being, change and go?
 //!
-//! Predefined is what the ledger's catalogue in force brings; the recording cannot change it, and where
-//! it shows other roles, that is noted and nothing else. Everything else is a custom role collection of
-//! its level, also what SAP or an application delivers (`isReadOnly`) and the catalogue does not have:
-//! the reason says so. A listing is complete, so what it lacks is gone from then on.
+//! The catalogue in force defines the predefined role collections. A recording cannot change them: if it
+//! shows other roles, the summary says so. All others are custom role collections of their level. That
+//! includes those that SAP or an application delivers and that the catalogue does not have; the reason of
+//! the entry says so. A listing is complete: a custom role collection that it lacks is deleted.
 //!
-//! A role collection can be named before it is defined: somebody has it, or gets it. Then it is created
-//! by its name alone, without roles, until something shows them. One that is created although the
-//! ledger has it was deleted in between, unobserved: it is deleted first, which ends its holdings.
+//! A record can name a role collection that nothing has defined yet. Then it is created without roles, and
+//! gets them when a record shows them. If a record creates a role collection that the ledger has, it was
+//! deleted unobserved before. It is deleted first, which ends its holdings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -16,10 +16,9 @@ use tenure_wire::api;
 use tenure_wire::question::Texts;
 use tenure_wire::v1::{Catalog, Change};
 
+use super::run::Run;
 use crate::ImportError;
-use crate::btp_cli::bodies::{CollectionSeen, RoleSeen};
-use crate::btp_cli::{Exchange, Zone};
-use crate::reconcile::run::{HoldingChange, Run};
+use crate::fact::{CollectionSeen, RoleSeen};
 use crate::summary::DefinitionDrift;
 
 /// A role collection as the ledger has it
@@ -41,56 +40,32 @@ const PREDEFINED: &str = "a change of a role collection that the catalogue prede
 impl Run<'_> {
     pub(crate) fn collections_listed(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         seen: &[CollectionSeen],
     ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
         for seen in seen {
-            self.define(exchange, &level, seen)?;
+            self.define(level, seen)?;
         }
         let listed: BTreeSet<&str> = seen.iter().map(|seen| seen.name.as_str()).collect();
-        let then = &self.zone_then(&level)?.collections;
+        let then = &self.zone_then(level)?.collections;
         let gone: Vec<String> = then
             .iter()
             .filter(|(name, then)| !then.predefined && !listed.contains(name.as_str()))
             .map(|(name, _)| name.clone())
             .collect();
         for name in gone {
-            let reason = format!("`{}` no longer lists it", exchange.kind);
-            self.delete_collection(exchange, &level, &name, reason)?;
+            let reason = format!("`{}` no longer lists it", self.record.kind);
+            self.delete_collection(level, &name, reason)?;
         }
         Ok(())
     }
 
-    pub(crate) fn collection_seen(
-        &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
-        seen: &CollectionSeen,
-    ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
-        self.define(exchange, &level, seen)
-    }
-
-    pub(crate) fn collection_gone(
-        &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
-        name: &str,
-    ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
-        match self.collection(&level, name)? {
+    pub(crate) fn collection_gone(&mut self, level: &str, name: &str) -> Result<(), ImportError> {
+        match self.collection(level, name)? {
             Some(then) if then.predefined => self.summary.skip(PREDEFINED),
             Some(_) => {
-                let reason = format!("`{}` no longer finds it", exchange.kind);
-                self.delete_collection(exchange, &level, name, reason)?;
+                let reason = format!("`{}` no longer finds it", self.record.kind);
+                self.delete_collection(level, name, reason)?;
             }
             None => self.summary.skip("not found, and unknown to the ledger too"),
         }
@@ -99,34 +74,26 @@ impl Run<'_> {
 
     pub(crate) fn collection_created(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         seen: &CollectionSeen,
     ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
-        if self.collection(&level, &seen.name)?.is_some_and(|then| !then.predefined) {
+        if self.collection(level, &seen.name)?.is_some_and(|then| !then.predefined) {
             let reason = "it is created again next, so it had been deleted unobserved";
-            self.delete_collection(exchange, &level, &seen.name, reason.to_owned())?;
+            self.delete_collection(level, &seen.name, reason.to_owned())?;
         }
-        self.define(exchange, &level, seen)
+        self.define(level, seen)
     }
 
     pub(crate) fn collection_deleted(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         name: &str,
     ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
-        match self.collection(&level, name)? {
+        match self.collection(level, name)? {
             Some(then) if then.predefined => self.summary.skip(PREDEFINED),
             Some(_) => {
-                let reason = format!("btp CLI: {}", exchange.kind);
-                self.delete_collection(exchange, &level, name, reason)?;
+                let reason = self.record.reason();
+                self.delete_collection(level, name, reason)?;
             }
             None => self.summary.skip("deleted, and unknown to the ledger before"),
         }
@@ -135,42 +102,33 @@ impl Run<'_> {
 
     pub(crate) fn role_added(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         name: &str,
         role: &RoleSeen,
     ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
-        if !self.ensure_role(exchange, &level, role, name)? {
+        if !self.ensure_role(level, role, name)? {
             return Ok(());
         }
-        self.ensure_collection(exchange, &level, name)?;
-        self.change_roles(exchange, &level, name, |roles| {
+        self.ensure_collection(level, name)?;
+        self.change_roles(level, name, |roles| {
             roles.insert(role.text());
         })
     }
 
     pub(crate) fn role_removed(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         name: &str,
         role: &RoleSeen,
     ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
-        self.ensure_collection(exchange, &level, name)?;
-        self.change_roles(exchange, &level, name, |roles| {
+        self.ensure_collection(level, name)?;
+        self.change_roles(level, name, |roles| {
             roles.remove(&role.text());
         })
     }
 
     fn change_roles(
         &mut self,
-        exchange: &Exchange,
         level: &str,
         name: &str,
         change: impl FnOnce(&mut BTreeSet<String>),
@@ -188,37 +146,28 @@ impl Run<'_> {
             self.summary.skip("a change of roles that the ledger has already");
             return Ok(());
         }
-        let reason = format!("btp CLI: {}", exchange.kind);
-        self.set_roles(exchange, level, name, roles, reason)
+        let reason = self.record.reason();
+        self.set_roles(level, name, roles, reason)
     }
 
-    /// A role collection that somebody has or gets exists, if only by its name
-    pub(crate) fn ensure_collection(
-        &mut self,
-        exchange: &Exchange,
-        level: &str,
-        name: &str,
-    ) -> Result<(), ImportError> {
+    /// Creates a role collection by its name alone, unless the ledger has it
+    pub(crate) fn ensure_collection(&mut self, level: &str, name: &str) -> Result<(), ImportError> {
         if self.collection(level, name)?.is_some() {
             return Ok(());
         }
-        let reason = format!("known by its name alone from `{}`: its roles are not", exchange.kind);
-        self.create_collection(exchange, level, name, None, BTreeSet::new(), reason)
+        let reason =
+            format!("known by its name alone from `{}`: its roles are not", self.record.kind);
+        self.create_collection(level, name, None, BTreeSet::new(), reason)
     }
 
-    /// The ledger's definition becomes the recorded one, where that is for the recording to say
-    fn define(
-        &mut self,
-        exchange: &Exchange,
-        level: &str,
-        seen: &CollectionSeen,
-    ) -> Result<(), ImportError> {
+    /// The ledger's definition becomes the recorded one, unless the catalogue defines it
+    pub(crate) fn define(&mut self, level: &str, seen: &CollectionSeen) -> Result<(), ImportError> {
         let recorded: BTreeSet<String> = seen.roles.iter().map(RoleSeen::text).collect();
         let then = self.collection(level, &seen.name)?;
         if let Some(then) = &then {
             if then.predefined {
                 if then.roles != recorded {
-                    self.definition_differs(exchange, level, &seen.name, recorded, &then.roles);
+                    self.definition_differs(level, &seen.name, recorded, &then.roles);
                 }
                 return Ok(());
             }
@@ -228,11 +177,11 @@ impl Run<'_> {
         }
         let mut roles = BTreeSet::new();
         for role in &seen.roles {
-            if self.ensure_role(exchange, level, role, &seen.name)? {
+            if self.ensure_role(level, role, &seen.name)? {
                 roles.insert(role.text());
             }
         }
-        let mut reason = format!("as `{}` shows it", exchange.kind);
+        let mut reason = format!("as `{}` shows it", self.record.kind);
         if seen.read_only {
             reason.push_str(
                 "; delivered by SAP or an application (isReadOnly), but not in the catalogue in \
@@ -242,18 +191,15 @@ impl Run<'_> {
         match then {
             None => {
                 let description = seen.description.clone();
-                self.create_collection(exchange, level, &seen.name, description, roles, reason)
+                self.create_collection(level, &seen.name, description, roles, reason)
             }
-            Some(then) if then.roles != roles => {
-                self.set_roles(exchange, level, &seen.name, roles, reason)
-            }
+            Some(then) if then.roles != roles => self.set_roles(level, &seen.name, roles, reason),
             Some(_) => Ok(()),
         }
     }
 
     fn definition_differs(
         &mut self,
-        exchange: &Exchange,
         level: &str,
         name: &str,
         recorded: BTreeSet<String>,
@@ -262,8 +208,8 @@ impl Run<'_> {
         let recorded: Vec<String> = recorded.into_iter().collect();
         if self.definitions.insert((level.to_owned(), name.to_owned(), recorded.clone())) {
             self.summary.definitions.push(DefinitionDrift {
-                line: exchange.line,
-                at: exchange.at.to_string(),
+                line: self.record.line,
+                at: self.record.at.to_string(),
                 level: level.to_owned(),
                 role_collection: name.to_owned(),
                 recorded,
@@ -274,7 +220,6 @@ impl Run<'_> {
 
     fn create_collection(
         &mut self,
-        exchange: &Exchange,
         level: &str,
         name: &str,
         description: Option<String>,
@@ -287,7 +232,7 @@ impl Run<'_> {
             roles: roles.iter().cloned().collect(),
             description,
         };
-        if self.append(exchange, reason, vec![change])? {
+        if self.append(reason, vec![change])? {
             let then = CollectionThen { predefined: false, roles };
             self.zone_then(level)?.collections.insert(name.to_owned(), then);
         }
@@ -296,7 +241,6 @@ impl Run<'_> {
 
     fn set_roles(
         &mut self,
-        exchange: &Exchange,
         level: &str,
         name: &str,
         roles: BTreeSet<String>,
@@ -307,7 +251,7 @@ impl Run<'_> {
             role_collection: name.to_owned(),
             roles: roles.iter().cloned().collect(),
         };
-        self.append(exchange, reason, vec![change])?;
+        self.append(reason, vec![change])?;
         if let Some(then) = self.zone_then(level)?.collections.get_mut(name) {
             then.roles = roles;
         }
@@ -316,19 +260,16 @@ impl Run<'_> {
 
     fn delete_collection(
         &mut self,
-        exchange: &Exchange,
         level: &str,
         name: &str,
         reason: String,
     ) -> Result<(), ImportError> {
-        let (level, role_collection) = (level.to_owned(), name.to_owned());
         let change = Change::DeleteRoleCollection {
-            level: level.clone(),
-            role_collection: role_collection.clone(),
+            level: level.to_owned(),
+            role_collection: name.to_owned(),
         };
-        self.append(exchange, reason, vec![change])?;
-        self.zone_then(&level)?.collections.remove(name);
-        self.moment.holdings.push(HoldingChange::Ended { level, role_collection });
+        self.append(reason, vec![change])?;
+        self.zone_then(level)?.collections.remove(name);
         Ok(())
     }
 
@@ -350,10 +291,11 @@ impl Run<'_> {
     }
 
     fn ask_zone(&mut self, level: &str) -> Result<ZoneThen, ImportError> {
-        // A level that begins at this second has nothing before it, but what the catalogue brings.
+        // A level that begins at this second is unknown before it. At the second it has what the
+        // catalogue predefines.
         let mut answer: Option<api::RoleCollections> = None;
-        let mut asked = self.before();
-        for at in [self.before(), self.moment.at] {
+        let mut asked = self.moment.before();
+        for at in [self.moment.before(), self.moment.at] {
             asked = at;
             let question =
                 Texts::named("role-collections").with("on", level).with("at", at.to_string());

@@ -1,9 +1,9 @@
-//! Which roles does a role collection name that no catalogue has?
+//! Which roles does a role collection name that the catalogue does not have?
 //!
-//! Roles of applications, and custom ones. The ledger refuses a role collection that names an unknown
-//! role, so such a role is created first, at the same second, with the scopes that the recording shows
-//! for it anywhere. A role made from a template that the catalogue has gets no scopes of its own: it
-//! has those of the catalogue, and changes with them.
+//! They are roles of applications, and custom roles. The ledger refuses a role collection that names an
+//! unknown role. So the role is created first, at the same second, with the scopes that any record of the
+//! recording shows for it. A role made from a template of the catalogue gets no scopes of its own: it has
+//! those of the catalogue, and changes with them.
 //!
 //! The ledger has no question for custom roles, so they are read from the history of their level.
 
@@ -12,11 +12,10 @@ use tenure_wire::api;
 use tenure_wire::question::Texts;
 use tenure_wire::v1::{CatalogRole, Change, FeatureSet};
 
+use super::levels::above;
+use super::run::Run;
 use crate::ImportError;
-use crate::btp_cli::bodies::{RoleDefinition, RoleSeen, attributes};
-use crate::btp_cli::{Exchange, Zone};
-use crate::reconcile::levels::above;
-use crate::reconcile::run::Run;
+use crate::fact::{RoleDefinition, RoleSeen};
 
 /// Custom roles of a level as they came and went, in order
 #[derive(Debug, Default)]
@@ -25,7 +24,7 @@ pub(crate) struct RoleHistory(Vec<RoleStep>);
 #[derive(Debug)]
 struct RoleStep {
     at: Instant,
-    /// Of this run; at the same second only these are certain to come before the exchange at hand
+    /// Whether this import made the step. At the second of a record only such steps surely came before it
     own: bool,
     role: String,
     exists: bool,
@@ -39,7 +38,7 @@ impl RoleHistory {
                     && role.split_once('/').is_some_and(|(_, name)| name == step.role));
             names && (step.at < now || (step.at == now && step.own))
         });
-        // Of steps at one instant the later recorded is the later one.
+        // Of steps at one instant the last one in the history counts.
         steps.max_by_key(|step| step.at).is_some_and(|step| step.exists)
     }
 
@@ -51,50 +50,37 @@ impl RoleHistory {
 impl Run<'_> {
     pub(crate) fn role_created(
         &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
+        level: &str,
         definition: &RoleDefinition,
     ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
         let role = &definition.role;
         if !role.can_be_named() {
             self.summary.skip("a role whose name the ledger cannot write");
             return Ok(());
         }
-        if self.catalog_has(&level, |row| is(row, role))? || self.custom_role(&level, role)? {
+        if self.catalog_has(level, |row| is(row, role))? || self.custom_role(level, role)? {
             self.summary.skip("a role is created that the ledger has already");
             return Ok(());
         }
-        let reason = format!("btp CLI: {}", exchange.kind);
-        self.create_role(exchange, &level, role, reason)
+        let reason = self.record.reason();
+        self.create_role(level, role, reason)
     }
 
-    pub(crate) fn role_deleted(
-        &mut self,
-        exchange: &Exchange,
-        zone: &Zone,
-        role: &RoleSeen,
-    ) -> Result<(), ImportError> {
-        let Some(level) = self.zone(zone)? else {
-            return Ok(());
-        };
-        if !role.can_be_named() || !self.custom_role(&level, role)? {
+    pub(crate) fn role_deleted(&mut self, level: &str, role: &RoleSeen) -> Result<(), ImportError> {
+        if !role.can_be_named() || !self.custom_role(level, role)? {
             self.summary.skip("deleted, and unknown to the ledger before");
             return Ok(());
         }
-        let change = Change::DeleteRole { level: level.clone(), role: role.text() };
-        self.append(exchange, format!("btp CLI: {}", exchange.kind), vec![change])?;
+        let change = Change::DeleteRole { level: level.to_owned(), role: role.text() };
+        self.append(self.record.reason(), vec![change])?;
         let now = self.moment.at;
-        self.roles.entry(level).or_default().note(now, role.text(), false);
+        self.roles.entry(level.to_owned()).or_default().note(now, role.text(), false);
         Ok(())
     }
 
-    /// A role that a role collection names exists; false if the ledger cannot have it
+    /// Creates a role that a role collection names, unless it exists; false if the ledger cannot name it
     pub(crate) fn ensure_role(
         &mut self,
-        exchange: &Exchange,
         level: &str,
         role: &RoleSeen,
         collection: &str,
@@ -109,13 +95,12 @@ impl Run<'_> {
         let reason = format!(
             "named by the role collection `{collection}`, and not in the catalogue in force"
         );
-        self.create_role(exchange, level, role, reason)?;
+        self.create_role(level, role, reason)?;
         Ok(true)
     }
 
     fn create_role(
         &mut self,
-        exchange: &Exchange,
         level: &str,
         role: &RoleSeen,
         reason: String,
@@ -131,15 +116,15 @@ impl Run<'_> {
             application: role.application.clone(),
             template: role.template.clone(),
             scopes: recorded.filter(|_| !made_from_catalog).map(|d| d.scopes.clone()),
-            attributes: definition.and_then(attributes),
+            attributes: definition.map(|d| d.attributes.clone()).filter(|all| !all.is_empty()),
         };
-        self.append(exchange, reason, vec![change])?;
+        self.append(reason, vec![change])?;
         let now = self.moment.at;
         self.roles.entry(level.to_owned()).or_default().note(now, role.text(), true);
         Ok(())
     }
 
-    /// Whether the catalogue in force has such a role at that level
+    /// Whether the catalogue in force has the wanted role at that level
     fn catalog_has(
         &mut self,
         level: &str,

@@ -1,63 +1,27 @@
-//! Exchange by exchange: what is appended because of each?
+//! What does an import need to know on its way through the records?
 //!
-//! A [`Run`] goes through the exchanges in order of time and keeps what it needs on the way. What the
-//! ledger has is asked of the ledger, as of the moment before the exchange; the changes that this run
-//! makes at the same second are added in order, since the server's times have no finer digits. So an
-//! import over an earlier one finds what that one left, and asks for nothing twice.
+//! A [`Run`] goes through the records in the order of their times. It asks the ledger what was so before
+//! each second, and appends. It does not remember what it appended at earlier seconds, it asks. So files
+//! may overlap, follow one another or come twice, and nothing is asked for twice.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
-use tenure_core::{Instant, LevelKind, Principal};
+use tenure_core::{Instant, LevelKind, Principal, PrincipalKind};
 use tenure_wire::api::{self, LevelRow};
 use tenure_wire::question::Texts;
 use tenure_wire::v1::{Catalog, Change};
 
-use crate::btp_cli::dates;
-use crate::btp_cli::{Exchange, What, Zone};
-use crate::reconcile::knowledge::Knowledge;
-use crate::reconcile::outbox::{Draft, Outbox};
-use crate::reconcile::role_collections::ZoneThen;
-use crate::reconcile::roles::RoleHistory;
+use super::knowledge::Knowledge;
+use super::moment::Moment;
+use super::outbox::{Draft, Outbox};
+use super::roles::RoleHistory;
+use crate::fact::{Holder, Zone};
+use crate::record::Record;
 use crate::summary::Summary;
 use crate::target::{AskFailure, Target};
 use crate::{ImportError, Options};
-
-/// A change of a holding at this second
-#[derive(Debug)]
-pub(crate) enum HoldingChange {
-    Granted {
-        level: String,
-        principal: String,
-        role_collection: String,
-    },
-    Revoked {
-        level: String,
-        principal: String,
-        role_collection: String,
-    },
-    /// All holdings of a deleted role collection
-    Ended {
-        level: String,
-        role_collection: String,
-    },
-}
-
-/// What is so at the second of the exchange at hand, changes of this run included
-#[derive(Debug)]
-pub(crate) struct Moment {
-    pub(crate) at: Instant,
-    pub(crate) levels: Option<BTreeMap<String, LevelRow>>,
-    pub(crate) zones: HashMap<String, ZoneThen>,
-    pub(crate) holdings: Vec<HoldingChange>,
-}
-
-impl Moment {
-    fn new(at: Instant) -> Self {
-        Self { at, levels: None, zones: HashMap::new(), holdings: Vec::new() }
-    }
-}
 
 /// An import under way
 pub(crate) struct Run<'a> {
@@ -68,15 +32,16 @@ pub(crate) struct Run<'a> {
     pub(crate) summary: Summary,
     outbox: Outbox,
     pub(crate) moment: Moment,
-    /// The exchange at hand
-    pub(crate) source: Option<&'a Exchange>,
+    /// The record at hand, and its place in the order of time
+    pub(crate) record: &'a Record,
+    pub(crate) index: usize,
     /// When a level was last known not to be there
     pub(crate) absent: HashMap<String, Instant>,
     /// From when on a level that was created here exists
     pub(crate) created: HashMap<String, Instant>,
     /// The last complete listing of a kind of levels in a global account
     pub(crate) complete: HashMap<(String, LevelKind), Instant>,
-    /// The last sight of a user at a level: its version and the line
+    /// When a user was last observed at a level: its version and the line
     pub(crate) users: HashMap<(String, String), (Option<u64>, u64)>,
     catalogs: HashMap<String, Rc<Catalog>>,
     pub(crate) roles: HashMap<String, RoleHistory>,
@@ -89,6 +54,7 @@ impl<'a> Run<'a> {
         actor: String,
         target: &'a mut dyn Target,
         knowledge: Knowledge<'a>,
+        first: &'a Record,
         summary: Summary,
     ) -> Self {
         Self {
@@ -98,8 +64,9 @@ impl<'a> Run<'a> {
             knowledge,
             summary,
             outbox: Outbox::default(),
-            moment: Moment::new(Instant::EPOCH),
-            source: None,
+            moment: Moment::new(first.at),
+            record: first,
+            index: 0,
             absent: HashMap::new(),
             created: HashMap::new(),
             complete: HashMap::new(),
@@ -110,63 +77,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Appends what an exchange gives
-    pub(crate) fn apply(
-        &mut self,
-        index: usize,
-        exchange: &'a Exchange,
-    ) -> Result<(), ImportError> {
-        if self.moment.at != exchange.at {
-            self.moment = Moment::new(exchange.at);
+    /// Goes on to a record
+    pub(crate) fn go_on(&mut self, index: usize, record: &'a Record) {
+        if self.moment.at != record.at {
+            self.moment = Moment::new(record.at);
         }
-        self.source = Some(exchange);
-        match &exchange.what {
-            What::Levels { seen, complete } => self.levels_seen(exchange, seen, complete.as_ref()),
-            What::LevelGone(level) => self.level_gone(exchange, level),
-            What::DeletionAsked { level, seen } => {
-                self.deletion_asked(index, exchange, level, seen)
-            }
-            What::Collections(zone, seen) => self.collections_listed(exchange, zone, seen),
-            What::Collection(zone, seen) => self.collection_seen(exchange, zone, seen),
-            What::CollectionGone(zone, name) => self.collection_gone(exchange, zone, name),
-            What::CollectionCreated(zone, seen) => self.collection_created(exchange, zone, seen),
-            What::CollectionDeleted(zone, name) => self.collection_deleted(exchange, zone, name),
-            What::RoleAdded { zone, collection, role } => {
-                self.role_added(exchange, zone, collection, role)
-            }
-            What::RoleRemoved { zone, collection, role } => {
-                self.role_removed(exchange, zone, collection, role)
-            }
-            What::RoleCreated(zone, role) => self.role_created(exchange, zone, role),
-            What::RoleDeleted(zone, role) => self.role_deleted(exchange, zone, role),
-            What::Assigned { zone, collection, to, after } => {
-                self.assigned(exchange, zone, collection, to, after.as_ref())
-            }
-            What::Unassigned { zone, collection, from, after } => {
-                self.unassigned(exchange, zone, collection, from, after.as_ref())
-            }
-            What::Holders { zone, collection, users, all } => {
-                self.holders_seen(exchange, zone, collection, users, *all)
-            }
-            What::Mappings { zone, collection, definition, mappings } => {
-                if let Some(definition) = definition {
-                    self.collection_seen(exchange, zone, definition)?;
-                }
-                self.mappings_seen(exchange, zone, collection, mappings)
-            }
-            What::User { zone, origin, name, seen } => {
-                self.user_seen(exchange, zone, origin.as_deref(), name, seen.as_ref())
-            }
-            What::Users { zone, origin, names } => {
-                self.users_listed(exchange, zone, origin.as_deref(), names)
-            }
-            What::AddedMe(level) => self.added_me(exchange, level),
-            What::Roles(..) | What::Trust(..) => Ok(()),
-            What::Nothing(reason) => {
-                self.summary.skip(reason);
-                Ok(())
-            }
-        }
+        (self.index, self.record) = (index, record);
     }
 
     /// Sends what still waits, and gives the summary
@@ -175,47 +91,47 @@ impl<'a> Run<'a> {
         Ok(self.summary)
     }
 
-    /// Who acts in an exchange: whoever it says, else whoever the options say
-    pub(crate) fn actor(&self, exchange: &Exchange) -> String {
-        exchange
+    /// Who acts in a record: the actor that it names, else the actor of the options
+    pub(crate) fn actor(&self, record: &Record) -> String {
+        record
             .actor
             .as_deref()
             .and_then(|actor| Principal::parse_short(actor, &self.options.default_origin).ok())
             .map_or_else(|| self.actor.clone(), |actor| actor.to_string())
     }
 
-    /// The same, with a second best for what a body says of whoever made it
-    pub(crate) fn actor_or(&self, exchange: &Exchange, named: Option<&String>) -> String {
-        let named = named.filter(|name| exchange.actor.is_none() && name.contains('@'));
+    /// The same, but a person whom an observation names comes before the actor of the options
+    pub(crate) fn actor_or(&self, record: &Record, named: Option<&String>) -> String {
+        let named = named.filter(|name| record.actor.is_none() && name.contains('@'));
         named
             .and_then(|name| Principal::parse_short(name, &self.options.default_origin).ok())
-            .map_or_else(|| self.actor(exchange), |actor| actor.to_string())
+            .map_or_else(|| self.actor(record), |actor| actor.to_string())
     }
 
-    /// Lets an entry wait that takes effect at this second
+    /// Lets an entry wait that takes effect at this second; false if it is malformed
     pub(crate) fn append(
         &mut self,
-        source: &Exchange,
         reason: String,
         changes: Vec<Change>,
     ) -> Result<bool, ImportError> {
-        let actor = self.actor(source);
-        self.append_as(source, &actor, self.moment.at, reason, changes)
+        let actor = self.actor(self.record);
+        self.moment.note(&changes);
+        self.append_as(self.record, &actor, self.moment.at, reason, changes)
     }
 
     pub(crate) fn append_as(
         &mut self,
-        source: &Exchange,
+        record: &Record,
         actor: &str,
         effective_at: Instant,
         reason: String,
         changes: Vec<Change>,
     ) -> Result<bool, ImportError> {
-        let draft = Draft { source, actor, effective_at, reason, changes };
+        let draft = Draft { record, actor, effective_at, reason, changes };
         self.outbox.push(self.target, &mut self.summary, draft)
     }
 
-    /// Sends what waits, and tells whether the last of it holds now
+    /// Sends what waits, and tells whether the last entry of it holds now
     pub(crate) fn flush(&mut self) -> Result<bool, ImportError> {
         self.outbox.flush(self.target, &mut self.summary)
     }
@@ -229,7 +145,7 @@ impl<'a> Run<'a> {
         self.ask_of_before(question)
     }
 
-    /// The same, of what the ledger was told before what waits
+    /// The same, but what waits to be sent is not in the answer
     fn ask_of_before<T: DeserializeOwned>(
         &mut self,
         question: &Texts,
@@ -244,12 +160,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The moment before this second
-    pub(crate) fn before(&self) -> Instant {
-        dates::before(self.moment.at)
-    }
-
-    /// Whether any applied entry names a level, but for those that wait
+    /// Whether any applied entry names a level; entries that wait to be sent do not count
     pub(crate) fn was_ever_named(&mut self, level: &str) -> Result<bool, ImportError> {
         let question = Texts::named("history")
             .with("level", level)
@@ -270,7 +181,7 @@ impl<'a> Run<'a> {
         Ok(rows.into_iter().map(|row| (row.level.clone(), row)).collect())
     }
 
-    /// The catalogue of a version that an answer at this second names
+    /// The catalogue of a version that an answer at that instant names
     pub(crate) fn catalog(
         &mut self,
         version: Option<String>,
@@ -292,7 +203,9 @@ impl<'a> Run<'a> {
         Ok(Some(catalog))
     }
 
-    /// The level of a zone, which the ledger has from here on, or `None` with the reason counted
+    /// The level of a zone, which the ledger has now
+    ///
+    /// `None` if it cannot have it; the summary counts the reason.
     pub(crate) fn zone(&mut self, zone: &Zone) -> Result<Option<String>, ImportError> {
         let Some(level) = self.knowledge.level(zone).map(str::to_owned) else {
             self.summary.skip("nothing recorded says which global account has that subdomain");
@@ -305,10 +218,20 @@ impl<'a> Run<'a> {
         Ok(None)
     }
 
+    /// The text of a holder as a principal, or `None` if it names nobody
+    pub(crate) fn holder(&self, holder: &Holder) -> Option<String> {
+        self.principal(holder.kind, holder.origin.as_deref(), &holder.name)
+    }
+
     /// The text of a principal of an identity provider, or `None` if it names nobody
-    pub(crate) fn principal(&self, kind: &str, origin: Option<&str>, name: &str) -> Option<String> {
+    pub(crate) fn principal(
+        &self,
+        kind: PrincipalKind,
+        origin: Option<&str>,
+        name: &str,
+    ) -> Option<String> {
         let origin = origin.unwrap_or(&self.options.default_origin);
-        let text = format!("{kind}:{origin}/{name}");
+        let text = format!("{}:{origin}/{name}", kind.as_str());
         Principal::parse(&text).ok().map(|principal| principal.to_string())
     }
 }
