@@ -1,9 +1,9 @@
 //! Where does a line end, and what if it never does?
 //!
-//! Reads plain text and gzip (told apart by the first two bytes, whatever the file is called), a line
-//! at a time, each of at most [`LINE_BYTES_MAX`] bytes: what is longer is passed over up to its end.
-//! What is counted are the bytes of the file as it lies on disk, so that a progress bar over a
-//! compressed file ends where the file does.
+//! Reads plain text and gzip, a line at a time. The first two bytes tell the two apart, whatever the file is
+//! called. A line has at most [`LINE_BYTES_MAX`] bytes; a longer one is passed over up to its end. The bytes
+//! that are counted are those of the file on disk, so that a progress bar over a compressed file ends
+//! where the file does.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read};

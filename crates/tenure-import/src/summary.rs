@@ -15,17 +15,17 @@ const REFUSALS_LISTED_MAX: usize = 100;
 pub struct Summary {
     /// Lines read, bad and blank ones too
     pub lines: u64,
-    /// Exchanges by `cmd verb`
+    /// Records by their kind: for the btp CLI, exchanges by `cmd verb`
     pub exchanges: BTreeMap<String, u64>,
-    /// The server time of the first exchange
+    /// The time of the first record
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_at: Option<String>,
-    /// The server time of the last exchange
+    /// The time of the last record
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_at: Option<String>,
     /// Entries that were sent
     pub entries: Entries,
-    /// What was passed over, by reason
+    /// How often something was passed over, by reason
     pub skipped: BTreeMap<String, u64>,
     /// Lines that could not be used
     pub bad_lines: BadLines,
@@ -42,11 +42,11 @@ pub struct Summary {
 pub struct Entries {
     /// All of them
     pub sent: u64,
-    /// Facts from here on
+    /// Entries that the ledger applied
     pub applied: u64,
-    /// Known from an earlier import: nothing happened twice
+    /// Entries that the ledger knows from an earlier import
     pub duplicate: u64,
-    /// By code
+    /// Refused entries by code
     pub refused: BTreeMap<String, u64>,
     /// Applied changes by type
     pub changes: BTreeMap<String, u64>,
@@ -57,7 +57,7 @@ pub struct Entries {
 /// An entry that was refused
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Refused {
-    /// The line that it comes from
+    /// The line of its record
     pub line: u64,
     /// Its id
     pub id: String,
@@ -90,7 +90,7 @@ pub struct BadLine {
 pub struct Drift {
     /// The line of the observation
     pub line: u64,
-    /// Its `cmd verb`
+    /// The kind of its record
     pub source: String,
     /// When it was observed
     pub at: String,
@@ -102,9 +102,9 @@ pub struct Drift {
     pub missing: Vec<String>,
     /// Role collections that the ledger has and that were not observed
     pub unexpected: Vec<String>,
-    /// How the two can have come apart
+    /// How the difference can have come about
     pub because: String,
-    /// Whether the ledger has been told
+    /// Whether the difference was appended, and the ledger applied it
     pub reconciled: bool,
 }
 

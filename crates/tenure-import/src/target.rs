@@ -1,7 +1,7 @@
 //! What does an import need of a ledger?
 //!
-//! To append, and to ask. A [`Target`] is a server, a data folder or, in tests, a fold in memory; the
-//! importer knows nothing else of it.
+//! It appends entries and asks questions. A [`Target`] is a server, a data folder or, in tests, a ledger in
+//! memory.
 
 use std::error::Error;
 
@@ -13,17 +13,17 @@ use tenure_wire::v1::Entry;
 pub trait Target {
     /// Appends entries and gives what became of each, in order
     ///
-    /// An import passes at most 1,000 entries and about 900,000 bytes of JSON a call, each in its
-    /// canonical form, and none that is malformed.
+    /// An import passes at most 1,000 entries and about 900,000 bytes of JSON a call. Each entry is in its
+    /// canonical form, and none is malformed.
     ///
     /// # Errors
-    /// [`TargetError`]: whether they are in the ledger is unknown; appending them again is safe.
+    /// [`TargetError`]: the entries may or may not be in the ledger. Appending them again is safe.
     fn append(&mut self, entries: Vec<Entry>) -> Result<Vec<EntryResult>, TargetError>;
 
-    /// Answers a question, with everything known that was appended here before
+    /// Answers a question; the answer knows all that was appended here before
     ///
     /// # Errors
-    /// The problem that the question has, or a failure to ask it.
+    /// The problem with the question, or a failure to ask it.
     fn ask(&mut self, question: &Texts) -> Result<serde_json::Value, AskFailure>;
 }
 
@@ -33,7 +33,7 @@ pub trait Target {
 pub struct TargetError(Box<dyn Error + Send + Sync>);
 
 impl TargetError {
-    /// Of whatever the target says
+    /// Wraps the target's own error
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(error.into())
     }
