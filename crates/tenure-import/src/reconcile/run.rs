@@ -1,8 +1,8 @@
 //! What does an import need to know on its way through the records?
 //!
 //! A [`Run`] goes through the records in the order of their times. It asks the ledger what was so before
-//! each second, and appends. It does not remember what it appended at earlier seconds, it asks. So files
-//! may overlap, follow one another or come twice, and nothing is asked for twice.
+//! each second, and does not rely on what it appended itself. So files may overlap, follow one another or
+//! come twice. It keeps only what the ledger cannot answer: for example, when a list of levels was complete.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -41,10 +41,11 @@ pub(crate) struct Run<'a> {
     pub(crate) created: HashMap<String, Instant>,
     /// The last complete listing of a kind of levels in a global account
     pub(crate) complete: HashMap<(String, LevelKind), Instant>,
-    /// When a user was last observed at a level: its version and the line
+    /// The last observation of a user at a level: the user's version, and the line
     pub(crate) users: HashMap<(String, String), (Option<u64>, u64)>,
     catalogs: HashMap<String, Rc<Catalog>>,
     pub(crate) roles: HashMap<String, RoleHistory>,
+    /// The differing definitions of role collections that the summary has already
     pub(crate) definitions: BTreeSet<(String, String, Vec<String>)>,
 }
 
