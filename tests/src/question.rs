@@ -13,7 +13,7 @@ use proptest::sample::Index;
 use tenure_core::answer::{Answer, Answered, AskError, ComputedAt, Diff, Holding, What, Who};
 use tenure_core::{
     Ability, AsOf, AssignmentFilter, EffectiveAt, EntryName, GrantableText, Known, KnownAt, Ledger,
-    Level, Mention, Now, OutcomeKind, Position, Question, Span,
+    Level, Mention, Now, OutcomeKind, Position, PrincipalFilter, Question, Span,
 };
 
 use crate::oracle::Oracle;
@@ -43,6 +43,8 @@ enum Sort {
     Timeline,
     WhoDuring,
     Assignments,
+    Members,
+    Principals,
     Diff,
     Levels,
     RoleCollections,
@@ -92,6 +94,8 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
         4 => Just(Sort::Timeline),
         3 => Just(Sort::WhoDuring),
         3 => Just(Sort::Assignments),
+        2 => Just(Sort::Members),
+        2 => Just(Sort::Principals),
         3 => Just(Sort::Diff),
         1 => Just(Sort::Levels),
         2 => Just(Sort::RoleCollections),
@@ -110,6 +114,8 @@ pub fn drafts_at_moments() -> impl Strategy<Value = Draft> {
         1 => Just(Sort::What),
         2 => Just(Sort::WhoAnywhere),
         4 => Just(Sort::Assignments),
+        2 => Just(Sort::Members),
+        1 => Just(Sort::Principals),
         3 => Just(Sort::Diff),
         1 => Just(Sort::RoleCollections),
     ])
@@ -271,6 +277,18 @@ impl Draft {
                 };
                 Question::Assignments { filter, as_of }
             }
+            Sort::Members => {
+                let set = world::principal(world::SETS[self.principal % world::SETS.len()]);
+                Question::Members { set, as_of }
+            }
+            Sort::Principals => {
+                let filter = PrincipalFilter {
+                    kind: self.flags.0.then_some(principal.kind()),
+                    origin: (self.flags.1 && seldom).then(|| principal.origin().into()),
+                    holding: self.flags.2.then_some(seldom),
+                };
+                Question::Principals { filter, as_of }
+            }
             Sort::Diff => Question::Diff {
                 from: as_of,
                 until: self::as_of(other_at, other_known_at),
@@ -316,6 +334,19 @@ pub fn ask_within(question: &Question, ledger: &Ledger, newest: KnownAt) -> Foun
 
 /// What the oracle answers
 pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
+    let about = match question {
+        Question::What { principal, .. }
+        | Question::Check { principal, .. }
+        | Question::Timeline { principal, .. }
+        | Question::Where { principal, .. } => Some(principal.clone()),
+        Question::Assignments { filter, .. } => filter.principal.clone(),
+        Question::Members { set, .. } => Some(set.clone()),
+        Question::History { mentions, .. } => mentions.iter().find_map(|mention| match mention {
+            Mention::Principal(principal) => Some(principal.clone()),
+            _ => None,
+        }),
+        _ => None,
+    };
     let (answer, as_of) = match question.clone() {
         Question::Who { can, on, as_of, explain } => {
             let (t, s) = coordinates(as_of);
@@ -351,6 +382,14 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
             let (t, s) = coordinates(as_of);
             (Answer::Assignments(oracle.assignments(&filter, t, s)?), as_of)
         }
+        Question::Members { set, as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Members(oracle.members(&set, t, s)), as_of)
+        }
+        Question::Principals { filter, as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Principals(oracle.principals(&filter, t, s)), as_of)
+        }
         Question::Diff { from, until, under, principal } => {
             let (first, second) = (coordinates(from), coordinates(until));
             let diff = oracle.diff(first, second, under.as_ref(), principal.as_ref())?;
@@ -369,6 +408,9 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
             (Answer::Catalog(oracle.catalog(t, s).map(|(_, position)| position)), as_of)
         }
         Question::History { mentions, outcome, after, limit } => {
+            for mention in &mentions {
+                oracle.must_be_named(mention)?;
+            }
             let all = (1..=oracle.newest().0).filter_map(Position::new);
             let named: Vec<_> = mentions.iter().map(|mention| oracle.mentions(mention)).collect();
             let mut positions: Vec<Position> = all
@@ -393,7 +435,9 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
             (Answer::Entry(position), AsOf { at: None, known_at })
         }
     };
-    Ok(Answered { answer, as_of: computed_at(oracle, as_of) })
+    let known_at = position(as_of.known_at);
+    let known = about.map(|principal| oracle.name_known(&principal, known_at));
+    Ok(Answered { answer, as_of: computed_at(oracle, as_of), known })
 }
 
 /// Both coordinates of a question of these tests, which names both
@@ -452,6 +496,9 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
             }
         }
         Answer::Assignments(holdings) => all(holdings),
+        Answer::Members(members) => {
+            members.iter_mut().for_each(|member| member.entry = Position::FIRST);
+        }
         Answer::Diff { diff, until } => {
             all(&mut diff.gained);
             all(&mut diff.lost);
@@ -467,7 +514,11 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
             *more = false;
         }
         Answer::Entry(position) => *position = Position::FIRST,
-        Answer::What(_) | Answer::Where(_) | Answer::Levels(_) | Answer::RoleCollections(_) => {}
+        Answer::What(_)
+        | Answer::Where(_)
+        | Answer::Principals(_)
+        | Answer::Levels(_)
+        | Answer::RoleCollections(_) => {}
     }
     Ok(answer)
 }
@@ -486,6 +537,8 @@ pub fn says_something(answer: &Answer) -> bool {
         Answer::Timeline(intervals) => !intervals.is_empty(),
         Answer::WhoDuring(who) => any(who),
         Answer::Assignments(holdings) => !holdings.is_empty(),
+        Answer::Members(members) => !members.is_empty(),
+        Answer::Principals(principals) => principals.iter().any(|one| one.last_held.is_some()),
         Answer::Diff { diff, .. } => *diff != Diff::default(),
         Answer::Levels(levels) => !levels.is_empty(),
         Answer::RoleCollections(all) => !all.is_empty(),

@@ -106,6 +106,8 @@ fn questions_have_telling_answers() {
                 }
                 Answer::WhoDuring(_) => note("who during", says),
                 Answer::Assignments(_) => note("assignments", says),
+                Answer::Members(_) => note("members", says),
+                Answer::Principals(_) => note("principals", says),
                 Answer::Diff { diff, .. } => {
                     note("diff", says);
                     note("diff of terms", !diff.changed.is_empty());

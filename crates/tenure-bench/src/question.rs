@@ -244,7 +244,7 @@ impl<'a> Asker<'a> {
 
     fn user(&mut self) -> Principal {
         let user = self.dice.pick(&self.facts.users).cloned();
-        user.unwrap_or_else(|| Principal::everyone("corp"))
+        user.unwrap_or_else(|| lawful(Principal::everyone("corp")))
     }
 
     /// A level and a role collection that many hold there

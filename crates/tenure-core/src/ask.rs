@@ -3,7 +3,7 @@
 //! Every [`Question`] has both coordinates: a moment of valid time, and the position that the
 //! [`View`](crate::ledger::view::View) pins. `plan` makes of X an expression over leaves, and says at which levels
 //! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
-//! questions about levels, role collections and holdings.
+//! questions about levels, role collections and holdings, `people` about members and principals. `similar` finds the names that could be meant.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 //!
@@ -14,8 +14,11 @@ mod evidence;
 mod interval;
 mod listing;
 mod moment;
+mod people;
 mod plan;
 mod question;
+mod similar;
 
 pub use listing::AssignmentFilter;
+pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};

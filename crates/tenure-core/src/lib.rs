@@ -17,7 +17,7 @@ mod ledger;
 mod words;
 
 pub use ask::answer;
-pub use ask::{AsOf, AssignmentFilter, Known, Now, Question};
+pub use ask::{AsOf, AssignmentFilter, Known, Now, PrincipalFilter, Question};
 pub use index::mentions::Mention;
 pub use index_copy::{
     INDEX_FORMAT, IndexCheckpointError, IndexPiece, index_pieces, ledger_from_index,
@@ -32,13 +32,16 @@ pub use words::change::{
     CHANGES_MAX, Change, Entry, EntryError, EntryId, EntryName, GrantExpects, REASON_BYTES_MAX,
     RevokeExpects, RoleAttributes,
 };
-pub use words::grantable::{GrantableText, NameError, RoleText, part_name, plain_name};
+pub use words::grantable::{GrantableText, RoleText, role_text};
 pub use words::instant::{
     BadTime, EffectiveAt, Instant, MICROS_PER_SECOND, ParseInstantError, RecordedAt,
 };
 pub use words::level::{
     Attribute, Attributes, Environment, FeatureSet, KindSet, LEVEL_ID_BYTES_MAX, Level, LevelKind,
     ParseLevelError,
+};
+pub use words::name::{
+    NAME_BYTES_MAX, NameError, lower_case, normalised, plain_name, plain_text, prose, shown,
 };
 pub use words::outcome::{
     APPLICATIONS_MAX, Fingerprint, Original, Outcome, OutcomeKind, Reason, ReasonParts, Recorded,

@@ -8,6 +8,7 @@ pub(crate) mod change;
 pub(crate) mod grantable;
 pub(crate) mod instant;
 pub(crate) mod level;
+pub(crate) mod name;
 pub(crate) mod outcome;
 pub(crate) mod pages;
 pub(crate) mod position;

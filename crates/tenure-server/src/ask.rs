@@ -39,6 +39,8 @@ pub enum Answer {
     Where(api::Where),
     Diff(api::Diff),
     Assignments(api::Assignments),
+    Members(api::Members),
+    Principals(api::Principals),
     Levels(api::Levels),
     RoleCollections(api::RoleCollections),
     Catalog(api::CatalogAnswer),
@@ -90,7 +92,9 @@ pub fn ask(engine: &Engine, asked: &Asked, now: Now) -> Result<Answer, Problem> 
         Some(token) => Cow::Owned(asked.question.clone().map_as_of(|_| token.as_of())),
     };
     let ledger = engine.ledger();
-    let answered = question.ask(&ledger, now).map_err(|error| of_question(&error))?;
+    let answered = question
+        .ask(&ledger, now)
+        .map_err(|error| of_question(&error, &question.hint(&ledger, now, &error)))?;
     let asker = Asker { engine, ledger: &ledger, newest: now.newest, asked, token };
     asker.told(answered)
 }
@@ -106,8 +110,9 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     fn told(&self, answered: answer::Answered) -> Result<Answer, Problem> {
-        let answer::Answered { answer, as_of: computed } = answered;
+        let answer::Answered { answer, as_of: computed, known } = answered;
         let as_of = self.as_of(&computed);
+        let known = known.as_ref().map(api::Known::from);
         Ok(match answer {
             answer::Answer::Who(found) => {
                 Answer::Who(self.who(&found, as_of, &computed, |because| Details {
@@ -136,16 +141,19 @@ impl Asker<'_> {
                 roles: found.roles,
                 scopes: found.scopes.iter().map(ToString::to_string).collect(),
                 operations: found.operations.iter().map(ToString::to_string).collect(),
+                known,
             }),
             answer::Answer::Check(found) => Answer::Check(api::Check {
                 as_of,
                 allowed: found.allowed,
                 because: api::holdings(&found.because),
                 missing: found.missing.as_ref().map(v1::Expr::from_core),
+                known,
             }),
             answer::Answer::Timeline(found) => Answer::Timeline(api::Timeline {
                 as_of,
                 intervals: found.iter().map(api::Interval::from).collect(),
+                known,
             }),
             answer::Answer::Where(found) => {
                 let page = self.page(&found);
@@ -153,6 +161,7 @@ impl Asker<'_> {
                     as_of,
                     levels: page.items.iter().map(ToString::to_string).collect(),
                     next_page_token: page.next_token(self.asked, &computed),
+                    known,
                 })
             }
             answer::Answer::Assignments(found) => {
@@ -160,6 +169,25 @@ impl Asker<'_> {
                 Answer::Assignments(api::Assignments {
                     as_of,
                     assignments: api::holdings(page.items),
+                    next_page_token: page.next_token(self.asked, &computed),
+                    known,
+                })
+            }
+            answer::Answer::Members(found) => {
+                let page = self.page(&found);
+                Answer::Members(api::Members {
+                    as_of,
+                    members: page.items.iter().map(api::Member::from).collect(),
+                    known,
+                    next_page_token: page.next_token(self.asked, &computed),
+                })
+            }
+            answer::Answer::Principals(found) => {
+                let page = self.page(&found);
+                Answer::Principals(api::Principals {
+                    as_of,
+                    total: found.len(),
+                    principals: page.items.iter().map(api::PrincipalRow::from).collect(),
                     next_page_token: page.next_token(self.asked, &computed),
                 })
             }
@@ -191,7 +219,7 @@ impl Asker<'_> {
                 catalog: position.map(|position| self.catalog(position)).transpose()?,
             }),
             answer::Answer::History { positions, more } => {
-                Answer::Entries(self.entries(&positions, more)?)
+                Answer::Entries(api::Entries { known, ..self.entries(&positions, more)? })
             }
             answer::Answer::Entry(position) => {
                 let row = row(self.engine, position)?;
@@ -265,7 +293,7 @@ impl Asker<'_> {
             }
             entries.push(entry_row(self.ledger, self.newest, *position, &row)?);
         }
-        Ok(api::Entries { entries, next_after })
+        Ok(api::Entries { entries, next_after, known: None })
     }
 }
 

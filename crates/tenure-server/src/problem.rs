@@ -2,7 +2,7 @@
 //!
 //! The one place where a code meets its HTTP status. `docs/errors.md` has a paragraph for each.
 
-use tenure_core::answer::AskError;
+use tenure_core::answer::{AskError, Gone, Hint};
 use tenure_wire::api::Problem;
 use tenure_wire::question::QuestionError;
 
@@ -108,11 +108,12 @@ pub fn problem(code: Code, detail: impl Into<String>) -> Problem {
         status: code.status(),
         code: code.as_str().to_owned(),
         detail: detail.into(),
+        similar: Vec::new(),
     }
 }
 
-/// The problem of a question without an answer
-pub(crate) fn of_question(error: &AskError) -> Problem {
+/// The problem of a question without an answer, with what helps whoever asked
+pub(crate) fn of_question(error: &AskError, hint: &Hint) -> Problem {
     let code = match error {
         AskError::UnknownLevel(_) => Code::UnknownLevel,
         AskError::UnknownOperation(_) => Code::UnknownOperation,
@@ -123,7 +124,15 @@ pub(crate) fn of_question(error: &AskError) -> Problem {
         AskError::UnknownEntry(_) => Code::UnknownEntry,
         AskError::EmptyInterval => Code::EmptyInterval,
     };
-    problem(code, error.to_string())
+    let mut detail = error.to_string();
+    if let Some(Gone { since, by }) = &hint.gone {
+        detail.push_str(&format!("; it is gone since {since}, by entry #{by}"));
+    }
+    if !hint.similar.is_empty() {
+        let names: Vec<String> = hint.similar.iter().map(|name| format!("`{name}`")).collect();
+        detail.push_str(&format!("; did you mean {}?", names.join(" or ")));
+    }
+    Problem { similar: hint.similar.clone(), ..problem(code, detail) }
 }
 
 /// The problem of texts that are no question

@@ -3,7 +3,9 @@
 //! The JSON of the answers, the same at each door, and how the core's answers become it.
 
 use serde::{Deserialize, Serialize};
-use tenure_core::{KnownAt, Outcome, Position, RecordedAt, Refusal as CoreRefusal, answer};
+use tenure_core::{
+    KnownAt, Outcome, Position, Principal, RecordedAt, Refusal as CoreRefusal, answer,
+};
 use utoipa::ToSchema;
 
 use crate::convert::{environment_from_core, feature_set_from_core};
@@ -89,6 +91,9 @@ pub struct Entries {
     /// What to pass as `after` for the next page; absent on the last
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_after: Option<u64>,
+    /// Whether the principal is known
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
 }
 
 /// The coordinates that an answer was computed at
@@ -113,6 +118,29 @@ fn there_or_null<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<String>>, D::Error> {
     Option::<String>::deserialize(deserializer).map(Some)
+}
+
+/// Whether a principal is known, and who else could be meant
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Known {
+    /// Whether an entry known then names it in a change
+    pub named: bool,
+    /// Known principals of the same kind and name in other origins, at most 20
+    pub elsewhere: Vec<String>,
+    /// For one that is not known: at most five known ones whose names differ by one or two letters
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub similar: Vec<String>,
+}
+
+impl From<&answer::NameKnown> for Known {
+    fn from(known: &answer::NameKnown) -> Self {
+        let texts = |list: &[Principal]| list.iter().map(ToString::to_string).collect();
+        Self {
+            named: known.named,
+            elsewhere: texts(&known.elsewhere),
+            similar: texts(&known.similar),
+        }
+    }
 }
 
 /// A holding as evidence
@@ -197,6 +225,9 @@ pub struct What {
     pub scopes: Vec<String>,
     /// Ids
     pub operations: Vec<String>,
+    /// Whether the principal is known
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
 }
 
 /// Whether a principal could
@@ -211,6 +242,9 @@ pub struct Check {
     /// For no: the unsatisfied parts of the requirement
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<v1::Expr>,
+    /// Whether the principal is known
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
 }
 
 /// When a principal could
@@ -220,6 +254,9 @@ pub struct Timeline {
     pub as_of: AsOf,
     /// Maximal, in order
     pub intervals: Vec<Interval>,
+    /// Whether the principal is known
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
 }
 
 /// Where a principal could
@@ -232,6 +269,9 @@ pub struct Where {
     /// What to pass as `page_token` for the next page; absent on the last
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_page_token: Option<String>,
+    /// Whether the principal is known
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
 }
 
 /// Both coordinates of a difference
@@ -272,6 +312,60 @@ pub struct Assignments {
     pub as_of: AsOf,
     /// In order of principal, level and what is held
     pub assignments: Vec<Holding>,
+    /// What to pass as `page_token` for the next page; absent on the last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+    /// Whether the principal is known
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+}
+
+/// A member of a set
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Member {
+    /// The user
+    pub principal: String,
+    /// Since when, without a break
+    pub since: String,
+    /// The position of the entry that added it
+    pub entry: u64,
+}
+
+/// The members of a set
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Members {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// In byte order
+    pub members: Vec<Member>,
+    /// Whether the set is known
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+    /// What to pass as `page_token` for the next page; absent on the last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
+/// A principal that is known
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PrincipalRow {
+    /// The principal
+    pub principal: String,
+    /// How many of its own holdings count
+    pub holdings: usize,
+    /// When the last of its own holdings ended; null if one runs, or none ever did
+    pub last_held: Option<String>,
+}
+
+/// The principals that are known
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Principals {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// All of them, on whatever page
+    pub total: usize,
+    /// In byte order
+    pub principals: Vec<PrincipalRow>,
     /// What to pass as `page_token` for the next page; absent on the last
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_page_token: Option<String>,
@@ -370,6 +464,9 @@ pub struct Problem {
     pub code: String,
     /// A sentence that says what was wrong and what would be right
     pub detail: String,
+    /// Known names that differ by one or two letters, where a name is not known
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub similar: Vec<String>,
 }
 
 impl Refusal {
@@ -433,6 +530,26 @@ impl AsOf {
 /// What to pass as `min_position` to see at least this
 pub fn revision(ledger: &str, known_at: KnownAt) -> String {
     format!("{ledger}@{}", known_at.0)
+}
+
+impl From<&answer::Member> for Member {
+    fn from(member: &answer::Member) -> Self {
+        Self {
+            principal: member.principal.to_string(),
+            since: member.since.to_string(),
+            entry: member.entry.get(),
+        }
+    }
+}
+
+impl From<&answer::PrincipalThen> for PrincipalRow {
+    fn from(then: &answer::PrincipalThen) -> Self {
+        Self {
+            principal: then.principal.to_string(),
+            holdings: then.holdings,
+            last_held: then.last_held.map(|at| at.to_string()),
+        }
+    }
 }
 
 impl From<&answer::Holding> for Holding {

@@ -11,7 +11,7 @@ use tenure_core::{Entry, Fingerprint, Submission};
 use uuid::Uuid;
 
 use crate::convert::Names;
-use crate::strict::{self, ShapeError};
+use crate::strict::{self, BODY_DEPTH_MAX, DEPTH_MAX, ShapeError};
 use crate::v1;
 
 /// Most bytes of an entry's canonical encoding
@@ -97,9 +97,13 @@ impl Encoded {
     /// Reads bytes that a stranger wrote, if they are just the canonical encoding of an entry
     ///
     /// This is the quick way of [`decode_entry`] for entries that our own programs wrote. `None` says nothing about
-    /// the bytes: read them with [`decode_entry`] then.
+    /// the bytes: read them with [`decode_entry`] then. Changes that hold a document within them always take the
+    /// slow way, which counts how deep that is nested.
     pub fn if_canonical(bytes: &[u8]) -> Option<Self> {
         let written: v1::Entry = rmp_serde::from_slice(bytes).ok()?;
+        if written.changes.iter().any(v1::Change::has_document) {
+            return None;
+        }
         let encoded = Self::new(written.to_core(Names::Full).ok()?).ok()?;
         (encoded.bytes == bytes).then_some(encoded)
     }
@@ -180,13 +184,13 @@ fn fingerprint(entry: &v1::Entry) -> Result<Fingerprint, rmp_serde::encode::Erro
 /// # Errors
 /// [`Malformed`], with a sentence that names the field.
 pub fn decode_entry(format: Format, bytes: &[u8]) -> Result<Encoded, Malformed> {
-    let tree = tree(format, bytes)?;
+    let tree = read(format, bytes, DEPTH_MAX)?;
     let written: v1::Entry = typed(&tree)?;
     Encoded::new(written.to_core(Names::Full).map_err(Malformed::new)?)
 }
 
-/// Reads a tree as an entry that came to a door: short names are resolved, an id is made where it is
-/// absent
+/// Reads a tree as an entry that came to a door: short names are resolved, texts brought into normal form C, an
+/// id is made where it is absent
 ///
 /// # Errors
 /// [`Malformed`], with a sentence that names the field.
@@ -195,20 +199,27 @@ pub fn decode_draft(
     default_origin: &str,
     id: impl FnOnce() -> Uuid,
 ) -> Result<Encoded, Malformed> {
-    let written: v1::Draft = typed(tree)?;
+    if strict::depth(tree) > DEPTH_MAX {
+        return Err(Malformed::new(format!("an entry is nested at most {DEPTH_MAX} deep")));
+    }
+    let written: v1::Draft = typed(&strict::normalised(tree)?)?;
     let written = written.with_id(id);
     let names = Names::Short { default_origin };
     Encoded::new(written.to_core(names).map_err(Malformed::new)?)
 }
 
-/// Reads bytes as a tree, strictly: no key stands twice
+/// Reads the bytes of a request's body as a tree, strictly: no key stands twice
 ///
 /// # Errors
-/// Bytes that are not of the format.
+/// Bytes that are not of the format, or nested deeper than a list of entries may be.
 pub fn tree(format: Format, bytes: &[u8]) -> Result<Value, Malformed> {
+    read(format, bytes, BODY_DEPTH_MAX)
+}
+
+fn read(format: Format, bytes: &[u8], depth_max: usize) -> Result<Value, Malformed> {
     Ok(match format {
-        Format::Json => strict::json(bytes)?,
-        Format::MessagePack => strict::message_pack(bytes)?,
+        Format::Json => strict::json(bytes, depth_max)?,
+        Format::MessagePack => strict::message_pack(bytes, depth_max)?,
     })
 }
 

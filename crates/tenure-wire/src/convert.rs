@@ -3,16 +3,18 @@
 //! Reading checks every rule that an entry alone can break, and makes names canonical. Writing gives the canonical
 //! form. So an entry is made canonical by reading and writing it again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tenure_core::{
     Attributes, Catalog, CatalogDocument, Change, Direction, Entry, EntryId, Environment,
     FeatureSet, GrantableText, HeldRow, Instant, LeafRow, Level, LevelKind, OperationRow,
-    Principal, Requirement, RoleAttributes, RoleCollectionRow, RoleRow, RoleText, part_name,
-    plain_name,
+    Principal, Requirement, RoleAttributes, RoleCollectionRow, RoleRow, RoleText, plain_name,
+    plain_text, prose,
 };
 use uuid::Uuid;
 
+use crate::strict::{Plain, each_text};
 use crate::v1;
 
 /// What is wrong with an entry of the right shape: the place, and a sentence
@@ -66,12 +68,16 @@ impl Names<'_> {
 /// Reads the text of a UUID: 32 hexadecimal digits with hyphens
 pub(crate) fn entry_id(path: &str, text: &str) -> Result<EntryId, EntryProblem> {
     let shown: String = text.chars().take(64).collect();
-    (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten().map(EntryId).ok_or_else(|| {
-        EntryProblem::new(
-            path,
-            format!("`{shown}` is not a UUID like 01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a"),
-        )
-    })
+    let uuid = (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten();
+    let uuid = uuid.ok_or_else(|| {
+        let problem = format!("`{shown}` is not a UUID like 01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a");
+        EntryProblem::new(path, problem)
+    })?;
+    if uuid.is_nil() {
+        let problem = "the UUID of zeros alone is no id: make one for each entry";
+        return Err(EntryProblem::new(path, problem));
+    }
+    Ok(EntryId(uuid))
 }
 
 fn instant(path: &str, text: &str) -> Result<Instant, EntryProblem> {
@@ -86,8 +92,10 @@ fn name(path: &str, text: &str) -> Result<Arc<str>, EntryProblem> {
     plain_name("name", text).map_err(|error| EntryProblem::new(path, error))
 }
 
-fn part(path: &str, what: &'static str, text: &str) -> Result<Arc<str>, EntryProblem> {
-    part_name(what, text).map_err(|error| EntryProblem::new(path, error))
+/// A text of sentences
+fn sentences(path: &str, text: &str) -> Result<Arc<str>, EntryProblem> {
+    prose("text", text).map_err(|error| EntryProblem::new(path, error))?;
+    Ok(text.into())
 }
 
 fn role(path: &str, text: &str) -> Result<RoleText, EntryProblem> {
@@ -140,7 +148,7 @@ impl v1::Entry {
                 change_to_core(change, names).map_err(|e| e.within(&format!("changes[{n}]")))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let reason = self.reason.as_deref().map(Arc::from);
+        let reason = optional("reason", self.reason.as_ref(), sentences)?;
         Entry::new(id, actor, reason, effective_at, changes).map_err(|(change, error)| {
             let path = change.map_or(String::new(), |n| format!("changes[{n}]"));
             EntryProblem::new(&path, error)
@@ -160,22 +168,22 @@ impl v1::Entry {
 }
 
 fn attributes(
-    name: Option<&String>,
+    display_name: Option<&String>,
     feature_set: Option<v1::FeatureSet>,
     authorizations: Option<bool>,
     environment: Option<v1::Environment>,
     region: Option<&String>,
-) -> Attributes {
-    Attributes {
-        name: name.map(|text| text.as_str().into()),
+) -> Result<Attributes, EntryProblem> {
+    Ok(Attributes {
+        name: optional("name", display_name, name)?,
         feature_set: feature_set.map(feature_set_to_core),
         authorizations,
         environment: environment.map(|environment| match environment {
             v1::Environment::Multi => Environment::Multi,
             v1::Environment::Neo => Environment::Neo,
         }),
-        region: region.map(|text| text.as_str().into()),
-    }
+        region: optional("region", region, name)?,
+    })
 }
 
 fn feature_set_to_core(set: v1::FeatureSet) -> FeatureSet {
@@ -238,7 +246,7 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
                 *authorizations,
                 *environment,
                 region.as_ref(),
-            ),
+            )?,
         },
         v1::Change::MoveLevel { level: at, parent } => {
             Change::MoveLevel { level: level("level", at)?, parent: level("parent", parent)? }
@@ -258,14 +266,14 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
                 *authorizations,
                 *environment,
                 region.as_ref(),
-            ),
+            )?,
         },
         v1::Change::DeleteLevel { level: at } => Change::DeleteLevel { level: level("level", at)? },
         v1::Change::CreateRole { level: at, role, application, template, scopes, attributes } => {
             Change::CreateRole {
                 level: level("level", at)?,
-                role: part("role", "role", role)?,
-                application: part("application", "application", application)?,
+                role: name("role", role)?,
+                application: name("application", application)?,
                 template: name("template", template)?,
                 scopes: scopes.as_ref().map(|scopes| each("scopes", scopes, name)).transpose()?,
                 attributes: attributes.as_ref().map(role_attributes).transpose()?,
@@ -279,7 +287,7 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
                 level: level("level", at)?,
                 role_collection: name("role_collection", role_collection)?,
                 roles: each("roles", roles, role)?,
-                description: description.as_deref().map(Arc::from),
+                description: optional("description", description.as_ref(), sentences)?,
             }
         }
         v1::Change::SetRoles { level: at, role_collection, roles } => Change::SetRoles {
@@ -326,18 +334,32 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
         v1::Change::PublishCatalog { catalog } => {
             Change::PublishCatalog { catalog: Arc::new(catalog.to_core()?) }
         }
-        v1::Change::Void { entry, note } => {
-            Change::Void { entry: entry_id("entry", entry)?, note: note.as_deref().map(Arc::from) }
-        }
+        v1::Change::Void { entry, note } => Change::Void {
+            entry: entry_id("entry", entry)?,
+            note: optional("note", note.as_ref(), sentences)?,
+        },
     })
 }
 
 /// Kept as JSON text with the keys of its maps sorted
-fn role_attributes(
-    attributes: &std::collections::BTreeMap<String, serde_json::Value>,
-) -> Result<RoleAttributes, EntryProblem> {
+fn role_attributes(attributes: &BTreeMap<String, Plain>) -> Result<RoleAttributes, EntryProblem> {
+    let mut check = |text: &str| {
+        plain_text("text", text).map_err(|error| EntryProblem::new("attributes", error))
+    };
+    for (key, Plain(value)) in attributes {
+        check(key)?;
+        each_text(value, &mut check)?;
+    }
     let text = serde_json::to_string(attributes);
     text.map(|text| RoleAttributes(text.into())).map_err(|e| EntryProblem::new("attributes", e))
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "by construction it is the text of a map, nested less deep than JSON may be"
+)]
+fn written_role_attributes(attributes: &RoleAttributes) -> BTreeMap<String, Plain> {
+    serde_json::from_str(&attributes.0).expect("attributes are the text of a map")
 }
 
 type WrittenAttributes =
@@ -408,8 +430,7 @@ fn change_from_core(change: &Change) -> v1::Change {
                 scopes: scopes
                     .as_ref()
                     .map(|scopes| scopes.iter().map(ToString::to_string).collect()),
-                // By construction it is the text of a map.
-                attributes: attributes.as_ref().and_then(|a| serde_json::from_str(&a.0).ok()),
+                attributes: attributes.as_ref().map(written_role_attributes),
             }
         }
         Change::DeleteRole { level, role } => {

@@ -17,3 +17,4 @@ mod strict;
 pub mod v1;
 
 pub use convert::{EntryProblem, Names, environment_from_core, feature_set_from_core};
+pub use strict::Plain;

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tenure_core::{
     Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName, Instant, Known, KnownAt,
-    Level, Mention, OutcomeKind, Principal, Question, plain_name,
+    Level, Mention, OutcomeKind, Principal, PrincipalFilter, PrincipalKind, Question, normalised,
+    plain_name,
 };
 use uuid::Uuid;
 
@@ -179,7 +180,10 @@ pub const KINDS: &[Kind] = &[
         title: "Who holds what",
         parameters: &[
             Parameter { name: "on", title: "Only at this level" },
-            Parameter { name: "principal", title: "Only holdings of this principal" },
+            Parameter {
+                name: "principal",
+                title: "Only what this principal holds, by itself or through a set",
+            },
             Parameter { name: "role_collection", title: "Only of role collections with this name" },
             Parameter { name: "at", title: "Valid time: an instant or a date; now if absent" },
             Parameter {
@@ -187,6 +191,44 @@ pub const KINDS: &[Kind] = &[
                 title: "A position, or a recorded time; the newest if absent",
             },
             Parameter { name: "limit", title: "Holdings a page, 1 to 10,000; 1,000 if absent" },
+            Parameter { name: "page_token", title: "The next page of an earlier answer" },
+            Parameter { name: "min_position", title: "Wait until this position is known here" },
+        ],
+    },
+    Kind {
+        name: "members",
+        title: "Who is a member of a group or an attribute",
+        parameters: &[
+            Parameter { name: "set", title: "The group or attribute" },
+            Parameter { name: "at", title: "Valid time: an instant or a date; now if absent" },
+            Parameter {
+                name: "known_at",
+                title: "A position, or a recorded time; the newest if absent",
+            },
+            Parameter { name: "limit", title: "Members a page, 1 to 10,000; 1,000 if absent" },
+            Parameter { name: "page_token", title: "The next page of an earlier answer" },
+            Parameter { name: "min_position", title: "Wait until this position is known here" },
+        ],
+    },
+    Kind {
+        name: "principals",
+        title: "Which principals are known, and how much each holds",
+        parameters: &[
+            Parameter {
+                name: "kind",
+                title: "Only of this kind: `user`, `client`, `group`, `attribute` or `everyone`",
+            },
+            Parameter { name: "origin", title: "Only of this origin" },
+            Parameter {
+                name: "holding",
+                title: "`true`: only those that hold something that counts; `false`: only the others",
+            },
+            Parameter { name: "at", title: "Valid time: an instant or a date; now if absent" },
+            Parameter {
+                name: "known_at",
+                title: "A position, or a recorded time; the newest if absent",
+            },
+            Parameter { name: "limit", title: "Principals a page, 1 to 10,000; 1,000 if absent" },
             Parameter { name: "page_token", title: "The next page of an earlier answer" },
             Parameter { name: "min_position", title: "Wait until this position is known here" },
         ],
@@ -389,7 +431,7 @@ pub fn parameters_of_json(
         .collect()
 }
 
-/// Reads a question; a user name alone is of the default origin
+/// Reads a question; a user name alone is of the default origin, texts are brought into normal form C
 ///
 /// # Errors
 /// A name that no question has, a parameter that the question does not have, or a text that cannot be read.
@@ -404,6 +446,7 @@ pub fn read(
         let (name, known) = (name.clone(), known().collect());
         return Err(QuestionError::UnknownParameter { name, known });
     }
+    let parameters = parameters.into_iter().map(|(name, text)| (name, normalised(&text))).collect();
     let read = Reading { parameters: &parameters, default_origin };
     Ok(Asked {
         limit: read.limit()?,
@@ -466,6 +509,22 @@ impl Reading<'_> {
                     return Err(usage(why));
                 }
                 Question::Assignments { filter, as_of: self.as_of()? }
+            }
+            "members" => {
+                let set = self.principal("set")?;
+                if !matches!(set.kind(), PrincipalKind::Group | PrincipalKind::Attribute) {
+                    let why = format!("it is a group or an attribute, `{set}` is neither");
+                    return Err(bad("set", why));
+                }
+                Question::Members { set, as_of: self.as_of()? }
+            }
+            "principals" => {
+                let filter = PrincipalFilter {
+                    kind: self.kind()?,
+                    origin: self.origin()?,
+                    holding: self.has("holding").then(|| self.truth("holding")).transpose()?,
+                };
+                Question::Principals { filter, as_of: self.as_of()? }
             }
             "levels" => Question::Levels { as_of: self.as_of()? },
             "role-collections" => {
@@ -577,6 +636,18 @@ impl Reading<'_> {
     fn optional_name(&self, name: &str) -> Result<Option<Arc<str>>, QuestionError> {
         let text = self.get(name);
         text.map(|text| plain_name("name", text).map_err(|error| bad(name, error))).transpose()
+    }
+
+    fn kind(&self) -> Result<Option<PrincipalKind>, QuestionError> {
+        let why = "it is `user`, `client`, `group`, `attribute` or `everyone`";
+        let read = |text| PrincipalKind::parse(text).ok_or_else(|| bad("kind", why));
+        self.get("kind").map(read).transpose()
+    }
+
+    fn origin(&self) -> Result<Option<Arc<str>>, QuestionError> {
+        let read = |text| Principal::everyone(text).map(|everyone| everyone.origin().into());
+        let origin = self.get("origin").map(read).transpose();
+        origin.map_err(|error| bad("origin", error))
     }
 
     fn as_of(&self) -> Result<AsOf, QuestionError> {
@@ -695,6 +766,8 @@ impl Texts {
             Question::Timeline { .. } => "timeline",
             Question::Where { .. } => "where",
             Question::Assignments { .. } => "assignments",
+            Question::Members { .. } => "members",
+            Question::Principals { .. } => "principals",
             Question::Diff { .. } => "diff",
             Question::Levels { .. } => "levels",
             Question::RoleCollections { .. } => "role-collections",
@@ -812,6 +885,16 @@ impl Writing {
                 self.put_if("role_collection", filter.role_collection.as_ref());
                 self.as_of(*as_of);
             }
+            Question::Members { set, as_of } => {
+                self.put("set", set);
+                self.as_of(*as_of);
+            }
+            Question::Principals { filter, as_of } => {
+                self.put_if("kind", filter.kind.map(PrincipalKind::as_str));
+                self.put_if("origin", filter.origin.as_ref());
+                self.put_if("holding", filter.holding);
+                self.as_of(*as_of);
+            }
             Question::Diff { from, until, under, principal } => {
                 self.put_if("from", from.at);
                 self.put_if("until", until.at);
@@ -885,6 +968,10 @@ mod tests {
             during(Texts::named("diff").with("known_from", "1").with("known_until", "2"))
                 .with("under", LEVEL)
                 .with("principal", "client:corp/c"),
+            of(Texts::named("members").with("set", "group:corp/g")),
+            of(Texts::named("principals").with("kind", "client"))
+                .with("origin", "corp")
+                .with("holding", "false"),
             of(Texts::named("levels")),
             of(Texts::named("role-collections").with("on", LEVEL)),
             of(Texts::named("catalog")),

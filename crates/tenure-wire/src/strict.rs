@@ -1,24 +1,30 @@
 //! Has a stranger's document the right shape?
 //!
 //! Both formats are read into one tree first. The tree refuses four things that the formats allow: a key that
-//! stands twice, a list in the place of a map, binary and extension values, and deep nesting.
+//! stands twice, a list in the place of a map, binary and extension values, and deep nesting. No key has a meaning
+//! of its own here, whatever a library makes of it.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Deepest nesting of a document
-pub(crate) const DEPTH_MAX: usize = 100;
+/// Deepest nesting of lists and maps within an entry, which is itself one
+pub(crate) const DEPTH_MAX: usize = 32;
+/// Deepest nesting of a request's body: a list in a map of it has entries
+pub(crate) const BODY_DEPTH_MAX: usize = DEPTH_MAX + 2;
 
 /// Why bytes are no document of the right shape
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct ShapeError(pub(crate) String);
 
+/// A document that may be nested so deep
 #[derive(Clone, Copy)]
 struct Tree {
-    depth: usize,
+    depth_max: usize,
+    deeper: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Tree {
@@ -30,11 +36,15 @@ impl<'de> DeserializeSeed<'de> for Tree {
 }
 
 impl Tree {
+    fn of(depth_max: usize) -> Self {
+        Self { depth_max, deeper: depth_max }
+    }
+
     fn deeper<E: Error>(self) -> Result<Self, E> {
-        if self.depth == DEPTH_MAX {
-            return Err(E::custom(format!("nested more than {DEPTH_MAX} deep")));
+        match self.deeper.checked_sub(1) {
+            Some(deeper) => Ok(Self { deeper, ..self }),
+            None => Err(E::custom(format!("nested more than {} deep", self.depth_max))),
         }
-        Ok(Self { depth: self.depth + 1 })
     }
 }
 
@@ -98,22 +108,89 @@ impl<'de> Visitor<'de> for Tree {
     }
 }
 
+/// A value of a map that the ledger keeps and does not read
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Plain(pub Value);
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Tree::of(DEPTH_MAX).deserialize(deserializer).map(Self)
+    }
+}
+
+impl From<Value> for Plain {
+    fn from(value: Value) -> Self {
+        Self(value)
+    }
+}
+
+/// Checks that each text of a document, keys included, is what `check` takes
+pub(crate) fn each_text<E>(
+    value: &Value,
+    check: &mut impl FnMut(&str) -> Result<(), E>,
+) -> Result<(), E> {
+    match value {
+        Value::String(text) => check(text),
+        Value::Array(items) => items.iter().try_for_each(|item| each_text(item, check)),
+        Value::Object(map) => map.iter().try_for_each(|(key, value)| {
+            check(key)?;
+            each_text(value, check)
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+/// A document with each text in normal form C
+///
+/// # Errors
+/// Two keys that are one then.
+pub(crate) fn normalised(value: &Value) -> Result<Value, ShapeError> {
+    Ok(match value {
+        Value::String(text) => Value::String(tenure_core::normalised(text)),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(normalised).collect::<Result<_, _>>()?)
+        }
+        Value::Object(map) => {
+            let mut normal = Map::new();
+            for (key, value) in map {
+                if normal.insert(tenure_core::normalised(key), normalised(value)?).is_some() {
+                    let shown: String = key.chars().take(64).collect();
+                    return Err(ShapeError(format!("the key `{shown}` stands twice")));
+                }
+            }
+            Value::Object(normal)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    })
+}
+
+/// How deep lists and maps are nested in a document
+pub(crate) fn depth(value: &Value) -> usize {
+    let deepest = |values: &mut dyn Iterator<Item = &Value>| values.map(depth).max().unwrap_or(0);
+    match value {
+        Value::Array(items) => 1 + deepest(&mut items.iter()),
+        Value::Object(map) => 1 + deepest(&mut map.values()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
 /// Reads JSON into a tree
-pub(crate) fn json(bytes: &[u8]) -> Result<Value, ShapeError> {
+pub(crate) fn json(bytes: &[u8], depth_max: usize) -> Result<Value, ShapeError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let tree = Tree { depth: 0 }
+    let tree = Tree::of(depth_max)
         .deserialize(&mut deserializer)
         .and_then(|tree| deserializer.end().map(|()| tree));
     tree.map_err(|error| ShapeError(format!("it is no JSON: {error}")))
 }
 
 /// Reads MessagePack into a tree
-pub(crate) fn message_pack(bytes: &[u8]) -> Result<Value, ShapeError> {
+pub(crate) fn message_pack(bytes: &[u8], depth_max: usize) -> Result<Value, ShapeError> {
     let error = |problem: String| ShapeError(format!("it is no MessagePack: {problem}"));
     let mut deserializer = rmp_serde::Deserializer::new(bytes);
-    deserializer.set_max_depth(DEPTH_MAX + 2);
+    deserializer.set_max_depth(depth_max + 2);
     let tree =
-        Tree { depth: 0 }.deserialize(&mut deserializer).map_err(|e| error(e.to_string()))?;
+        Tree::of(depth_max).deserialize(&mut deserializer).map_err(|e| error(e.to_string()))?;
     let rest = deserializer.into_inner();
     if rest.is_empty() { Ok(tree) } else { Err(error(format!("{} bytes follow it", rest.len()))) }
 }

@@ -13,6 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::strict::Plain;
+
 /// The version of the rules that these types write
 pub const RULES_VERSION: u32 = 1;
 
@@ -188,8 +190,9 @@ pub enum Change {
         scopes: Option<Vec<String>>,
         /// Values of its attributes, kept as they are
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
         #[schema(value_type = Option<Object>)]
-        attributes: Option<BTreeMap<String, serde_json::Value>>,
+        attributes: Option<BTreeMap<String, Plain>>,
     },
     /// A custom role ceases to be
     DeleteRole {
@@ -300,6 +303,13 @@ pub enum Change {
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
+}
+
+impl Change {
+    /// Whether it holds a document of its own, which may be nested
+    pub(crate) fn has_document(&self) -> bool {
+        matches!(self, Self::CreateRole { attributes: Some(_), .. } | Self::PublishCatalog { .. })
+    }
 }
 
 /// A catalogue document: complete, never a difference to another

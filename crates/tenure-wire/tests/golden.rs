@@ -60,7 +60,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         ("move_level", json!({"level": LEVEL, "parent": "directory:d"})),
         (
             "set_level",
-            json!({"level": LEVEL, "name": "", "feature_set": "B", "environment": "multi"}),
+            json!({"level": LEVEL, "name": "Orders", "feature_set": "B", "environment": "multi"}),
         ),
         ("delete_level", json!({"level": LEVEL})),
         (

@@ -122,7 +122,8 @@ fn command(texts: &Texts, folder: &Path) -> String {
     let parameters = &texts.parameters;
     // Most commands take the principal without a flag.
     let by_itself = match texts.name {
-        "diff" | "assignments" => None,
+        "diff" | "assignments" | "principals" => None,
+        "members" => Some("set"),
         "entry" => Some("entry"),
         _ => Some("principal"),
     };

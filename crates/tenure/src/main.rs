@@ -6,6 +6,7 @@
 mod demo;
 mod door;
 mod import;
+mod look_alike;
 mod maintain;
 mod nats;
 mod output;
@@ -61,6 +62,8 @@ enum Command {
     Where(questions::Where),
     Diff(questions::Diff),
     Assignments(questions::Assignments),
+    Members(questions::Members),
+    Principals(questions::Principals),
     History(questions::History),
     Log(questions::Log),
     Entry(questions::Entry),
@@ -106,6 +109,8 @@ fn main() -> ExitCode {
         Command::Where(q) => questions::ask(&door, &output, "where", &q),
         Command::Diff(q) => questions::ask(&door, &output, "diff", &q),
         Command::Assignments(q) => questions::ask(&door, &output, "assignments", &q),
+        Command::Members(q) => questions::ask(&door, &output, "members", &q),
+        Command::Principals(q) => questions::ask(&door, &output, "principals", &q),
         Command::History(q) => questions::ask(&door, &output, "history", &q),
         Command::Log(q) => questions::ask(&door, &output, "history", &q),
         Command::Entry(q) => questions::ask(&door, &output, "entry", &q),

@@ -10,6 +10,8 @@ use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::look_alike::{csv_cell, visible};
+
 /// How to show answers
 #[derive(Debug, Args)]
 pub(crate) struct Output {
@@ -55,11 +57,8 @@ impl Rows {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(self.head.iter().map(|name| name.to_uppercase()));
-        // Control characters in a name must not reach the terminal.
-        let shown = |cell: &String| -> String {
-            let steers = |c: char| c.is_control() && c != '\n';
-            cell.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
-        };
+        // What a name hides, or does to a terminal, is shown. A line of a cell is a thing of its own.
+        let shown = |cell: &String| cell.lines().map(visible).collect::<Vec<_>>().join("\n");
         table.add_rows(self.rows.iter().map(|row| row.iter().map(shown)));
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }
@@ -68,7 +67,7 @@ impl Rows {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(&self.head)?;
         for row in &self.rows {
-            writer.write_record(row)?;
+            writer.write_record(row.iter().map(|cell| csv_cell(cell)))?;
         }
         Ok(String::from_utf8(writer.into_inner().map_err(|e| e.into_error())?)?)
     }

@@ -157,12 +157,39 @@ pub(crate) struct Assignments {
     /// Only at this level
     #[arg(long, value_name = "LEVEL", required_unless_present_any = ["principal", "role_collection"])]
     on: Option<String>,
-    /// Only holdings of this principal itself
+    /// Only what this principal holds, by itself or through a set
     #[arg(long, value_name = "WHO")]
     principal: Option<String>,
     /// Only of role collections with this name
     #[arg(long, value_name = "NAME")]
     role_collection: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    as_of: AsOf,
+}
+
+/// The members of a group or an attribute
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct Members {
+    /// The set, like group:corp/admins
+    set: String,
+    #[command(flatten)]
+    #[serde(flatten)]
+    as_of: AsOf,
+}
+
+/// The principals that are known, how much each holds, and when the others last held something
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct Principals {
+    /// Only of this kind: user, client, group, attribute or everyone
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Only of this origin
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+    /// true: only those that hold something that counts; false: only the others
+    #[arg(long, value_name = "BOOL")]
+    holding: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     as_of: AsOf,
@@ -293,6 +320,8 @@ pub(crate) fn whole(door: &Door, mut texts: Texts) -> anyhow::Result<Value> {
         "who" => ("subjects", "page_token"),
         "where" => ("levels", "page_token"),
         "assignments" => ("assignments", "page_token"),
+        "members" => ("members", "page_token"),
+        "principals" => ("principals", "page_token"),
         "history" => ("entries", "after"),
         _ => return Ok(answer),
     };

@@ -2,9 +2,11 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tenure_core::role_text;
 use tenure_wire::api::{self, AsOf, EntryRow, Holding, Interval, Subject};
 use tenure_wire::v1;
 
+use crate::look_alike;
 use crate::output::{Rows, painted};
 
 fn typed<T: DeserializeOwned>(answer: &Value) -> anyhow::Result<T> {
@@ -25,6 +27,8 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
         return Ok(serde_json::to_string_pretty(answer)?);
     }
     let rows = rows(question, answer)?;
+    // Before the table: who reads no further must not take "not known" for "no".
+    parts.extend(known(answer));
     if rows.rows.is_empty() {
         if question != "check" {
             parts.push(nothing(question).to_owned());
@@ -34,6 +38,27 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
     }
     parts.extend(footer(answer));
     Ok(parts.join("\n"))
+}
+
+/// What is to be said of the principal asked about, if it could be taken for another one
+fn known(answer: &Value) -> Vec<String> {
+    let Some(known) = answer.get("known").and_then(|known| typed::<api::Known>(known).ok()) else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    if !known.named {
+        lines.push("no entry known then names this principal".to_owned());
+    }
+    if !known.similar.is_empty() {
+        lines.push(format!("known, with nearly the same name: {}", known.similar.join(", ")));
+    }
+    if !known.elsewhere.is_empty() {
+        lines.push(format!(
+            "the same name is known in other origins: {}",
+            known.elsewhere.join(", ")
+        ));
+    }
+    lines
 }
 
 fn nothing(question: &str) -> &'static str {
@@ -84,6 +109,8 @@ pub(crate) fn rows(question: &str, answer: &Value) -> anyhow::Result<Rows> {
         }
         "diff" => diff(&typed(answer)?),
         "assignments" => holdings(&typed::<api::Assignments>(answer)?.assignments),
+        "members" => members(&typed(answer)?),
+        "principals" => principals(&typed(answer)?),
         "levels" => levels(&typed(answer)?),
         "role-collections" => role_collections(&typed(answer)?),
         "catalog" => catalog(&typed(answer)?),
@@ -141,7 +168,7 @@ fn end(until: Option<&String>) -> String {
 
 fn granted(holding: &Holding) -> String {
     match (&holding.role_collection, &holding.role) {
-        (Some(name), _) => name.clone(),
+        (Some(name), _) => look_alike::role_collection(name),
         (None, Some(role)) => format!("role {role}"),
         (None, None) => String::new(),
     }
@@ -180,6 +207,23 @@ fn holding_row(holding: &Holding) -> [String; 7] {
     ]
 }
 
+fn members(answer: &api::Members) -> Rows {
+    let mut rows = Rows::new(&["member", "since", "entry"]);
+    for member in &answer.members {
+        rows.push([member.principal.clone(), member.since.clone(), format!("#{}", member.entry)]);
+    }
+    rows
+}
+
+fn principals(answer: &api::Principals) -> Rows {
+    let mut rows = Rows::new(&["principal", "holdings", "last held"]);
+    for row in &answer.principals {
+        let last_held = row.last_held.clone().unwrap_or_default();
+        rows.push([row.principal.clone(), row.holdings.to_string(), last_held]);
+    }
+    rows
+}
+
 fn what(answer: &api::What) -> Rows {
     let mut rows = Rows::new(&["kind", "name"]);
     let lists = [
@@ -190,7 +234,11 @@ fn what(answer: &api::What) -> Rows {
     ];
     for (kind, names) in lists {
         for name in names {
-            rows.push([kind.to_owned(), name.clone()]);
+            let name = match kind {
+                "role collection" => look_alike::role_collection(name),
+                _ => name.clone(),
+            };
+            rows.push([kind.to_owned(), name]);
         }
     }
     rows
@@ -253,7 +301,8 @@ fn role_collections(answer: &api::RoleCollections) -> Rows {
     let mut rows = Rows::new(&["role collection", "kind", "roles"]);
     for row in &answer.role_collections {
         let kind = if row.predefined { "predefined" } else { "custom" };
-        rows.push([row.role_collection.clone(), kind.to_owned(), row.roles.join("\n")]);
+        let name = look_alike::role_collection(&row.role_collection);
+        rows.push([name, kind.to_owned(), row.roles.join("\n")]);
     }
     rows
 }
@@ -338,7 +387,7 @@ pub(crate) fn outcome(result: &api::EntryResult, voided_by: Option<u64>) -> Stri
 fn change(change: &v1::Change) -> String {
     let what = |role_collection: &Option<String>, role: &Option<String>| match role {
         Some(role) => format!("role {role}"),
-        None => role_collection.clone().unwrap_or_default(),
+        None => role_collection.as_deref().map(look_alike::role_collection).unwrap_or_default(),
     };
     match change {
         v1::Change::CreateLevel { level, parent, .. } => match parent {
@@ -349,11 +398,12 @@ fn change(change: &v1::Change) -> String {
         v1::Change::SetLevel { level, .. } => format!("set attributes of {level}"),
         v1::Change::DeleteLevel { level } => format!("delete {level}"),
         v1::Change::CreateRole { level, role, application, .. } => {
-            format!("create role {application}/{role} at {level}")
+            format!("create role {} at {level}", role_text(application, role))
         }
         v1::Change::DeleteRole { level, role } => format!("delete role {role} at {level}"),
         v1::Change::CreateRoleCollection { level, role_collection, roles, .. } => {
-            format!("create role collection {role_collection} at {level} of {}", roles.join(", "))
+            let name = look_alike::role_collection(role_collection);
+            format!("create role collection {name} at {level} of {}", roles.join(", "))
         }
         v1::Change::SetRoles { level, role_collection, roles } => {
             format!("set roles of {role_collection} at {level} to {}", roles.join(", "))

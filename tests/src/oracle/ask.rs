@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use tenure_core::{
     Ability, AssignmentFilter, CatalogDocument, Change, Direction, EffectiveAt, HeldRow, KnownAt,
-    LeafRow, Level, Position, Principal, PrincipalKind, Requirement, RoleText, Span,
+    LeafRow, Level, Mention, Position, Principal, PrincipalFilter, PrincipalKind, Requirement,
+    RoleText, Span,
     answer::{
-        Anywhere, AskError, Check, Diff, GrantedName, Holding, Interval, LevelThen,
-        RoleCollectionThen, Subject, What, Who,
+        Anywhere, AskError, Check, Diff, GrantedName, Holding, Interval, LevelThen, Member,
+        PrincipalThen, RoleCollectionThen, Subject, What, Who,
     },
 };
 
@@ -59,7 +60,7 @@ impl Moment {
     fn matches(&self, q: &Principal, p: &Principal) -> bool {
         let user = p.kind() == PrincipalKind::User;
         q == p
-            || self.state.members.contains(&(q.clone(), p.clone()))
+            || self.state.members.contains_key(&(q.clone(), p.clone()))
             || (user && q.kind() == PrincipalKind::Everyone && q.origin() == p.origin())
     }
 
@@ -516,9 +517,23 @@ impl Oracle {
         if let Some(on) = &filter.on {
             moment.must_exist(on)?;
         }
+        if let Some(name) = &filter.role_collection {
+            self.must_be_defined(&Ability::RoleCollection(name.clone()), s)?;
+        }
         let at = |level: &Level| filter.on.as_ref().is_none_or(|on| on == level);
-        let found = moment.holdings(at, filter.principal.as_ref()).into_iter();
+        let found: BTreeSet<Holding> = match &filter.principal {
+            None => moment.holdings(at, None).into_iter().collect(),
+            // Its own, and those of every set that matches it.
+            Some(p) => {
+                let counting = moment.counting.iter();
+                counting
+                    .filter(|(key, _)| at(&key.level) && moment.matches(&key.principal, p))
+                    .map(|(key, terms)| holding(p, key, terms))
+                    .collect()
+            }
+        };
         Ok(found
+            .into_iter()
             .filter(|holding| {
                 filter
                     .role_collection
@@ -526,6 +541,55 @@ impl Oracle {
                     .is_none_or(|name| holding.granted == GrantedName::RoleCollection(name.clone()))
             })
             .collect())
+    }
+
+    /// The members of a group or an attribute
+    pub fn members(&self, set: &Principal, t: EffectiveAt, s: KnownAt) -> Vec<Member> {
+        let members = self.state(t, s).members.into_iter();
+        members
+            .filter(|((one, _), _)| one == set)
+            .map(|((_, principal), (since, entry))| Member { principal, since, entry })
+            .collect()
+    }
+
+    /// The known principals, with how many of their own holdings count, and until when they held any
+    pub fn principals(
+        &self,
+        filter: &PrincipalFilter,
+        t: EffectiveAt,
+        s: KnownAt,
+    ) -> Vec<PrincipalThen> {
+        let until = EffectiveAt::saturating_from_micros(t.micros() + 1);
+        let until = (until > t).then_some(until);
+        let stretches = self.stretches(Span::new(EffectiveAt::FIRST, until).unwrap(), s);
+        let now = Moment::new(self, t, s);
+        let mut found = Vec::new();
+        for principal in &now.known {
+            let is_its = |key: &Key| key.principal == *principal;
+            let holdings = now.counting.iter().filter(|(key, _)| is_its(key)).count();
+            let runs = |moment: &Moment| moment.state.holdings.keys().any(is_its);
+            let last = stretches.iter().rev().find(|(_, _, moment)| runs(moment));
+            let last_held = last.and_then(|(_, until, _)| *until).filter(|end| *end <= t);
+            let wanted = filter.kind.is_none_or(|kind| kind == principal.kind())
+                && filter.origin.as_deref().is_none_or(|origin| origin == principal.origin())
+                && filter.holding.is_none_or(|holding| holding == (holdings > 0));
+            if wanted {
+                found.push(PrincipalThen { principal: principal.clone(), holdings, last_held });
+            }
+        }
+        found
+    }
+
+    /// An error for a level or role collection that no entry ever named, and no catalogue defines
+    pub fn must_be_named(&self, mention: &Mention) -> Result<(), AskError> {
+        match mention {
+            _ if !self.mentions(mention).is_empty() => Ok(()),
+            Mention::Level(level) => Err(AskError::UnknownLevel(level.clone())),
+            Mention::RoleCollection(name) => {
+                self.must_be_defined(&Ability::RoleCollection(name.clone()), self.newest())
+            }
+            Mention::Principal(_) | Mention::Actor(_) => Ok(()),
+        }
     }
 
     /// The counting holdings gained, lost and changed from one pair of coordinates to another

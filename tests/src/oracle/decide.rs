@@ -134,7 +134,7 @@ impl Oracle {
                 Deed::AddMember { set: set.clone(), member: member.clone() }
             }
             Change::RemoveMember { set, member, expect } => {
-                let is_member = state.members.contains(&(set.clone(), member.clone()));
+                let is_member = state.members.contains_key(&(set.clone(), member.clone()));
                 let wanted = *expect != Some(RevokeExpects::Any);
                 reasons.add_if(wanted && !is_member, Reason::NotHeld);
                 Deed::RemoveMember { set: set.clone(), member: member.clone() }

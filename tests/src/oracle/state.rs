@@ -21,7 +21,8 @@ pub(super) struct RoleName {
 
 impl RoleName {
     pub(super) fn text(&self) -> String {
-        format!("{}/{}", self.application, self.name)
+        let escaped = |part: &str| part.replace('%', "%25").replace('/', "%2F");
+        format!("{}/{}", escaped(&self.application), escaped(&self.name))
     }
 }
 
@@ -152,8 +153,8 @@ pub(super) struct State {
     pub(super) role_collections: BTreeMap<(Level, Arc<str>), BTreeSet<RoleName>>,
     pub(super) catalog: Option<(Position, Arc<Catalog>)>,
     pub(super) holdings: BTreeMap<Key, Terms>,
-    /// (set, member)
-    pub(super) members: BTreeSet<(Principal, Principal)>,
+    /// (set, member), with since when and by which entry
+    pub(super) members: BTreeMap<(Principal, Principal), (EffectiveAt, Position)>,
 }
 
 /// Whether a level of that kind may lie directly in one of the other
@@ -286,14 +287,15 @@ impl State {
                 self.holdings.remove(key);
             }
             Deed::AddMember { set, member } => {
-                self.members.insert((set.clone(), member.clone()));
+                let since = (fact.effective_at, fact.position);
+                self.members.entry((set.clone(), member.clone())).or_insert(since);
             }
             Deed::RemoveMember { set, member } => {
                 self.members.remove(&(set.clone(), member.clone()));
             }
             Deed::RemovePrincipal { principal } => {
                 self.holdings.retain(|key, _| key.principal != *principal);
-                self.members.retain(|(set, member)| set != principal && member != principal);
+                self.members.retain(|(set, member), _| set != principal && member != principal);
             }
             Deed::PublishCatalog { catalog } => {
                 self.catalog = Some((fact.position, catalog.clone()));

@@ -30,6 +30,38 @@ pub struct Answered {
     pub answer: Answer,
     /// The coordinates that it was computed at; the first ones of [`Answer::Diff`]
     pub as_of: ComputedAt,
+    /// Whether the one principal asked about is known, if it is about one
+    pub known: Option<NameKnown>,
+}
+
+/// Whether a principal is known: whether a counted entry names it in a change, as known then
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NameKnown {
+    /// Whether it is
+    pub named: bool,
+    /// Known principals of that kind and name in other origins, in byte order, at most 20
+    pub elsewhere: Vec<Principal>,
+    /// For one that is not known: at most five known ones of that kind whose names differ by one or two letters, the
+    /// nearest first
+    pub similar: Vec<Principal>,
+}
+
+/// What helps whoever asked something that has no answer
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Hint {
+    /// At most five known names that differ by one or two letters, the nearest first
+    pub similar: Vec<String>,
+    /// Since when a level is gone, if it was there before
+    pub gone: Option<Gone>,
+}
+
+/// The end of a level
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gone {
+    /// When it was deleted
+    pub since: EffectiveAt,
+    /// The position of the entry that deleted it or an ancestor
+    pub by: Position,
 }
 
 /// The answer to the [`Question`](crate::Question) of the same name
@@ -51,6 +83,10 @@ pub enum Answer {
     Where(Vec<Level>),
     /// In order of principal, level and what is held
     Assignments(Vec<Holding>),
+    /// In byte order
+    Members(Vec<Member>),
+    /// In byte order
+    Principals(Vec<PrincipalThen>),
     /// What differs, and the second coordinates
     Diff {
         /// What differs
@@ -176,6 +212,28 @@ pub struct Diff {
     pub lost: Vec<Holding>,
     /// Counting at both, with another `since`, `until` or `entry`
     pub changed: Vec<(Holding, Holding)>,
+}
+
+/// A member of a set
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Member {
+    /// The user
+    pub principal: Principal,
+    /// Since when, without a break
+    pub since: EffectiveAt,
+    /// The position of the entry that added it
+    pub entry: Position,
+}
+
+/// A principal that is known
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PrincipalThen {
+    /// The principal
+    pub principal: Principal,
+    /// How many of its own holdings count
+    pub holdings: usize,
+    /// When the last of its own holdings ended; `None` if one runs, or none ever did
+    pub last_held: Option<EffectiveAt>,
 }
 
 /// A level that exists

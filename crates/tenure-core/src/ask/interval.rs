@@ -274,7 +274,7 @@ impl View<'_> {
                 let sets = sets.filter(|(set, _)| has_any(*set));
                 matches.extend(sets.map(|(holder, timeline)| Match {
                     holder,
-                    spans: self.membership_stretches(timeline, own),
+                    spans: self.memberships(timeline, own).into_iter().map(|m| m.span).collect(),
                 }));
             }
             let everyone = self.ledger.find_everyone(principal.origin());

@@ -5,21 +5,24 @@ use std::sync::Arc;
 
 use crate::ask::answer::{AskError, Diff, Holding, LevelThen, RoleCollectionThen};
 use crate::history::holding::HoldingKey;
+use crate::index::mentions::Mention;
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::moment::Moment;
 use crate::ledger::view::{Evidence, View};
+use crate::words::catalog::Defined;
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;
+use crate::words::position::KnownAt;
 use crate::words::principal::Principal;
-use crate::words::symbol::{LevelRef, Symbol};
+use crate::words::symbol::{LevelRef, PrincipalRef, Symbol};
 
 /// Which holdings are asked for; an absent field leaves none out
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AssignmentFilter {
     /// At this level
     pub on: Option<Level>,
-    /// Of this principal itself
+    /// Of this principal: its own, and those of every set that matches it
     pub principal: Option<Principal>,
     /// Of a role collection of this name
     pub role_collection: Option<Arc<str>>,
@@ -29,7 +32,7 @@ impl View<'_> {
     /// The counting holdings, in order of principal, level and what is held
     ///
     /// # Errors
-    /// An unknown level in `on`.
+    /// An unknown level in `on`, or a role collection that was never defined.
     pub fn assignments(
         &self,
         filter: &AssignmentFilter,
@@ -37,22 +40,54 @@ impl View<'_> {
     ) -> Result<Vec<Holding>, AskError> {
         let now = Moment::new(self, t);
         let on = filter.on.as_ref().map(|on| now.level(on)).transpose()?;
-        let name = match &filter.role_collection {
-            None => None,
-            Some(name) => match self.ledger.symbols.get(name) {
-                None => return Ok(Vec::new()),
-                found => found,
-            },
-        };
+        let name = filter.role_collection.as_ref();
+        let name = name.map(|name| self.defined_role_collection(name)).transpose()?;
         let wanted = |level: LevelRef, grantable: Grantable| {
             on.is_none_or(|on| level == on)
                 && name.is_none_or(|name| grantable == Grantable::RoleCollection(name))
         };
-        let evidence = now.evidence(filter.principal.as_ref(), on, name, wanted);
-        let mut found: Vec<Holding> =
-            evidence.iter().map(|evidence| self.own_holding(evidence)).collect();
+        let Some(principal) = &filter.principal else {
+            let evidence = now.evidence(None, on, name, wanted);
+            let mut found: Vec<Holding> =
+                evidence.iter().map(|evidence| self.own_holding(evidence)).collect();
+            found.sort();
+            return Ok(found);
+        };
+        let mut found = Vec::new();
+        for holder in now.matching(principal) {
+            let evidence = now.evidence(Some(Some(holder)), on, name, wanted);
+            found.extend(evidence.iter().map(|evidence| self.holding(principal, evidence)));
+        }
         found.sort();
         Ok(found)
+    }
+
+    fn defined_role_collection(&self, name: &Arc<str>) -> Result<Symbol, AskError> {
+        let symbol = self.ledger.symbols.get(name);
+        let defined =
+            |name| self.ledger.was_defined(Defined::RoleCollection(name), self.known_at());
+        symbol
+            .filter(|name| defined(*name))
+            .ok_or_else(|| AskError::UnknownRoleCollection(Arc::clone(name)))
+    }
+
+    /// Whether any entry ever named a level or a role collection, or a catalogue defined it
+    ///
+    /// # Errors
+    /// One of which nothing is known.
+    pub(super) fn ever_named(&self, mention: &Mention) -> Result<(), AskError> {
+        let known_at = self.known_at();
+        let named = || {
+            let mut positions = self.ledger.mentions(mention, KnownAt(0));
+            positions.next().is_some_and(|first| known_at.reaches(first))
+        };
+        match mention {
+            Mention::Level(level) if !named() => Err(AskError::UnknownLevel(level.clone())),
+            Mention::RoleCollection(name) if !named() => {
+                self.defined_role_collection(name).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The counting holdings gained, lost and changed from this coordinate to another
@@ -163,21 +198,23 @@ impl Moment<'_> {
         let wanted = |level: LevelRef, _: Grantable| {
             subtree.as_ref().is_none_or(|levels| levels.contains(&level))
         };
+        let principal = principal.map(|principal| self.view.ledger.find_principal(principal));
         let found = self.evidence(principal, None, None, wanted);
         found.into_iter().map(|evidence| (evidence.key, evidence)).collect()
     }
 
     /// The counting holdings that a filter takes; the search begins where the fewest are
+    ///
+    /// A principal without a number holds nothing.
     fn evidence(
         &self,
-        principal: Option<&Principal>,
+        principal: Option<Option<PrincipalRef>>,
         on: Option<LevelRef>,
         role_collection: Option<Symbol>,
         wanted: impl Fn(LevelRef, Grantable) -> bool,
     ) -> Vec<Evidence> {
         let ledger = self.view.ledger;
         let index = &ledger.index;
-        let principal = principal.map(|principal| ledger.find_principal(principal));
         let timelines: Box<dyn Iterator<Item = TimelineId>> = match (principal, on, role_collection)
         {
             (Some(principal), ..) => {

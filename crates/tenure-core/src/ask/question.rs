@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::ask::answer::{Answer, Answered, AskError, ComputedAt};
+use crate::ask::answer::{Answer, Answered, AskError, ComputedAt, Hint};
 use crate::ask::listing::AssignmentFilter;
+use crate::ask::people::PrincipalFilter;
 use crate::index::mentions::Mention;
 use crate::ledger::Ledger;
 use crate::ledger::view::View;
@@ -147,6 +148,20 @@ pub enum Question {
         /// As of when
         as_of: AsOf,
     },
+    /// Who is a member of a group or an attribute?
+    Members {
+        /// The set
+        set: Principal,
+        /// As of when
+        as_of: AsOf,
+    },
+    /// Which principals are known?
+    Principals {
+        /// Which of them
+        filter: PrincipalFilter,
+        /// As of when
+        as_of: AsOf,
+    },
     /// Which holdings differ between two coordinates?
     Diff {
         /// The first coordinates
@@ -198,7 +213,7 @@ impl Question {
     ///
     /// Over a stretch of time only `known_at` matters. History and single entries have no coordinates.
     #[must_use]
-    pub fn map_as_of(mut self, change: impl Fn(AsOf) -> AsOf) -> Self {
+    pub fn map_as_of(mut self, mut change: impl FnMut(AsOf) -> AsOf) -> Self {
         match &mut self {
             Self::Who { as_of, .. }
             | Self::WhoAnywhere { as_of, .. }
@@ -206,6 +221,8 @@ impl Question {
             | Self::Check { as_of, .. }
             | Self::Where { as_of, .. }
             | Self::Assignments { as_of, .. }
+            | Self::Members { as_of, .. }
+            | Self::Principals { as_of, .. }
             | Self::Levels { as_of }
             | Self::RoleCollections { as_of, .. }
             | Self::Catalog { as_of } => *as_of = change(*as_of),
@@ -226,7 +243,29 @@ impl Question {
     /// # Cost
     /// What the answer of that question costs: see the methods of [`View`].
     pub fn ask(&self, ledger: &Ledger, now: Now) -> Result<Answered, AskError> {
+        let mut answered = self.answered(Pinned { ledger, now })?;
+        let view = View::of(ledger, answered.as_of.known_at);
+        answered.known = self.about().map(|principal| view.name_known(principal));
+        Ok(answered)
+    }
+
+    /// What helps whoever asked, where there is no answer
+    ///
+    /// # Cost
+    /// O(names of the kind that is asked about).
+    pub fn hint(&self, ledger: &Ledger, now: Now, error: &AskError) -> Hint {
+        let mut as_of = AsOf::default();
+        drop(self.clone().map_as_of(|asked| {
+            as_of = asked;
+            asked
+        }));
         let pinned = Pinned { ledger, now };
+        let view = pinned.view(as_of.known_at);
+        let t = as_of.at.unwrap_or(now.at);
+        view.map(|view| view.hint(error, t)).unwrap_or_default()
+    }
+
+    fn answered(&self, pinned: Pinned<'_>) -> Result<Answered, AskError> {
         match self {
             Self::Who { can, on, as_of, explain } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Who(view.who(can, on, t, *explain)?)))
@@ -258,6 +297,12 @@ impl Question {
             Self::Assignments { filter, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Assignments(view.assignments(filter, t)?)))
             }
+            Self::Members { set, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Members(view.members(set, t))))
+            }
+            Self::Principals { filter, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Principals(view.principals(filter, t))))
+            }
             Self::Diff { from, until, under, principal } => {
                 pinned.diff(*from, *until, under.as_ref(), principal.as_ref())
             }
@@ -270,7 +315,7 @@ impl Question {
                 Ok(Answer::Catalog(view.catalog(t).map(|(_, position)| position)))
             }),
             Self::History { mentions, outcome, after, limit } => {
-                Ok(pinned.history(mentions, *outcome, *after, *limit))
+                pinned.history(mentions, *outcome, *after, *limit)
             }
             Self::Entry { entry } => pinned.entry(*entry),
         }
@@ -314,7 +359,7 @@ impl<'a> Pinned<'a> {
         let view = self.view(as_of.known_at)?;
         let t = as_of.at.unwrap_or(self.now.at);
         let answer = answer(&view, t)?;
-        Ok(Answered { answer, as_of: self.computed_at(&view, Some(t)) })
+        Ok(Answered { answer, as_of: self.computed_at(&view, Some(t)), known: None })
     }
 
     fn over(
@@ -328,7 +373,7 @@ impl<'a> Pinned<'a> {
         let view = self.view(known_at)?;
         let span = span.ok_or_else(|| view.empty_interval(can, on))?;
         let answer = answer(&view, span)?;
-        Ok(Answered { answer, as_of: self.computed_at(&view, None) })
+        Ok(Answered { answer, as_of: self.computed_at(&view, None), known: None })
     }
 
     fn diff(
@@ -344,11 +389,14 @@ impl<'a> Pinned<'a> {
         Ok(Answered {
             answer: Answer::Diff { diff, until: self.computed_at(&after, Some(until)) },
             as_of: self.computed_at(&before, Some(from)),
+            known: None,
         })
     }
 
     /// The positions that have all mentions
     ///
+    /// # Errors
+    /// A level or a role collection that no entry ever named.
     /// # Cost
     /// O(positions of the mentions up to the last one that is answered).
     fn history(
@@ -357,8 +405,12 @@ impl<'a> Pinned<'a> {
         outcome: Option<OutcomeKind>,
         after: KnownAt,
         limit: Option<usize>,
-    ) -> Answered {
+    ) -> Result<Answered, AskError> {
         let Self { ledger, now: Now { newest, .. } } = self;
+        let view = View::of(ledger, newest);
+        for mention in mentions {
+            view.ever_named(mention)?;
+        }
         let limit = limit.unwrap_or(usize::MAX - 1);
         let wanted = |position: &Position| {
             outcome.is_none_or(|outcome| ledger.outcome(*position) == Some(outcome))
@@ -377,10 +429,11 @@ impl<'a> Pinned<'a> {
             .collect();
         let more = positions.len() > limit;
         positions.truncate(limit);
-        Answered {
+        Ok(Answered {
             answer: Answer::History { positions, more },
-            as_of: self.computed_at(&View::of(ledger, newest), None),
-        }
+            as_of: self.computed_at(&view, None),
+            known: None,
+        })
     }
 
     fn entry(self, name: EntryName) -> Result<Answered, AskError> {
@@ -394,6 +447,7 @@ impl<'a> Pinned<'a> {
         Ok(Answered {
             answer: Answer::Entry(position),
             as_of: self.computed_at(&View::of(ledger, newest), None),
+            known: None,
         })
     }
 }

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use crate::history::edge::Edge;
-use crate::history::order::{Bound, Track};
+use crate::history::order::{Bound, OrderKey, Track};
 use crate::words::instant::EffectiveAt;
 use crate::words::position::Position;
 use crate::words::span::Span;
@@ -19,6 +19,14 @@ pub(crate) struct MembershipHistory<'a> {
     pub(crate) changes: Cow<'a, Track<Edge>>,
 }
 
+/// A stretch of time in which a user is a member
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Membership {
+    pub(crate) span: Span,
+    /// The entry that added the user; a later one that adds it again changes nothing
+    pub(crate) entry: Position,
+}
+
 impl MembershipHistory<'_> {
     /// The stretches of membership up to a moment, or all of them
     pub(crate) fn stretches<C: Fn(Position) -> bool>(
@@ -26,9 +34,12 @@ impl MembershipHistory<'_> {
         bound: Bound,
         removals: [Option<&Track<()>>; 2],
         counts: &C,
-    ) -> Vec<Span> {
-        let mut stretches: Vec<Span> = Vec::new();
-        let mut since = None;
+    ) -> Vec<Membership> {
+        let mut stretches: Vec<Membership> = Vec::new();
+        // From when on, by which entry, and the newest addition
+        let mut since: Option<(EffectiveAt, Position, OrderKey)> = None;
+        let membership =
+            |from, entry, until| Span::new(from, until).map(|span| Membership { span, entry });
         let ended = |started, bound| {
             removals
                 .into_iter()
@@ -44,39 +55,42 @@ impl MembershipHistory<'_> {
             .take_while(|(key, _)| bound.includes(key))
             .filter(|(key, _)| counts(key.position));
         for (key, change) in counted {
-            if let Some((from, started)) = since
+            if let Some((from, entry, started)) = since
                 && let Some(end) = ended(started, Bound::Before(*key))
             {
-                stretches.extend(Span::new(from, Some(end.effective_at)));
+                stretches.extend(membership(from, entry, Some(end.effective_at)));
                 since = None;
             }
             match change {
                 // The first start stays. Only changes after the newest addition can end the
                 // membership, because none before it did.
                 Edge::Start { .. } => {
-                    since = Some((since.map_or(key.effective_at, |(from, _)| from), *key));
+                    let (from, entry) = since
+                        .map_or((key.effective_at, key.position), |(from, entry, _)| (from, entry));
+                    since = Some((from, entry, *key));
                 }
                 Edge::Stop => {
-                    if let Some((from, _)) = since.take() {
-                        stretches.extend(Span::new(from, Some(key.effective_at)));
+                    if let Some((from, entry, _)) = since.take() {
+                        stretches.extend(membership(from, entry, Some(key.effective_at)));
                     }
                 }
             }
         }
-        if let Some((from, started)) = since {
+        if let Some((from, entry, started)) = since {
             let end = ended(started, bound).map(|key| key.effective_at);
-            stretches.extend(Span::new(from, end));
+            stretches.extend(membership(from, entry, end));
         }
         stretches
     }
 
-    pub(crate) fn holds<C: Fn(Position) -> bool>(
+    /// The membership at a moment
+    pub(crate) fn at<C: Fn(Position) -> bool>(
         &self,
         t: EffectiveAt,
         removals: [Option<&Track<()>>; 2],
         counts: &C,
-    ) -> bool {
+    ) -> Option<Membership> {
         let stretches = self.stretches(Bound::Through(t), removals, counts);
-        stretches.last().is_some_and(|last| last.until().is_none())
+        stretches.last().copied().filter(|last| last.span.until().is_none())
     }
 }

@@ -49,6 +49,7 @@ pub struct Ledger {
     /// The first applied entry that names each principal in a change, by the principal's number
     named: Vector<Option<Position>>,
     defined: SharedMap<Defined, Vector<Position>>,
+    /// Every origin of a principal, with its users
     users_of_origin: SharedMap<Symbol, Vector<PrincipalRef>>,
     /// The numbers of the principals that are sets
     pub(crate) sets: Arc<RoaringBitmap>,
@@ -182,6 +183,16 @@ impl Ledger {
                 .any(|position| self.applied_and_counts(position, known_at))
     }
 
+    /// The origins of all principals that were ever named
+    pub(crate) fn origins(&self) -> impl Iterator<Item = &str> {
+        self.users_of_origin.keys().map(|origin| &**self.symbols.text(*origin))
+    }
+
+    /// Everything that an applied entry ever defined, counted or not
+    pub(crate) fn ever_defined(&self) -> impl Iterator<Item = Defined> {
+        self.defined.keys().copied()
+    }
+
     pub(crate) fn users_of_origin(&self, origin: &str) -> impl Iterator<Item = PrincipalRef> {
         let symbol = self.symbols.get(origin);
         let users = symbol.and_then(|symbol| self.users_of_origin.get(&symbol));
@@ -223,13 +234,14 @@ impl Ledger {
         if met.kind.is_set() {
             Arc::make_mut(&mut self.sets).insert(met.number);
         }
-        if matches!(met.kind, PrincipalKind::User | PrincipalKind::Everyone) {
-            let origin = self.symbols.intern(principal.origin());
-            if met.kind == PrincipalKind::User {
-                self.users_of_origin.entry(origin).or_default().push_back(met);
-            } else {
+        let origin = self.symbols.intern(principal.origin());
+        let users = self.users_of_origin.entry(origin).or_default();
+        match met.kind {
+            PrincipalKind::User => users.push_back(met),
+            PrincipalKind::Everyone => {
                 self.everyone.insert(origin, met);
             }
+            PrincipalKind::Client | PrincipalKind::Group | PrincipalKind::Attribute => {}
         }
     }
 

@@ -12,13 +12,12 @@ use crate::history::holding::{Ends, Held, HoldingHistory, HoldingKey, Terms};
 use crate::history::landscape::Landscape;
 use crate::history::landscape_at::Land;
 use crate::history::landscapes::Known;
-use crate::history::membership::MembershipHistory;
+use crate::history::membership::{Membership, MembershipHistory};
 use crate::history::order::{Bound, Cut};
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::Ledger;
 use crate::words::instant::EffectiveAt;
 use crate::words::position::{KnownAt, Position};
-use crate::words::span::Span;
 use crate::words::symbol::PrincipalRef;
 
 /// The ledger as known at one position
@@ -166,15 +165,25 @@ impl<'a> View<'a> {
         member: PrincipalRef,
         t: EffectiveAt,
     ) -> bool {
-        let (membership, removals) = self.membership(timeline, member);
-        membership.holds(t, removals, &|position| self.counts(position))
+        self.membership_at(timeline, member, t).is_some()
     }
 
-    pub(crate) fn membership_stretches(
+    /// The membership of a user in the set that a timeline is of
+    pub(crate) fn membership_at(
         &self,
         timeline: TimelineId,
         member: PrincipalRef,
-    ) -> Vec<Span> {
+        t: EffectiveAt,
+    ) -> Option<Membership> {
+        let (membership, removals) = self.membership(timeline, member);
+        membership.at(t, removals, &|position| self.counts(position))
+    }
+
+    pub(crate) fn memberships(
+        &self,
+        timeline: TimelineId,
+        member: PrincipalRef,
+    ) -> Vec<Membership> {
         let (membership, removals) = self.membership(timeline, member);
         membership.stretches(Bound::Open, removals, &|position| self.counts(position))
     }

@@ -8,7 +8,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::words::grantable::{NameError, RoleText, plain_name};
+use crate::words::grantable::RoleText;
+use crate::words::name::{NameError, plain_name};
 
 /// X in "could X"
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -9,8 +9,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::words::grantable::{Grantable, NameError, RoleKey, RoleText, part_name, plain_name};
+use crate::words::grantable::{Grantable, RoleKey, RoleText};
 use crate::words::level::{FeatureSet, LevelKind};
+use crate::words::name::{plain_name, plain_text};
 use crate::words::requirement::{Held, HeldRow, Leaf, LeafRow, REQUIREMENT_DEPTH_MAX, Requirement};
 use crate::words::symbol::{Map, Symbol, Symbols};
 
@@ -177,9 +178,8 @@ impl Check {
     }
 
     fn role(&mut self, row: &RoleRow) -> Result<(), String> {
-        let error = |e: NameError| e.to_string();
-        part_name("role", &row.role).map_err(error)?;
-        part_name("application", &row.application).map_err(error)?;
+        named("role", &row.role)?;
+        named("application", &row.application)?;
         if let Some(template) = &row.template {
             named("template", template)?;
         }
@@ -256,6 +256,9 @@ impl Check {
         seen: &mut HashSet<(Place, &'a str)>,
     ) -> Result<(), String> {
         named("operation", &row.operation)?;
+        if let Some(title) = &row.title {
+            plain_text("title", title).map_err(|e| e.to_string())?;
+        }
         where_it_exists(&row.at, row.feature_sets.as_ref())?;
         for place in places(&row.at, row.feature_sets.as_ref()) {
             if !seen.insert((place, &row.operation)) {
@@ -305,7 +308,7 @@ fn leaf_role(role: &str, application: Option<&Arc<str>>) -> Result<RoleText, Str
     match (text.application.as_ref(), application) {
         (_, None) => Ok(text),
         (None, Some(application)) => {
-            let application = part_name("application", application).map_err(|e| e.to_string())?;
+            let application = plain_name("application", application).map_err(|e| e.to_string())?;
             Ok(RoleText { application: Some(application), ..text })
         }
         (Some(one), Some(other)) if one == other => Ok(text),
@@ -437,6 +440,11 @@ pub(crate) enum Defined {
 static NOTHING: std::sync::LazyLock<Table> = std::sync::LazyLock::new(Table::default);
 
 impl Definitions {
+    /// Every operation, at whatever kind of level; one that several kinds have comes several times
+    pub(crate) fn operation_ids(&self) -> impl Iterator<Item = Symbol> {
+        self.tables.iter().flatten().flat_map(|table| table.operations.keys().copied())
+    }
+
     pub(crate) fn new(catalog: &Catalog, symbols: &mut Symbols) -> Self {
         let document = catalog.document();
         let aliases: Map<Symbol, Symbol> = document

@@ -5,40 +5,11 @@
 //!
 //! Rules: `docs/semantics.md#role-text`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use crate::words::name::{NAME_BYTES_MAX, NameError, plain_name, plain_text, shown};
 use crate::words::symbol::{Symbol, Symbols};
-
-/// Why a text is no name
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum NameError {
-    /// It is empty
-    #[error("the {0} is empty")]
-    Empty(&'static str),
-    /// It has a slash, and a slash separates an application from a role
-    #[error("`{1}` is not a {0}: a name and an application contain no `/`")]
-    Slash(&'static str, String),
-}
-
-/// Checks that a name is not empty
-///
-/// # Errors
-/// The name is empty.
-pub fn plain_name(what: &'static str, text: &str) -> Result<Arc<str>, NameError> {
-    if text.is_empty() { Err(NameError::Empty(what)) } else { Ok(text.into()) }
-}
-
-/// Checks that the name of a role or an application is not empty and has no slash
-///
-/// # Errors
-/// The name is empty or has a slash.
-pub fn part_name(what: &'static str, text: &str) -> Result<Arc<str>, NameError> {
-    if text.contains('/') {
-        return Err(NameError::Slash(what, text.chars().take(160).collect()));
-    }
-    plain_name(what, text)
-}
 
 /// A role as a text names it: by its name alone, or by `application/name`
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -50,26 +21,81 @@ pub struct RoleText {
 }
 
 impl RoleText {
-    /// Reads `name` or `application/name`
+    /// Reads `name` or `application/name`; `%2F` is a `/` and `%25` a `%` within either part
     ///
     /// # Errors
-    /// An empty part, or a second slash.
+    /// A second slash, another use of `%`, or a part that is no name.
     pub fn parse(text: &str) -> Result<Self, NameError> {
+        let error = || NameError::RoleText("role", shown(text));
+        if text.is_empty() {
+            return Err(NameError::Empty("role"));
+        }
+        // Escaped, each byte of both names takes three at most.
+        if text.len() > 6 * NAME_BYTES_MAX + 1 {
+            return Err(NameError::Long("role", text.len()));
+        }
+        plain_text("role", text)?;
+        let part = |what, part: &str| {
+            if part.is_empty() {
+                return Err(error());
+            }
+            plain_name(what, &unescaped(part).ok_or_else(error)?)
+        };
         match text.split_once('/') {
-            None => Ok(Self { application: None, name: part_name("role", text)? }),
+            None => Ok(Self { application: None, name: part("role", text)? }),
+            Some((_, name)) if name.contains('/') => Err(error()),
             Some((application, name)) => Ok(Self {
-                application: Some(part_name("application of a role", application)?),
-                name: part_name("role", name)?,
+                application: Some(part("application of a role", application)?),
+                name: part("role", name)?,
             }),
         }
     }
 }
 
+/// A part of a role's text without its escapes, or `None` if a `%` is no escape
+fn unescaped(part: &str) -> Option<String> {
+    let mut name = String::with_capacity(part.len());
+    let mut rest = part;
+    while let Some((before, after)) = rest.split_once('%') {
+        name.push_str(before);
+        let (escaped, after) = after.split_at_checked(2)?;
+        name.push(match escaped {
+            "2F" => '/',
+            "25" => '%',
+            _ => return None,
+        });
+        rest = after;
+    }
+    name.push_str(rest);
+    Some(name)
+}
+
+/// A name as a part of a role's text
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '/' => f.write_str("%2F")?,
+                '%' => f.write_str("%25")?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text of a role of an application
+pub fn role_text(application: &str, name: &str) -> String {
+    format!("{}/{}", Escaped(application), Escaped(name))
+}
+
 impl fmt::Display for RoleText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.application {
-            None => f.write_str(&self.name),
-            Some(application) => write!(f, "{application}/{}", self.name),
+            None => Escaped(&self.name).fmt(f),
+            Some(application) => write!(f, "{}/{}", Escaped(application), Escaped(&self.name)),
         }
     }
 }
@@ -104,7 +130,7 @@ pub(crate) struct RoleKey {
 impl RoleKey {
     /// `application/name`
     pub(crate) fn text(self, symbols: &Symbols) -> String {
-        format!("{}/{}", symbols.text(self.application), symbols.text(self.name))
+        role_text(&symbols.text(self.application), &symbols.text(self.name))
     }
 }
 
@@ -127,8 +153,25 @@ mod tests {
         assert_eq!(role.application.as_deref(), Some("auditlog-management"));
         assert_eq!(role.to_string(), "auditlog-management/Auditlog_Auditor");
         assert_eq!(RoleText::parse("Org Manager").unwrap().application, None);
-        for text in ["", "/", "a/", "/b", "a/b/c"] {
+        for text in ["", "/", "a/", "/b", "a/b/c", "50%", "a%2f", "%", "%2", "%é", "a\nb", "%00"] {
             assert!(RoleText::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_slash_and_a_percent_sign_within_a_name_are_escaped() {
+        for (text, application, name) in [
+            ("app/A%2FB", Some("app"), "A/B"),
+            ("50 %25", None, "50 %"),
+            ("%2F%2F/%25%2F", Some("//"), "%/"),
+            ("a%252Fb", None, "a%2Fb"),
+        ] {
+            let role = RoleText::parse(text).unwrap();
+            assert_eq!((role.application.as_deref(), &*role.name), (application, name));
+            assert_eq!(role.to_string(), text);
+        }
+        let longest = "/".repeat(NAME_BYTES_MAX);
+        let text = role_text(&longest, &longest);
+        assert_eq!(&*RoleText::parse(&text).unwrap().name, longest);
     }
 }

@@ -266,6 +266,11 @@ impl Level {
         self.kind
     }
 
+    /// Its id, without its kind
+    pub fn id(&self) -> &str {
+        self.text.split_once(':').map_or("", |(_, id)| id)
+    }
+
     /// Its text, `kind:id`
     pub fn as_str(&self) -> &str {
         &self.text

@@ -1,8 +1,8 @@
 //! Who receives?
 //!
-//! A [`Principal`] is a user, a client, or a set of users that an identity provider keeps. Two rules
-//! make every principal's text canonical: user names are lower-cased (ASCII), and the origins `ldap`
-//! and `sap.ids` are read as `sap.default`. Short forms belong to the doors
+//! A [`Principal`] is a user, a client, or a set of users that an identity provider keeps. Three rules
+//! make every principal's text canonical: user names are in lower case, the origins `ldap` and `sap.ids` are
+//! read as `sap.default`, and the attribute `Groups` is the group. Short forms belong to the doors
 //! ([`Principal::parse_short`]) and never reach the log.
 //!
 //! Rules: `docs/semantics.md#principal`.
@@ -10,10 +10,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::words::name::{NameError, principal_name, shown, user_name};
+
 /// The origin of SAP's default identity provider
 pub const DEFAULT_ORIGIN: &str = "sap.default";
-/// Other names of the default origin, which the log reads as it
+/// Other names of the default origin, which the log reads as it; all three in any letter case
 pub const DEFAULT_ORIGIN_ALIASES: [&str; 2] = ["ldap", "sap.ids"];
+/// Longest origin, in bytes
+pub(crate) const ORIGIN_BYTES_MAX: usize = 128;
+/// The attribute whose values are groups
+const GROUPS: &str = "Groups";
 
 /// The kinds of principals
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -32,6 +38,11 @@ pub enum PrincipalKind {
 
 impl PrincipalKind {
     const ALL: [Self; 5] = [Self::User, Self::Client, Self::Group, Self::Attribute, Self::Everyone];
+
+    /// The kind of that name
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
 
     /// The kind's name in texts
     pub fn as_str(self) -> &'static str {
@@ -62,46 +73,88 @@ pub struct Principal {
 
 /// A text that names no principal
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{text}` is not a principal: {problem}")]
-pub struct ParsePrincipalError {
-    text: String,
-    problem: &'static str,
+pub enum ParsePrincipalError {
+    /// It has not the form of a principal
+    #[error("`{text}` is not a principal: {problem}")]
+    Form {
+        /// The text
+        text: String,
+        /// What is wrong with it
+        problem: &'static str,
+    },
+    /// Its origin is none
+    #[error(
+        "`{text}` is not a principal: an origin is an origin key of 1 to {ORIGIN_BYTES_MAX} letters, digits, `.`, `_` and `-`, and begins with a letter or a digit"
+    )]
+    Origin {
+        /// The text
+        text: String,
+    },
+    /// Its name is none
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+/// Reads an origin, and gives its canonical form
+fn origin_of<'a>(text: &str, origin: &'a str) -> Result<&'a str, ParsePrincipalError> {
+    let plain = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+    let begins = origin.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
+    if !begins || origin.len() > ORIGIN_BYTES_MAX || !origin.as_bytes().iter().all(plain) {
+        return Err(ParsePrincipalError::Origin { text: shown(text) });
+    }
+    let mut names = DEFAULT_ORIGIN_ALIASES.into_iter().chain([DEFAULT_ORIGIN]);
+    let default = names.any(|name| origin.eq_ignore_ascii_case(name));
+    Ok(if default { DEFAULT_ORIGIN } else { origin })
 }
 
 impl Principal {
     /// Reads a full name, as the log holds it
     ///
     /// # Errors
-    /// An unknown kind, or a missing origin, name or value.
+    /// An unknown kind, or an origin, name, attribute or value that is none.
     pub fn parse(text: &str) -> Result<Self, ParsePrincipalError> {
         const FORM: &str = "write `user:<origin>/<name>`, `client:<origin>/<id>`, \
              `group:<origin>/<name>`, `attribute:<origin>/<attribute>=<value>` or `everyone:<origin>`";
-        let error = |problem| ParsePrincipalError { text: shown(text), problem };
+        let error = |problem| ParsePrincipalError::Form { text: shown(text), problem };
         let (kind, rest) = text.split_once(':').ok_or_else(|| error(FORM))?;
-        let kind = PrincipalKind::ALL
-            .into_iter()
-            .find(|known| known.as_str() == kind)
-            .ok_or_else(|| error(FORM))?;
+        let kind = PrincipalKind::parse(kind).ok_or_else(|| error(FORM))?;
         if kind == PrincipalKind::Everyone {
             if rest.is_empty() || rest.contains('/') {
                 return Err(error("`everyone:` is followed by an origin alone"));
             }
-            return Ok(Self::canonical(kind, rest, None));
+            return Self::everyone(rest);
         }
         let (origin, name) =
             rest.split_once('/').ok_or_else(|| error("its origin and `/` are missing"))?;
-        if origin.is_empty() {
-            return Err(error("its origin is empty"));
+        let origin = origin_of(text, origin)?;
+        match kind {
+            PrincipalKind::User => {
+                let name = user_name("name of a user", name)?;
+                Ok(Self::canonical(kind, format!("user:{origin}/{name}")))
+            }
+            PrincipalKind::Attribute => {
+                let (attribute, value) = name
+                    .split_once('=')
+                    .ok_or_else(|| error("an attribute is written `<attribute>=<value>`"))?;
+                principal_name("name of an attribute", attribute)?;
+                principal_name("value of an attribute", value)?;
+                Ok(match attribute {
+                    GROUPS => {
+                        Self::canonical(PrincipalKind::Group, format!("group:{origin}/{value}"))
+                    }
+                    _ => Self::canonical(kind, format!("attribute:{origin}/{name}")),
+                })
+            }
+            PrincipalKind::Client | PrincipalKind::Group | PrincipalKind::Everyone => {
+                let what = if kind == PrincipalKind::Client {
+                    "id of a client"
+                } else {
+                    "name of a group"
+                };
+                principal_name(what, name)?;
+                Ok(Self::canonical(kind, format!("{}:{origin}/{name}", kind.as_str())))
+            }
         }
-        if name.is_empty() {
-            return Err(error("its name is empty"));
-        }
-        if kind == PrincipalKind::Attribute
-            && name.split_once('=').is_none_or(|(attribute, _)| attribute.is_empty())
-        {
-            return Err(error("an attribute is written `<attribute>=<value>`"));
-        }
-        Ok(Self::canonical(kind, origin, Some(name)))
     }
 
     /// Reads a full name, or a user name alone, which is taken to be of `default_origin`
@@ -110,25 +163,21 @@ impl Principal {
     /// As [`Principal::parse`]; a name alone has an `@` and neither `:` nor `/`.
     pub fn parse_short(text: &str, default_origin: &str) -> Result<Self, ParsePrincipalError> {
         if text.contains('@') && !text.contains([':', '/']) {
-            return Ok(Self::canonical(PrincipalKind::User, default_origin, Some(text)));
+            return Self::parse(&format!("user:{default_origin}/{text}"));
         }
         Self::parse(text)
     }
 
     /// The set of everybody of an origin
-    pub fn everyone(origin: &str) -> Self {
-        Self::canonical(PrincipalKind::Everyone, origin, None)
+    ///
+    /// # Errors
+    /// A text that is no origin.
+    pub fn everyone(origin: &str) -> Result<Self, ParsePrincipalError> {
+        let origin = origin_of(origin, origin)?;
+        Ok(Self::canonical(PrincipalKind::Everyone, format!("everyone:{origin}")))
     }
 
-    fn canonical(kind: PrincipalKind, origin: &str, name: Option<&str>) -> Self {
-        let origin = if DEFAULT_ORIGIN_ALIASES.contains(&origin) { DEFAULT_ORIGIN } else { origin };
-        let text = match (kind, name) {
-            (_, None) => format!("{}:{origin}", kind.as_str()),
-            (PrincipalKind::User, Some(name)) => {
-                format!("user:{origin}/{}", name.to_ascii_lowercase())
-            }
-            (_, Some(name)) => format!("{}:{origin}/{name}", kind.as_str()),
-        };
+    fn canonical(kind: PrincipalKind, text: String) -> Self {
         Self { text: text.into(), kind }
     }
 
@@ -143,14 +192,21 @@ impl Principal {
         rest.split_once('/').map_or(rest, |(origin, _)| origin)
     }
 
+    /// Its name within its origin; of an attribute, `<attribute>=<value>`. `everyone:` has none
+    pub fn name(&self) -> Option<&str> {
+        self.text.split_once('/').map(|(_, name)| name)
+    }
+
+    /// The principal of that kind and name of another origin; `None` where there is no name
+    pub(crate) fn of_origin(&self, origin: &str) -> Option<Self> {
+        let text = format!("{}:{origin}/{}", self.kind.as_str(), self.name()?);
+        Some(Self::canonical(self.kind, text))
+    }
+
     /// Its canonical text
     pub fn as_str(&self) -> &str {
         &self.text
     }
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(160).collect()
 }
 
 impl fmt::Display for Principal {
@@ -173,7 +229,13 @@ mod tests {
     fn invariant_canonical_principal() {
         for (text, canonical) in [
             ("user:ldap/Alice@Acme.Example", "user:sap.default/alice@acme.example"),
-            ("user:sap.ids/É@X", "user:sap.default/É@x"),
+            ("user:sap.ids/É@X", "user:sap.default/é@x"),
+            ("user:SAP.Default/a", "user:sap.default/a"),
+            ("user:LDAP/a", "user:sap.default/a"),
+            ("user:Corp/a", "user:Corp/a"),
+            ("attribute:ldap/Groups=Admins", "group:sap.default/Admins"),
+            ("attribute:corp/groups=Admins", "attribute:corp/groups=Admins"),
+            ("attribute:corp/Groups=a=b", "group:corp/a=b"),
             ("group:sap.ids/Admins", "group:sap.default/Admins"),
             ("everyone:ldap", "everyone:sap.default"),
             ("attribute:corp/dept=IT", "attribute:corp/dept=IT"),
@@ -208,6 +270,20 @@ mod tests {
             "everyone:a/b",
             "attribute:x/y",
             "attribute:x/=y",
+            "attribute:x/y=",
+            "attribute:x/y =z",
+            "user:x/ alice",
+            "user:x/alice\u{a0}",
+            "user:x/*",
+            "attribute:x/y=*",
+            "user:https://idp.example/alice",
+            "user:-x/alice",
+            "user:x y/alice",
+            "user:é/alice",
+            "everyone:x y",
+            "user:x/a\u{202e}b",
+            "user:x/e\u{301}",
+            "group:x/a\nb",
             "a@b:c",
             "a@b/c",
         ] {

@@ -108,7 +108,7 @@ pub(crate) fn role_definition(body: &Value) -> Option<RoleDefinition> {
         .filter_map(|row| {
             let mut row = row.as_object()?.clone();
             let name = row.remove("attributeName")?.as_str()?.to_owned();
-            Some((name, Value::Object(row)))
+            Some((name, Value::Object(row).into()))
         })
         .collect();
     Some(RoleDefinition { role: role(body)?, scopes, attributes })

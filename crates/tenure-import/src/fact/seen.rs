@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use tenure_core::{Instant, LevelKind, PrincipalKind};
+use tenure_core::{Instant, LevelKind, PrincipalKind, plain_name, role_text};
+use tenure_wire::Plain;
 
 /// A level
 #[derive(Clone, PartialEq, Debug)]
@@ -41,12 +41,12 @@ pub(crate) struct RoleSeen {
 impl RoleSeen {
     /// As the ledger names it
     pub(crate) fn text(&self) -> String {
-        format!("{}/{}", self.application, self.name)
+        role_text(&self.application, &self.name)
     }
 
-    /// Whether the ledger can name the role: a slash separates the application from the name
+    /// Whether the ledger can name the role
     pub(crate) fn can_be_named(&self) -> bool {
-        [&self.application, &self.name].iter().all(|part| !part.is_empty() && !part.contains('/'))
+        [&self.application, &self.name].iter().all(|part| plain_name("role", part).is_ok())
     }
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct RoleDefinition {
     /// Without the application's id before them
     pub(crate) scopes: Vec<String>,
     /// By the attribute's name, as recorded
-    pub(crate) attributes: BTreeMap<String, Value>,
+    pub(crate) attributes: BTreeMap<String, Plain>,
 }
 
 /// A role collection

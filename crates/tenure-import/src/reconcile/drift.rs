@@ -148,7 +148,9 @@ impl Run<'_> {
             let page: Option<api::Assignments> = self.ask(&question)?;
             let Some(page) = page else { return Ok(held) };
             for holding in page.assignments {
-                if let Some(name) = holding.role_collection
+                // What a user has through a group is the group's.
+                if holding.via.is_none()
+                    && let Some(name) = holding.role_collection
                     && filter.takes(&holding.principal, &name)
                 {
                     held.insert((holding.principal, name));

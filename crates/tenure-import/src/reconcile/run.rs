@@ -156,7 +156,11 @@ impl<'a> Run<'a> {
             Ok(answer) => serde_json::from_value(answer)
                 .map(Some)
                 .map_err(|error| ImportError::Answer { question: name, source: error }),
-            Err(AskFailure::Problem { code, .. }) if code == "unknown_level" => Ok(None),
+            Err(AskFailure::Problem { code, .. })
+                if matches!(code.as_str(), "unknown_level" | "unknown_role_collection") =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(ImportError::Ask { question: name, source: error }),
         }
     }

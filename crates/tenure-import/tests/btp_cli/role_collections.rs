@@ -152,9 +152,14 @@ fn directories_have_custom_role_collections_and_answers_without_a_definition_def
 #[test]
 fn a_role_that_the_ledger_cannot_write_is_left_out_and_counted() {
     let mut scenario = Scenario::landscape();
-    let odd = collection("Odd", false, &[("orders!t7", "a/b"), ("orders!t7", "Clerk")]);
+    let odd = collection(
+        "Odd",
+        false,
+        &[("orders!t7", "a/b"), ("orders!t7", "a\nb"), ("orders!t7", "Clerk")],
+    );
     listed(&mut scenario, "10:00:00", json!([odd]));
     let summary = scenario.run();
-    assert_eq!(scenario.roles(SUB, "Odd", "10:00:00"), Some(vec!["orders/Clerk".to_owned()]));
+    let roles = Some(vec!["orders/Clerk".to_owned(), "orders/a%2Fb".to_owned()]);
+    assert_eq!(scenario.roles(SUB, "Odd", "10:00:00"), roles);
     assert_eq!(summary.skipped["a role whose name the ledger cannot write"], 1);
 }

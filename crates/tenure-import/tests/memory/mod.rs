@@ -139,7 +139,8 @@ impl Target for Memory {
             *limit = HISTORY_PAGE.min(*limit);
         }
         let now = Now { at: EffectiveAt::LAST, newest: self.newest() };
-        let Answered { answer, as_of } = question.ask(&self.ledger, now).map_err(unknown_level)?;
+        let Answered { answer, as_of, .. } =
+            question.ask(&self.ledger, now).map_err(unknown_level)?;
         let as_of = AsOf::new(&as_of, "import");
         let answer = match answer {
             Answer::Levels(found) => {
@@ -152,7 +153,8 @@ impl Target for Memory {
             }
             Answer::Assignments(found) => {
                 let assignments = api::holdings(&found);
-                let answer = api::Assignments { as_of, assignments, next_page_token: None };
+                let answer =
+                    api::Assignments { as_of, assignments, known: None, next_page_token: None };
                 serde_json::to_value(answer)
             }
             Answer::Catalog(position) => {
@@ -166,7 +168,7 @@ impl Target for Memory {
             Answer::History { positions, more } => {
                 let next_after = positions.last().filter(|_| more).map(|last| last.get());
                 let entries = positions.iter().filter_map(|p| self.entry_row(*p)).collect();
-                serde_json::to_value(api::Entries { entries, next_after })
+                serde_json::to_value(api::Entries { entries, next_after, known: None })
             }
             other => return Err(bad(format!("not answered here: {other:?}"))),
         };

@@ -95,7 +95,7 @@ pub(crate) fn parameters_schema(kind: &Kind) -> Value {
     ),
     paths(
         append, history, entry, who, what, check, check_many, timeline, where_could, diff,
-        assignments, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
+        assignments, members, principals, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
     ),
     components(schemas(v1::Entry)),
     tags(
@@ -210,6 +210,24 @@ path!(
 );
 path!(diff, get, "/v1/diff", "questions", "What changed between two coordinates", [], api::Diff);
 path!(assignments, get, "/v1/assignments", "questions", "Counting holdings", [], api::Assignments);
+path!(
+    members,
+    get,
+    "/v1/members",
+    "questions",
+    "Members of a group or an attribute",
+    [],
+    api::Members
+);
+path!(
+    principals,
+    get,
+    "/v1/principals",
+    "questions",
+    "Known principals, and how much each holds",
+    [],
+    api::Principals
+);
 path!(levels, get, "/v1/levels", "questions", "Levels that exist", [], api::Levels);
 path!(
     role_collections,

@@ -20,9 +20,29 @@ pub(super) fn caller() -> Caller {
     Caller::anonymous()
 }
 
+/// Parameters that name a principal
+const PRINCIPALS: [&str; 2] = ["principal", "actor"];
+
+/// A query string in which each `+` within an e-mail address is written `%2B`
+///
+/// In a query a `+` is a space. People type addresses as they are, and no address has a space: so there it is
+/// what it looks like.
+fn with_addresses(query: &str) -> String {
+    let written = |pair: &str| match pair.split_once('=') {
+        Some((name, value))
+            if PRINCIPALS.contains(&name) && (value.contains('@') || value.contains("%40")) =>
+        {
+            format!("{name}={}", value.replace('+', "%2B"))
+        }
+        _ => pair.to_owned(),
+    };
+    query.split('&').map(written).collect::<Vec<_>>().join("&")
+}
+
 /// The parameters of a query string
 pub(super) fn parameters(query: Option<&str>) -> Result<Parameters, Problem> {
-    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let query = with_addresses(query.unwrap_or_default());
+    let pairs = form_urlencoded::parse(query.as_bytes());
     let pairs = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
     question::parameters(pairs).map_err(|error| of_texts(&error))
 }
@@ -59,4 +79,22 @@ pub(super) async fn body_tree(headers: &HeaderMap, body: Body) -> Result<Value, 
     let kind = kind.unwrap_or_default();
     codec::tree(format_of(kind), &body)
         .map_err(|error| problem(Code::BadRequest, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plus_in_an_address_is_a_plus_and_elsewhere_a_space() {
+        for (query, name, value) in [
+            ("principal=m.k+1@corp.example", "principal", "m.k+1@corp.example"),
+            ("principal=m.k+1%40corp.example", "principal", "m.k+1@corp.example"),
+            ("principal=m.k%2B1@corp.example", "principal", "m.k+1@corp.example"),
+            ("principal=user:corp/a+b", "principal", "user:corp/a b"),
+            ("on=x&role_collection=A+B@c", "role_collection", "A B@c"),
+        ] {
+            assert_eq!(parameters(Some(query)).unwrap()[name], value, "{query}");
+        }
+    }
 }

@@ -26,7 +26,8 @@ use crate::problem::{Code, problem};
 /// All paths
 pub(super) fn router(door: Arc<HttpDoor>) -> Router {
     let questions = ["who", "what", "timeline", "where", "diff", "assignments", "levels"];
-    let questions = questions.into_iter().chain(["role-collections", "catalog"]);
+    let questions =
+        questions.into_iter().chain(["members", "principals", "role-collections", "catalog"]);
     let mut router = Router::new();
     for name in questions {
         let path = format!("/v1/{name}");

@@ -45,6 +45,8 @@ fn described(kind: &Kind) -> Described {
         "where" => ("Where", "On which levels a principal could"),
         "diff" => ("Diff", "What changed between two coordinates"),
         "assignments" => ("Assignments", "Counting holdings"),
+        "members" => ("Members", "Members of a group or an attribute"),
+        "principals" => ("Principals", "Known principals, and how much each holds"),
         "levels" => ("Levels", "Levels that exist"),
         "role-collections" => ("RoleCollections", "Role collections of a level"),
         "catalog" => ("CatalogAnswer", "The catalogue in force"),

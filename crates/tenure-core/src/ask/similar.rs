@@ -1,0 +1,244 @@
+//! Is a name known, and which known names are nearly the same?
+//!
+//! An auditor who misspells a name must not read "no". So every answer about one principal says whether the principal is
+//! known, and every error about a name lists known names that are like it.
+//!
+//! Rules: `docs/semantics.md#unknown-is-not-nobody`.
+
+use std::sync::Arc;
+
+use crate::ask::answer::{AskError, Gone, Hint, NameKnown};
+use crate::ask::question::Question;
+use crate::index::mentions::Mention;
+use crate::ledger::view::View;
+use crate::words::catalog::Defined;
+use crate::words::grantable::RoleText;
+use crate::words::instant::EffectiveAt;
+use crate::words::level::Level;
+use crate::words::principal::Principal;
+use crate::words::symbol::{PrincipalRef, Symbol};
+
+/// Most principals of other origins that an answer lists
+const ELSEWHERE_MAX: usize = 20;
+/// Most similar names that an answer lists
+const SIMILAR_MAX: usize = 5;
+/// Most edits between similar names
+const EDITS_MAX: usize = 2;
+/// Shorter names are similar to nothing: too many others would be
+const LETTERS_MIN: usize = 4;
+
+/// A name to which others are compared
+struct Near {
+    name: Vec<char>,
+    letters: u64,
+}
+
+/// A set of letters, each as one of 64 bits
+fn letters(name: &str) -> u64 {
+    name.chars().fold(0, |set, c| set | 1 << (c as u32 % 64))
+}
+
+impl Near {
+    /// `None` for a name to which nothing is similar
+    fn new(name: &str) -> Option<Self> {
+        let letters = letters(name);
+        let name: Vec<char> = name.chars().collect();
+        (name.len() >= LETTERS_MIN).then_some(Self { name, letters })
+    }
+
+    /// How many edits lead from the name to another, if there are one or two
+    ///
+    /// # Cost
+    /// O(1) for nearly every name that is not similar, O(length²) for the others.
+    fn edits(&self, other: &str) -> Option<usize> {
+        // An edit changes the length by one at most, and puts one letter for another.
+        if other.len() > 4 * (self.name.len() + EDITS_MAX)
+            || (letters(other) ^ self.letters).count_ones() as usize > 2 * EDITS_MAX
+        {
+            return None;
+        }
+        let other: Vec<char> = other.chars().collect();
+        if other.len() < LETTERS_MIN || other.len().abs_diff(self.name.len()) > EDITS_MAX {
+            return None;
+        }
+        let edits = strsim::generic_levenshtein(&self.name, &other);
+        (1..=EDITS_MAX).contains(&edits).then_some(edits)
+    }
+}
+
+/// The names that are nearest, each with what it stands for
+struct Nearest<T> {
+    near: Near,
+    found: Vec<(usize, T)>,
+}
+
+impl<T: Ord> Nearest<T> {
+    fn to(name: &str) -> Option<Self> {
+        Some(Self { near: Near::new(name)?, found: Vec::new() })
+    }
+
+    fn consider(&mut self, name: &str, of: impl FnOnce() -> Option<T>) {
+        if let Some(edits) = self.near.edits(name)
+            && let Some(of) = of()
+        {
+            self.found.push((edits, of));
+        }
+    }
+
+    /// The nearest first, then in byte order
+    fn best(mut self) -> Vec<T> {
+        self.found.sort();
+        self.found.dedup();
+        self.found.into_iter().take(SIMILAR_MAX).map(|(_, of)| of).collect()
+    }
+}
+
+impl View<'_> {
+    /// Whether a principal is known, and who else could be meant
+    ///
+    /// # Cost
+    /// O(origins) for one that is known, O(principals) for one that is not.
+    pub fn name_known(&self, principal: &Principal) -> NameKnown {
+        let ledger = self.ledger;
+        let known = |number: u32| self.knows(ledger.numbered(number));
+        let own = ledger.find_principal(principal);
+        let named = own.is_some_and(|own| self.knows(own));
+        let Some(name) = principal.name() else {
+            return NameKnown { named, ..NameKnown::default() };
+        };
+        let elsewhere = ledger
+            .origins()
+            .filter(|origin| *origin != principal.origin())
+            .filter_map(|origin| principal.of_origin(origin))
+            .filter(|other| ledger.principals.get(other).is_some_and(known));
+        let mut elsewhere: Vec<Principal> = elsewhere.collect();
+        elsewhere.sort();
+        elsewhere.truncate(ELSEWHERE_MAX);
+        let similar = if named { Vec::new() } else { self.similar_principals(principal, name) };
+        NameKnown { named, elsewhere, similar }
+    }
+
+    fn similar_principals(&self, principal: &Principal, name: &str) -> Vec<Principal> {
+        let Some(mut nearest) = Nearest::to(name) else { return Vec::new() };
+        let kind = principal.kind();
+        for (other, number) in self.ledger.principals.iter().zip(0..) {
+            if other.kind() == kind
+                && let Some(name) = other.name()
+            {
+                let known = || self.knows(PrincipalRef { number, kind }).then(|| other.clone());
+                nearest.consider(name, known);
+            }
+        }
+        nearest.best()
+    }
+
+    /// What helps whoever asked something that has no answer
+    ///
+    /// # Cost
+    /// O(names of that kind).
+    pub(super) fn hint(&self, error: &AskError, t: EffectiveAt) -> Hint {
+        let similar = match error {
+            AskError::UnknownLevel(level) => self.similar_levels(level, t),
+            AskError::UnknownRoleCollection(name) => {
+                self.similar_defined(name, |what| match what {
+                    Defined::RoleCollection(name) => Some(name),
+                    _ => None,
+                })
+            }
+            AskError::UnknownScope(name) => self.similar_defined(name, |what| match what {
+                Defined::Scope(name) => Some(name),
+                _ => None,
+            }),
+            AskError::UnknownRole(text) => self.similar_roles(text),
+            AskError::UnknownOperation(id) => self.similar_operations(id, t),
+            AskError::NotYet { .. } | AskError::UnknownEntry(_) | AskError::EmptyInterval => {
+                Vec::new()
+            }
+        };
+        let gone = match error {
+            AskError::UnknownLevel(level) => self.gone(level, t),
+            _ => None,
+        };
+        Hint { similar, gone }
+    }
+
+    /// Since when a level is gone that was there before a moment
+    fn gone(&self, level: &Level, t: EffectiveAt) -> Option<Gone> {
+        let land = self.land(t);
+        let states = &land.landscape.track(self.ledger.find_level(level)?)?.states;
+        let key = states.last_where(land.cut, Option::is_none)?;
+        Some(Gone { since: key.effective_at, by: key.position })
+    }
+
+    fn similar_levels(&self, level: &Level, t: EffectiveAt) -> Vec<String> {
+        let Some(mut nearest) = Nearest::to(level.id()) else { return Vec::new() };
+        for (there, _) in self.land(t).levels().filter(|(there, _)| there.kind == level.kind()) {
+            let there = self.ledger.level_of(there);
+            nearest.consider(there.id(), || Some(there.to_string()));
+        }
+        nearest.best()
+    }
+
+    fn similar_defined(
+        &self,
+        name: &str,
+        symbol: impl Fn(Defined) -> Option<Symbol>,
+    ) -> Vec<String> {
+        let Some(mut nearest) = Nearest::to(name) else { return Vec::new() };
+        for what in self.ledger.ever_defined() {
+            let Some(symbol) = symbol(what) else { continue };
+            let text = self.ledger.symbols.text(symbol);
+            let defined =
+                || self.ledger.was_defined(what, self.known_at()).then(|| text.to_string());
+            nearest.consider(text, defined);
+        }
+        nearest.best()
+    }
+
+    fn similar_roles(&self, text: &str) -> Vec<String> {
+        let Ok(asked) = RoleText::parse(text) else { return Vec::new() };
+        if asked.application.is_none() {
+            return self.similar_defined(&asked.name, |what| match what {
+                Defined::RoleName(name) => Some(name),
+                _ => None,
+            });
+        }
+        let Some(mut nearest) = Nearest::to(text) else { return Vec::new() };
+        for what in self.ledger.ever_defined() {
+            let Defined::Role(role) = what else { continue };
+            let text = role.text(&self.ledger.symbols);
+            let defined = || self.ledger.was_defined(what, self.known_at()).then(|| text.clone());
+            nearest.consider(&text, defined);
+        }
+        nearest.best()
+    }
+
+    fn similar_operations(&self, id: &Arc<str>, t: EffectiveAt) -> Vec<String> {
+        let Some(mut nearest) = Nearest::to(id) else { return Vec::new() };
+        let published = self.land(t).catalog();
+        for operation in published.into_iter().flat_map(|p| p.definitions.operation_ids()) {
+            let text = self.ledger.symbols.text(operation);
+            nearest.consider(text, || Some(text.to_string()));
+        }
+        nearest.best()
+    }
+}
+
+impl Question {
+    /// The one principal that it is about, if it is about one
+    pub(super) fn about(&self) -> Option<&Principal> {
+        match self {
+            Self::What { principal, .. }
+            | Self::Check { principal, .. }
+            | Self::Timeline { principal, .. }
+            | Self::Where { principal, .. } => Some(principal),
+            Self::Assignments { filter, .. } => filter.principal.as_ref(),
+            Self::Members { set, .. } => Some(set),
+            Self::History { mentions, .. } => mentions.iter().find_map(|mention| match mention {
+                Mention::Principal(principal) => Some(principal),
+                _ => None,
+            }),
+            _ => None,
+        }
+    }
+}
