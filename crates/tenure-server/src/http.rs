@@ -8,6 +8,7 @@ mod door;
 mod entries;
 mod limits;
 mod listener;
+mod media_type;
 mod openapi;
 mod operators;
 mod questions;

@@ -78,6 +78,8 @@ codes! {
     AnswerTooLarge "answer_too_large" 413 "The answer is too large for a message",
     /// More entries or checks than are taken at once
     TooMany "too_many" 413 "Too many at once",
+    /// A body of a media type, or with an encoding, that is not taken
+    UnsupportedMediaType "unsupported_media_type" 415 "The media type is not taken",
     /// Something failed here
     Internal "internal" 500 "Something failed here",
     /// The ledger is starting, or has stopped

@@ -351,7 +351,10 @@ fn slow(server: &Server) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
-        .write_all(b"POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"entr")
+        .write_all(
+            b"POST /v1/entries HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+              Content-Length: 100\r\n\r\n{\"entr",
+        )
         .unwrap();
     stream
 }
@@ -431,8 +434,8 @@ fn what_is_no_http_is_turned_away() {
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"GET / HTTP/9.9\r\n\r\n",
         b"\r\n\r\nnonsense\r\n\r\n",
-        b"POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
-        b"POST /v1/entries HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /v1/entries HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
+        b"POST /v1/entries HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ] {
         let mut stream = TcpStream::connect(server.address()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -443,8 +446,10 @@ fn what_is_no_http_is_turned_away() {
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
-    let head =
-        format!("GET /v1/levels HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(1_000_000));
+    let head = format!(
+        "GET /v1/levels HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
+        "x".repeat(1_000_000)
+    );
     let answer = common::raw(server.address(), head.as_bytes());
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     assert_eq!(server.position(), 15);
@@ -457,7 +462,7 @@ fn heads_that_do_not_come_take_no_place() {
     let server = Start::on(data.path()).arg("--requests-max", "4").ready();
     let half = |_| {
         let mut stream = TcpStream::connect(server.address()).unwrap();
-        stream.write_all(b"GET /v1/levels HTTP/1.1\r\nHost: x\r\nX-Slow: ").unwrap();
+        stream.write_all(b"GET /v1/levels HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").unwrap();
         stream
     };
     let slow: Vec<TcpStream> = (0..30).map(half).collect();
@@ -476,7 +481,7 @@ fn idle_connections_do_not_hold_up_a_stop() {
     let silent = connect();
     let mut kept = connect();
     kept.set_read_timeout(Some(PATIENCE)).unwrap();
-    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     assert!(said(&mut kept).contains("alive"));
     let stream = Events::of(&server, "/v1/changes?after=15", None);
     server.stop();
@@ -582,8 +587,11 @@ fn slow_but_whole(server: &Server) -> TcpStream {
     let body = late_body();
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let head =
-        format!("POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /v1/entries HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(&[head.as_bytes(), &body[..6]].concat()).unwrap();
     // Other requests come and go; this one stays.
     poll(|| (server.metric(in_flight) >= Some(1.0)).then_some(())).expect("it is served");

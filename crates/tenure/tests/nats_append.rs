@@ -123,7 +123,7 @@ fn begin(server: &Server, entry: &Value) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = format!(
-        "POST /v1/entries HTTP/1.1\r\nHost: tenure\r\nConnection: close\r\nContent-Type: \
+        "POST /v1/entries HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: \
          application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );

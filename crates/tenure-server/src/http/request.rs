@@ -1,14 +1,15 @@
 //! What do the query, the headers and the body of a request say?
 
 use axum::body::Body;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use futures::StreamExt;
 use serde_json::Value;
 use tenure_wire::api::Problem;
 use tenure_wire::codec;
 use tenure_wire::question::{self, Parameters};
 
-use crate::body::{BODY_BYTES_MAX, format_of};
+use super::media_type::format;
+use crate::body::BODY_BYTES_MAX;
 use crate::hall::Caller;
 use crate::problem::{Code, of_texts, problem};
 
@@ -54,9 +55,7 @@ async fn read(body: Body) -> Result<Vec<u8>, Problem> {
 
 /// Reads a body as a tree, in the format that its header names
 pub(super) async fn body_tree(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
-    let body = read(body).await?;
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let kind = kind.unwrap_or_default();
-    codec::tree(format_of(kind), &body)
+    let format = format(headers)?;
+    codec::tree(format, &read(body).await?)
         .map_err(|error| problem(Code::BadRequest, error.to_string()))
 }
