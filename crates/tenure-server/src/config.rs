@@ -14,6 +14,7 @@ use tenure_log::nats::connect::ConnectSettings;
 
 use crate::engine::{Checkpointing, Genesis};
 use crate::hall::Limits;
+use crate::http::Host;
 
 /// The settings of a server, each as far as one source says it
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct Partial {
     pub data: Option<PathBuf>,
     /// Address to listen at
     pub listen: Option<SocketAddr>,
+    /// Names of this server, beside those of loopback
+    pub hosts: Option<Vec<Host>>,
     /// The log: `embedded`, or the URLs of NATS servers
     pub log: Option<String>,
     /// How NATS is reached
@@ -175,6 +178,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// Address to listen at
     pub listen: SocketAddr,
+    /// Names of this server, beside those of loopback
+    pub hosts: Vec<Host>,
     /// The log
     pub log: LogSettings,
     /// Whether the built-in catalogues are published
@@ -210,6 +215,7 @@ impl Partial {
             ledger: self.ledger.or(other.ledger),
             data: self.data.or(other.data),
             listen: self.listen.or(other.listen),
+            hosts: self.hosts.or(other.hosts),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
             catalog: self.catalog.or(other.catalog),
@@ -278,6 +284,7 @@ impl Partial {
             ledger: self.ledger,
             data: self.data.unwrap_or_else(|| PathBuf::from("tenure-data")),
             listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7480))),
+            hosts: self.hosts.unwrap_or_default(),
             log,
             genesis,
             default_origin,

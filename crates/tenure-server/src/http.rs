@@ -6,6 +6,7 @@
 mod changes;
 mod door;
 mod entries;
+mod host;
 mod limits;
 mod listener;
 mod media_type;
@@ -15,8 +16,10 @@ mod questions;
 mod request;
 mod response;
 mod router;
+mod stranger;
 
 pub(crate) use door::HttpDoor;
+pub use host::{Host, NoHost};
 pub(crate) use listener::Listener;
 pub use openapi::document;
 pub(crate) use openapi::parameters_schema;

@@ -52,6 +52,8 @@ codes! {
     UnknownParameter "unknown_parameter" 400 "The parameter is unknown",
     /// A page token that is none, or of another question
     BadPageToken "bad_page_token" 400 "The page token does not fit",
+    /// A request of a web page that is not this server's
+    ForeignOrigin "foreign_origin" 403 "A web page of a stranger may not do this",
     /// A level that does not exist then
     UnknownLevel "unknown_level" 404 "The level is unknown",
     /// An operation that no catalogue in force defines there
@@ -80,6 +82,8 @@ codes! {
     TooMany "too_many" 413 "Too many at once",
     /// A body of a media type, or with an encoding, that is not taken
     UnsupportedMediaType "unsupported_media_type" 415 "The media type is not taken",
+    /// A host that is not this server
+    BadHost "bad_host" 421 "The host is not this server",
     /// Something failed here
     Internal "internal" 500 "Something failed here",
     /// The ledger is starting, or has stopped

@@ -106,7 +106,7 @@ impl Server {
         let Self { listener, hall, metrics, journal, settings } = self;
         let questions = nats::spawn(&settings.log, journal.ledger(), &hall).await;
         let questions = questions.map_err(ServeError::Questions)?;
-        let door = HttpDoor::new(Arc::clone(&hall), settings.requests_max);
+        let door = HttpDoor::new(Arc::clone(&hall), settings.requests_max, settings.hosts.clone());
         let accepting = tokio::spawn(listener.accept(Arc::new(door), settings.requests_max));
         let mut stop = std::pin::pin!(stop);
         let started = tokio::select! {

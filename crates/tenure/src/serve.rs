@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use tenure_server::config::{Partial, Settings};
 use tenure_server::engine::Progress;
+use tenure_server::http::Host;
 use tenure_server::server::Server;
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +24,9 @@ pub(crate) struct Serve {
     /// Address to listen at [default: 127.0.0.1:7480]
     #[arg(long, value_name = "ADDRESS", env = "TENURE_LISTEN")]
     listen: Option<SocketAddr>,
+    /// Names that clients may ask this server by, beside localhost and the loopback addresses: a,b:7480
+    #[arg(long, value_name = "HOSTS", env = "TENURE_HOSTS", value_delimiter = ',')]
+    hosts: Option<Vec<Host>>,
     /// Name of the ledger, 1 to 32 of a-z, 0-9 and - [default: that of the data folder, else `default`]
     #[arg(long, value_name = "NAME", env = "TENURE_LEDGER")]
     ledger: Option<String>,
@@ -64,6 +68,7 @@ impl Serve {
             ledger: self.ledger,
             data: door.data.clone().or_else(|| std::env::var_os("TENURE_DATA").map(PathBuf::from)),
             listen: self.listen,
+            hosts: self.hosts,
             log: self.log,
             nats: self.nats.into(),
             catalog: self.catalog,
@@ -87,6 +92,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     tracing::info!(
         data = %settings.data.display(),
         listen = %settings.listen,
+        hosts = ?settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         log = ?settings.log,
         default_origin = settings.default_origin,
         catalog = ?settings.genesis,

@@ -11,9 +11,11 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tower_http::add_extension::AddExtension;
 
 use super::door::HttpDoor;
 use super::router::router;
+use super::stranger::CameTo;
 use crate::engine::chain;
 
 /// How long the head of a request may take to come, and a connection may be idle
@@ -88,7 +90,14 @@ async fn accept(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }
-        let service = TowerToHyperService::new(router.clone());
+        let came_to = match stream.local_addr() {
+            Ok(address) => CameTo::Address(address.ip().to_canonical()),
+            Err(error) => {
+                tracing::debug!(%error, "a connection was gone at once");
+                continue;
+            }
+        };
+        let service = TowerToHyperService::new(AddExtension::new(router.clone(), came_to));
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {

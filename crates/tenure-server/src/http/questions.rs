@@ -1,6 +1,7 @@
 //! How are questions asked over HTTP?
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -36,9 +37,12 @@ pub(super) async fn history(app: App, query: RawQuery) -> Result<Response, Failu
 
 pub(super) async fn entry(
     State(door): App,
-    Path(entry): Path<String>,
+    entry: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
+    let Ok(Path(entry)) = entry else {
+        return Err(problem(Code::BadRequest, "the entry in the path is no UTF-8 text").into());
+    };
     let mut parameters = parameters(query.as_deref())?;
     if parameters.insert("entry".to_owned(), entry).is_some() {
         let detail = "the entry is named by the path alone";

@@ -20,6 +20,7 @@ use super::limits::limits;
 use super::operators::{healthz, metrics, openapi, readyz};
 use super::questions::{ask, check, check_many, entry, history};
 use super::response::Failure;
+use super::stranger::strangers;
 use crate::hall::broken_rule;
 use crate::problem::{Code, problem};
 
@@ -44,6 +45,7 @@ pub(super) fn router(door: Arc<HttpDoor>) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&door), limits))
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), strangers))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         // A server that is asked whether it is ready, and is not, would fill its log; the metrics count
