@@ -14,7 +14,7 @@ use tenure_log::nats::connect::ConnectSettings;
 
 use crate::engine::{Checkpointing, Genesis};
 use crate::hall::Limits;
-use crate::http::Host;
+use crate::http::{Host, ListenAt};
 
 /// The settings of a server, each as far as one source says it
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -24,8 +24,10 @@ pub struct Partial {
     pub ledger: Option<String>,
     /// Data folder
     pub data: Option<PathBuf>,
-    /// Address to listen at
-    pub listen: Option<SocketAddr>,
+    /// Where to listen
+    pub listen: Option<ListenAt>,
+    /// Whether everybody who reaches an address that is not loopback may read and write the history
+    pub allow_open: Option<bool>,
     /// Names of this server, beside those of loopback
     pub hosts: Option<Vec<Host>>,
     /// The log: `embedded`, or the URLs of NATS servers
@@ -159,6 +161,13 @@ pub enum ConfigError {
         /// What is wrong, and where
         problem: String,
     },
+    /// An address that strangers reach
+    #[error(
+        "it does not listen at {0}, which other machines may reach: access is not enforced, so everybody who \
+         reaches it would read and write the history. Listen at 127.0.0.1 or at unix:/path/to.sock, behind a \
+         proxy that knows who may ask, or say `--allow-open`"
+    )]
+    Open(ListenAt),
     /// A value that cannot be used
     #[error("the setting `{key}` is wrong: {problem}")]
     Value {
@@ -176,8 +185,8 @@ pub struct Settings {
     pub ledger: Option<String>,
     /// Data folder
     pub data: PathBuf,
-    /// Address to listen at
-    pub listen: SocketAddr,
+    /// Where to listen
+    pub listen: ListenAt,
     /// Names of this server, beside those of loopback
     pub hosts: Vec<Host>,
     /// The log
@@ -215,6 +224,7 @@ impl Partial {
             ledger: self.ledger.or(other.ledger),
             data: self.data.or(other.data),
             listen: self.listen.or(other.listen),
+            allow_open: self.allow_open.or(other.allow_open),
             hosts: self.hosts.or(other.hosts),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
@@ -238,6 +248,11 @@ impl Partial {
             if ledger.is_empty() || ledger.len() > 32 || !ledger.bytes().all(lawful) {
                 return Err(value("ledger", "a name is 1 to 32 of `a-z`, `0-9` and `-`"));
             }
+        }
+        let default = ListenAt::Tcp(SocketAddr::from(([127, 0, 0, 1], 7480)));
+        let listen = self.listen.unwrap_or(default);
+        if listen.is_open() && self.allow_open != Some(true) {
+            return Err(ConfigError::Open(listen));
         }
         let log = match self.log {
             None => LogSettings::Embedded,
@@ -283,7 +298,7 @@ impl Partial {
         Ok(Settings {
             ledger: self.ledger,
             data: self.data.unwrap_or_else(|| PathBuf::from("tenure-data")),
-            listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7480))),
+            listen,
             hosts: self.hosts.unwrap_or_default(),
             log,
             genesis,
@@ -306,11 +321,24 @@ mod tests {
     #[test]
     fn what_is_said_first_is_taken_and_the_rest_has_defaults() {
         let flags = Partial { ledger: Some("acme".into()), ..Partial::default() };
-        let file = parsed("ledger = \"other\"\nlisten = \"0.0.0.0:80\"").unwrap();
+        let file = parsed("ledger = \"other\"\nlisten = \"127.0.0.1:80\"").unwrap();
         let settings = flags.over(file).settle().unwrap();
         assert_eq!(settings.ledger.as_deref(), Some("acme"));
-        assert_eq!(settings.listen.port(), 80);
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:80");
         assert_eq!(settings.default_origin, "sap.default");
+    }
+
+    #[test]
+    fn an_open_address_is_listened_at_only_where_that_is_said() {
+        let open = "listen = \"0.0.0.0:80\"";
+        for text in [open.to_owned(), format!("{open}\nallow-open = false")] {
+            let error = parsed(&text).unwrap().settle().unwrap_err().to_string();
+            assert!(error.contains("0.0.0.0:80") && error.contains("--allow-open"), "{error}");
+        }
+        let settings = parsed(&format!("{open}\nallow-open = true")).unwrap().settle().unwrap();
+        assert!(settings.listen.is_open());
+        let unix = parsed("listen = \"unix:/run/t.sock\"").unwrap().settle().unwrap();
+        assert_eq!(unix.listen, ListenAt::Unix("/run/t.sock".into()));
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! it has been folded. It stops when it is told to: requests that have begun are answered, the log is
 //! closed, what was appended is on the disk.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tenure_log::nats::connect::ConnectError;
 use crate::config::{LogSettings, Settings};
 use crate::engine::{Engine, Options, Progress, StartError, Writer, open_or_begin_again};
 use crate::hall::{Hall, Limits};
-use crate::http::{HttpDoor, Listener};
+use crate::http::{HttpDoor, ListenAt, Listener};
 use crate::metrics::Metrics;
 use crate::nats;
 
@@ -29,7 +28,7 @@ pub enum ServeError {
     #[error("it cannot listen at {address}: choose another address with `--listen`")]
     Listen {
         /// The address
-        address: SocketAddr,
+        address: ListenAt,
         /// Why
         #[source]
         source: std::io::Error,
@@ -72,9 +71,9 @@ impl Server {
         if settings.log == LogSettings::Embedded && follows {
             return Err(ServeError::Start(StartError::FollowsStream(data.clone())));
         }
-        let listener = Listener::bind(settings.listen).await;
-        let listener =
-            listener.map_err(|source| ServeError::Listen { address: settings.listen, source })?;
+        let listener = Listener::bind(&settings.listen).await;
+        let listener = listener
+            .map_err(|source| ServeError::Listen { address: settings.listen.clone(), source })?;
         let metrics = Arc::new(Metrics::default());
         let limits = Limits {
             requests_max: settings.requests_max,
@@ -85,7 +84,7 @@ impl Server {
     }
 
     /// Where it listens
-    pub fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> &ListenAt {
         self.listener.address()
     }
 

@@ -1,6 +1,5 @@
 //! `tenure serve`: a server
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use tenure_server::config::{Partial, Settings};
 use tenure_server::engine::Progress;
-use tenure_server::http::Host;
+use tenure_server::http::{Host, ListenAt};
 use tenure_server::server::Server;
 use tracing_subscriber::EnvFilter;
 
@@ -21,9 +20,12 @@ pub(crate) struct Serve {
     /// Configuration file (TOML); flags and TENURE_* count more
     #[arg(long, value_name = "FILE", env = "TENURE_CONFIG")]
     config: Option<PathBuf>,
-    /// Address to listen at [default: 127.0.0.1:7480]
+    /// Where to listen: a loopback address and port, or unix:/path/to.sock [default: 127.0.0.1:7480]
     #[arg(long, value_name = "ADDRESS", env = "TENURE_LISTEN")]
-    listen: Option<SocketAddr>,
+    listen: Option<ListenAt>,
+    /// Listen also at an address that is not loopback: everybody who reaches it reads and writes the history
+    #[arg(long, value_name = "BOOL", env = "TENURE_ALLOW_OPEN", num_args = 0..=1, default_missing_value = "true")]
+    allow_open: Option<bool>,
     /// Names that clients may ask this server by, beside localhost and the loopback addresses: a,b:7480
     #[arg(long, value_name = "HOSTS", env = "TENURE_HOSTS", value_delimiter = ',')]
     hosts: Option<Vec<Host>>,
@@ -68,6 +70,7 @@ impl Serve {
             ledger: self.ledger,
             data: door.data.clone().or_else(|| std::env::var_os("TENURE_DATA").map(PathBuf::from)),
             listen: self.listen,
+            allow_open: self.allow_open,
             hosts: self.hosts,
             log: self.log,
             nats: self.nats.into(),
@@ -89,6 +92,11 @@ impl Serve {
 
 /// Runs a server until it is told to stop
 pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+    if settings.listen.is_open() {
+        tracing::warn!(
+            "access is not enforced: everybody who reaches the address reads and writes the history"
+        );
+    }
     tracing::info!(
         data = %settings.data.display(),
         listen = %settings.listen,

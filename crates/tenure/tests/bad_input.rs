@@ -672,7 +672,7 @@ fn an_address_that_may_not_be_listened_at_is_said() {
     // TEST-NET-1 is no address of this machine.
     let at = |address: &str| {
         let mut command = common::command();
-        command.args(["serve", "--listen", address, "--data"]).arg(&data);
+        command.args(["serve", "--allow-open", "--listen", address, "--data"]).arg(&data);
         common::run(&mut command)
     };
     at("192.0.2.1:80").exits(3).complains(&["192.0.2.1:80", "--listen"]);

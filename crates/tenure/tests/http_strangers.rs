@@ -1,10 +1,20 @@
 //! What strangers and web pages of strangers send over HTTP changes nothing, and keeps nobody else from being served
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
 
 mod common;
 
-use std::net::SocketAddr;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use common::{Answer, Server, Start, entry, grant, landscape, raw};
+use common::{Answer, PATIENCE, Server, Start, command, entry, grant, landscape, poll, raw};
 
 const HOST: &str = "Host: localhost";
 const JSON: &str = "Content-Type: application/json";
@@ -189,4 +199,124 @@ fn a_path_that_is_no_text_gets_a_problem_document() {
     answer.is_problem(400, "bad_request", &["UTF-8"]);
     server.get("/v1/who%FF").is_problem(404, "not_found", &[]);
     server.stop();
+}
+
+#[test]
+fn an_address_that_strangers_reach_is_listened_at_only_where_that_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:7480"] {
+        let ran = Start::at(&data, listen).attempt().unwrap_err();
+        ran.exits(3).complains(&[listen, "--allow-open", "access is not enforced", "unix:"]);
+        assert!(!data.exists(), "{listen}");
+    }
+    let refused = Start::at(&data, "0.0.0.0:0").arg("--allow-open", "false").attempt();
+    refused.unwrap_err().exits(3).complains(&["--allow-open"]);
+    let server =
+        Start::at(&data, "0.0.0.0:0").env("TENURE_ALLOW_OPEN", "true").listening().unwrap();
+    assert!(server.stderr().contains("everybody who reaches the address"));
+    // A name that a page of a stranger may have is refused there too.
+    let here = SocketAddr::from(([127, 0, 0, 1], server.address().port()));
+    let get = |host: &str| ask(here, "GET /healthz", &[&format!("Host: {host}")], "").0;
+    get("evil.example").is_problem(421, "bad_host", &[]);
+    // Nor is an address enough that the connection did not come to.
+    get("0.0.0.0").is_problem(421, "bad_host", &[]);
+    get("192.0.2.1").is_problem(421, "bad_host", &[]);
+    get("127.0.0.1").ok();
+    if let Some(own) = own_address() {
+        let there = SocketAddr::new(own, server.address().port());
+        ask(there, "GET /healthz", &[&format!("Host: {there}")], "").0.ok();
+        let (answer, _) = ask(here, "GET /healthz", &[&format!("Host: {there}")], "");
+        answer.is_problem(421, "bad_host", &[]);
+    }
+    server.stop();
+}
+
+/// An address of this machine that is not loopback, if it has one
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // This sends nothing. The address belongs to no machine (TEST-NET-1).
+    socket.connect("192.0.2.1:9").ok()?;
+    let own = socket.local_addr().unwrap().ip();
+    (!own.is_loopback()).then_some(own)
+}
+
+/// A server at a Unix socket, killed when it goes out of scope
+struct AtSocket(Child);
+
+impl AtSocket {
+    fn start(data: &Path, socket: &Path) -> Self {
+        let mut command = command();
+        command.arg("serve").arg("--listen").arg(format!("unix:{}", socket.display()));
+        command.arg("--data").arg(data).stderr(Stdio::null());
+        let mut server = Self(command.spawn().unwrap());
+        poll(|| {
+            assert!(server.0.try_wait().unwrap().is_none(), "the server has ended");
+            (ask_at(socket, "GET /readyz", &[HOST], "")?.status == 200).then_some(())
+        })
+        .unwrap();
+        server
+    }
+
+    fn stop(mut self) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for AtSocket {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Asks at a Unix socket; `None` if nobody listens there
+fn ask_at(socket: &Path, line: &str, headers: &[&str], body: &str) -> Option<Answer> {
+    let mut stream = UnixStream::connect(socket).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let length = body.len();
+    let head = format!("{line} HTTP/1.1\r\n{headers}Content-Length: {length}\r\n");
+    stream.write_all(format!("{head}Connection: close\r\n\r\n{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    Some(parsed(&answer).0)
+}
+
+#[test]
+fn a_unix_socket_is_for_its_owner_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, socket) = (home.path().join("data"), home.path().join("tenure.sock"));
+    let server = AtSocket::start(&data, &socket);
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    for entry in landscape() {
+        let sent = ask_at(&socket, "POST /v1/entries", &[HOST, JSON], &entry.to_string());
+        assert_eq!(sent.unwrap().ok()["results"][0]["outcome"], "applied");
+    }
+    // A host may be absent here. A wrong one is refused all the same, and so is a foreign page.
+    for headers in [&[JSON][..], &["Host:", JSON]] {
+        let sent = ask_at(&socket, "POST /v1/entries", headers, &body());
+        assert_eq!(sent.unwrap().ok()["results"][0]["outcome"], "applied");
+    }
+    let refused = ask_at(&socket, "GET /v1/levels", &["Host: evil.example"], "").unwrap();
+    refused.is_problem(421, "bad_host", &[]);
+    let refused = ask_at(&socket, "POST /v1/entries", &[JSON, "Origin: http://x"], &body());
+    refused.unwrap().is_problem(403, "foreign_origin", &[]);
+    // A socket at which a server listens is left alone, and so is a file that is no socket.
+    let listen = format!("unix:{}", socket.display());
+    let other = Start::at(&home.path().join("other"), &listen).attempt().unwrap_err();
+    other.exits(3).complains(&["cannot listen", "another process"]);
+    let file = home.path().join("thesis.txt");
+    fs::write(&file, "years of work").unwrap();
+    let other = Start::at(&home.path().join("more"), &format!("unix:{}", file.display())).attempt();
+    other.unwrap_err().exits(3).complains(&["something else than a socket"]);
+    assert_eq!(fs::read(&file).unwrap(), b"years of work");
+    // One that was killed leaves its socket behind, and the next one replaces it.
+    drop(server);
+    assert!(socket.exists());
+    AtSocket::start(&data, &socket).stop();
+    assert!(!socket.exists());
 }

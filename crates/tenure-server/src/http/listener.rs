@@ -1,6 +1,6 @@
 //! How do connections come in, and how do they end?
 
-use std::net::SocketAddr;
+use std::io::Result;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +9,16 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use tokio_util::either::Either;
 use tower_http::add_extension::AddExtension;
 
 use super::door::HttpDoor;
+use super::listen_at::ListenAt;
 use super::router::router;
 use super::stranger::CameTo;
+use super::unix_socket::{self, SocketFile};
 use crate::engine::chain;
 
 /// How long the head of a request may take to come, and a connection may be idle
@@ -30,36 +33,79 @@ const CONNECTIONS_MAX: usize = 100_000;
 /// A socket that is listened at
 #[derive(Debug)]
 pub(crate) struct Listener {
-    listener: TcpListener,
-    address: SocketAddr,
+    socket: Socket,
+    address: ListenAt,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix {
+        listener: UnixListener,
+        /// Removed when the listener ends
+        _file: SocketFile,
+    },
+}
+
+/// A connection, and what is known of it
+struct Accepted {
+    stream: Either<TcpStream, UnixStream>,
+    came_to: CameTo,
 }
 
 impl Listener {
-    /// Listens at an address
+    /// Listens there
     ///
     /// # Errors
     /// An address that cannot be listened at.
-    pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address })
+    pub(crate) async fn bind(at: &ListenAt) -> Result<Self> {
+        let (socket, address) = match at {
+            ListenAt::Tcp(address) => {
+                let listener = TcpListener::bind(address).await?;
+                let address = listener.local_addr()?;
+                (Socket::Tcp(listener), ListenAt::Tcp(address))
+            }
+            ListenAt::Unix(path) => {
+                let (listener, file) = unix_socket::listen(path)?;
+                (Socket::Unix { listener, _file: file }, at.clone())
+            }
+        };
+        Ok(Self { socket, address })
     }
 
     /// Where it listens
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn address(&self) -> &ListenAt {
+        &self.address
     }
 
     /// Serves connections until the hall is closed, then lets what has begun come to its end
     pub(crate) async fn accept(self, door: Arc<HttpDoor>, requests_max: usize) {
         let most = requests_max.saturating_mul(CONNECTIONS_PER_REQUEST).min(CONNECTIONS_MAX);
         let closed = door.hall.closed();
-        accept(self.listener, router(door), Arc::new(Semaphore::new(most)), closed).await;
+        accept(self.socket, router(door), Arc::new(Semaphore::new(most)), closed).await;
+    }
+}
+
+impl Socket {
+    async fn accept(&self) -> Result<Accepted> {
+        let listener = match self {
+            Self::Tcp(listener) => listener,
+            Self::Unix { listener, .. } => {
+                let stream = Either::Right(listener.accept().await?.0);
+                return Ok(Accepted { stream, came_to: CameTo::UnixSocket });
+            }
+        };
+        let (stream, _) = listener.accept().await?;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+        let came_to = CameTo::Address(stream.local_addr()?.ip().to_canonical());
+        Ok(Accepted { stream: Either::Left(stream), came_to })
     }
 }
 
 async fn accept(
-    listener: TcpListener,
+    socket: Socket,
     router: Router,
     connections: Arc<Semaphore>,
     closed: impl Future<Output = ()>,
@@ -74,26 +120,16 @@ async fn accept(
             () = &mut closed => break,
             accepted = async {
                 let place = place.acquire_owned().await;
-                (listener.accept().await, place)
+                (socket.accept().await, place)
             } => accepted,
         };
         let (accepted, place) = accepted;
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let Accepted { stream, came_to } = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Too many open files, or a client that was gone at once: others are still served.
                 tracing::warn!(error = chain(&error), "a connection was not accepted");
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-        let came_to = match stream.local_addr() {
-            Ok(address) => CameTo::Address(address.ip().to_canonical()),
-            Err(error) => {
-                tracing::debug!(%error, "a connection was gone at once");
                 continue;
             }
         };
@@ -107,7 +143,7 @@ async fn accept(
             drop(place);
         });
     }
-    drop(listener);
+    drop(socket);
     if tokio::time::timeout(STOP_PATIENCE, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time");
     }
