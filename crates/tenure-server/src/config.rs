@@ -28,6 +28,8 @@ pub struct Partial {
     pub listen: Option<ListenAt>,
     /// Whether everybody who reaches an address that is not loopback may read and write the history
     pub allow_open: Option<bool>,
+    /// Where the paths of operators are served too, and nothing else
+    pub operators_listen: Option<ListenAt>,
     /// Names of this server, beside those of loopback
     pub hosts: Option<Vec<Host>>,
     /// The log: `embedded`, or the URLs of NATS servers
@@ -187,6 +189,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// Where to listen
     pub listen: ListenAt,
+    /// Where the paths of operators are served too, and nothing else
+    pub operators_listen: Option<ListenAt>,
     /// Names of this server, beside those of loopback
     pub hosts: Vec<Host>,
     /// The log
@@ -225,6 +229,7 @@ impl Partial {
             data: self.data.or(other.data),
             listen: self.listen.or(other.listen),
             allow_open: self.allow_open.or(other.allow_open),
+            operators_listen: self.operators_listen.or(other.operators_listen),
             hosts: self.hosts.or(other.hosts),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
@@ -299,6 +304,7 @@ impl Partial {
             ledger: self.ledger,
             data: self.data.unwrap_or_else(|| PathBuf::from("tenure-data")),
             listen,
+            operators_listen: self.operators_listen,
             hosts: self.hosts.unwrap_or_default(),
             log,
             genesis,
@@ -339,6 +345,21 @@ mod tests {
         assert!(settings.listen.is_open());
         let unix = parsed("listen = \"unix:/run/t.sock\"").unwrap().settle().unwrap();
         assert_eq!(unix.listen, ListenAt::Unix("/run/t.sock".into()));
+    }
+
+    #[test]
+    fn the_file_to_start_from_has_settings_alone_in_its_comments_too() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/tenure.toml");
+        Partial::read(&path).unwrap().settle().unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        let (before_nats, _) = text.split_once("# [nats]").unwrap();
+        let mut said = String::new();
+        for line in before_nats.lines() {
+            let setting = line.strip_prefix("# ").filter(|line| line.contains(" = "));
+            said = said + setting.unwrap_or(line) + "\n";
+        }
+        let settings = parsed(&said).unwrap().settle().unwrap();
+        assert!(settings.operators_listen.is_some());
     }
 
     #[test]

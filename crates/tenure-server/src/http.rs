@@ -3,7 +3,9 @@
 //! Paths and what they take; what a question means is not decided here. Every error is a problem
 //! document (RFC 9457).
 
+mod bodies;
 mod changes;
+mod connections;
 mod door;
 mod entries;
 mod host;

@@ -70,6 +70,8 @@ codes! {
     NotFound "not_found" 404 "There is nothing here",
     /// A method that the path does not take
     MethodNotAllowed "method_not_allowed" 405 "The method is not allowed",
+    /// A body that comes too slowly
+    SlowBody "slow_body" 408 "The body comes too slowly",
     /// A position that does not exist yet
     NotYet "not_yet" 409 "The position does not exist yet",
     /// This replica does not know the position yet

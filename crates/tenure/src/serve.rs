@@ -26,6 +26,10 @@ pub(crate) struct Serve {
     /// Listen also at an address that is not loopback: everybody who reaches it reads and writes the history
     #[arg(long, value_name = "BOOL", env = "TENURE_ALLOW_OPEN", num_args = 0..=1, default_missing_value = "true")]
     allow_open: Option<bool>,
+    /// Serve /healthz, /readyz and /metrics at this address too, and nothing else: there they are answered however
+    /// many clients there are
+    #[arg(long, value_name = "ADDRESS", env = "TENURE_OPERATORS_LISTEN")]
+    operators_listen: Option<ListenAt>,
     /// Names that clients may ask this server by, beside localhost and the loopback addresses: a,b:7480
     #[arg(long, value_name = "HOSTS", env = "TENURE_HOSTS", value_delimiter = ',')]
     hosts: Option<Vec<Host>>,
@@ -71,6 +75,7 @@ impl Serve {
             data: door.data.clone().or_else(|| std::env::var_os("TENURE_DATA").map(PathBuf::from)),
             listen: self.listen,
             allow_open: self.allow_open,
+            operators_listen: self.operators_listen,
             hosts: self.hosts,
             log: self.log,
             nats: self.nats.into(),
@@ -100,6 +105,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     tracing::info!(
         data = %settings.data.display(),
         listen = %settings.listen,
+        operators_listen = settings.operators_listen.as_ref().map(tracing::field::display),
         hosts = ?settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         log = ?settings.log,
         default_origin = settings.default_origin,
@@ -114,7 +120,8 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         // Heard from here on, also while the journal is folded.
         let stop = stop();
         let server = Server::bind(settings).await?;
-        tracing::info!(ledger = server.ledger(), address = %server.address(), "listening");
+        let operators = server.operators_address().map(tracing::field::display);
+        tracing::info!(ledger = server.ledger(), operators, address = %server.address(), "listening");
         let mut told = 0;
         server
             .run(stop, move |progress: Progress| {

@@ -1,6 +1,7 @@
 //! What strangers and web pages of strangers send over HTTP changes nothing, and keeps nobody else from being served
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
 )]
 
@@ -8,13 +9,17 @@ mod common;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use common::{Answer, PATIENCE, Server, Start, command, entry, grant, landscape, poll, raw};
+use common::{
+    Answer, PATIENCE, Server, Start, command, entry, grant, landscape, poll, poll_for, raw,
+};
+use serde_json::Value;
 
 const HOST: &str = "Host: localhost";
 const JSON: &str = "Content-Type: application/json";
@@ -319,4 +324,128 @@ fn a_unix_socket_is_for_its_owner_alone() {
     assert!(socket.exists());
     AtSocket::start(&data, &socket).stop();
     assert!(!socket.exists());
+}
+
+/// Connects and sends these bytes, and no more
+fn half(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(bytes).unwrap();
+    stream
+}
+
+/// Whether liveness is answered at an address within this time
+fn lives(address: SocketAddr, within: Duration) -> bool {
+    let mut stream = half(address, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.set_read_timeout(Some(within)).unwrap();
+    let mut begin = [0; 12];
+    stream.read_exact(&mut begin).is_ok() && begin == *b"HTTP/1.1 200"
+}
+
+#[test]
+fn bodies_that_never_come_keep_nobody_from_being_served() {
+    let data = tempfile::tempdir().unwrap();
+    let start = Start::on(data.path()).arg("--requests-max", "2");
+    let server = start.arg("--request-timeout-ms", "3000").ready();
+    let head = format!("POST /v1/entries HTTP/1.1\r\n{HOST}\r\n{JSON}\r\n");
+    let nothing = format!("{head}Content-Length: 100\r\n\r\n");
+    let begun = format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\n{{\"act\r\n");
+    let asks_first = format!("{head}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n");
+    let mut slow: Vec<TcpStream> = [nothing, begun, asks_first]
+        .iter()
+        .flat_map(|head| (0..5).map(|_| half(server.address(), head.as_bytes())))
+        .collect();
+    poll(|| (server.metric("tenure_requests_in_flight") >= Some(15.0)).then_some(())).unwrap();
+    server.append(&landscape());
+    server.get("/v1/levels").ok();
+    for stream in &mut slow {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let answer = answer.strip_prefix("HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(&answer);
+        parsed(answer).0.is_problem(408, "slow_body", &["nothing was appended"]);
+    }
+    assert_eq!(server.metric("tenure_requests_in_flight"), Some(0.0));
+    server.stop();
+}
+
+#[test]
+fn heads_that_never_come_do_not_hide_liveness_from_operators() {
+    let data = tempfile::tempdir().unwrap();
+    // 16 connections at once, and operators have others.
+    let start = Start::on(data.path()).arg("--requests-max", "1");
+    let server = start.arg("--operators-listen", "127.0.0.1:0").ready();
+    let operators = operators_address(&server);
+    let slow: Vec<TcpStream> = (0..16)
+        .map(|_| half(server.address(), b"GET /v1/levels HTTP/1.1\r\nHost: localhost\r\nX-Slow: "))
+        .collect();
+    assert!(!lives(server.address(), Duration::from_secs(1)), "the connections are not taken");
+    assert!(lives(operators, PATIENCE));
+    for path in ["/readyz", "/metrics"] {
+        assert_eq!(ask(operators, &format!("GET {path}"), &[HOST], "").0.status, 200, "{path}");
+    }
+    // Nothing of the history is there, and no stranger's name.
+    let (answer, _) = ask(operators, "GET /v1/levels", &[HOST], "");
+    answer.is_problem(404, "not_found", &[]);
+    let (answer, _) = ask(operators, "GET /metrics", &["Host: evil.example"], "");
+    answer.is_problem(421, "bad_host", &[]);
+    // A head is waited for for ten seconds.
+    assert!(lives(server.address(), Duration::from_secs(30)));
+    drop(slow);
+    server.stop();
+}
+
+/// Where a server says that operators are answered
+fn operators_address(server: &Server) -> SocketAddr {
+    let said = server.stderr();
+    let events = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut addresses =
+        events.filter_map(|event| event["fields"]["operators"].as_str()?.parse().ok());
+    addresses.next().unwrap()
+}
+
+#[test]
+fn answers_that_nobody_reads_are_given_up() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Start::on(data.path()).arg("--requests-max", "1").ready();
+    // More than the buffers of a connection hold.
+    let many = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(300);
+    let unread: Vec<TcpStream> = (0..16).map(|_| half(server.address(), many.as_bytes())).collect();
+    assert!(!lives(server.address(), Duration::from_secs(5)), "the connections are not taken");
+    assert!(lives(server.address(), Duration::from_secs(120)));
+    drop(unread);
+    server.stop();
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that does less says so")]
+fn one_peer_has_a_share_of_the_connections() {
+    let Some(own) = own_address() else {
+        eprintln!("not tested: this machine has no address beside loopback");
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let start = Start::at(data.path(), "0.0.0.0:0").arg("--allow-open", "true");
+    let server = start.arg("--requests-max", "1").listening().unwrap();
+    let port = server.address().port();
+    let (here, there) = (SocketAddr::from(([127, 0, 0, 1], port)), SocketAddr::new(own, port));
+    // 16 connections at once, and four of one peer.
+    let connect = |_| {
+        let stream = TcpStream::connect(there).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        stream
+    };
+    let mut held: Vec<TcpStream> = (0..20).map(connect).collect();
+    let closed = |stream: &mut TcpStream| match stream.read(&mut [0]) {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    };
+    poll_for(Duration::from_secs(5), || {
+        held.retain_mut(|stream| !closed(stream));
+        (held.len() <= 4).then_some(())
+    });
+    assert_eq!(held.len(), 4);
+    assert!(lives(here, PATIENCE));
+    drop(held);
+    poll(|| lives(there, Duration::from_secs(5)).then_some(())).unwrap();
+    server.stop();
 }

@@ -133,6 +133,17 @@ fn begin(server: &Server, entry: &Value) -> TcpStream {
 }
 
 #[test]
+fn an_append_that_is_not_answered_in_time_may_be_in_the_log() {
+    let nats = Nats::start(Version::ALL[0]);
+    let data = TempDir::new().unwrap();
+    let server = on(&data, &nats).arg("--request-timeout-ms", "1000").ready();
+    nats.pause();
+    let answer = server.post("/v1/entries", &entry(&[grant("carol@acme.example")]));
+    answer.is_problem(503, "timeout", &["it is not known whether", "same ids"]);
+    nats.go_on();
+}
+
+#[test]
 fn entries_that_wait_together_travel_in_one_message() {
     for version in Version::ALL {
         let nats = Nats::start(version);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use tokio::sync::Semaphore;
 
+use super::bodies::Bodies;
 use super::host::Host;
 use crate::hall::Hall;
 
@@ -19,6 +20,7 @@ pub(crate) struct HttpDoor {
     pub(super) hall: Arc<Hall>,
     /// The names of this server, beside those of loopback
     pub(super) hosts: Vec<Host>,
+    pub(super) bodies: Bodies,
     /// Questions that wait for an entry at once: each has one of the places
     pub(super) waiting: Semaphore,
     /// Clients that follow the changes at once
@@ -34,6 +36,7 @@ impl HttpDoor {
         Self {
             hall,
             hosts,
+            bodies: Bodies::new(requests_max),
             waiting: Semaphore::new(requests_max.div_ceil(WAITING_SHARE)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         }

@@ -1,6 +1,6 @@
 //! How are questions asked over HTTP?
 
-use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
@@ -57,8 +57,8 @@ pub(super) async fn entry(
 pub(super) async fn check_many(
     State(door): App,
     headers: HeaderMap,
-    body: Body,
+    body: Bytes,
 ) -> Result<Response, Failure> {
-    let checks = checks_of(body_tree(&headers, body).await?, door.hall.default_origin())?;
+    let checks = checks_of(body_tree(&headers, &body)?, door.hall.default_origin())?;
     json(&door.hall.check_many(&caller(), checks).await?)
 }
