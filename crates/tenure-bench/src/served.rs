@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use tenure_server::config::Partial;
+use tenure_server::http::ListenAt;
 use tenure_server::server::Server;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -29,12 +30,13 @@ impl Served {
         let runtime = Runtime::new()?;
         let settings = Partial {
             data: Some(folder.to_owned()),
-            listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            listen: Some(ListenAt::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))),
             catalog: Some("manual".to_owned()),
             ..Partial::default()
         };
         let server = runtime.block_on(Server::bind(settings.settle()?))?;
-        let (address, (stop, stopped)) = (server.address(), oneshot::channel());
+        let address = server.address().tcp().context("the server has no address")?;
+        let (stop, stopped) = oneshot::channel();
         let running = runtime.spawn(async move {
             let stopped = async { drop(stopped.await) };
             Ok(server.run(stopped, |_| {}).await?)

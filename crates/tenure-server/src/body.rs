@@ -15,13 +15,19 @@ const CHECKS_MAX: usize = 1_000;
 /// Most entries in one body
 const ENTRIES_MAX: usize = 1_000;
 
-/// The format that a `content-type` names; JSON if none is known
-pub(crate) fn format_of(content_type: &str) -> Format {
-    let message_pack = ["application/msgpack", "application/x-msgpack", "application/vnd.msgpack"];
-    match message_pack.iter().any(|name| content_type.starts_with(name)) {
-        true => Format::MessagePack,
-        false => Format::Json,
-    }
+/// The media types of bodies, and the format of each
+const MEDIA_TYPES: [(&str, Format); 4] = [
+    ("application/json", Format::Json),
+    ("application/msgpack", Format::MessagePack),
+    ("application/x-msgpack", Format::MessagePack),
+    ("application/vnd.msgpack", Format::MessagePack),
+];
+
+/// The format that a media type names, whatever its parameters are
+pub(crate) fn format_named(content_type: &str) -> Option<Format> {
+    let name = content_type.split(';').next().unwrap_or_default().trim();
+    let found = MEDIA_TYPES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+    found.map(|(_, format)| *format)
 }
 
 /// The question of a name, with its parameters as a map of texts, numbers and truth values
@@ -84,4 +90,22 @@ fn check_of(check: &Value, default_origin: &str) -> Result<Asked, Problem> {
         .as_object()
         .ok_or_else(|| problem(Code::BadRequest, "a check is a map of parameters"))?;
     question_of("check", map, default_origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_media_type_is_read_whole_and_its_parameters_are_not() {
+        for json in ["application/json", "Application/JSON ; charset=utf-8"] {
+            assert_eq!(format_named(json), Some(Format::Json), "{json}");
+        }
+        for name in ["application/msgpack", "application/x-msgpack;v=1"] {
+            assert_eq!(format_named(name), Some(Format::MessagePack), "{name}");
+        }
+        for other in ["", "text/plain", "application/jsonp", "text/plain; application/json"] {
+            assert_eq!(format_named(other), None, "{other}");
+        }
+    }
 }

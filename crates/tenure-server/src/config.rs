@@ -14,6 +14,7 @@ use tenure_log::nats::connect::ConnectSettings;
 
 use crate::engine::{Checkpointing, Genesis};
 use crate::hall::Limits;
+use crate::http::{Host, ListenAt};
 
 /// The settings of a server, each as far as one source says it
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -23,8 +24,14 @@ pub struct Partial {
     pub ledger: Option<String>,
     /// Data folder
     pub data: Option<PathBuf>,
-    /// Address to listen at
-    pub listen: Option<SocketAddr>,
+    /// Where to listen
+    pub listen: Option<ListenAt>,
+    /// Whether everybody who reaches an address that is not loopback may read and write the history
+    pub allow_open: Option<bool>,
+    /// Where the paths of operators are served too, and nothing else
+    pub operators_listen: Option<ListenAt>,
+    /// Names of this server, beside those of loopback
+    pub hosts: Option<Vec<Host>>,
     /// The log: `embedded`, or the URLs of NATS servers
     pub log: Option<String>,
     /// How NATS is reached
@@ -156,6 +163,13 @@ pub enum ConfigError {
         /// What is wrong, and where
         problem: String,
     },
+    /// An address that strangers reach
+    #[error(
+        "it does not listen at {0}, which other machines may reach: access is not enforced, so everybody who \
+         reaches it would read and write the history. Listen at 127.0.0.1 or at unix:/path/to.sock, behind a \
+         proxy that knows who may ask, or say `--allow-open`"
+    )]
+    Open(ListenAt),
     /// A value that cannot be used
     #[error("the setting `{key}` is wrong: {problem}")]
     Value {
@@ -173,8 +187,12 @@ pub struct Settings {
     pub ledger: Option<String>,
     /// Data folder
     pub data: PathBuf,
-    /// Address to listen at
-    pub listen: SocketAddr,
+    /// Where to listen
+    pub listen: ListenAt,
+    /// Where the paths of operators are served too, and nothing else
+    pub operators_listen: Option<ListenAt>,
+    /// Names of this server, beside those of loopback
+    pub hosts: Vec<Host>,
     /// The log
     pub log: LogSettings,
     /// Whether the built-in catalogues are published
@@ -210,6 +228,9 @@ impl Partial {
             ledger: self.ledger.or(other.ledger),
             data: self.data.or(other.data),
             listen: self.listen.or(other.listen),
+            allow_open: self.allow_open.or(other.allow_open),
+            operators_listen: self.operators_listen.or(other.operators_listen),
+            hosts: self.hosts.or(other.hosts),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
             catalog: self.catalog.or(other.catalog),
@@ -232,6 +253,11 @@ impl Partial {
             if ledger.is_empty() || ledger.len() > 32 || !ledger.bytes().all(lawful) {
                 return Err(value("ledger", "a name is 1 to 32 of `a-z`, `0-9` and `-`"));
             }
+        }
+        let default = ListenAt::Tcp(SocketAddr::from(([127, 0, 0, 1], 7480)));
+        let listen = self.listen.unwrap_or(default);
+        if listen.is_open() && self.allow_open != Some(true) {
+            return Err(ConfigError::Open(listen));
         }
         let log = match self.log {
             None => LogSettings::Embedded,
@@ -277,7 +303,9 @@ impl Partial {
         Ok(Settings {
             ledger: self.ledger,
             data: self.data.unwrap_or_else(|| PathBuf::from("tenure-data")),
-            listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7480))),
+            listen,
+            operators_listen: self.operators_listen,
+            hosts: self.hosts.unwrap_or_default(),
             log,
             genesis,
             default_origin,
@@ -299,11 +327,39 @@ mod tests {
     #[test]
     fn what_is_said_first_is_taken_and_the_rest_has_defaults() {
         let flags = Partial { ledger: Some("acme".into()), ..Partial::default() };
-        let file = parsed("ledger = \"other\"\nlisten = \"0.0.0.0:80\"").unwrap();
+        let file = parsed("ledger = \"other\"\nlisten = \"127.0.0.1:80\"").unwrap();
         let settings = flags.over(file).settle().unwrap();
         assert_eq!(settings.ledger.as_deref(), Some("acme"));
-        assert_eq!(settings.listen.port(), 80);
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:80");
         assert_eq!(settings.default_origin, "sap.default");
+    }
+
+    #[test]
+    fn an_open_address_is_listened_at_only_where_that_is_said() {
+        let open = "listen = \"0.0.0.0:80\"";
+        for text in [open.to_owned(), format!("{open}\nallow-open = false")] {
+            let error = parsed(&text).unwrap().settle().unwrap_err().to_string();
+            assert!(error.contains("0.0.0.0:80") && error.contains("--allow-open"), "{error}");
+        }
+        let settings = parsed(&format!("{open}\nallow-open = true")).unwrap().settle().unwrap();
+        assert!(settings.listen.is_open());
+        let unix = parsed("listen = \"unix:/run/t.sock\"").unwrap().settle().unwrap();
+        assert_eq!(unix.listen, ListenAt::Unix("/run/t.sock".into()));
+    }
+
+    #[test]
+    fn the_file_to_start_from_has_settings_alone_in_its_comments_too() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/tenure.toml");
+        Partial::read(&path).unwrap().settle().unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        let (before_nats, _) = text.split_once("# [nats]").unwrap();
+        let mut said = String::new();
+        for line in before_nats.lines() {
+            let setting = line.strip_prefix("# ").filter(|line| line.contains(" = "));
+            said = said + setting.unwrap_or(line) + "\n";
+        }
+        let settings = parsed(&said).unwrap().settle().unwrap();
+        assert!(settings.operators_listen.is_some());
     }
 
     #[test]

@@ -3,19 +3,28 @@
 //! Paths and what they take; what a question means is not decided here. Every error is a problem
 //! document (RFC 9457).
 
+mod bodies;
 mod changes;
+mod connections;
 mod door;
 mod entries;
+mod host;
 mod limits;
+mod listen_at;
 mod listener;
+mod media_type;
 mod openapi;
 mod operators;
 mod questions;
 mod request;
 mod response;
 mod router;
+mod stranger;
+mod unix_socket;
 
 pub(crate) use door::HttpDoor;
+pub use host::{Host, NoHost};
+pub use listen_at::{ListenAt, NoPlace};
 pub(crate) use listener::Listener;
 pub use openapi::document;
 pub(crate) use openapi::parameters_schema;

@@ -119,7 +119,7 @@ impl Default for Metrics {
         );
         registry.register(
             "requests_in_flight",
-            "Requests being served",
+            "Requests whose head has come and that are not answered yet",
             metrics.requests_in_flight.clone(),
         );
         metrics.register_checkpoints(&mut registry);

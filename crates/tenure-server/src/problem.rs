@@ -52,6 +52,8 @@ codes! {
     UnknownParameter "unknown_parameter" 400 "The parameter is unknown",
     /// A page token that is none, or of another question
     BadPageToken "bad_page_token" 400 "The page token does not fit",
+    /// A request of a web page that is not this server's
+    ForeignOrigin "foreign_origin" 403 "A web page of a stranger may not do this",
     /// A level that does not exist then
     UnknownLevel "unknown_level" 404 "The level is unknown",
     /// An operation that no catalogue in force defines there
@@ -68,6 +70,8 @@ codes! {
     NotFound "not_found" 404 "There is nothing here",
     /// A method that the path does not take
     MethodNotAllowed "method_not_allowed" 405 "The method is not allowed",
+    /// A body that comes too slowly
+    SlowBody "slow_body" 408 "The body comes too slowly",
     /// A position that does not exist yet
     NotYet "not_yet" 409 "The position does not exist yet",
     /// This replica does not know the position yet
@@ -78,6 +82,10 @@ codes! {
     AnswerTooLarge "answer_too_large" 413 "The answer is too large for a message",
     /// More entries or checks than are taken at once
     TooMany "too_many" 413 "Too many at once",
+    /// A body of a media type, or with an encoding, that is not taken
+    UnsupportedMediaType "unsupported_media_type" 415 "The media type is not taken",
+    /// A host that is not this server
+    BadHost "bad_host" 421 "The host is not this server",
     /// Something failed here
     Internal "internal" 500 "Something failed here",
     /// The ledger is starting, or has stopped
@@ -108,7 +116,7 @@ pub fn problem(code: Code, detail: impl Into<String>) -> Problem {
         status: code.status(),
         code: code.as_str().to_owned(),
         detail: detail.into(),
-        similar: Vec::new(),
+        similar: Box::default(),
     }
 }
 
@@ -132,7 +140,7 @@ pub(crate) fn of_question(error: &AskError, hint: &Hint) -> Problem {
         let names: Vec<String> = hint.similar.iter().map(|name| format!("`{name}`")).collect();
         detail.push_str(&format!("; did you mean {}?", names.join(" or ")));
     }
-    Problem { similar: hint.similar.clone(), ..problem(code, detail) }
+    Problem { similar: hint.similar.as_slice().into(), ..problem(code, detail) }
 }
 
 /// The problem of texts that are no question

@@ -4,7 +4,6 @@
 //! it has been folded. It stops when it is told to: requests that have begun are answered, the log is
 //! closed, what was appended is on the disk.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tenure_log::nats::connect::ConnectError;
 use crate::config::{LogSettings, Settings};
 use crate::engine::{Engine, Options, Progress, StartError, Writer, open_or_begin_again};
 use crate::hall::{Hall, Limits};
-use crate::http::{HttpDoor, Listener};
+use crate::http::{HttpDoor, ListenAt, Listener};
 use crate::metrics::Metrics;
 use crate::nats;
 
@@ -26,10 +25,12 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 #[non_exhaustive]
 pub enum ServeError {
     /// It may not listen there
-    #[error("it cannot listen at {address}: choose another address with `--listen`")]
+    #[error("it cannot listen at {address}: choose another address with `{flag}`")]
     Listen {
+        /// The flag that says where
+        flag: &'static str,
         /// The address
-        address: SocketAddr,
+        address: ListenAt,
         /// Why
         #[source]
         source: std::io::Error,
@@ -49,6 +50,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     listener: Listener,
+    operators: Option<Listener>,
     hall: Arc<Hall>,
     metrics: Arc<Metrics>,
     journal: Journal,
@@ -72,21 +74,28 @@ impl Server {
         if settings.log == LogSettings::Embedded && follows {
             return Err(ServeError::Start(StartError::FollowsStream(data.clone())));
         }
-        let listener = Listener::bind(settings.listen).await;
-        let listener =
-            listener.map_err(|source| ServeError::Listen { address: settings.listen, source })?;
+        let listener = bind("--listen", &settings.listen).await?;
+        let operators = match &settings.operators_listen {
+            Some(at) => Some(bind("--operators-listen", at).await?),
+            None => None,
+        };
         let metrics = Arc::new(Metrics::default());
         let limits = Limits {
             requests_max: settings.requests_max,
             request_timeout: settings.request_timeout,
         };
         let hall = Hall::new(limits, &settings.default_origin, Arc::clone(&metrics));
-        Ok(Self { listener, hall: Arc::new(hall), metrics, journal, settings })
+        Ok(Self { listener, operators, hall: Arc::new(hall), metrics, journal, settings })
     }
 
     /// Where it listens
-    pub fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> &ListenAt {
         self.listener.address()
+    }
+
+    /// Where operators are answered alone, if anywhere
+    pub fn operators_address(&self) -> Option<&ListenAt> {
+        self.operators.as_ref().map(Listener::address)
     }
 
     /// The ledger that it serves
@@ -103,11 +112,14 @@ impl Server {
         stop: impl Future<Output = ()> + Send,
         progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<(), ServeError> {
-        let Self { listener, hall, metrics, journal, settings } = self;
+        let Self { listener, operators, hall, metrics, journal, settings } = self;
         let questions = nats::spawn(&settings.log, journal.ledger(), &hall).await;
         let questions = questions.map_err(ServeError::Questions)?;
-        let door = HttpDoor::new(Arc::clone(&hall), settings.requests_max);
-        let accepting = tokio::spawn(listener.accept(Arc::new(door), settings.requests_max));
+        let door = HttpDoor::new(Arc::clone(&hall), settings.requests_max, settings.hosts.clone());
+        let door = Arc::new(door);
+        let for_operators =
+            operators.map(|listener| tokio::spawn(listener.accept_operators(Arc::clone(&door))));
+        let accepting = tokio::spawn(listener.accept(door, settings.requests_max));
         let mut stop = std::pin::pin!(stop);
         let started = tokio::select! {
             started = start(&hall, metrics, journal, &settings, progress) => Some(started),
@@ -127,8 +139,10 @@ impl Server {
         };
         tracing::info!("stopping");
         hall.close();
-        if accepting.await.is_err() {
-            tracing::error!("the listener ended in a panic");
+        for accepting in [accepting].into_iter().chain(for_operators) {
+            if accepting.await.is_err() {
+                tracing::error!("a listener ended in a panic");
+            }
         }
         if let Some(questions) = questions
             && questions.await.is_err()
@@ -146,6 +160,11 @@ impl Server {
         }
         Ok(())
     }
+}
+
+async fn bind(flag: &'static str, at: &ListenAt) -> Result<Listener, ServeError> {
+    let address = at.clone();
+    Listener::bind(at).await.map_err(|source| ServeError::Listen { flag, address, source })
 }
 
 async fn start(

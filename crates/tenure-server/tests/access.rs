@@ -4,6 +4,7 @@
 //! that each door takes. `TENURE_UPDATE=1 cargo test -p tenure-server --test access` writes the file anew.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
 )]
 

@@ -465,8 +465,9 @@ pub struct Problem {
     /// A sentence that says what was wrong and what would be right
     pub detail: String,
     /// Known names that differ by one or two letters, where a name is not known
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub similar: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub similar: Box<[String]>,
 }
 
 impl Refusal {

@@ -1,6 +1,5 @@
 //! `tenure demo`: a made-up company, and six questions that are worth asking of it
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,6 +11,7 @@ use tenure_journal::Journal;
 use tenure_log::Message;
 use tenure_server::config::Partial;
 use tenure_server::engine::{Genesis, record};
+use tenure_server::http::ListenAt;
 use tenure_wire::codec::{Format as WireFormat, decode_entry};
 use tenure_wire::question::Texts;
 
@@ -34,7 +34,10 @@ pub(crate) struct Demo {
     serve: bool,
     /// Address to serve at, with --serve [default: 127.0.0.1:7480]
     #[arg(long, value_name = "ADDRESS", requires = "serve")]
-    listen: Option<SocketAddr>,
+    listen: Option<ListenAt>,
+    /// Serve also at an address that is not loopback: everybody who reaches it reads and writes the demo
+    #[arg(long, requires = "serve")]
+    allow_open: bool,
 }
 
 impl Demo {
@@ -44,6 +47,14 @@ impl Demo {
 
     pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
         let folder = door.data.clone().unwrap_or_else(|| PathBuf::from(FOLDER));
+        let settings = Partial {
+            data: Some(folder.clone()),
+            listen: self.listen,
+            allow_open: Some(self.allow_open),
+            ..Partial::default()
+        };
+        // What is wrong is said before the work begins.
+        let settings = settings.settle()?;
         let entries = build(&folder)?;
         say(&format!(
             "Acme, a company that was made up: {entries} entries from July 2023 to July 2026, in `{}`.",
@@ -54,9 +65,7 @@ impl Demo {
         door.close();
         asked?;
         if self.serve {
-            let settings =
-                Partial { data: Some(folder), listen: self.listen, ..Partial::default() };
-            return serve::serve(settings.settle()?);
+            return serve::serve(settings);
         }
         Ok(ExitCode::SUCCESS)
     }

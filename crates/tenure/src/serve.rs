@@ -1,6 +1,5 @@
 //! `tenure serve`: a server
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use tenure_server::config::{Partial, Settings};
 use tenure_server::engine::Progress;
+use tenure_server::http::{Host, ListenAt};
 use tenure_server::server::Server;
 use tracing_subscriber::EnvFilter;
 
@@ -20,9 +20,19 @@ pub(crate) struct Serve {
     /// Configuration file (TOML); flags and TENURE_* count more
     #[arg(long, value_name = "FILE", env = "TENURE_CONFIG")]
     config: Option<PathBuf>,
-    /// Address to listen at [default: 127.0.0.1:7480]
+    /// Where to listen: a loopback address and port, or unix:/path/to.sock [default: 127.0.0.1:7480]
     #[arg(long, value_name = "ADDRESS", env = "TENURE_LISTEN")]
-    listen: Option<SocketAddr>,
+    listen: Option<ListenAt>,
+    /// Listen also at an address that is not loopback: everybody who reaches it reads and writes the history
+    #[arg(long, value_name = "BOOL", env = "TENURE_ALLOW_OPEN", num_args = 0..=1, default_missing_value = "true")]
+    allow_open: Option<bool>,
+    /// Serve /healthz, /readyz and /metrics at this address too, and nothing else: there they are answered however
+    /// many clients there are
+    #[arg(long, value_name = "ADDRESS", env = "TENURE_OPERATORS_LISTEN")]
+    operators_listen: Option<ListenAt>,
+    /// Names that clients may ask this server by, beside localhost and the loopback addresses: a,b:7480
+    #[arg(long, value_name = "HOSTS", env = "TENURE_HOSTS", value_delimiter = ',')]
+    hosts: Option<Vec<Host>>,
     /// Name of the ledger, 1 to 32 of a-z, 0-9 and - [default: that of the data folder, else `default`]
     #[arg(long, value_name = "NAME", env = "TENURE_LEDGER")]
     ledger: Option<String>,
@@ -64,6 +74,9 @@ impl Serve {
             ledger: self.ledger,
             data: door.data.clone().or_else(|| std::env::var_os("TENURE_DATA").map(PathBuf::from)),
             listen: self.listen,
+            allow_open: self.allow_open,
+            operators_listen: self.operators_listen,
+            hosts: self.hosts,
             log: self.log,
             nats: self.nats.into(),
             catalog: self.catalog,
@@ -84,9 +97,16 @@ impl Serve {
 
 /// Runs a server until it is told to stop
 pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+    if settings.listen.is_open() {
+        tracing::warn!(
+            "access is not enforced: everybody who reaches the address reads and writes the history"
+        );
+    }
     tracing::info!(
         data = %settings.data.display(),
         listen = %settings.listen,
+        operators_listen = settings.operators_listen.as_ref().map(tracing::field::display),
+        hosts = ?settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         log = ?settings.log,
         default_origin = settings.default_origin,
         catalog = ?settings.genesis,
@@ -100,7 +120,8 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         // Heard from here on, also while the journal is folded.
         let stop = stop();
         let server = Server::bind(settings).await?;
-        tracing::info!(ledger = server.ledger(), address = %server.address(), "listening");
+        let operators = server.operators_address().map(tracing::field::display);
+        tracing::info!(ledger = server.ledger(), operators, address = %server.address(), "listening");
         let mut told = 0;
         server
             .run(stop, move |progress: Progress| {

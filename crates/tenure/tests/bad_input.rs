@@ -225,15 +225,16 @@ fn an_entry_has_at_most_262_144_bytes_and_a_body_a_mebibyte() {
     assert!(body.len() > 1024 * 1024);
     let before = server.position();
     let mut with_length = format!(
-        "POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+        "POST /v1/entries HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     )
     .into_bytes();
     with_length.extend(body);
-    let mut chunked = b"POST /v1/entries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+    let mut chunked =
+        b"POST /v1/entries HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
         Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-        .to_vec();
+            .to_vec();
     for _ in 0..17 {
         chunked.extend(b"10000\r\n");
         chunked.extend([b' '; 0x10000]);
@@ -671,7 +672,7 @@ fn an_address_that_may_not_be_listened_at_is_said() {
     // TEST-NET-1 is no address of this machine.
     let at = |address: &str| {
         let mut command = common::command();
-        command.args(["serve", "--listen", address, "--data"]).arg(&data);
+        command.args(["serve", "--allow-open", "--listen", address, "--data"]).arg(&data);
         common::run(&mut command)
     };
     at("192.0.2.1:80").exits(3).complains(&["192.0.2.1:80", "--listen"]);

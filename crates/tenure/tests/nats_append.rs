@@ -123,13 +123,24 @@ fn begin(server: &Server, entry: &Value) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = format!(
-        "POST /v1/entries HTTP/1.1\r\nHost: tenure\r\nConnection: close\r\nContent-Type: \
+        "POST /v1/entries HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: \
          application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(body.as_bytes()).unwrap();
     stream
+}
+
+#[test]
+fn an_append_that_is_not_answered_in_time_may_be_in_the_log() {
+    let nats = Nats::start(Version::ALL[0]);
+    let data = TempDir::new().unwrap();
+    let server = on(&data, &nats).arg("--request-timeout-ms", "1000").ready();
+    nats.pause();
+    let answer = server.post("/v1/entries", &entry(&[grant("carol@acme.example")]));
+    answer.is_problem(503, "timeout", &["it is not known whether", "same ids"]);
+    nats.go_on();
 }
 
 #[test]

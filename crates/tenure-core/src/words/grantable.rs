@@ -130,7 +130,7 @@ pub(crate) struct RoleKey {
 impl RoleKey {
     /// `application/name`
     pub(crate) fn text(self, symbols: &Symbols) -> String {
-        role_text(&symbols.text(self.application), &symbols.text(self.name))
+        role_text(symbols.text(self.application), symbols.text(self.name))
     }
 }
 

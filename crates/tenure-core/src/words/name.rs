@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
+use regex_syntax::hir::{Class, Hir, HirKind};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Longest name, in bytes of its canonical form
@@ -60,12 +61,13 @@ pub enum NameError {
 /// The code points that [`UNICODE`] assigns, in order; private use counts as assigned, noncharacters do not
 static ASSIGNED: LazyLock<Vec<(u32, u32)>> = LazyLock::new(|| {
     let pattern = format!(r"[\p{{age={UNICODE}}}--\p{{Noncharacter_Code_Point}}]");
-    let parsed = regex_syntax::parse(&pattern).map(regex_syntax::hir::Hir::into_kind);
-    let Ok(regex_syntax::hir::HirKind::Class(regex_syntax::hir::Class::Unicode(class))) = parsed
-    else {
-        unreachable!("the pattern is a class of characters")
+    let class = regex_syntax::parse(&pattern).map(Hir::into_kind);
+    let ranges = match &class {
+        Ok(HirKind::Class(Class::Unicode(class))) => class.ranges(),
+        // The pattern is a class: the tests of this file would find every text refused.
+        _ => &[],
     };
-    class.ranges().iter().map(|range| (range.start() as u32, range.end() as u32)).collect()
+    ranges.iter().map(|range| (range.start() as u32, range.end() as u32)).collect()
 });
 
 fn is_assigned(c: char) -> bool {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use tokio::sync::Semaphore;
 
+use super::bodies::Bodies;
+use super::host::Host;
 use crate::hall::Hall;
 
 /// Clients that follow the changes at once
@@ -16,6 +18,9 @@ const WAITING_SHARE: usize = 4;
 #[derive(Debug)]
 pub(crate) struct HttpDoor {
     pub(super) hall: Arc<Hall>,
+    /// The names of this server, beside those of loopback
+    pub(super) hosts: Vec<Host>,
+    pub(super) bodies: Bodies,
     /// Questions that wait for an entry at once: each has one of the places
     pub(super) waiting: Semaphore,
     /// Clients that follow the changes at once
@@ -26,10 +31,12 @@ pub(crate) struct HttpDoor {
 pub(super) type App = State<Arc<HttpDoor>>;
 
 impl HttpDoor {
-    /// A door to a hall that serves so many requests at once
-    pub(crate) fn new(hall: Arc<Hall>, requests_max: usize) -> Self {
+    /// A door to a hall that serves so many requests at once, on a server of these names
+    pub(crate) fn new(hall: Arc<Hall>, requests_max: usize, hosts: Vec<Host>) -> Self {
         Self {
             hall,
+            hosts,
+            bodies: Bodies::new(requests_max),
             waiting: Semaphore::new(requests_max.div_ceil(WAITING_SHARE)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         }

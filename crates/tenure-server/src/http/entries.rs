@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -18,12 +18,12 @@ pub(super) async fn append(
     State(door): App,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Body,
+    body: Bytes,
 ) -> Result<Response, Failure> {
     if query.is_some_and(|query| !query.is_empty()) {
         return Err(problem(Code::UnknownParameter, "appending takes no parameters").into());
     }
-    let tree = body_tree(&headers, body).await?;
+    let tree = body_tree(&headers, &body)?;
     let hall = Arc::clone(&door.hall);
     // Decoding computes; the threads that serve sockets do not.
     let decoded =

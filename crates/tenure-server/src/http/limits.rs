@@ -1,17 +1,19 @@
 //! How many requests are served at once, and for how long each?
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::time::timeout;
 
 use super::door::App;
 use super::response::Failure;
 use crate::metrics::Metrics;
 
-/// A request being served, counted for as long as it is
+/// A request in flight, counted for as long as it is
 struct InFlight<'a>(&'a Metrics);
 
 impl<'a> InFlight<'a> {
@@ -27,25 +29,29 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Serves so many at once, each for so long; streams and the paths of operators are not counted
+/// Counts a request from its head to its answer
+pub(super) async fn in_flight(State(door): App, request: Request, next: Next) -> Response {
+    let _counted = InFlight::new(door.hall.metrics());
+    next.run(request).await
+}
+
+/// Serves so many at once, each for so long
 pub(super) async fn limits(State(door): App, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let free = matches!(path, "/v1/changes" | "/healthz" | "/readyz" | "/metrics");
-    if free {
-        return next.run(request).await;
-    }
-    let request_appends = path == "/v1/entries" && request.method() == Method::POST;
+    let appends = request.method() == Method::POST && request.uri().path() == "/v1/entries";
     let hall = Arc::clone(&door.hall);
-    let served = async {
-        let _place = match hall.place().await {
-            Ok(place) => place,
-            Err(problem) => return Failure(problem).into_response(),
-        };
-        let _counted = InFlight::new(hall.metrics());
+    let (patience, began) = (hall.request_timeout(), Instant::now());
+    let place = match timeout(patience, hall.place()).await {
+        Ok(Ok(place)) => place,
+        Ok(Err(problem)) => return Failure(problem).into_response(),
+        Err(_) => return Failure(hall.late("nothing was done, ask again later")).into_response(),
+    };
+    let rest = patience.saturating_sub(began.elapsed());
+    let served = async move {
+        let _place = place;
         next.run(request).await
     };
-    tokio::time::timeout(hall.request_timeout(), served).await.unwrap_or_else(|_| {
-        let then = match request_appends {
+    timeout(rest, served).await.unwrap_or_else(|_| {
+        let then = match appends {
             true => {
                 "it is not known whether entries are in the log: send them again with the same ids"
             }

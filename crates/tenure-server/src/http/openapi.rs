@@ -195,7 +195,10 @@ path!(
     "/v1/check",
     "questions",
     "Many checks at one moment",
-    [request_body = ManyChecks,],
+    [request_body(content(
+        (ManyChecks = "application/json"),
+        (ManyChecks = "application/msgpack")
+    )),],
     api::Checks
 );
 path!(timeline, get, "/v1/timeline", "questions", "When a principal could", [], api::Timeline);

@@ -1,6 +1,7 @@
 //! How are questions asked over HTTP?
 
-use axum::body::Body;
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -36,9 +37,12 @@ pub(super) async fn history(app: App, query: RawQuery) -> Result<Response, Failu
 
 pub(super) async fn entry(
     State(door): App,
-    Path(entry): Path<String>,
+    entry: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
+    let Ok(Path(entry)) = entry else {
+        return Err(problem(Code::BadRequest, "the entry in the path is no UTF-8 text").into());
+    };
     let mut parameters = parameters(query.as_deref())?;
     if parameters.insert("entry".to_owned(), entry).is_some() {
         let detail = "the entry is named by the path alone";
@@ -53,8 +57,8 @@ pub(super) async fn entry(
 pub(super) async fn check_many(
     State(door): App,
     headers: HeaderMap,
-    body: Body,
+    body: Bytes,
 ) -> Result<Response, Failure> {
-    let checks = checks_of(body_tree(&headers, body).await?, door.hall.default_origin())?;
+    let checks = checks_of(body_tree(&headers, &body)?, door.hall.default_origin())?;
     json(&door.hall.check_many(&caller(), checks).await?)
 }

@@ -1,56 +1,91 @@
-//! Which paths are there?
+//! Which paths are there, and what does a request pass before it is answered?
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request};
-use axum::middleware;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tenure_wire::question::KINDS;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::Level;
 
+use super::bodies::bodies;
 use super::changes::changes;
 use super::door::{App, HttpDoor};
 use super::entries::append;
-use super::limits::limits;
+use super::limits::{in_flight, limits};
 use super::operators::{healthz, metrics, openapi, readyz};
 use super::questions::{ask, check, check_many, entry, history};
 use super::response::Failure;
+use super::stranger::strangers;
 use crate::hall::broken_rule;
 use crate::problem::{Code, problem};
 
+type Paths = Router<Arc<HttpDoor>>;
+
 /// All paths
-pub(super) fn router(door: Arc<HttpDoor>) -> Router {
-    let questions = ["who", "what", "timeline", "where", "diff", "assignments", "levels"];
-    let questions =
-        questions.into_iter().chain(["members", "principals", "role-collections", "catalog"]);
-    let mut router = Router::new();
+pub(super) fn router(door: &Arc<HttpDoor>) -> Router {
+    let limits = from_fn_with_state(Arc::clone(door), limits);
+    // The last layer is the first that a request passes: it takes a place when its body is there.
+    let sent = sent().layer(limits.clone()).layer(from_fn_with_state(Arc::clone(door), bodies));
+    let counted = asked().layer(limits).merge(sent);
+    let counted = counted.layer(from_fn_with_state(Arc::clone(door), in_flight));
+    let paths = counted.merge(of_operators()).route("/v1/changes", get(changes));
+    guarded(paths, door)
+}
+
+/// The paths of operators alone
+pub(super) fn operators_router(door: &Arc<HttpDoor>) -> Router {
+    guarded(of_operators(), door)
+}
+
+/// What is asked without a body
+fn asked() -> Paths {
+    // These have paths and handlers of their own.
+    let others = ["check", "history", "entry"];
+    let questions = KINDS.iter().map(|kind| kind.name).filter(|name| !others.contains(name));
+    let mut paths = Router::new();
     for name in questions {
         let path = format!("/v1/{name}");
-        router = router.route(&path, get(move |app: App, query: RawQuery| ask(app, name, query)));
+        paths = paths.route(&path, get(move |app: App, query: RawQuery| ask(app, name, query)));
     }
-    router
-        .route("/v1/check", get(check).post(check_many))
-        .route("/v1/entries", post(append).get(history))
+    paths
+        .route("/v1/check", get(check))
+        .route("/v1/entries", get(history))
         .route("/v1/entries/{entry}", get(entry))
-        .route("/v1/changes", get(changes))
         .route("/openapi.json", get(openapi))
+}
+
+/// What is sent with a body
+fn sent() -> Paths {
+    Router::new().route("/v1/check", post(check_many)).route("/v1/entries", post(append))
+}
+
+/// What operators ask; it is answered also when as many requests as are served at once are served
+fn of_operators() -> Paths {
+    Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+}
+
+/// What every request passes first, from the last line up
+fn guarded(paths: Paths, door: &Arc<HttpDoor>) -> Router {
+    paths
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&door), limits))
+        .layer(from_fn_with_state(Arc::clone(door), strangers))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         // A server that is asked whether it is ready, and is not, would fill its log; the metrics count
         // failures.
         .layer(TraceLayer::new_for_http().on_failure(DefaultOnFailure::new().level(Level::DEBUG)))
-        .with_state(door)
+        .with_state(Arc::clone(door))
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {

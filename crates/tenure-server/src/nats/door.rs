@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use super::service::Service;
 use super::subject::{QUEUE_GROUP, ask_subject};
-use crate::body::{BODY_BYTES_MAX, checks_of, format_of, question_of};
+use crate::body::{BODY_BYTES_MAX, checks_of, format_named, question_of};
 use crate::config::LogSettings;
 use crate::engine::chain;
 use crate::hall::{Caller, Hall, broken_rule};
@@ -240,7 +240,7 @@ impl Request {
         let kind = message.headers.as_ref().and_then(content_type).unwrap_or_default();
         Some(Self {
             reply: message.reply?,
-            format: format_of(&kind),
+            format: format_named(&kind).unwrap_or(Format::Json),
             subject: message.subject,
             payload: message.payload,
             began: Instant::now(),

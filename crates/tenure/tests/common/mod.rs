@@ -158,8 +158,17 @@ impl Start {
     }
 
     /// A server that another program starts; that program's own arguments come first
-    pub(crate) fn by(mut command: Command, data: &Path) -> Self {
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+    pub(crate) fn by(command: Command, data: &Path) -> Self {
+        Self::by_at(command, data, "127.0.0.1:0")
+    }
+
+    /// A server that listens there
+    pub(crate) fn at(data: &Path, listen: &str) -> Self {
+        Self::by_at(command(), data, listen)
+    }
+
+    fn by_at(mut command: Command, data: &Path, listen: &str) -> Self {
+        command.args(["serve", "--listen", listen, "--data"]).arg(data);
         command.env("TENURE_LOG_FORMAT", "json");
         Self { command }
     }
