@@ -264,7 +264,9 @@ impl Draft {
             Sort::Timeline => {
                 Question::Timeline { principal, can, on, from, until, known_at: known }
             }
-            Sort::WhoDuring => Question::WhoDuring { can, on, from, until, known_at: known },
+            Sort::WhoDuring => {
+                Question::WhoDuring { can, on, from, until, known_at: known, explain }
+            }
             Sort::Assignments => {
                 let name = match can {
                     Ability::RoleCollection(name) => name,
@@ -356,9 +358,9 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
             let (t, s) = coordinates(as_of);
             (Answer::WhoAnywhere(oracle.who_anywhere(&can, &under, t, s, explain)?), as_of)
         }
-        Question::WhoDuring { can, on, from, until, known_at } => {
+        Question::WhoDuring { can, on, from, until, known_at, explain } => {
             let span = Span::new(from, until).unwrap();
-            let during = oracle.who_during(&can, &on, span, position(known_at))?;
+            let during = oracle.who_during(&can, &on, span, position(known_at), explain)?;
             (Answer::WhoDuring(during), AsOf { at: None, known_at })
         }
         Question::What { principal, on, as_of } => {
@@ -469,7 +471,12 @@ fn computed_at(oracle: &Oracle, as_of: AsOf) -> ComputedAt {
 /// # Errors
 /// The error that was found.
 pub fn without_positions(found: Found) -> Result<Answer, AskError> {
-    let plain = |holding: &mut Holding| holding.entry = Position::FIRST;
+    let plain = |holding: &mut Holding| {
+        holding.entry = Position::FIRST;
+        if let Some(membership) = &mut holding.membership {
+            membership.entry = Position::FIRST;
+        }
+    };
     let all = |holdings: &mut Vec<Holding>| {
         holdings.iter_mut().for_each(plain);
         holdings.sort();

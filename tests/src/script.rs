@@ -195,7 +195,8 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
                 ask(&Question::Check { principal, can, on, as_of }, &ledger, &oracle)?;
             }
             let (from, known_at) = (EffectiveAt::FIRST, s.into());
-            let during = Question::WhoDuring { can, on, from, until: None, known_at };
+            let during =
+                Question::WhoDuring { can, on, from, until: None, known_at, explain: true };
             ask(&during, &ledger, &oracle)?;
         }
     }

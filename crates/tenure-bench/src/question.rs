@@ -155,7 +155,7 @@ impl<'a> Asker<'a> {
                 let can = self.ability(&role_collection);
                 let from = self.back();
                 let (from, until) = (effective(from), Some(effective(from + MONTH)));
-                Question::WhoDuring { can, on, from, until, known_at: Known::Newest }
+                Question::WhoDuring { can, on, from, until, known_at: Known::Newest, explain: true }
             }
             Class::CheckNow | Class::CheckThen | Class::CheckKnown => {
                 let as_of = self.coordinates(class);

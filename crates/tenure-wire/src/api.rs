@@ -160,13 +160,45 @@ pub struct Holding {
     pub role: Option<String>,
     /// Where
     pub level: String,
-    /// The first start
+    /// The first start; through a set, the later of that and the start of the membership
     pub since: String,
     /// The granted end as of the time asked about, or null
     pub until: Option<String>,
     /// The set through which it holds
     #[serde(skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
+    /// The membership in that set; none in `everyone:`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<Membership>,
+    /// Who gave it, where `explain=full` was asked
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
+}
+
+/// A membership as evidence
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Membership {
+    /// Since when, without a break
+    pub since: String,
+    /// The position of the entry that added the member
+    pub entry: u64,
+    /// Who added the member, where `explain=full` was asked
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
+}
+
+/// Who made an entry, when it was recorded, and why
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct By {
+    /// Its position
+    pub position: u64,
+    /// Who acted, as the entry says
+    pub actor: String,
+    /// Why, as the entry says
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When the log recorded it
+    pub recorded_at: String,
 }
 
 /// A stretch of time in which one could, with the holdings behind it
@@ -176,7 +208,8 @@ pub struct Interval {
     pub from: String,
     /// The first moment after it; null only where no end was asked
     pub until: Option<String>,
-    /// The holdings behind it
+    /// The holdings behind it; of `who` only with `explain`
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub because: Vec<Holding>,
 }
 
@@ -569,6 +602,12 @@ impl From<&answer::Holding> for Holding {
             since: holding.since.to_string(),
             until: holding.until.map(|until| until.to_string()),
             via: holding.via.as_ref().map(ToString::to_string),
+            membership: holding.membership.map(|membership| Membership {
+                since: membership.since.to_string(),
+                entry: membership.entry.get(),
+                by: None,
+            }),
+            by: None,
         }
     }
 }

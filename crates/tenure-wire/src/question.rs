@@ -67,7 +67,10 @@ pub const KINDS: &[Kind] = &[
                 name: "known_at",
                 title: "A position, or a recorded time; the newest if absent",
             },
-            Parameter { name: "explain", title: "`true` for the holdings that make it true" },
+            Parameter {
+                name: "explain",
+                title: "`true` for the holdings that make it true, `full` also for who gave each, when and why",
+            },
             Parameter { name: "limit", title: "Subjects a page, 1 to 10,000; 1,000 if absent" },
             Parameter { name: "page_token", title: "The next page of an earlier answer" },
             Parameter { name: "min_position", title: "Wait until this position is known here" },
@@ -102,6 +105,7 @@ pub const KINDS: &[Kind] = &[
                 name: "known_at",
                 title: "A position, or a recorded time; the newest if absent",
             },
+            Parameter { name: "explain", title: "`full` for who gave each holding, when and why" },
             Parameter { name: "min_position", title: "Wait until this position is known here" },
         ],
     },
@@ -124,6 +128,7 @@ pub const KINDS: &[Kind] = &[
                 name: "known_at",
                 title: "A position, or a recorded time; the newest if absent",
             },
+            Parameter { name: "explain", title: "`full` for who gave each holding, when and why" },
             Parameter { name: "min_position", title: "Wait until this position is known here" },
         ],
     },
@@ -192,6 +197,7 @@ pub const KINDS: &[Kind] = &[
             },
             Parameter { name: "limit", title: "Holdings a page, 1 to 10,000; 1,000 if absent" },
             Parameter { name: "page_token", title: "The next page of an earlier answer" },
+            Parameter { name: "explain", title: "`full` for who gave each holding, when and why" },
             Parameter { name: "min_position", title: "Wait until this position is known here" },
         ],
     },
@@ -337,6 +343,8 @@ pub struct Asked {
     pub min_position: Option<MinPosition>,
     /// How long to wait for the entry that is asked for
     pub wait: Option<Duration>,
+    /// Whether each holding says who gave it, when and why
+    pub full: bool,
 }
 
 /// A position that an answer must know at least: one of the log, or a revision that a ledger gave
@@ -350,7 +358,14 @@ pub struct MinPosition {
 
 impl From<Question> for Asked {
     fn from(question: Question) -> Self {
-        Self { question, limit: LIMIT, page_token: None, min_position: None, wait: None }
+        Self {
+            question,
+            limit: LIMIT,
+            page_token: None,
+            min_position: None,
+            wait: None,
+            full: false,
+        }
     }
 }
 
@@ -454,6 +469,7 @@ pub fn read(
         min_position: read.min_position()?,
         wait: read.wait()?,
         page_token: parameters.get("page_token").cloned(),
+        full: read.get("explain") == Some("full"),
     })
 }
 
@@ -539,7 +555,7 @@ impl Reading<'_> {
 
     fn who(&self) -> Result<Question, QuestionError> {
         let can = self.can()?;
-        let explain = self.truth("explain")?;
+        let explain = self.explain()?;
         let over_time = self.has("from") || self.has("until");
         match (self.has("on"), self.has("under")) {
             (true, true) | (false, false) => {
@@ -569,6 +585,7 @@ impl Reading<'_> {
             from: self.instant("from")?.unwrap_or(EffectiveAt::FIRST),
             until: self.instant("until")?,
             known_at: self.known("known_at")?,
+            explain,
         })
     }
 
@@ -685,6 +702,14 @@ impl Reading<'_> {
         }
     }
 
+    fn explain(&self) -> Result<bool, QuestionError> {
+        match self.get("explain") {
+            Some("full") => Ok(true),
+            Some("true" | "false") | None => self.truth("explain"),
+            Some(_) => Err(bad("explain", "it is `false`, `true` or `full`")),
+        }
+    }
+
     fn number(&self, name: &str) -> Result<Option<u64>, QuestionError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
@@ -781,6 +806,9 @@ impl Texts {
     pub fn of(asked: &Asked) -> Self {
         let mut texts = Writing::default();
         texts.question(&asked.question);
+        if asked.full {
+            texts.put("explain", "full");
+        }
         if asked.limit != LIMIT {
             texts.put("limit", asked.limit);
         }
@@ -846,8 +874,9 @@ impl Writing {
                 self.as_of(*as_of);
                 self.explain(*explain);
             }
-            Question::WhoDuring { can, on, from, until, known_at } => {
+            Question::WhoDuring { can, on, from, until, known_at, explain } => {
                 self.put("can", can);
+                self.explain(*explain);
                 self.put("on", on);
                 // Without it the question would be about a moment.
                 self.put("from", from);
@@ -959,9 +988,10 @@ mod tests {
         vec![
             of(who().with("on", LEVEL).with("explain", "true")).with("limit", "7"),
             of(who().with("under", LEVEL)).with("page_token", "t"),
-            during(who().with("on", LEVEL).with("known_at", "2025-01-01T00:00:00Z")),
+            during(who().with("on", LEVEL).with("known_at", "2025-01-01T00:00:00Z"))
+                .with("explain", "full"),
             of(Texts::named("what").with("principal", "everyone:corp").with("on", LEVEL)),
-            of(p(Texts::named("check")).with("on", LEVEL)),
+            of(p(Texts::named("check")).with("on", LEVEL).with("explain", "full")),
             during(p(Texts::named("timeline")).with("on", LEVEL)),
             of(p(Texts::named("where")).with("under", LEVEL)),
             of(Texts::named("assignments").with("role_collection", "Admins")),

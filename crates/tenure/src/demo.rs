@@ -139,7 +139,7 @@ fn command(texts: &Texts, folder: &Path) -> String {
     words.extend(by_itself.and_then(|name| parameters.get(name).cloned()));
     for (name, value) in parameters.iter().filter(|(name, _)| Some(name.as_str()) != by_itself) {
         match (name.as_str(), value.as_str()) {
-            ("explain", "true") => words.push("--explain".to_owned()),
+            ("explain", "true" | "full") => words.push("--explain".to_owned()),
             ("explain", _) => {}
             _ => words.extend([format!("--{}", name.replace('_', "-")), value.clone()]),
         }

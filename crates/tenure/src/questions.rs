@@ -35,6 +35,22 @@ pub(crate) struct KnownAt {
     min_position: Option<String>,
 }
 
+/// How much of the evidence is shown
+#[derive(Debug, Args, Serialize)]
+struct Explain {
+    /// Show the holdings that make it true, who gave each, when and why
+    #[arg(long)]
+    #[serde(serialize_with = "full")]
+    explain: bool,
+}
+
+fn full<S: serde::Serializer>(explain: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    match explain {
+        true => serializer.serialize_str("full"),
+        false => serializer.serialize_bool(false),
+    }
+}
+
 /// Who could do something: on a level, anywhere under one, or during a time
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Who {
@@ -53,9 +69,9 @@ pub(crate) struct Who {
     /// During a time: until this instant or date
     #[arg(long, value_name = "TIME", conflicts_with_all = ["at", "under"])]
     until: Option<String>,
-    /// Show the holdings that make it true
-    #[arg(long)]
-    explain: bool,
+    #[command(flatten)]
+    #[serde(flatten)]
+    explain: Explain,
     #[command(flatten)]
     #[serde(flatten)]
     as_of: AsOf,
@@ -87,6 +103,9 @@ pub(crate) struct Check {
     on: String,
     #[command(flatten)]
     #[serde(flatten)]
+    explain: Explain,
+    #[command(flatten)]
+    #[serde(flatten)]
     as_of: AsOf,
 }
 
@@ -107,6 +126,9 @@ pub(crate) struct Timeline {
     /// Until this instant or date [default: no end]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    explain: Explain,
     #[command(flatten)]
     #[serde(flatten)]
     known: KnownAt,
@@ -163,6 +185,9 @@ pub(crate) struct Assignments {
     /// Only of role collections with this name
     #[arg(long, value_name = "NAME")]
     role_collection: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    explain: Explain,
     #[command(flatten)]
     #[serde(flatten)]
     as_of: AsOf,

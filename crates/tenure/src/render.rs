@@ -129,7 +129,10 @@ fn who(answer: &api::Who) -> Rows {
     } else {
         &["principal", "because"]
     };
-    let explained = all().any(|subject| subject.because.is_some() || subject.intervals.is_some());
+    let of_intervals = |subject: &Subject| {
+        subject.intervals.iter().flatten().any(|interval| !interval.because.is_empty())
+    };
+    let explained = all().any(|subject| subject.because.is_some() || of_intervals(subject));
     let head: Vec<&'static str> =
         head.iter().copied().filter(|name| explained || *name != "because").collect();
     let mut rows = Rows { head, rows: Vec::new() };
@@ -143,12 +146,13 @@ fn subject_rows(subject: &Subject, explained: bool) -> Vec<Vec<String>> {
     let because = |holdings: &[Holding]| holdings.iter().map(reason).collect::<Vec<_>>().join("\n");
     if let Some(intervals) = &subject.intervals {
         let row = |interval: &Interval| {
-            vec![
+            let mut row = vec![
                 subject.principal.clone(),
                 interval.from.clone(),
                 end(interval.until.as_ref()),
-                because(&interval.because),
-            ]
+            ];
+            row.extend(explained.then(|| because(&interval.because)));
+            row
         };
         return intervals.iter().map(row).collect();
     }
@@ -178,19 +182,51 @@ fn granted(holding: &Holding) -> String {
 fn reason(holding: &Holding) -> String {
     let via = holding.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
     let until = holding.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
-    format!(
+    let mut line = format!(
         "{} at {}{via}, since {}{until}, #{}",
         granted(holding),
         holding.level,
         holding.since,
         holding.entry
-    )
+    );
+    if let Some(by) = &holding.by {
+        line.push_str(&format!("\n  given by {}", giver(by)));
+    }
+    if let Some(membership) = &holding.membership {
+        let by = membership.by.as_ref().map(|by| format!(" by {}", giver(by)));
+        let by = by.unwrap_or_else(|| format!(", #{}", membership.entry));
+        line.push_str(&format!("\n  member since {}{by}", membership.since));
+    }
+    line
+}
+
+/// Who made an entry, when and why
+fn giver(by: &api::By) -> String {
+    let reason = by.reason.as_ref().map(|reason| format!(": {}", one_line(reason)));
+    let (actor, at) = (&by.actor, &by.recorded_at);
+    format!("{actor}, #{} of {at}{}", by.position, reason.unwrap_or_default())
+}
+
+/// A text of several lines in one
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn holdings(list: &[Holding]) -> Rows {
     let mut rows = Rows::new(&["principal", "holds", "at", "via", "since", "until", "entry"]);
+    let explained = list.iter().any(|holding| holding.by.is_some());
+    if explained {
+        rows.head.push("given by");
+    }
     for holding in list {
-        rows.push(holding_row(holding));
+        let mut row: Vec<String> = holding_row(holding).into();
+        if explained {
+            let membership = holding.membership.as_ref().and_then(|one| one.by.as_ref());
+            let membership = membership.map(|by| format!("member by {}", giver(by)));
+            let lines = holding.by.as_ref().map(giver).into_iter().chain(membership);
+            row.push(lines.collect::<Vec<_>>().join("\n"));
+        }
+        rows.rows.push(row);
     }
     rows
 }

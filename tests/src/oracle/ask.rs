@@ -13,8 +13,8 @@ use tenure_core::{
     LeafRow, Level, Mention, Position, Principal, PrincipalFilter, PrincipalKind, Requirement,
     RoleText, Span,
     answer::{
-        Anywhere, AskError, Check, Diff, GrantedName, Holding, Interval, LevelThen, Member,
-        PrincipalThen, RoleCollectionThen, Subject, What, Who,
+        Anywhere, AskError, Check, Diff, GrantedName, HeldMembership, Holding, Interval, LevelThen,
+        Member, PrincipalThen, RoleCollectionThen, Subject, What, Who,
     },
 };
 
@@ -126,7 +126,7 @@ impl Moment {
                     .filter(|(key, _)| leaf.levels.contains(&key.level))
                     .filter(|(key, _)| self.matches(&key.principal, p))
                     .filter(|(key, _)| self.gives(key, &leaf.row.held))
-                    .map(|(key, terms)| holding(p, key, terms))
+                    .map(|(key, terms)| self.holding(p, key, terms))
                     .collect();
                 if because.is_empty() {
                     Err(Requirement::Leaf(leaf.row.clone()))
@@ -188,24 +188,28 @@ impl Moment {
             .iter()
             .filter(|(key, _)| at(&key.level))
             .filter(|(key, _)| principal.is_none_or(|principal| key.principal == *principal))
-            .map(|(key, terms)| holding(&key.principal, key, terms))
+            .map(|(key, terms)| self.holding(&key.principal, key, terms))
             .collect()
     }
-}
 
-fn holding(p: &Principal, key: &Key, terms: &Terms) -> Holding {
-    Holding {
-        principal: p.clone(),
-        level: key.level.clone(),
-        granted: match &key.granted {
-            Granted::RoleCollection(name) => GrantedName::RoleCollection(name.clone()),
-            Granted::Role(role) => GrantedName::Role(role.text().into()),
-        },
-        via: (key.principal != *p).then(|| key.principal.clone()),
-        since: terms.since,
-        until: terms.until,
-        entry: terms.entry,
-        id: terms.id,
+    fn holding(&self, p: &Principal, key: &Key, terms: &Terms) -> Holding {
+        let member = self.state.members.get(&(key.principal.clone(), p.clone()));
+        let since = member.map_or(terms.since, |(since, _)| terms.since.max(*since));
+        Holding {
+            principal: p.clone(),
+            level: key.level.clone(),
+            granted: match &key.granted {
+                Granted::RoleCollection(name) => GrantedName::RoleCollection(name.clone()),
+                Granted::Role(role) => GrantedName::Role(role.text().into()),
+            },
+            via: (key.principal != *p).then(|| key.principal.clone()),
+            since,
+            until: terms.until,
+            entry: terms.entry,
+            id: terms.id,
+            membership: member
+                .map(|(since, entry)| HeldMembership { since: *since, entry: *entry }),
+        }
     }
 }
 
@@ -497,10 +501,14 @@ impl Oracle {
         on: &Level,
         span: Span,
         s: KnownAt,
+        explain: bool,
     ) -> Result<Who<Vec<Interval>>, AskError> {
         let asked = self.asked_over(ability, on, span, s)?;
         let all = self.known(s).into_iter().map(|p| {
-            let intervals = intervals(&p, &asked);
+            let mut intervals = intervals(&p, &asked);
+            if !explain {
+                intervals.iter_mut().for_each(|interval| interval.because.clear());
+            }
             (p, intervals)
         });
         Ok(sorted(all.filter(|(_, intervals)| !intervals.is_empty()).collect()))
@@ -528,7 +536,7 @@ impl Oracle {
                 let counting = moment.counting.iter();
                 counting
                     .filter(|(key, _)| at(&key.level) && moment.matches(&key.principal, p))
-                    .map(|(key, terms)| holding(p, key, terms))
+                    .map(|(key, terms)| moment.holding(p, key, terms))
                     .collect()
             }
         };

@@ -64,7 +64,7 @@ pub(super) fn statement(question: &Question) -> Option<(String, Vec<Value>)> {
         Question::WhoAnywhere { can, under, as_of, .. } => {
             (at(true, can).anywhere(), about(under, can, coordinates(*as_of)))
         }
-        Question::WhoDuring { can, on, from, until, known_at } => {
+        Question::WhoDuring { can, on, from, until, known_at, .. } => {
             let mut parameters = about(on, can, [known(*known_at), moment(*from)]);
             parameters.push(end(*until));
             (writer(false, true, can, 5).during(), parameters)

@@ -131,7 +131,7 @@ pub struct Holding {
     pub granted: GrantedName,
     /// The set through which it holds, if it is not its own
     pub via: Option<Principal>,
-    /// The first start
+    /// The first start; through a set, the later of that and the start of the membership
     pub since: EffectiveAt,
     /// The granted end as of the time asked about
     pub until: Option<EffectiveAt>,
@@ -139,6 +139,17 @@ pub struct Holding {
     pub entry: Position,
     /// The id of that entry
     pub id: EntryId,
+    /// The membership through which it is held; `None` where it is not, and of `everyone:`
+    pub membership: Option<HeldMembership>,
+}
+
+/// A membership as evidence
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct HeldMembership {
+    /// Since when, without a break
+    pub since: EffectiveAt,
+    /// The position of the entry that added the member
+    pub entry: Position,
 }
 
 /// A stretch of time in which something was true, with the holdings behind it

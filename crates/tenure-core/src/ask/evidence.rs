@@ -1,7 +1,7 @@
 //! Which names does evidence have in an answer?
 
-use crate::ask::answer::{GrantedName, Holding};
-use crate::ledger::view::{Evidence, View};
+use crate::ask::answer::{GrantedName, HeldMembership, Holding};
+use crate::ledger::view::{Evidence, Joined, View};
 use crate::words::grantable::Grantable;
 use crate::words::principal::Principal;
 
@@ -25,10 +25,15 @@ impl View<'_> {
             level: self.ledger.level_of(evidence.key.level).clone(),
             granted: self.granted_name(evidence.key.grantable),
             via: (holder != asked).then(|| holder.clone()),
-            since: evidence.terms.since,
+            since: evidence
+                .joined
+                .map_or(evidence.terms.since, |joined| joined.since.max(evidence.terms.since)),
             until: evidence.terms.until,
             entry: evidence.terms.entry,
             id,
+            membership: evidence
+                .joined
+                .map(|Joined { since, entry }| HeldMembership { since, entry }),
         }
     }
 

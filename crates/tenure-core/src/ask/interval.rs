@@ -14,11 +14,12 @@ use crate::ask::answer::{AskError, Holding, Interval, Who};
 use crate::ask::moment::evidence;
 use crate::ask::plan::{Plan, unknown_operation};
 use crate::history::holding::Held;
+use crate::history::membership::Membership;
 use crate::history::order::Cut;
 use crate::index::mentions::Mention;
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::moment::Moment;
-use crate::ledger::view::{Evidence, View};
+use crate::ledger::view::{Evidence, Joined, View};
 use crate::words::ability::Ability;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;
@@ -44,15 +45,15 @@ struct Supported {
 /// A holding that a principal has by itself or through a set
 struct Had<'m> {
     timeline: TimelineId,
-    /// When the principal is matched by the holder
-    spans: &'m [Span],
+    /// When the principal is matched by the holder, and through which membership
+    spans: &'m [(Span, Option<Joined>)],
     held: Vec<(Span, Evidence)>,
 }
 
 /// A holder that matches the principal, and when
 struct Match {
     holder: PrincipalRef,
-    spans: Vec<Span>,
+    spans: Vec<(Span, Option<Joined>)>,
 }
 
 impl View<'_> {
@@ -87,6 +88,7 @@ impl View<'_> {
         ability: &Ability,
         on: &Level,
         span: Span,
+        explain: bool,
     ) -> Result<Who<Vec<Interval>>, AskError> {
         let segments = self.segments(ability, on, span)?;
         let looked_at = looked_at(&segments);
@@ -103,6 +105,11 @@ impl View<'_> {
         });
         for list in [&mut found.subjects, &mut found.sets] {
             list.retain(|subject| !subject.detail.is_empty());
+            for interval in list.iter_mut().flat_map(|subject| &mut subject.detail) {
+                if !explain {
+                    interval.because.clear();
+                }
+            }
         }
         Ok(found)
     }
@@ -217,7 +224,8 @@ impl View<'_> {
             .filter_map(|(one, timeline)| {
                 let history = self.history(timeline, one.holder)?;
                 let key = history.key;
-                let evidence = |held: Held| (held.span, Evidence { key, terms: held.terms });
+                let evidence =
+                    |held: Held| (held.span, Evidence { key, terms: held.terms, joined: None });
                 let held = self.stretches(&history, end).into_iter().map(evidence).collect();
                 Some(Had { timeline, spans: &one.spans, held })
             })
@@ -235,12 +243,11 @@ impl View<'_> {
                         else {
                             continue;
                         };
-                        let spans = one.spans.iter().filter_map(|matched| span.within(*matched));
-                        supported.extend(spans.map(|span| Supported {
-                            leaf,
-                            span,
-                            evidence: *evidence,
-                        }));
+                        let spans = one.spans.iter().filter_map(|(matched, joined)| {
+                            let evidence = Evidence { joined: *joined, ..*evidence };
+                            Some(Supported { leaf, span: span.within(*matched)?, evidence })
+                        });
+                        supported.extend(spans);
                     }
                 }
             }
@@ -264,7 +271,7 @@ impl View<'_> {
         principal: &Principal,
         has_any: &impl Fn(PrincipalRef) -> bool,
     ) -> Vec<Match> {
-        let always = || Span { from: EffectiveAt::FIRST, until: None };
+        let always = || (Span { from: EffectiveAt::FIRST, until: None }, None);
         let own = self.ledger.find_principal(principal);
         let mut matches: Vec<Match> =
             own.into_iter().map(|holder| Match { holder, spans: vec![always()] }).collect();
@@ -272,9 +279,10 @@ impl View<'_> {
             if let Some(own) = own {
                 let sets = self.ledger.index.of_member(own);
                 let sets = sets.filter(|(set, _)| has_any(*set));
+                let joined = |one: Membership| (one.span, Some(one.into()));
                 matches.extend(sets.map(|(holder, timeline)| Match {
                     holder,
-                    spans: self.memberships(timeline, own).into_iter().map(|m| m.span).collect(),
+                    spans: self.memberships(timeline, own).into_iter().map(joined).collect(),
                 }));
             }
             let everyone = self.ledger.find_everyone(principal.origin());

@@ -55,8 +55,12 @@ impl View<'_> {
         };
         let mut found = Vec::new();
         for holder in now.matching(principal) {
-            let evidence = now.evidence(Some(Some(holder)), on, name, wanted);
-            found.extend(evidence.iter().map(|evidence| self.holding(principal, evidence)));
+            let evidence = now.evidence(Some(Some(holder.principal)), on, name, wanted);
+            found.extend(
+                evidence
+                    .into_iter()
+                    .map(|own| self.holding(principal, &Evidence { joined: holder.joined, ..own })),
+            );
         }
         found.sort();
         Ok(found)

@@ -8,13 +8,13 @@ use roaring::RoaringBitmap;
 
 use crate::ask::answer::{Anywhere, AskError, Check, Holding, Subject, What, Who};
 use crate::ledger::moment::{Given, Moment};
-use crate::ledger::view::{Evidence, View};
+use crate::ledger::view::{Evidence, Holder, View};
 use crate::words::ability::Ability;
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;
 use crate::words::principal::Principal;
-use crate::words::symbol::{LevelRef, Map, PrincipalRef};
+use crate::words::symbol::{LevelRef, Map};
 
 use crate::ask::plan::{Plan, unknown_operation};
 
@@ -176,7 +176,7 @@ impl View<'_> {
         let mut held: BTreeSet<Grantable> = BTreeSet::new();
         for (grantable, timeline) in self.ledger.index.at_level(level) {
             let Some(given) = now.given(&here, grantable, timeline) else { continue };
-            if matching.iter().any(|holder| now.counting(given, *holder).is_some()) {
+            if matching.iter().any(|holder| now.counting(given, holder.principal).is_some()) {
                 held.insert(grantable);
             }
         }
@@ -256,17 +256,17 @@ impl Moment<'_> {
     }
 
     /// The holdings of these principals that support each leaf of a plan
-    fn support(&self, matching: &[PrincipalRef], plan: &Plan) -> Support {
+    fn support(&self, matching: &[Holder], plan: &Plan) -> Support {
         let index = &self.view.ledger.index;
         let mut support = Support::new();
         for holder in matching {
             for (n, leaf) in plan.leaves.iter().enumerate() {
-                let found = |given: &Given| Some((n, self.counting(*given, *holder)?));
+                let found = |given: &Given| Some((n, self.counting_of(*given, *holder)?));
                 if leaf.given.len() <= FEW {
                     support.extend(leaf.given.iter().filter_map(found));
                     continue;
                 }
-                for timeline in index.of_principal(*holder) {
+                for timeline in index.of_principal(holder.principal) {
                     support.extend(leaf.given_by(timeline).and_then(found));
                 }
             }

@@ -94,6 +94,8 @@ pub enum Question {
         until: Option<EffectiveAt>,
         /// What was known
         known_at: Known,
+        /// Whether the holdings behind each interval are wanted
+        explain: bool,
     },
     /// What could a principal do on a level?
     What {
@@ -273,10 +275,10 @@ impl Question {
             Self::WhoAnywhere { can, under, as_of, explain } => pinned.at(*as_of, |view, t| {
                 Ok(Answer::WhoAnywhere(view.who_anywhere(can, under, t, *explain)?))
             }),
-            Self::WhoDuring { can, on, from, until, known_at } => {
+            Self::WhoDuring { can, on, from, until, known_at, explain } => {
                 let span = Span::new(*from, *until);
                 pinned.over(can, on, span, *known_at, |view, span| {
-                    Ok(Answer::WhoDuring(view.who_during(can, on, span)?))
+                    Ok(Answer::WhoDuring(view.who_during(can, on, span, *explain)?))
                 })
             }
             Self::What { principal, on, as_of } => {

@@ -14,7 +14,7 @@ use roaring::RoaringBitmap;
 use crate::history::holding::{HoldingHistory, HoldingKey};
 use crate::history::landscape_at::{Here, Land};
 use crate::index::timeline::{Of, TimelineId};
-use crate::ledger::view::{Evidence, View};
+use crate::ledger::view::{Evidence, Holder, View};
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::FeatureSet;
@@ -75,6 +75,12 @@ impl<'v> Moment<'v> {
         }
         let evidence = self.view.running(given.timeline, principal, self.t)?;
         (evidence.terms.custom == given.custom).then_some(evidence)
+    }
+
+    /// The same through a holder that matches whoever is asked about
+    pub(crate) fn counting_of(&self, given: Given, holder: Holder) -> Option<Evidence> {
+        let own = self.counting(given, holder.principal)?;
+        Some(Evidence { joined: holder.joined, ..own })
     }
 
     /// The grantable at a level, if holdings of it count there
@@ -145,22 +151,22 @@ impl<'v> Moment<'v> {
     }
 
     /// The principals that match a principal: itself first, then its sets and `everyone:` of its origin
-    pub(crate) fn matching(&self, principal: &Principal) -> Vec<PrincipalRef> {
+    pub(crate) fn matching(&self, principal: &Principal) -> Vec<Holder> {
         let ledger = self.view.ledger;
         let own = ledger.find_principal(principal);
-        let mut found: Vec<PrincipalRef> = own.into_iter().collect();
+        let alone = |principal| Holder { principal, joined: None };
+        let mut found: Vec<Holder> = own.into_iter().map(alone).collect();
         if principal.kind() == PrincipalKind::User {
             if let Some(own) = own {
                 let sets = ledger.index.of_member(own);
-                found.extend(
-                    sets.filter(|(_, timeline)| {
-                        ledger.index.may_run(*timeline, own, self.prefix)
-                            && self.view.is_member(*timeline, own, self.t)
-                    })
-                    .map(|(set, _)| set),
-                );
+                found.extend(sets.filter_map(|(principal, timeline)| {
+                    let may = ledger.index.may_run(timeline, own, self.prefix);
+                    let membership =
+                        if may { self.view.membership_at(timeline, own, self.t) } else { None };
+                    Some(Holder { principal, joined: Some(membership?.into()) })
+                }));
             }
-            found.extend(ledger.find_everyone(principal.origin()));
+            found.extend(ledger.find_everyone(principal.origin()).map(alone));
         }
         found
     }

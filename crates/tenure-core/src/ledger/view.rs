@@ -35,6 +35,29 @@ pub struct View<'a> {
 pub(crate) struct Evidence {
     pub(crate) key: HoldingKey,
     pub(crate) terms: Terms,
+    /// The membership through which whoever is asked about has it, where it is that of a set with members
+    pub(crate) joined: Option<Joined>,
+}
+
+/// Since when a principal is a member without a break, and by which entry
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Joined {
+    pub(crate) since: EffectiveAt,
+    pub(crate) entry: Position,
+}
+
+impl From<Membership> for Joined {
+    fn from(membership: Membership) -> Self {
+        Self { since: membership.span.from(), entry: membership.entry }
+    }
+}
+
+/// A principal whose own holdings whoever is asked about has
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holder {
+    pub(crate) principal: PrincipalRef,
+    /// Its membership, where the holder is a set with members
+    pub(crate) joined: Option<Joined>,
 }
 
 impl<'a> View<'a> {
@@ -128,7 +151,7 @@ impl<'a> View<'a> {
     ) -> Option<Evidence> {
         let history = self.history(timeline, principal)?;
         let terms = self.terms(&history, t)?;
-        Some(Evidence { key: history.key, terms })
+        Some(Evidence { key: history.key, terms, joined: None })
     }
 
     /// The terms under which a holding runs
