@@ -10,6 +10,7 @@
 
 mod ask;
 mod decide;
+mod holdings;
 mod known;
 mod names;
 mod state;

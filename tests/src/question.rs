@@ -12,8 +12,8 @@ use proptest::sample::Index;
 
 use tenure_core::answer::{Answer, Answered, AskError, ComputedAt, Diff, Holding, What, Who};
 use tenure_core::{
-    Ability, AsOf, AssignmentFilter, EffectiveAt, EntryName, GrantableText, Known, KnownAt, Ledger,
-    Level, Mention, Now, OutcomeKind, Position, PrincipalFilter, Question, Span,
+    Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, GrantableText, How, Known,
+    KnownAt, Ledger, Level, Mention, Now, OutcomeKind, Position, PrincipalFilter, Question, Span,
 };
 
 use crate::oracle::Oracle;
@@ -43,6 +43,7 @@ enum Sort {
     Timeline,
     WhoDuring,
     Assignments,
+    Holdings,
     Members,
     Principals,
     Diff,
@@ -94,6 +95,7 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
         4 => Just(Sort::Timeline),
         3 => Just(Sort::WhoDuring),
         3 => Just(Sort::Assignments),
+        6 => Just(Sort::Holdings),
         2 => Just(Sort::Members),
         2 => Just(Sort::Principals),
         3 => Just(Sort::Diff),
@@ -267,17 +269,29 @@ impl Draft {
             Sort::WhoDuring => {
                 Question::WhoDuring { can, on, from, until, known_at: known, explain }
             }
-            Sort::Assignments => {
-                let name = match can {
-                    Ability::RoleCollection(name) => name,
-                    _ => "Admins".into(),
+            Sort::Assignments | Sort::Holdings => {
+                let (mut role_collection, mut role) = (Some("Admins".into()), None);
+                match can {
+                    Ability::RoleCollection(name) => role_collection = Some(name),
+                    Ability::Role(text) => (role_collection, role) = (None, Some(text)),
+                    Ability::Operation(_) | Ability::Scope(_) => {}
+                }
+                let named = seldom && self.flags.2;
+                // Who leaves a set is told only where a user is asked about.
+                let principal = match principal.kind().is_set() && !self.flags.2 {
+                    true => world::principal(world::USERS[self.principal % world::USERS.len()]),
+                    false => principal,
                 };
                 let filter = AssignmentFilter {
                     on: self.flags.0.then_some(on),
                     principal: self.flags.1.then_some(principal),
-                    role_collection: (seldom && self.flags.2).then_some(name),
+                    role_collection: role_collection.filter(|_| named),
+                    role: role.filter(|_| named),
                 };
-                Question::Assignments { filter, as_of }
+                match self.sort {
+                    Sort::Holdings => Question::Holdings { filter, from, until, known_at: known },
+                    _ => Question::Assignments { filter, as_of },
+                }
             }
             Sort::Members => {
                 let set = world::principal(world::SETS[self.principal % world::SETS.len()]);
@@ -341,7 +355,9 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
         | Question::Check { principal, .. }
         | Question::Timeline { principal, .. }
         | Question::Where { principal, .. } => Some(principal.clone()),
-        Question::Assignments { filter, .. } => filter.principal.clone(),
+        Question::Assignments { filter, .. } | Question::Holdings { filter, .. } => {
+            filter.principal.clone()
+        }
         Question::Members { set, .. } => Some(set.clone()),
         Question::History { mentions, .. } => mentions.iter().find_map(|mention| match mention {
             Mention::Principal(principal) => Some(principal.clone()),
@@ -383,6 +399,11 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
         Question::Assignments { filter, as_of } => {
             let (t, s) = coordinates(as_of);
             (Answer::Assignments(oracle.assignments(&filter, t, s)?), as_of)
+        }
+        Question::Holdings { filter, from, until, known_at } => {
+            let span = Span::new(from, until).unwrap();
+            let found = oracle.holdings_during(&filter, span, position(known_at))?;
+            (Answer::Holdings(found), AsOf { at: None, known_at })
         }
         Question::Members { set, as_of } => {
             let (t, s) = coordinates(as_of);
@@ -503,6 +524,13 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
             }
         }
         Answer::Assignments(holdings) => all(holdings),
+        Answer::Holdings(rows) => {
+            for row in rows.iter_mut() {
+                plain(&mut row.holding);
+                row.ended = row.ended.map(|ended| Ended { entry: None, ..ended });
+            }
+            rows.sort();
+        }
         Answer::Members(members) => {
             members.iter_mut().for_each(|member| member.entry = Position::FIRST);
         }
@@ -530,6 +558,26 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
     Ok(answer)
 }
 
+/// What the ledger answers, where the oracle is as certain
+///
+/// Of several entries at one moment the oracle does not know which one made a member leave, or suspended a
+/// holding. The ledger may tell them apart.
+pub fn as_certain(mut found: Found, expected: &Found) -> Found {
+    if let (Ok(found), Ok(expected)) = (&mut found, expected)
+        && let (Answer::Holdings(rows), Answer::Holdings(expected)) =
+            (&mut found.answer, &expected.answer)
+    {
+        for (row, expected) in rows.iter_mut().zip(expected) {
+            if let (Some(ended), Some(Ended { how: How::Left | How::Suspended, entry: None })) =
+                (&mut row.ended, expected.ended)
+            {
+                ended.entry = None;
+            }
+        }
+    }
+    found
+}
+
 /// Whether an answer says anything: neither no, nor nobody
 pub fn says_something(answer: &Answer) -> bool {
     fn any<T>(who: &Who<T>) -> bool {
@@ -544,6 +592,7 @@ pub fn says_something(answer: &Answer) -> bool {
         Answer::Timeline(intervals) => !intervals.is_empty(),
         Answer::WhoDuring(who) => any(who),
         Answer::Assignments(holdings) => !holdings.is_empty(),
+        Answer::Holdings(rows) => rows.iter().any(|row| row.ended.is_some()),
         Answer::Members(members) => !members.is_empty(),
         Answer::Principals(principals) => principals.iter().any(|one| one.last_held.is_some()),
         Answer::Diff { diff, .. } => *diff != Diff::default(),

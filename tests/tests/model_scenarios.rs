@@ -64,7 +64,7 @@ fn scenarios_bring_about_every_outcome_of_every_change() {
 fn questions_have_telling_answers() {
     let mut telling: BTreeMap<&str, usize> = BTreeMap::new();
     let mut note = |what, is: bool| *telling.entry(what).or_default() += usize::from(is);
-    for (scenario, drafts) in samples(&(mixed(1..60), vec(question::drafts(), 1..25)), 1_500) {
+    for (scenario, drafts) in samples(&(mixed(1..60), vec(question::drafts(), 1..25)), 2_500) {
         let mut ledger = LedgerInMemory::new();
         for recorded in &scenario.log {
             ledger.apply(recorded);
@@ -106,6 +106,12 @@ fn questions_have_telling_answers() {
                 }
                 Answer::WhoDuring(_) => note("who during", says),
                 Answer::Assignments(_) => note("assignments", says),
+                Answer::Holdings(rows) => {
+                    note("holdings", says);
+                    for row in rows.iter().filter_map(|row| row.ended) {
+                        note(row.how.as_str(), true);
+                    }
+                }
                 Answer::Members(_) => note("members", says),
                 Answer::Principals(_) => note("principals", says),
                 Answer::Diff { diff, .. } => {

@@ -112,6 +112,7 @@ fn rows(answer: &Answer) -> usize {
         Answer::Timeline(intervals) => intervals.len(),
         Answer::Where(levels) => levels.len(),
         Answer::Assignments(holdings) => holdings.len(),
+        Answer::Holdings(rows) => rows.len(),
         Answer::Members(members) => members.len(),
         Answer::Principals(principals) => principals.len(),
         Answer::Diff { diff, .. } => diff.gained.len() + diff.lost.len() + diff.changed.len(),

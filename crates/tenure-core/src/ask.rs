@@ -3,7 +3,8 @@
 //! Every [`Question`] has both coordinates: a moment of valid time, and the position that the
 //! [`View`](crate::ledger::view::View) pins. `plan` makes of X an expression over leaves, and says at which levels
 //! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
-//! questions about levels, role collections and holdings, `people` about members and principals. `similar` finds the names that could be meant.
+//! questions about levels, role collections and holdings, `people` about members and principals,
+//! `holdings` about what was held over a stretch of time. `similar` finds the names that could be meant.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 //!
@@ -11,6 +12,7 @@
 
 pub mod answer;
 mod evidence;
+mod holdings;
 mod interval;
 mod listing;
 mod moment;

@@ -32,6 +32,7 @@ pub use words::change::{
     CHANGES_MAX, Change, Entry, EntryError, EntryId, EntryName, GrantExpects, REASON_BYTES_MAX,
     RevokeExpects, RoleAttributes,
 };
+pub use words::ended::{Ended, How};
 pub use words::grantable::{GrantableText, RoleText, role_text};
 pub use words::instant::{
     BadTime, EffectiveAt, Instant, MICROS_PER_SECOND, ParseInstantError, RecordedAt,

@@ -40,6 +40,7 @@ pub enum Answer {
     Where(api::Where),
     Diff(api::Diff),
     Assignments(api::Assignments),
+    Holdings(api::Holdings),
     Members(api::Members),
     Principals(api::Principals),
     Levels(api::Levels),
@@ -202,6 +203,15 @@ impl Asker<'_> {
                     known,
                 })
             }
+            answer::Answer::Holdings(found) => {
+                let page = self.page(&found);
+                Answer::Holdings(api::Holdings {
+                    as_of,
+                    holdings: page.items.iter().map(api::HoldingRow::from).collect(),
+                    known,
+                    next_page_token: page.next_token(self.asked, &computed),
+                })
+            }
             answer::Answer::Members(found) => {
                 let page = self.page(&found);
                 Answer::Members(api::Members {
@@ -284,6 +294,17 @@ impl Asker<'_> {
             holding.by = by(holding.entry)?;
             if let Some(membership) = &mut holding.membership {
                 membership.by = by(membership.entry)?;
+            }
+        }
+        if let Answer::Holdings(found) = answer {
+            for row in &mut found.holdings {
+                row.by = by(row.entry)?;
+                if let Some(membership) = &mut row.membership {
+                    membership.by = by(membership.entry)?;
+                }
+                if let Some(ended) = &mut row.ended {
+                    ended.by = ended.entry.map(&mut by).transpose()?.flatten();
+                }
             }
         }
         Ok(())

@@ -77,6 +77,7 @@ fn questions() -> Vec<(&'static str, Question)> {
             "assignments of a role collection",
             Texts::named("assignments").with("role_collection", "Subaccount Viewer"),
         ),
+        ("holdings", Texts::named("holdings").with("principal", ALICE)),
         ("members", Texts::named("members").with("set", "group:sap.default/developers")),
         ("principals", Texts::named("principals")),
         ("levels", Texts::named("levels")),

@@ -353,6 +353,73 @@ pub struct Assignments {
     pub known: Option<Known>,
 }
 
+/// A longest stretch in which a holding counts under the terms of one entry
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HoldingRow {
+    /// The position of the entry that answers for the terms
+    pub entry: u64,
+    /// The id of that entry
+    pub id: String,
+    /// The principal asked about
+    pub principal: String,
+    /// The role collection that is held
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_collection: Option<String>,
+    /// The single role that is held, `application/name`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Where
+    pub level: String,
+    /// The first start; through a set, the later of that and the start of the membership
+    pub since: String,
+    /// The granted end, or null
+    pub granted_until: Option<String>,
+    /// The set through which it holds
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// The membership in that set; none in `everyone:`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<Membership>,
+    /// Who gave it, where `explain=full` was asked
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
+    /// The first moment of the stretch
+    pub from: String,
+    /// The first moment after it; null if none was asked for and it goes on
+    pub until: Option<String>,
+    /// How it ended; null if it goes on at the end of what was asked about
+    pub ended: Option<Ended>,
+}
+
+/// How a stretch ended
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Ended {
+    /// `expired`, `revoked`, `principal_removed`, `definition_deleted`, `level_deleted`, `regranted`, `left` or
+    /// `suspended`
+    pub how: String,
+    /// The position of the entry that ended it; absent where it expired, or where several did
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<u64>,
+    /// Who made that entry, where `explain=full` was asked
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
+}
+
+/// What was held
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Holdings {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// In order of principal, level, what is held and time
+    pub holdings: Vec<HoldingRow>,
+    /// Whether the principal is known
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+    /// What to pass as `page_token` for the next page; absent on the last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
 /// A member of a set
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Member {
@@ -564,6 +631,32 @@ impl AsOf {
 /// What to pass as `min_position` to see at least this
 pub fn revision(ledger: &str, known_at: KnownAt) -> String {
     format!("{ledger}@{}", known_at.0)
+}
+
+impl From<&answer::HoldingThen> for HoldingRow {
+    fn from(then: &answer::HoldingThen) -> Self {
+        let holding = Holding::from(&then.holding);
+        Self {
+            entry: holding.entry,
+            id: holding.id,
+            principal: holding.principal,
+            role_collection: holding.role_collection,
+            role: holding.role,
+            level: holding.level,
+            since: holding.since,
+            granted_until: holding.until,
+            via: holding.via,
+            membership: holding.membership,
+            by: None,
+            from: then.span.from().to_string(),
+            until: then.span.until().map(|until| until.to_string()),
+            ended: then.ended.map(|ended| Ended {
+                how: ended.how.as_str().to_owned(),
+                entry: ended.entry.map(Position::get),
+                by: None,
+            }),
+        }
+    }
 }
 
 impl From<&answer::Member> for Member {

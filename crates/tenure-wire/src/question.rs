@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tenure_core::{
     Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName, Instant, Known, KnownAt,
-    Level, Mention, OutcomeKind, Principal, PrincipalFilter, PrincipalKind, Question, normalised,
-    plain_name,
+    Level, Mention, OutcomeKind, Principal, PrincipalFilter, PrincipalKind, Question, RoleText,
+    normalised, plain_name,
 };
 use uuid::Uuid;
 
@@ -190,6 +190,10 @@ pub const KINDS: &[Kind] = &[
                 title: "Only what this principal holds, by itself or through a set",
             },
             Parameter { name: "role_collection", title: "Only of role collections with this name" },
+            Parameter {
+                name: "role",
+                title: "Only of this single role: a name, or `application/name`",
+            },
             Parameter { name: "at", title: "Valid time: an instant or a date; now if absent" },
             Parameter {
                 name: "known_at",
@@ -198,6 +202,35 @@ pub const KINDS: &[Kind] = &[
             Parameter { name: "limit", title: "Holdings a page, 1 to 10,000; 1,000 if absent" },
             Parameter { name: "page_token", title: "The next page of an earlier answer" },
             Parameter { name: "explain", title: "`full` for who gave each holding, when and why" },
+            Parameter { name: "min_position", title: "Wait until this position is known here" },
+        ],
+    },
+    Kind {
+        name: "holdings",
+        title: "Who held what during a stretch of time, and how each holding ended",
+        parameters: &[
+            Parameter { name: "on", title: "Only at this level" },
+            Parameter {
+                name: "principal",
+                title: "Only what this principal held, by itself or through a set",
+            },
+            Parameter { name: "role_collection", title: "Only of role collections with this name" },
+            Parameter {
+                name: "role",
+                title: "Only of this single role: a name, or `application/name`",
+            },
+            Parameter { name: "from", title: "The start of the stretch; 1970 if absent" },
+            Parameter {
+                name: "until",
+                title: "The end of the stretch, not included; none if absent",
+            },
+            Parameter {
+                name: "known_at",
+                title: "A position, or a recorded time; the newest if absent",
+            },
+            Parameter { name: "explain", title: "`full` for who gave each holding, when and why" },
+            Parameter { name: "limit", title: "Holdings a page, 1 to 10,000; 1,000 if absent" },
+            Parameter { name: "page_token", title: "The next page of an earlier answer" },
             Parameter { name: "min_position", title: "Wait until this position is known here" },
         ],
     },
@@ -515,17 +548,15 @@ impl Reading<'_> {
                 principal: self.optional_principal("principal")?,
             },
             "assignments" => {
-                let filter = AssignmentFilter {
-                    on: self.optional_level("on")?,
-                    principal: self.optional_principal("principal")?,
-                    role_collection: self.optional_name("role_collection")?,
-                };
-                if filter == AssignmentFilter::default() {
-                    let why = "say at least one of `on`, `principal` and `role_collection`";
-                    return Err(usage(why));
-                }
+                let filter = self.filter()?;
                 Question::Assignments { filter, as_of: self.as_of()? }
             }
+            "holdings" => Question::Holdings {
+                filter: self.filter()?,
+                from: self.instant("from")?.unwrap_or(EffectiveAt::FIRST),
+                until: self.instant("until")?,
+                known_at: self.known("known_at")?,
+            },
             "members" => {
                 let set = self.principal("set")?;
                 if !matches!(set.kind(), PrincipalKind::Group | PrincipalKind::Attribute) {
@@ -653,6 +684,21 @@ impl Reading<'_> {
     fn optional_name(&self, name: &str) -> Result<Option<Arc<str>>, QuestionError> {
         let text = self.get(name);
         text.map(|text| plain_name("name", text).map_err(|error| bad(name, error))).transpose()
+    }
+
+    fn filter(&self) -> Result<AssignmentFilter, QuestionError> {
+        let role = self.get("role").map(RoleText::parse).transpose();
+        let filter = AssignmentFilter {
+            on: self.optional_level("on")?,
+            principal: self.optional_principal("principal")?,
+            role_collection: self.optional_name("role_collection")?,
+            role: role.map_err(|error| bad("role", error))?,
+        };
+        if filter == AssignmentFilter::default() {
+            let why = "say at least one of `on`, `principal`, `role_collection` and `role`";
+            return Err(usage(why));
+        }
+        Ok(filter)
     }
 
     fn kind(&self) -> Result<Option<PrincipalKind>, QuestionError> {
@@ -791,6 +837,7 @@ impl Texts {
             Question::Timeline { .. } => "timeline",
             Question::Where { .. } => "where",
             Question::Assignments { .. } => "assignments",
+            Question::Holdings { .. } => "holdings",
             Question::Members { .. } => "members",
             Question::Principals { .. } => "principals",
             Question::Diff { .. } => "diff",
@@ -859,6 +906,13 @@ impl Writing {
         self.put_if("explain", explain.then_some(true));
     }
 
+    fn filter(&mut self, filter: &AssignmentFilter) {
+        self.put_if("on", filter.on.as_ref());
+        self.put_if("principal", filter.principal.as_ref());
+        self.put_if("role_collection", filter.role_collection.as_ref());
+        self.put_if("role", filter.role.as_ref());
+    }
+
     /// Writes the question's own parameters
     fn question(&mut self, question: &Question) {
         match question {
@@ -909,10 +963,14 @@ impl Writing {
                 self.as_of(*as_of);
             }
             Question::Assignments { filter, as_of } => {
-                self.put_if("on", filter.on.as_ref());
-                self.put_if("principal", filter.principal.as_ref());
-                self.put_if("role_collection", filter.role_collection.as_ref());
+                self.filter(filter);
                 self.as_of(*as_of);
+            }
+            Question::Holdings { filter, from, until, known_at } => {
+                self.filter(filter);
+                self.put_if("from", Some(from).filter(|from| **from > EffectiveAt::FIRST));
+                self.put_if("until", *until);
+                self.known("known_at", *known_at);
             }
             Question::Members { set, as_of } => {
                 self.put("set", set);
@@ -998,6 +1056,10 @@ mod tests {
             during(Texts::named("diff").with("known_from", "1").with("known_until", "2"))
                 .with("under", LEVEL)
                 .with("principal", "client:corp/c"),
+            Texts::named("holdings")
+                .with("role", "app/A%2FB")
+                .with("from", "2025-03-01T00:00:00Z")
+                .with("explain", "full"),
             of(Texts::named("members").with("set", "group:corp/g")),
             of(Texts::named("principals").with("kind", "client"))
                 .with("origin", "corp")
@@ -1063,7 +1125,7 @@ mod tests {
             (Texts::named("what").with("on", LEVEL), "the parameter `principal` is missing"),
             (
                 Texts::named("assignments"),
-                "say at least one of `on`, `principal` and `role_collection`",
+                "say at least one of `on`, `principal`, `role_collection` and `role`",
             ),
             (
                 Texts::named("entry").with("entry", "x"),

@@ -177,7 +177,7 @@ pub(crate) struct Diff {
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Assignments {
     /// Only at this level
-    #[arg(long, value_name = "LEVEL", required_unless_present_any = ["principal", "role_collection"])]
+    #[arg(long, value_name = "LEVEL", required_unless_present_any = ["principal", "role_collection", "role"])]
     on: Option<String>,
     /// Only what this principal holds, by itself or through a set
     #[arg(long, value_name = "WHO")]
@@ -185,12 +185,44 @@ pub(crate) struct Assignments {
     /// Only of role collections with this name
     #[arg(long, value_name = "NAME")]
     role_collection: Option<String>,
+    /// Only of this single role: a name, or application/name
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     explain: Explain,
     #[command(flatten)]
     #[serde(flatten)]
     as_of: AsOf,
+}
+
+/// What was held during a time, by whom, and how each holding ended
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct Holdings {
+    /// What this principal held, by itself or through a set
+    #[arg(required_unless_present_any = ["on", "role_collection", "role"])]
+    principal: Option<String>,
+    /// Only at this level
+    #[arg(long, value_name = "LEVEL")]
+    on: Option<String>,
+    /// Only of role collections with this name
+    #[arg(long, value_name = "NAME")]
+    role_collection: Option<String>,
+    /// Only of this single role: a name, or application/name
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// From this instant or date [default: 1970]
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Until this instant or date [default: no end]
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    explain: Explain,
+    #[command(flatten)]
+    #[serde(flatten)]
+    known: KnownAt,
 }
 
 /// The members of a group or an attribute
@@ -345,6 +377,7 @@ pub(crate) fn whole(door: &Door, mut texts: Texts) -> anyhow::Result<Value> {
         "who" => ("subjects", "page_token"),
         "where" => ("levels", "page_token"),
         "assignments" => ("assignments", "page_token"),
+        "holdings" => ("holdings", "page_token"),
         "members" => ("members", "page_token"),
         "principals" => ("principals", "page_token"),
         "history" => ("entries", "after"),

@@ -109,6 +109,7 @@ pub(crate) fn rows(question: &str, answer: &Value) -> anyhow::Result<Rows> {
         }
         "diff" => diff(&typed(answer)?),
         "assignments" => holdings(&typed::<api::Assignments>(answer)?.assignments),
+        "holdings" => held(&typed(answer)?),
         "members" => members(&typed(answer)?),
         "principals" => principals(&typed(answer)?),
         "levels" => levels(&typed(answer)?),
@@ -241,6 +242,44 @@ fn holding_row(holding: &Holding) -> [String; 7] {
         end(holding.until.as_ref()),
         format!("#{}", holding.entry),
     ]
+}
+
+fn held(answer: &api::Holdings) -> Rows {
+    let mut rows =
+        Rows::new(&["principal", "holds", "at", "via", "from", "until", "ended", "entry"]);
+    let explained = answer.holdings.iter().any(|row| row.by.is_some());
+    if explained {
+        rows.head.push("given by");
+    }
+    for row in &answer.holdings {
+        let granted = match (&row.role_collection, &row.role) {
+            (Some(name), _) => look_alike::role_collection(name),
+            (None, role) => format!("role {}", role.as_deref().unwrap_or_default()),
+        };
+        let ended = row.ended.as_ref().map(|ended| {
+            let entry = ended.entry.map(|entry| format!(" by #{entry}")).unwrap_or_default();
+            let by = ended.by.as_ref().map(|by| format!("\n{}", giver(by))).unwrap_or_default();
+            format!("{}{entry}{by}", ended.how.replace('_', " "))
+        });
+        let mut cells = vec![
+            row.principal.clone(),
+            granted,
+            row.level.clone(),
+            row.via.clone().unwrap_or_default(),
+            row.from.clone(),
+            end(row.until.as_ref()),
+            ended.unwrap_or_default(),
+            format!("#{}", row.entry),
+        ];
+        if explained {
+            let membership = row.membership.as_ref().and_then(|one| one.by.as_ref());
+            let membership = membership.map(|by| format!("member by {}", giver(by)));
+            let lines = row.by.as_ref().map(giver).into_iter().chain(membership);
+            cells.push(lines.collect::<Vec<_>>().join("\n"));
+        }
+        rows.rows.push(cells);
+    }
+    rows
 }
 
 fn members(answer: &api::Members) -> Rows {

@@ -23,10 +23,10 @@ use super::names::matching;
 use super::state::{Deed, Granted, Key, State, Terms};
 
 /// The coordinates of a question, with the state as of them
-struct Moment {
-    state: State,
+pub(super) struct Moment {
+    pub(super) state: State,
     /// The holdings that count
-    counting: Vec<(Key, Terms)>,
+    pub(super) counting: Vec<(Key, Terms)>,
     known: BTreeSet<Principal>,
 }
 
@@ -42,7 +42,7 @@ type Need = Requirement<Leaf>;
 type Finding = Result<BTreeSet<Holding>, Requirement<LeafRow>>;
 
 impl Moment {
-    fn new(oracle: &Oracle, t: EffectiveAt, s: KnownAt) -> Self {
+    pub(super) fn new(oracle: &Oracle, t: EffectiveAt, s: KnownAt) -> Self {
         let state = oracle.state(t, s);
         let running = state.holdings.iter();
         let counting = running
@@ -57,7 +57,7 @@ impl Moment {
     }
 
     /// Whether what `q` holds, `p` holds
-    fn matches(&self, q: &Principal, p: &Principal) -> bool {
+    pub(super) fn matches(&self, q: &Principal, p: &Principal) -> bool {
         let user = p.kind() == PrincipalKind::User;
         q == p
             || self.state.members.contains_key(&(q.clone(), p.clone()))
@@ -192,7 +192,7 @@ impl Moment {
             .collect()
     }
 
-    fn holding(&self, p: &Principal, key: &Key, terms: &Terms) -> Holding {
+    pub(super) fn holding(&self, p: &Principal, key: &Key, terms: &Terms) -> Holding {
         let member = self.state.members.get(&(key.principal.clone(), p.clone()));
         let since = member.map_or(terms.since, |(since, _)| terms.since.max(*since));
         Holding {
@@ -245,7 +245,7 @@ fn explained(because: BTreeSet<Holding>, explain: bool) -> Vec<Holding> {
 /// The answers, as of T and known at S
 impl Oracle {
     /// An error unless a counted entry, as known then, ever defined it, at any T and level
-    fn must_be_defined(&self, ability: &Ability, s: KnownAt) -> Result<(), AskError> {
+    pub(super) fn must_be_defined(&self, ability: &Ability, s: KnownAt) -> Result<(), AskError> {
         let counted = self.counted(s);
         let changes: Vec<&Change> = counted
             .iter()
@@ -442,7 +442,11 @@ impl Oracle {
     }
 
     /// The stretches of a span between which anything takes effect or expires, with their states
-    fn stretches(&self, span: Span, s: KnownAt) -> Vec<(EffectiveAt, Option<EffectiveAt>, Moment)> {
+    pub(super) fn stretches(
+        &self,
+        span: Span,
+        s: KnownAt,
+    ) -> Vec<(EffectiveAt, Option<EffectiveAt>, Moment)> {
         let mut moments = BTreeSet::from([span.from()]);
         for fact in self.counted(s).into_iter().flat_map(|line| &line.facts) {
             moments.insert(fact.effective_at);
@@ -525,9 +529,7 @@ impl Oracle {
         if let Some(on) = &filter.on {
             moment.must_exist(on)?;
         }
-        if let Some(name) = &filter.role_collection {
-            self.must_be_defined(&Ability::RoleCollection(name.clone()), s)?;
-        }
+        self.must_know(filter, s)?;
         let at = |level: &Level| filter.on.as_ref().is_none_or(|on| on == level);
         let found: BTreeSet<Holding> = match &filter.principal {
             None => moment.holdings(at, None).into_iter().collect(),
@@ -547,6 +549,17 @@ impl Oracle {
                     .role_collection
                     .as_ref()
                     .is_none_or(|name| holding.granted == GrantedName::RoleCollection(name.clone()))
+                    && filter.role.as_ref().is_none_or(|text| match &holding.granted {
+                        GrantedName::Role(role) => {
+                            let role = RoleText::parse(role).unwrap();
+                            role.name == text.name
+                                && text
+                                    .application
+                                    .iter()
+                                    .all(|a| Some(a) == role.application.as_ref())
+                        }
+                        GrantedName::RoleCollection(_) => false,
+                    })
             })
             .collect())
     }

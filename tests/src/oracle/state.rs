@@ -184,7 +184,7 @@ impl State {
         state
     }
 
-    fn expire(&mut self, t: EffectiveAt) {
+    pub(super) fn expire(&mut self, t: EffectiveAt) {
         self.holdings.retain(|_, terms| terms.until.is_none_or(|until| until > t));
     }
 

@@ -86,12 +86,12 @@ pub(super) fn statement(question: &Question) -> Option<(String, Vec<Value>)> {
         }
         Question::Assignments { filter, as_of } => {
             let (whose, of) = match filter {
-                AssignmentFilter { on: Some(on), principal: None, role_collection: None } => {
-                    (format!("h.level = {LEVEL}"), text(on))
-                }
-                AssignmentFilter { on: None, principal: Some(of), role_collection: None } => {
-                    (of_principal, text(of))
-                }
+                AssignmentFilter {
+                    on: Some(on),
+                    principal: None,
+                    role_collection: None,
+                    role: None,
+                } => (format!("h.level = {LEVEL}"), text(on)),
                 _ => return None,
             };
             let parameters = [of].into_iter().chain(coordinates(*as_of)).collect();

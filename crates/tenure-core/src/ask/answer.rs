@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::words::change::EntryId;
+use crate::words::ended::Ended;
 use crate::words::instant::{EffectiveAt, RecordedAt};
 use crate::words::level::{Attributes, Level};
 use crate::words::position::{KnownAt, Position};
@@ -83,6 +84,8 @@ pub enum Answer {
     Where(Vec<Level>),
     /// In order of principal, level and what is held
     Assignments(Vec<Holding>),
+    /// In order of principal, level, what is held and time
+    Holdings(Vec<HoldingThen>),
     /// In byte order
     Members(Vec<Member>),
     /// In byte order
@@ -150,6 +153,17 @@ pub struct HeldMembership {
     pub since: EffectiveAt,
     /// The position of the entry that added the member
     pub entry: Position,
+}
+
+/// A longest stretch in which a holding counts under the terms of one entry
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct HoldingThen {
+    /// The holding, as at the start of the stretch
+    pub holding: Holding,
+    /// When, within the stretch that was asked about
+    pub span: Span,
+    /// How it ended; `None` if it goes on at the end of what was asked about
+    pub ended: Option<Ended>,
 }
 
 /// A stretch of time in which something was true, with the holdings behind it

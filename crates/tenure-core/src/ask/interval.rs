@@ -172,7 +172,7 @@ impl View<'_> {
     /// The principals that may hold what a timeline is of, or may be members, at some time of a stretch
     ///
     /// These are the principals at its beginning, those that start within it, and those kept apart.
-    fn within(&self, id: TimelineId, span: Span) -> RoaringBitmap {
+    pub(super) fn within(&self, id: TimelineId, span: Span) -> RoaringBitmap {
         let timeline = self.ledger.index.timeline(id);
         let before = self.prefix(span.from());
         let until = span.until().map_or(self.known_at().0, |until| self.prefix(until));

@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::ask::answer::{AskError, Diff, Holding, LevelThen, RoleCollectionThen};
+use crate::ask::plan::Asked;
 use crate::history::holding::HoldingKey;
 use crate::index::mentions::Mention;
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::moment::Moment;
 use crate::ledger::view::{Evidence, View};
+use crate::words::ability::Ability;
 use crate::words::catalog::Defined;
-use crate::words::grantable::Grantable;
+use crate::words::grantable::{Grantable, RoleText};
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;
 use crate::words::position::KnownAt;
 use crate::words::principal::Principal;
+use crate::words::requirement::Held;
 use crate::words::symbol::{LevelRef, PrincipalRef, Symbol};
 
 /// Which holdings are asked for; an absent field leaves none out
@@ -26,6 +29,32 @@ pub struct AssignmentFilter {
     pub principal: Option<Principal>,
     /// Of a role collection of this name
     pub role_collection: Option<Arc<str>>,
+    /// Of this single role
+    pub role: Option<RoleText>,
+}
+
+/// Which holdings are wanted, by the numbers of their names; an absent field leaves none out
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    on: Option<LevelRef>,
+    role_collection: Option<Symbol>,
+    role: Option<Held>,
+    under: Option<BTreeSet<LevelRef>>,
+}
+
+impl Wanted {
+    pub(super) fn takes(&self, level: LevelRef, grantable: Grantable) -> bool {
+        let is_role = |held: Held| match (held, grantable) {
+            (Held::Role { application, name }, Grantable::Role(role)) => {
+                role.name == name && application.is_none_or(|one| one == role.application)
+            }
+            _ => false,
+        };
+        self.on.is_none_or(|on| level == on)
+            && self.role_collection.is_none_or(|name| grantable == Grantable::RoleCollection(name))
+            && self.role.is_none_or(is_role)
+            && self.under.as_ref().is_none_or(|levels| levels.contains(&level))
+    }
 }
 
 impl View<'_> {
@@ -40,14 +69,9 @@ impl View<'_> {
     ) -> Result<Vec<Holding>, AskError> {
         let now = Moment::new(self, t);
         let on = filter.on.as_ref().map(|on| now.level(on)).transpose()?;
-        let name = filter.role_collection.as_ref();
-        let name = name.map(|name| self.defined_role_collection(name)).transpose()?;
-        let wanted = |level: LevelRef, grantable: Grantable| {
-            on.is_none_or(|on| level == on)
-                && name.is_none_or(|name| grantable == Grantable::RoleCollection(name))
-        };
+        let wanted = self.wanted(filter, on)?;
         let Some(principal) = &filter.principal else {
-            let evidence = now.evidence(None, on, name, wanted);
+            let evidence = now.evidence(None, &wanted);
             let mut found: Vec<Holding> =
                 evidence.iter().map(|evidence| self.own_holding(evidence)).collect();
             found.sort();
@@ -55,7 +79,7 @@ impl View<'_> {
         };
         let mut found = Vec::new();
         for holder in now.matching(principal) {
-            let evidence = now.evidence(Some(Some(holder.principal)), on, name, wanted);
+            let evidence = now.evidence(Some(Some(holder.principal)), &wanted);
             found.extend(
                 evidence
                     .into_iter()
@@ -64,6 +88,38 @@ impl View<'_> {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// What a filter takes at a level, its names resolved
+    ///
+    /// # Errors
+    /// A role collection or a role that was never defined.
+    pub(super) fn wanted(
+        &self,
+        filter: &AssignmentFilter,
+        on: Option<LevelRef>,
+    ) -> Result<Wanted, AskError> {
+        let name = filter.role_collection.as_ref();
+        let role_collection = name.map(|name| self.defined_role_collection(name)).transpose()?;
+        let role = filter.role.as_ref().map(|role| self.asked(&Ability::Role(role.clone())));
+        let role = match role.transpose()? {
+            Some(Asked::Held(held)) => Some(held),
+            _ => None,
+        };
+        Ok(Wanted { on, role_collection, role, under: None })
+    }
+
+    /// Every timeline that may have what is wanted
+    pub(super) fn timelines_of(
+        &self,
+        wanted: &Wanted,
+    ) -> Box<dyn Iterator<Item = TimelineId> + '_> {
+        let index = &self.ledger.index;
+        match (wanted.on, wanted.role_collection) {
+            (Some(level), _) => Box::new(index.at_level(level).map(|(_, timeline)| timeline)),
+            (None, Some(name)) => Box::new(index.of_role_collection(name)),
+            (None, None) => Box::new(index.timelines().map(|(timeline, _)| timeline)),
+        }
     }
 
     fn defined_role_collection(&self, name: &Arc<str>) -> Result<Symbol, AskError> {
@@ -199,39 +255,28 @@ impl Moment<'_> {
             let root = self.view.ledger.find_level(under);
             root.into_iter().flat_map(|root| self.land.subtree(root)).collect()
         });
-        let wanted = |level: LevelRef, _: Grantable| {
-            subtree.as_ref().is_none_or(|levels| levels.contains(&level))
-        };
+        let wanted = Wanted { under: subtree, ..Wanted::default() };
         let principal = principal.map(|principal| self.view.ledger.find_principal(principal));
-        let found = self.evidence(principal, None, None, wanted);
+        let found = self.evidence(principal, &wanted);
         found.into_iter().map(|evidence| (evidence.key, evidence)).collect()
     }
 
     /// The counting holdings that a filter takes; the search begins where the fewest are
     ///
     /// A principal without a number holds nothing.
-    fn evidence(
-        &self,
-        principal: Option<Option<PrincipalRef>>,
-        on: Option<LevelRef>,
-        role_collection: Option<Symbol>,
-        wanted: impl Fn(LevelRef, Grantable) -> bool,
-    ) -> Vec<Evidence> {
+    fn evidence(&self, principal: Option<Option<PrincipalRef>>, wanted: &Wanted) -> Vec<Evidence> {
         let ledger = self.view.ledger;
         let index = &ledger.index;
-        let timelines: Box<dyn Iterator<Item = TimelineId>> = match (principal, on, role_collection)
-        {
-            (Some(principal), ..) => {
+        let timelines: Box<dyn Iterator<Item = TimelineId>> = match principal {
+            Some(principal) => {
                 Box::new(principal.into_iter().flat_map(|one| index.of_principal(one)))
             }
-            (None, Some(level), _) => Box::new(index.at_level(level).map(|(_, timeline)| timeline)),
-            (None, None, Some(name)) => Box::new(index.of_role_collection(name)),
-            (None, None, None) => Box::new(index.timelines().map(|(timeline, _)| timeline)),
+            None => self.view.timelines_of(wanted),
         };
         let mut found = Vec::new();
         for timeline in timelines {
             let Of::Holding { level, grantable } = index.timeline(timeline).of else { continue };
-            let here = if wanted(level, grantable) { self.here(level) } else { None };
+            let here = if wanted.takes(level, grantable) { self.here(level) } else { None };
             let Some(given) = here.and_then(|here| self.given(&here, grantable, timeline)) else {
                 continue;
             };

@@ -150,6 +150,17 @@ pub enum Question {
         /// As of when
         as_of: AsOf,
     },
+    /// Which holdings counted in `[from, until)`, and how did each end?
+    Holdings {
+        /// Which of them
+        filter: AssignmentFilter,
+        /// The first moment
+        from: EffectiveAt,
+        /// The first moment after it; `None` is no end
+        until: Option<EffectiveAt>,
+        /// What was known
+        known_at: Known,
+    },
     /// Who is a member of a group or an attribute?
     Members {
         /// The set
@@ -229,7 +240,9 @@ impl Question {
             | Self::RoleCollections { as_of, .. }
             | Self::Catalog { as_of } => *as_of = change(*as_of),
             Self::Diff { from, until, .. } => (*from, *until) = (change(*from), change(*until)),
-            Self::WhoDuring { known_at, .. } | Self::Timeline { known_at, .. } => {
+            Self::WhoDuring { known_at, .. }
+            | Self::Timeline { known_at, .. }
+            | Self::Holdings { known_at, .. } => {
                 *known_at = change(AsOf { at: None, known_at: *known_at }).known_at;
             }
             Self::History { .. } | Self::Entry { .. } => {}
@@ -298,6 +311,13 @@ impl Question {
             }),
             Self::Assignments { filter, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Assignments(view.assignments(filter, t)?)))
+            }
+            Self::Holdings { filter, from, until, known_at } => {
+                let view = pinned.view(*known_at)?;
+                let span = Span::new(*from, *until);
+                let span = span.ok_or_else(|| view.no_holdings(filter, *from))?;
+                let answer = Answer::Holdings(view.holdings_during(filter, span)?);
+                Ok(Answered { answer, as_of: pinned.computed_at(&view, None), known: None })
             }
             Self::Members { set, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Members(view.members(set, t))))

@@ -232,7 +232,9 @@ impl Question {
             | Self::Check { principal, .. }
             | Self::Timeline { principal, .. }
             | Self::Where { principal, .. } => Some(principal),
-            Self::Assignments { filter, .. } => filter.principal.as_ref(),
+            Self::Assignments { filter, .. } | Self::Holdings { filter, .. } => {
+                filter.principal.as_ref()
+            }
             Self::Members { set, .. } => Some(set),
             Self::History { mentions, .. } => mentions.iter().find_map(|mention| match mention {
                 Mention::Principal(principal) => Some(principal),

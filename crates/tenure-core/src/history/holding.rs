@@ -32,6 +32,7 @@ use std::borrow::Cow;
 use crate::history::edge::Edge;
 use crate::history::landscape::LevelTrack;
 use crate::history::order::{Bound, Cut, OrderKey, Track};
+use crate::words::ended::{Ended, How};
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
 use crate::words::position::Position;
@@ -69,6 +70,21 @@ pub(crate) struct Terms {
 pub(crate) struct Held {
     pub(crate) span: Span,
     pub(crate) terms: Terms,
+    /// How the stretch ends, if it does
+    pub(crate) ended: Option<Ended>,
+}
+
+/// The end of one set of terms
+#[derive(Clone, Copy, Debug)]
+struct End {
+    at: EffectiveAt,
+    ended: Ended,
+}
+
+impl End {
+    fn by(key: OrderKey, how: How) -> Self {
+        Self { at: key.effective_at, ended: Ended { how, entry: Some(key.position) } }
+    }
 }
 
 /// What else may end a holding
@@ -92,7 +108,7 @@ impl<C: Fn(Position) -> bool> Ends<'_, C> {
         custom: bool,
         after: OrderKey,
         bound: Bound,
-    ) -> Option<OrderKey> {
+    ) -> Option<(OrderKey, How)> {
         let deleted =
             self.level.and_then(|level| level.states.first_between(after, bound, Option::is_none));
         let deleted = deleted.filter(|key| *key <= self.clamp.0);
@@ -107,7 +123,11 @@ impl<C: Fn(Position) -> bool> Ends<'_, C> {
             }
         });
         let undefined = undefined.filter(|key| *key <= self.clamp.0);
-        [deleted, removed, undefined].into_iter().flatten().min()
+        let deleted = deleted.map(|key| (key, How::LevelDeleted));
+        let removed = removed.map(|key| (key, How::PrincipalRemoved));
+        let undefined = undefined.map(|key| (key, How::DefinitionDeleted));
+        // What deletes a level deletes what is defined there as well: the level comes first.
+        [deleted, removed, undefined].into_iter().flatten().min_by_key(|(key, _)| *key)
     }
 }
 
@@ -144,10 +164,21 @@ impl HoldingHistory<'_> {
 
     /// All stretches in which the holding runs, in order
     pub(crate) fn stretches<C: Fn(Position) -> bool>(&self, ends: &Ends<'_, C>) -> Vec<Held> {
-        let mut stretches = Vec::new();
+        let mut stretches: Vec<Held> = Vec::new();
         self.walk(Bound::Open, ends, |terms, key, end| {
-            let span = Span::new(key.effective_at, end);
-            stretches.extend(span.map(|span| Held { span, terms }));
+            let ended = end.map(|end| end.ended);
+            match Span::new(key.effective_at, end.map(|end| end.at)) {
+                Some(span) => stretches.push(Held { span, terms, ended }),
+                // Terms without a moment leave no stretch; how they ended is how the ones before them did.
+                None => {
+                    if let Some(last) = stretches.last_mut()
+                        && last.span.until() == Some(key.effective_at)
+                        && last.ended.is_some_and(|ended| ended.how == How::Regranted)
+                    {
+                        last.ended = ended;
+                    }
+                }
+            }
         });
         stretches
     }
@@ -158,7 +189,7 @@ impl HoldingHistory<'_> {
         &self,
         bound: Bound,
         ends: &Ends<'_, C>,
-        mut each: impl FnMut(Terms, OrderKey, Option<EffectiveAt>),
+        mut each: impl FnMut(Terms, OrderKey, Option<End>),
     ) {
         let mut running: Option<(Terms, OrderKey)> = None;
         let grantable = self.key.grantable;
@@ -171,7 +202,11 @@ impl HoldingHistory<'_> {
             let before = Bound::Before(*key);
             if let Some((terms, started)) = running.take() {
                 let ended = end(&terms, grantable, started, before, ends);
-                each(terms, started, Some(ended.unwrap_or(key.effective_at)));
+                let how = match change {
+                    Edge::Start { .. } => How::Regranted,
+                    Edge::Stop => How::Revoked,
+                };
+                each(terms, started, Some(ended.unwrap_or(End::by(*key, how))));
                 if ended.is_none() {
                     running = Some((terms, started));
                 }
@@ -197,8 +232,11 @@ fn end<C: Fn(Position) -> bool>(
     started: OrderKey,
     bound: Bound,
     ends: &Ends<'_, C>,
-) -> Option<EffectiveAt> {
+) -> Option<End> {
     let expired = terms.until.filter(|until| bound.reaches(*until));
-    let ended = ends.first(grantable, terms.custom, started, bound).map(|key| key.effective_at);
-    expired.into_iter().chain(ended).min()
+    let expired = expired.map(|at| End { at, ended: Ended { how: How::Expired, entry: None } });
+    let ended = ends.first(grantable, terms.custom, started, bound);
+    let ended = ended.map(|(key, how)| End::by(key, how));
+    // At one instant what expires does so before any change.
+    expired.into_iter().chain(ended).min_by_key(|end| (end.at, end.ended.entry.is_some()))
 }

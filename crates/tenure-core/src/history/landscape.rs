@@ -11,7 +11,7 @@
 //!
 //! Rules: `docs/semantics.md#total`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use imbl::OrdSet;
@@ -22,6 +22,7 @@ use crate::words::grantable::RoleKey;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Attributes;
 use crate::words::pages::Pages;
+use crate::words::position::Position;
 use crate::words::symbol::{LevelRef, SharedMap, Symbol};
 
 /// A change of structure or definitions, its names resolved
@@ -61,7 +62,7 @@ impl Structural {
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) definitions: Definitions,
-    pub(crate) position: crate::words::position::Position,
+    pub(crate) position: Position,
 }
 
 /// A custom role as it was created
@@ -411,14 +412,8 @@ impl Landscape {
         until: Option<EffectiveAt>,
         clamp: Cut,
     ) -> BTreeSet<EffectiveAt> {
-        let mut around = BTreeSet::from([level]);
+        let mut around = self.ever_above(level);
         let mut queue = vec![level];
-        while let Some(one) = queue.pop() {
-            let states = self.track(one).into_iter().flat_map(|track| track.states.iter());
-            let parents = states.filter_map(|(_, state)| state.as_ref()?.parent);
-            queue.extend(parents.filter(|parent| around.insert(*parent)));
-        }
-        queue.push(level);
         let mut below = BTreeSet::new();
         while let Some(one) = queue.pop() {
             let track = self.track(one).into_iter();
@@ -427,18 +422,50 @@ impl Landscape {
         }
         around.extend(below);
         let mut moments = BTreeSet::new();
-        let mut note = |key: &OrderKey| {
+        self.changes_of(&around, |key| {
             let t = key.effective_at;
             if t > from && *key <= clamp.0 && until.is_none_or(|until| t < until) {
                 moments.insert(t);
             }
-        };
+        });
+        moments
+    }
+
+    /// The level and every level that was ever above it
+    fn ever_above(&self, level: LevelRef) -> BTreeSet<LevelRef> {
+        let mut above = BTreeSet::from([level]);
+        let mut queue = vec![level];
+        while let Some(one) = queue.pop() {
+            let states = self.track(one).into_iter().flat_map(|track| track.states.iter());
+            let parents = states.filter_map(|(_, state)| state.as_ref()?.parent);
+            queue.extend(parents.filter(|parent| above.insert(*parent)));
+        }
+        above
+    }
+
+    /// Every change of these levels, of what is defined there, and of the catalogue, in no order
+    fn changes_of(&self, levels: &BTreeSet<LevelRef>, mut note: impl FnMut(&OrderKey)) {
         self.catalogs.iter().for_each(|(key, _)| note(key));
-        for track in around.iter().filter_map(|level| self.track(*level)) {
+        for track in levels.iter().filter_map(|level| self.track(*level)) {
             track.states.iter().for_each(|(key, _)| note(key));
             track.roles.values().flat_map(Track::iter).for_each(|(key, _)| note(key));
             track.role_collections.values().flat_map(Track::iter).for_each(|(key, _)| note(key));
         }
+    }
+
+    /// The moments at which what a name means at a level may change, each with the entry of the changes then, if they are of one
+    pub(crate) fn moments_above(
+        &self,
+        level: LevelRef,
+        clamp: Cut,
+    ) -> BTreeMap<EffectiveAt, Option<Position>> {
+        let mut moments: BTreeMap<EffectiveAt, Option<Position>> = BTreeMap::new();
+        self.changes_of(&self.ever_above(level), |key| {
+            if *key <= clamp.0 {
+                let only = moments.entry(key.effective_at).or_insert(Some(key.position));
+                *only = only.filter(|one| *one == key.position);
+            }
+        });
         moments
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Membership {
     pub(crate) span: Span,
     /// The entry that added the user; a later one that adds it again changes nothing
     pub(crate) entry: Position,
+    /// The entry that ended it, if it ended
+    pub(crate) ended_by: Option<Position>,
 }
 
 impl MembershipHistory<'_> {
@@ -38,8 +40,10 @@ impl MembershipHistory<'_> {
         let mut stretches: Vec<Membership> = Vec::new();
         // From when on, by which entry, and the newest addition
         let mut since: Option<(EffectiveAt, Position, OrderKey)> = None;
-        let membership =
-            |from, entry, until| Span::new(from, until).map(|span| Membership { span, entry });
+        let membership = |from, entry, end: Option<OrderKey>| {
+            let span = Span::new(from, end.map(|key| key.effective_at));
+            span.map(|span| Membership { span, entry, ended_by: end.map(|key| key.position) })
+        };
         let ended = |started, bound| {
             removals
                 .into_iter()
@@ -58,7 +62,7 @@ impl MembershipHistory<'_> {
             if let Some((from, entry, started)) = since
                 && let Some(end) = ended(started, Bound::Before(*key))
             {
-                stretches.extend(membership(from, entry, Some(end.effective_at)));
+                stretches.extend(membership(from, entry, Some(end)));
                 since = None;
             }
             match change {
@@ -71,14 +75,13 @@ impl MembershipHistory<'_> {
                 }
                 Edge::Stop => {
                     if let Some((from, entry, _)) = since.take() {
-                        stretches.extend(membership(from, entry, Some(key.effective_at)));
+                        stretches.extend(membership(from, entry, Some(*key)));
                     }
                 }
             }
         }
         if let Some((from, entry, started)) = since {
-            let end = ended(started, bound).map(|key| key.effective_at);
-            stretches.extend(membership(from, entry, end));
+            stretches.extend(membership(from, entry, ended(started, bound)));
         }
         stretches
     }

@@ -4,7 +4,7 @@ use crate::words::instant::EffectiveAt;
 
 /// A stretch of valid time, `[from, until)`
 // INVARIANT (span): `until` is after `from`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Span {
     pub(crate) from: EffectiveAt,
     pub(crate) until: Option<EffectiveAt>,

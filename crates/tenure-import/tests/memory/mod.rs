@@ -95,6 +95,7 @@ impl Memory {
         at: &str,
     ) -> Result<Vec<String>, AskFailure> {
         let filter = AssignmentFilter {
+            role: None,
             on: Some(Level::parse(on).map_err(bad)?),
             principal: Some(Principal::parse(principal).map_err(bad)?),
             role_collection: None,

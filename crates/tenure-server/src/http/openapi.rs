@@ -95,7 +95,7 @@ pub(crate) fn parameters_schema(kind: &Kind) -> Value {
     ),
     paths(
         append, history, entry, who, what, check, check_many, timeline, where_could, diff,
-        assignments, members, principals, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
+        assignments, holdings, members, principals, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
     ),
     components(schemas(v1::Entry)),
     tags(
@@ -213,6 +213,15 @@ path!(
 );
 path!(diff, get, "/v1/diff", "questions", "What changed between two coordinates", [], api::Diff);
 path!(assignments, get, "/v1/assignments", "questions", "Counting holdings", [], api::Assignments);
+path!(
+    holdings,
+    get,
+    "/v1/holdings",
+    "questions",
+    "What was held during a stretch of time, and how it ended",
+    [],
+    api::Holdings
+);
 path!(
     members,
     get,

@@ -45,6 +45,7 @@ fn described(kind: &Kind) -> Described {
         "where" => ("Where", "On which levels a principal could"),
         "diff" => ("Diff", "What changed between two coordinates"),
         "assignments" => ("Assignments", "Counting holdings"),
+        "holdings" => ("Holdings", "What was held during a stretch of time, and how it ended"),
         "members" => ("Members", "Members of a group or an attribute"),
         "principals" => ("Principals", "Known principals, and how much each holds"),
         "levels" => ("Levels", "Levels that exist"),

@@ -1,0 +1,244 @@
+//! What was held over a stretch of time, and how did each holding end?
+//!
+//! A row is a longest stretch in which a holding counts under the terms of one entry, seen by whoever is asked
+//! about. Three things limit it: the terms themselves, the membership through which it is held, and whether its
+//! name means something at its level. How it ended is told by whichever of the three ended, in that order.
+//!
+//! Rules: `docs/semantics.md#how-it-ended`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ask::answer::{AskError, HoldingThen};
+use crate::ask::listing::{AssignmentFilter, Wanted};
+use crate::history::holding::Held;
+use crate::history::order::Cut;
+use crate::index::timeline::{Of, TimelineId};
+use crate::ledger::moment::Moment;
+use crate::ledger::view::{Evidence, Joined, View};
+use crate::words::ended::{Ended, How};
+use crate::words::grantable::Grantable;
+use crate::words::instant::EffectiveAt;
+use crate::words::position::Position;
+use crate::words::principal::{Principal, PrincipalKind};
+use crate::words::span::Span;
+use crate::words::symbol::{LevelRef, PrincipalRef};
+
+/// A stretch of time, and how it ends
+#[derive(Clone, Copy, Debug)]
+struct Stretch<T> {
+    span: Span,
+    /// The entry that ends it, if one alone does
+    ended_by: Option<Position>,
+    of: T,
+}
+
+/// Whoever is asked about is matched by a holder
+type Matched = Stretch<Option<Joined>>;
+
+/// A name means something at a level: whether something custom
+type Meant = Stretch<bool>;
+
+impl View<'_> {
+    /// Every longest stretch in which a holding counts under the terms of one entry, within a stretch of time
+    ///
+    /// In order of principal, level, what is held and time.
+    ///
+    /// # Errors
+    /// A level that exists at no moment of it, or a role collection or role that was never defined.
+    /// # Cost
+    /// O(changes of the holdings that the filter takes × changes of structure around their levels).
+    pub fn holdings_during(
+        &self,
+        filter: &AssignmentFilter,
+        span: Span,
+    ) -> Result<Vec<HoldingThen>, AskError> {
+        if let Some(on) = &filter.on {
+            let exists = self.ledger.find_level(on).is_some_and(|on| self.exists_during(on, span));
+            if !exists {
+                return Err(AskError::UnknownLevel(on.clone()));
+            }
+        }
+        let wanted =
+            self.wanted(filter, filter.on.as_ref().and_then(|on| self.ledger.find_level(on)))?;
+        let mut rows = Rows { view: self, span, meant: BTreeMap::new(), found: Vec::new() };
+        match &filter.principal {
+            Some(principal) => {
+                for (holder, matched) in self.matched(principal) {
+                    for timeline in self.ledger.index.of_principal(holder) {
+                        rows.add(timeline, holder, principal, &matched, &wanted);
+                    }
+                }
+            }
+            None => {
+                let always = [always()];
+                let timelines: BTreeSet<TimelineId> = self.timelines_of(&wanted).collect();
+                for timeline in timelines {
+                    for number in self.within(timeline, span) {
+                        let holder = self.ledger.numbered(number);
+                        let principal = self.ledger.principal_of(holder);
+                        rows.add(timeline, holder, principal, &always, &wanted);
+                    }
+                }
+            }
+        }
+        let mut found = rows.found;
+        found.sort();
+        Ok(found)
+    }
+
+    /// The error of such a question without a moment in its stretch: the level first, then what is asked
+    pub(super) fn no_holdings(&self, filter: &AssignmentFilter, from: EffectiveAt) -> AskError {
+        let now = Moment::new(self, from);
+        let level = filter.on.as_ref().map(|on| now.level(on)).transpose();
+        let wanted = level.and_then(|on| self.wanted(filter, on).map(drop));
+        wanted.err().unwrap_or(AskError::EmptyInterval)
+    }
+
+    fn exists_during(&self, level: LevelRef, span: Span) -> bool {
+        let (landscape, clamp) = self.landscape(span.until());
+        let Some(track) = landscape.track(level) else { return false };
+        let first = track.states.at(Cut::through(span.from()).min(clamp));
+        first.is_some_and(Option::is_some)
+            || track.states.iter().any(|(key, state)| {
+                let t = key.effective_at;
+                let within = t > span.from() && span.until().is_none_or(|until| t < until);
+                // A change that comes later at the same moment may take it back.
+                let stays =
+                    || track.states.at(Cut::through(t).min(clamp)).is_some_and(Option::is_some);
+                within && *key <= clamp.0 && state.is_some() && stays()
+            })
+    }
+
+    /// The holders that match a principal at some time, with the stretches in which they do
+    fn matched(&self, principal: &Principal) -> Vec<(PrincipalRef, Vec<Matched>)> {
+        let ledger = self.ledger;
+        let own = ledger.find_principal(principal);
+        let mut found: Vec<_> = own.into_iter().map(|own| (own, vec![always()])).collect();
+        if principal.kind() == PrincipalKind::User {
+            let sets = own.into_iter().flat_map(|own| {
+                ledger.index.of_member(own).map(move |(set, timeline)| (own, set, timeline))
+            });
+            for (own, set, timeline) in sets {
+                let mut stretches: Vec<Matched> = Vec::new();
+                for one in self.memberships(timeline, own) {
+                    let of = Some(Joined::from(one));
+                    match stretches.last_mut() {
+                        // Who leaves and comes back at one moment has not left.
+                        Some(last) if last.span.until() == Some(one.span.from()) => {
+                            last.span.until = one.span.until();
+                            last.ended_by = one.ended_by;
+                        }
+                        _ => stretches.push(Stretch { span: one.span, ended_by: one.ended_by, of }),
+                    }
+                }
+                found.push((set, stretches));
+            }
+            let everyone = ledger.find_everyone(principal.origin());
+            found.extend(everyone.map(|everyone| (everyone, vec![always()])));
+        }
+        found
+    }
+
+    /// When a name means something at a level, so that holdings of it count there
+    fn meant(&self, level: LevelRef, grantable: Grantable, timeline: TimelineId) -> Vec<Meant> {
+        let (landscape, clamp) = self.landscape(None);
+        let mut moments = landscape.moments_above(level, clamp);
+        moments.entry(EffectiveAt::FIRST).or_default();
+        let mut next = moments.iter().skip(1);
+        let mut found: Vec<Meant> = Vec::new();
+        for from in moments.keys() {
+            let now = Moment::new(self, *from);
+            let here = now.here(level);
+            let custom = here
+                .and_then(|here| now.given(&here, grantable, timeline))
+                .map(|given| given.custom);
+            let next = next.next();
+            let (until, ended_by) = (next.map(|(t, _)| *t), next.and_then(|(_, by)| *by));
+            let Some(span) = Span::new(*from, until) else { continue };
+            match (found.last_mut(), custom) {
+                (_, None) => {}
+                (Some(last), Some(custom))
+                    if last.span.until() == Some(*from) && last.of == custom =>
+                {
+                    last.span.until = until;
+                    last.ended_by = ended_by;
+                }
+                (_, Some(custom)) => found.push(Stretch { span, ended_by, of: custom }),
+            }
+        }
+        found
+    }
+}
+
+fn always() -> Matched {
+    let span = Span { from: EffectiveAt::FIRST, until: None };
+    Stretch { span, ended_by: None, of: None }
+}
+
+/// The rows of an answer that is being made
+struct Rows<'v> {
+    view: &'v View<'v>,
+    span: Span,
+    meant: BTreeMap<TimelineId, Vec<Meant>>,
+    found: Vec<HoldingThen>,
+}
+
+impl Rows<'_> {
+    /// Adds what a holder held in a timeline while it matched a principal
+    fn add(
+        &mut self,
+        timeline: TimelineId,
+        holder: PrincipalRef,
+        principal: &Principal,
+        matched: &[Matched],
+        wanted: &Wanted,
+    ) {
+        let view = self.view;
+        let Of::Holding { level, grantable } = view.ledger.index.timeline(timeline).of else {
+            return;
+        };
+        if !wanted.takes(level, grantable) {
+            return;
+        }
+        let Some(history) = view.history(timeline, holder) else { return };
+        let held = view.stretches(&history, None);
+        let meant =
+            self.meant.entry(timeline).or_insert_with(|| view.meant(level, grantable, timeline));
+        for one in held {
+            for meant in meant.iter().filter(|meant| meant.of == one.terms.custom) {
+                for matched in matched {
+                    let Some(span) = one
+                        .span
+                        .within(meant.span)
+                        .and_then(|span| span.within(matched.span))
+                        .and_then(|span| span.within(self.span))
+                    else {
+                        continue;
+                    };
+                    let evidence =
+                        Evidence { key: history.key, terms: one.terms, joined: matched.of };
+                    self.found.push(HoldingThen {
+                        holding: view.holding(principal, &evidence),
+                        span,
+                        ended: ended(span, &one, matched, meant),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// How a stretch ended: the first of the three that ended with it
+fn ended(span: Span, held: &Held, matched: &Matched, meant: &Meant) -> Option<Ended> {
+    let end = span.until()?;
+    let ends = |of: Span| of.until() == Some(end);
+    if ends(held.span) {
+        held.ended
+    } else if ends(matched.span) {
+        Some(Ended { how: How::Left, entry: matched.ended_by })
+    } else if ends(meant.span) {
+        Some(Ended { how: How::Suspended, entry: meant.ended_by })
+    } else {
+        None
+    }
+}
