@@ -191,12 +191,12 @@ fn reason(holding: &Holding) -> String {
         holding.entry
     );
     if let Some(by) = &holding.by {
-        line.push_str(&format!("\n  given by {}", giver(by)));
+        line.push_str(&format!("\ngiven by {}", giver(by)));
     }
     if let Some(membership) = &holding.membership {
         let by = membership.by.as_ref().map(|by| format!(" by {}", giver(by)));
         let by = by.unwrap_or_else(|| format!(", #{}", membership.entry));
-        line.push_str(&format!("\n  member since {}{by}", membership.since));
+        line.push_str(&format!("\nmember since {}{by}", membership.since));
     }
     line
 }
