@@ -42,6 +42,7 @@ enum Sort {
     WhoAnywhere,
     Timeline,
     WhoDuring,
+    WhoDuringAnywhere,
     Assignments,
     Holdings,
     Members,
@@ -94,6 +95,7 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
         3 => Just(Sort::WhoAnywhere),
         4 => Just(Sort::Timeline),
         3 => Just(Sort::WhoDuring),
+        2 => Just(Sort::WhoDuringAnywhere),
         3 => Just(Sort::Assignments),
         6 => Just(Sort::Holdings),
         2 => Just(Sort::Members),
@@ -269,6 +271,9 @@ impl Draft {
             Sort::WhoDuring => {
                 Question::WhoDuring { can, on, from, until, known_at: known, explain }
             }
+            Sort::WhoDuringAnywhere => {
+                Question::WhoDuringAnywhere { can, under, from, until, known_at: known, explain }
+            }
             Sort::Assignments | Sort::Holdings => {
                 let (mut role_collection, mut role) = (Some("Admins".into()), None);
                 match can {
@@ -378,6 +383,11 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
             let span = Span::new(from, until).unwrap();
             let during = oracle.who_during(&can, &on, span, position(known_at), explain)?;
             (Answer::WhoDuring(during), AsOf { at: None, known_at })
+        }
+        Question::WhoDuringAnywhere { can, under, from, until, known_at, explain } => {
+            let (span, s) = (Span::new(from, until).unwrap(), position(known_at));
+            let found = oracle.who_during_anywhere(&can, &under, span, s, explain)?;
+            (Answer::WhoDuringAnywhere(found), AsOf { at: None, known_at })
         }
         Question::What { principal, on, as_of } => {
             let (t, s) = coordinates(as_of);
@@ -523,6 +533,12 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
                 subject.detail.iter_mut().for_each(|interval| all(&mut interval.because));
             }
         }
+        Answer::WhoDuringAnywhere(who) => {
+            for subject in who.subjects.iter_mut().chain(&mut who.sets) {
+                let intervals = subject.detail.iter_mut().flat_map(|(_, intervals)| intervals);
+                intervals.for_each(|interval| all(&mut interval.because));
+            }
+        }
         Answer::Assignments(holdings) => all(holdings),
         Answer::Holdings(rows) => {
             for row in rows.iter_mut() {
@@ -591,6 +607,7 @@ pub fn says_something(answer: &Answer) -> bool {
         Answer::WhoAnywhere(who) => any(who),
         Answer::Timeline(intervals) => !intervals.is_empty(),
         Answer::WhoDuring(who) => any(who),
+        Answer::WhoDuringAnywhere(who) => any(who),
         Answer::Assignments(holdings) => !holdings.is_empty(),
         Answer::Holdings(rows) => rows.iter().any(|row| row.ended.is_some()),
         Answer::Members(members) => !members.is_empty(),

@@ -105,6 +105,7 @@ fn questions_have_telling_answers() {
                     note("timeline of several terms", all.iter().any(|i| i.because.len() > 1));
                 }
                 Answer::WhoDuring(_) => note("who during", says),
+                Answer::WhoDuringAnywhere(_) => note("who during anywhere", says),
                 Answer::Assignments(_) => note("assignments", says),
                 Answer::Holdings(rows) => {
                     note("holdings", says);

@@ -112,6 +112,7 @@ fn rows(answer: &Answer) -> usize {
         Answer::Timeline(intervals) => intervals.len(),
         Answer::Where(levels) => levels.len(),
         Answer::Assignments(holdings) => holdings.len(),
+        Answer::WhoDuringAnywhere(who) => who.subjects.len() + who.sets.len(),
         Answer::Holdings(rows) => rows.len(),
         Answer::Members(members) => members.len(),
         Answer::Principals(principals) => principals.len(),

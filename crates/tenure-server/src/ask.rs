@@ -12,10 +12,10 @@ use base64::Engine as _;
 use serde::Serialize;
 use tenure_core::answer::{self, Anywhere, ComputedAt, Interval};
 use tenure_core::{
-    Change, EffectiveAt, Entry, EntryName, KnownAt, Ledger, Now, Position, Question,
+    Change, EffectiveAt, Entry, EntryName, KnownAt, Ledger, Level, Now, Position, Question,
 };
 use tenure_journal::{Payload, Row};
-use tenure_wire::api::{self, AsOf, Problem};
+use tenure_wire::api::{self, AsOf, LevelThere, Problem};
 use tenure_wire::codec;
 use tenure_wire::question::Asked;
 use tenure_wire::sentence::Submitted;
@@ -58,7 +58,12 @@ impl Answer {
                 let subjects = who.subjects.iter_mut().chain(&mut who.sets);
                 subjects
                     .flat_map(|subject| {
-                        let intervals = subject.intervals.iter_mut().flatten();
+                        let of_levels = subject.levels.iter_mut().flatten();
+                        let of_levels = of_levels.flat_map(|there| match there {
+                            LevelThere::Now(_) => [].iter_mut(),
+                            LevelThere::During { intervals, .. } => intervals.iter_mut(),
+                        });
+                        let intervals = subject.intervals.iter_mut().flatten().chain(of_levels);
                         let of_intervals = intervals.flat_map(|interval| &mut interval.because);
                         subject.because.iter_mut().flatten().chain(of_intervals)
                     })
@@ -152,7 +157,13 @@ impl Asker<'_> {
             }
             answer::Answer::WhoAnywhere(found) => {
                 let details = |anywhere: &Anywhere| Details {
-                    levels: Some(anywhere.levels.iter().map(ToString::to_string).collect()),
+                    levels: Some(
+                        anywhere
+                            .levels
+                            .iter()
+                            .map(|level| LevelThere::Now(level.to_string()))
+                            .collect(),
+                    ),
                     because: self.explained(&anywhere.because),
                     ..Details::default()
                 };
@@ -161,6 +172,17 @@ impl Asker<'_> {
             answer::Answer::WhoDuring(found) => {
                 let details = |intervals: &Vec<Interval>| Details {
                     intervals: Some(intervals.iter().map(api::Interval::from).collect()),
+                    ..Details::default()
+                };
+                Answer::Who(self.who(&found, as_of, &computed, details))
+            }
+            answer::Answer::WhoDuringAnywhere(found) => {
+                let there = |(level, intervals): &(Level, Vec<Interval>)| LevelThere::During {
+                    level: level.to_string(),
+                    intervals: intervals.iter().map(api::Interval::from).collect(),
+                };
+                let details = |levels: &Vec<(Level, Vec<Interval>)>| Details {
+                    levels: Some(levels.iter().map(there).collect()),
                     ..Details::default()
                 };
                 Answer::Who(self.who(&found, as_of, &computed, details))
@@ -383,7 +405,7 @@ impl Asker<'_> {
 #[derive(Default)]
 struct Details {
     because: Option<Vec<api::Holding>>,
-    levels: Option<Vec<String>>,
+    levels: Option<Vec<LevelThere>>,
     intervals: Option<Vec<api::Interval>>,
 }
 

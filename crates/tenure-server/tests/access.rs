@@ -46,6 +46,13 @@ fn questions() -> Vec<(&'static str, Question)> {
                 .with("on", DEV)
                 .with("from", "2026-01-01"),
         ),
+        (
+            "who under a level during a stretch",
+            Texts::named("who")
+                .with("can", "accounts.read")
+                .with("under", DEV)
+                .with("from", "2026-01-01"),
+        ),
         ("what", Texts::named("what").with("principal", ALICE).with("on", DEV)),
         (
             "check",

@@ -223,10 +223,25 @@ pub struct Subject {
     pub because: Option<Vec<Holding>>,
     /// The levels, where a subtree was asked about
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub levels: Option<Vec<String>>,
+    pub levels: Option<Vec<LevelThere>>,
     /// The intervals, where a stretch of time was asked about
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intervals: Option<Vec<Interval>>,
+}
+
+/// A level of a subtree where a subject could
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum LevelThere {
+    /// At the moment that was asked about
+    Now(String),
+    /// During the stretch of time that was asked about
+    During {
+        /// The level
+        level: String,
+        /// When, while it lay in the subtree
+        intervals: Vec<Interval>,
+    },
 }
 
 /// Who could

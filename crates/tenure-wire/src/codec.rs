@@ -389,11 +389,89 @@ mod tests {
                 "attributes": {{"x": {number}}}}}]}}"#
             );
             let entry = decode_entry(Format::Json, text.as_bytes()).unwrap();
-            let again = Encoded::if_canonical(entry.bytes());
-            assert!(again.is_some_and(|again| again.bytes == entry.bytes), "{number}");
+            let again = decode_entry(Format::MessagePack, entry.bytes()).unwrap();
+            assert_eq!(again.bytes, entry.bytes, "{number}");
             let read = Encoded::from_canonical(entry.bytes()).unwrap();
             assert_eq!((read.entry(), read.fingerprint()), (entry.entry(), entry.fingerprint()));
         }
+    }
+
+    #[test]
+    fn the_quick_way_takes_nothing_that_the_slow_way_does_not() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/golden/v1");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let golden: Vec<Vec<u8>> = files
+            .filter(|path| path.extension().is_some_and(|extension| extension == "msgpack"))
+            .map(|path| std::fs::read(path).unwrap())
+            .collect();
+        let mut seed = 1_u64;
+        let mut random = |below: usize| {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % below
+        };
+        let (mut taken, mut refused) = (0, 0);
+        for _ in 0..40_000 {
+            let mut bytes = golden[random(golden.len())].clone();
+            for _ in 0..random(4) {
+                let at = random(bytes.len());
+                match random(3) {
+                    0 => bytes[at] = random(256) as u8,
+                    1 => bytes.insert(at, random(256) as u8),
+                    _ => drop(bytes.remove(at)),
+                }
+            }
+            let slow = decode_entry(Format::MessagePack, &bytes);
+            match Encoded::if_canonical(&bytes) {
+                Some(quick) => {
+                    let slow = slow.unwrap();
+                    assert_eq!((quick.bytes(), quick.entry()), (slow.bytes(), slow.entry()));
+                    assert_eq!(quick.fingerprint(), slow.fingerprint());
+                    taken += 1;
+                }
+                None => refused += usize::from(slow.is_err()),
+            }
+        }
+        assert!(taken > 1_000 && refused > 1_000, "{taken} {refused}");
+    }
+
+    #[test]
+    fn nesting_is_as_deep_in_every_encoding() {
+        let entry = |deep: usize| {
+            let (open, close) = ("[".repeat(deep), "]".repeat(deep));
+            format!(
+                r#"{{"id": "01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a", "actor": "client:a/b", "changes": [{{"type":
+                "create_role", "level": "subaccount:a", "role": "r", "application": "app", "template": "t",
+                "attributes": {{"x": {open}1{close}}}}}]}}"#
+            )
+        };
+        // The entry, its changes, the change and the attributes are four.
+        let most = decode_entry(Format::Json, entry(28).as_bytes()).unwrap();
+        assert!(decode_entry(Format::MessagePack, most.bytes()).is_ok());
+        let deeper: Value = serde_json::from_str(&entry(29)).unwrap();
+        let packed = rmp_serde::to_vec_named(&deeper).unwrap();
+        for (format, bytes) in
+            [(Format::Json, entry(29).into_bytes()), (Format::MessagePack, packed)]
+        {
+            let error = decode_entry(format, &bytes).unwrap_err().to_string();
+            assert!(error.contains("more than 32 deep"), "{error}");
+        }
+        assert!(decode_draft(&deeper, "corp", Uuid::now_v7).is_err());
+    }
+
+    #[test]
+    fn no_key_of_attributes_means_something_to_a_library() {
+        let text = r#"{"id": "01930f0e-7c1e-7d2a-9b1a-0d9f6f1c2b3a", "actor": "client:a/b", "changes": [{"type":
+            "create_role", "level": "subaccount:a", "role": "r", "application": "app", "template": "t",
+            "attributes": {"$serde_json::private::RawValue": "{\"a\": 1}",
+                           "x": {"$serde_json::private::RawValue": "[1, 1]"},
+                           "y": {"$serde_json::private::Number": "1"}}}]}"#;
+        let entry = decode_entry(Format::Json, text.as_bytes()).unwrap();
+        let sent: Value = strict::json(text.as_bytes(), DEPTH_MAX).unwrap();
+        let again = serde_json::to_string(&v1::Entry::from_core(entry.entry())).unwrap();
+        let again = strict::json(again.as_bytes(), DEPTH_MAX).unwrap();
+        assert_eq!(again["changes"][0]["attributes"], sent["changes"][0]["attributes"]);
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub struct Parameter {
 pub const KINDS: &[Kind] = &[
     Kind {
         name: "who",
-        title: "Who could X on a level, on any level under one, or during a stretch of time",
+        title: "Who could X on a level or on any level under one, at a moment or during a stretch of time",
         parameters: &[
             Parameter {
                 name: "can",
@@ -55,10 +55,7 @@ pub const KINDS: &[Kind] = &[
             Parameter { name: "on", title: "On this level; exactly one of `on` and `under`" },
             Parameter { name: "under", title: "On any level of the subtree of this one" },
             Parameter { name: "at", title: "Valid time: an instant or a date; now if absent" },
-            Parameter {
-                name: "from",
-                title: "The start of a stretch of time, with `on`; 1970 if absent",
-            },
+            Parameter { name: "from", title: "The start of a stretch of time; 1970 if absent" },
             Parameter {
                 name: "until",
                 title: "The end of the stretch, not included; none if absent",
@@ -592,15 +589,22 @@ impl Reading<'_> {
             (true, true) | (false, false) => {
                 return Err(usage("say one of `on` (a level) and `under` (a subtree)"));
             }
-            (false, true) if over_time => {
-                return Err(usage("`from` and `until` go with `on`, not with `under`"));
-            }
             _ => {}
         }
         if over_time && self.has("at") {
             return Err(usage(
                 "`at` is a moment, `from` and `until` are a stretch of time: say one of the two",
             ));
+        }
+        if self.has("under") && over_time {
+            return Ok(Question::WhoDuringAnywhere {
+                can,
+                under: self.level("under")?,
+                from: self.instant("from")?.unwrap_or(EffectiveAt::FIRST),
+                until: self.instant("until")?,
+                known_at: self.known("known_at")?,
+                explain,
+            });
         }
         if self.has("under") {
             let under = self.level("under")?;
@@ -829,9 +833,10 @@ impl Texts {
     /// The name of the kind of a question
     pub fn name_of(question: &Question) -> &'static str {
         match question {
-            Question::Who { .. } | Question::WhoAnywhere { .. } | Question::WhoDuring { .. } => {
-                "who"
-            }
+            Question::Who { .. }
+            | Question::WhoAnywhere { .. }
+            | Question::WhoDuring { .. }
+            | Question::WhoDuringAnywhere { .. } => "who",
             Question::What { .. } => "what",
             Question::Check { .. } => "check",
             Question::Timeline { .. } => "timeline",
@@ -933,6 +938,14 @@ impl Writing {
                 self.explain(*explain);
                 self.put("on", on);
                 // Without it the question would be about a moment.
+                self.put("from", from);
+                self.put_if("until", *until);
+                self.known("known_at", *known_at);
+            }
+            Question::WhoDuringAnywhere { can, under, from, until, known_at, explain } => {
+                self.put("can", can);
+                self.put("under", under);
+                self.explain(*explain);
                 self.put("from", from);
                 self.put_if("until", *until);
                 self.known("known_at", *known_at);
@@ -1048,6 +1061,7 @@ mod tests {
             of(who().with("under", LEVEL)).with("page_token", "t"),
             during(who().with("on", LEVEL).with("known_at", "2025-01-01T00:00:00Z"))
                 .with("explain", "full"),
+            during(who().with("under", LEVEL)),
             of(Texts::named("what").with("principal", "everyone:corp").with("on", LEVEL)),
             of(p(Texts::named("check")).with("on", LEVEL).with("explain", "full")),
             during(p(Texts::named("timeline")).with("on", LEVEL)),
@@ -1113,10 +1127,6 @@ mod tests {
         let who = || Texts::named("who").with("can", "op");
         let cases = [
             (who(), "say one of `on` (a level) and `under` (a subtree)"),
-            (
-                who().with("under", LEVEL).with("from", "2025-01-01"),
-                "`from` and `until` go with `on`, not with `under`",
-            ),
             (
                 who().with("on", LEVEL).with("at", "2025-01-01").with("until", "2025-01-01"),
                 "`at` is a moment, `from` and `until` are a stretch of time: say one of the two",

@@ -64,10 +64,10 @@ pub(crate) struct Who {
     #[arg(long, value_name = "LEVEL")]
     under: Option<String>,
     /// During a time: from this instant or date
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["at", "under"])]
+    #[arg(long, value_name = "TIME", conflicts_with = "at")]
     from: Option<String>,
     /// During a time: until this instant or date
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["at", "under"])]
+    #[arg(long, value_name = "TIME", conflicts_with = "at")]
     until: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tenure_core::role_text;
-use tenure_wire::api::{self, AsOf, EntryRow, Holding, Interval, Subject};
+use tenure_wire::api::{self, AsOf, EntryRow, Holding, Interval, LevelThere, Subject};
 use tenure_wire::v1;
 
 use crate::look_alike;
@@ -123,19 +123,16 @@ pub(crate) fn rows(question: &str, answer: &Value) -> anyhow::Result<Rows> {
 
 fn who(answer: &api::Who) -> Rows {
     let all = || answer.subjects.iter().chain(&answer.sets);
-    let head: &[&str] = if all().any(|subject| subject.intervals.is_some()) {
-        &["principal", "from", "until", "because"]
-    } else if all().any(|subject| subject.levels.is_some()) {
-        &["principal", "level", "because"]
-    } else {
-        &["principal", "because"]
-    };
-    let of_intervals = |subject: &Subject| {
-        subject.intervals.iter().flatten().any(|interval| !interval.because.is_empty())
-    };
-    let explained = all().any(|subject| subject.because.is_some() || of_intervals(subject));
-    let head: Vec<&'static str> =
-        head.iter().copied().filter(|name| explained || *name != "because").collect();
+    let mut head = vec!["principal"];
+    let by_level = all().any(|subject| subject.levels.is_some());
+    let by_time = all().any(|subject| !stretches(subject).is_empty());
+    head.extend(by_level.then_some("level"));
+    head.extend(by_time.then_some(["from", "until"]).into_iter().flatten());
+    let explained = all().any(|subject| {
+        subject.because.is_some()
+            || stretches(subject).iter().any(|(_, interval)| !interval.because.is_empty())
+    });
+    head.extend(explained.then_some("because"));
     let mut rows = Rows { head, rows: Vec::new() };
     for subject in all() {
         rows.rows.extend(subject_rows(subject, explained));
@@ -143,23 +140,38 @@ fn who(answer: &api::Who) -> Rows {
     rows
 }
 
+/// The intervals of a subject, each with its level where a subtree was asked about
+fn stretches(subject: &Subject) -> Vec<(Option<&String>, &Interval)> {
+    let of_levels = subject.levels.iter().flatten().filter_map(|there| match there {
+        LevelThere::Now(_) => None,
+        LevelThere::During { level, intervals } => Some((level, intervals)),
+    });
+    let of_levels = of_levels.flat_map(|(level, intervals)| {
+        intervals.iter().map(move |interval| (Some(level), interval))
+    });
+    let own = subject.intervals.iter().flatten().map(|interval| (None, interval));
+    own.chain(of_levels).collect()
+}
+
 fn subject_rows(subject: &Subject, explained: bool) -> Vec<Vec<String>> {
     let because = |holdings: &[Holding]| holdings.iter().map(reason).collect::<Vec<_>>().join("\n");
-    if let Some(intervals) = &subject.intervals {
-        let row = |interval: &Interval| {
-            let mut row = vec![
-                subject.principal.clone(),
-                interval.from.clone(),
-                end(interval.until.as_ref()),
-            ];
+    let stretches = stretches(subject);
+    if !stretches.is_empty() {
+        let row = |(level, interval): &(Option<&String>, &Interval)| {
+            let mut row = vec![subject.principal.clone()];
+            row.extend(level.cloned());
+            row.extend([interval.from.clone(), end(interval.until.as_ref())]);
             row.extend(explained.then(|| because(&interval.because)));
             row
         };
-        return intervals.iter().map(row).collect();
+        return stretches.iter().map(row).collect();
     }
     let mut row = vec![subject.principal.clone()];
     if let Some(levels) = &subject.levels {
-        row.push(levels.join("\n"));
+        let levels = levels.iter().map(|there| match there {
+            LevelThere::Now(level) | LevelThere::During { level, .. } => level.clone(),
+        });
+        row.push(levels.collect::<Vec<_>>().join("\n"));
     }
     if explained {
         row.push(because(subject.because.as_deref().unwrap_or_default()));

@@ -518,6 +518,52 @@ impl Oracle {
         Ok(sorted(all.filter(|(_, intervals)| !intervals.is_empty()).collect()))
     }
 
+    /// Every known principal that could on some level of a subtree at some time, while the level lay in it
+    pub fn who_during_anywhere(
+        &self,
+        ability: &Ability,
+        under: &Level,
+        span: Span,
+        s: KnownAt,
+        explain: bool,
+    ) -> Result<Who<Vec<(Level, Vec<Interval>)>>, AskError> {
+        let stretches = self.stretches(span, s);
+        let levels: BTreeSet<Level> =
+            stretches.iter().flat_map(|(_, _, moment)| moment.state.subtree(under)).collect();
+        if levels.is_empty() {
+            return Err(AskError::UnknownLevel(under.clone()));
+        }
+        self.must_be_defined(ability, s)?;
+        let mut any = false;
+        let mut found: Vec<(Principal, Vec<(Level, Vec<Interval>)>)> =
+            self.known(s).into_iter().map(|principal| (principal, Vec::new())).collect();
+        for level in levels {
+            let asked: Vec<_> = self
+                .stretches(span, s)
+                .into_iter()
+                .filter(|(_, _, moment)| moment.state.subtree(under).contains(&level))
+                .filter_map(|(from, until, moment)| {
+                    let need = moment.need(ability, &level)?;
+                    Some((from, until, moment, need))
+                })
+                .collect();
+            any |= !asked.is_empty();
+            for (principal, levels) in &mut found {
+                let mut intervals = intervals(principal, &asked);
+                if !explain {
+                    intervals.iter_mut().for_each(|interval| interval.because.clear());
+                }
+                if !intervals.is_empty() {
+                    levels.push((level.clone(), intervals));
+                }
+            }
+        }
+        if !any {
+            return Err(unknown_operation(ability));
+        }
+        Ok(sorted(found.into_iter().filter(|(_, levels)| !levels.is_empty()).collect()))
+    }
+
     /// The counting holdings
     pub fn assignments(
         &self,

@@ -74,6 +74,8 @@ pub enum Answer {
     WhoAnywhere(Who<Anywhere>),
     /// Each with its intervals
     WhoDuring(Who<Vec<Interval>>),
+    /// Each with its levels, each of them with its intervals
+    WhoDuringAnywhere(Who<Vec<(Level, Vec<Interval>)>>),
     /// Names
     What(What),
     /// Yes or no, and why

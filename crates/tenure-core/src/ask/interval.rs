@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roaring::{MultiOps, RoaringBitmap};
 
-use crate::ask::answer::{AskError, Holding, Interval, Who};
+use crate::ask::answer::{AskError, Holding, Interval, Subject, Who};
 use crate::ask::moment::evidence;
-use crate::ask::plan::{Plan, unknown_operation};
+use crate::ask::plan::{Asked, Plan, unknown_operation};
 use crate::history::holding::Held;
 use crate::history::membership::Membership;
 use crate::history::order::Cut;
@@ -27,7 +27,7 @@ use crate::words::outcome::OutcomeKind;
 use crate::words::position::{KnownAt, Position};
 use crate::words::principal::{Principal, PrincipalKind};
 use crate::words::span::Span;
-use crate::words::symbol::PrincipalRef;
+use crate::words::symbol::{LevelRef, PrincipalRef};
 
 /// A stretch of time with one plan
 struct Segment {
@@ -91,7 +91,58 @@ impl View<'_> {
         explain: bool,
     ) -> Result<Who<Vec<Interval>>, AskError> {
         let segments = self.segments(ability, on, span)?;
-        let looked_at = looked_at(&segments);
+        Ok(self.during(&segments, span, explain))
+    }
+
+    /// Every principal that could on some level of a subtree at some time of a stretch, each level with its intervals
+    ///
+    /// A level counts only while it lies in the subtree.
+    ///
+    /// # Errors
+    /// The root or an operation is unknown only if there is none at any moment of the stretch, at any level.
+    /// # Cost
+    /// That of [`View::who_during`] for every level that was ever below the root.
+    pub fn who_during_anywhere(
+        &self,
+        ability: &Ability,
+        under: &Level,
+        span: Span,
+        explain: bool,
+    ) -> Result<Who<Vec<(Level, Vec<Interval>)>>, AskError> {
+        let unknown = || AskError::UnknownLevel(under.clone());
+        let root = self.ledger.find_level(under).ok_or_else(unknown)?;
+        let (landscape, _) = self.landscape(span.until());
+        if self.existing(root, root, span).is_empty() {
+            return Err(unknown());
+        }
+        let asked = self.asked(ability)?;
+        let mut levels: Vec<LevelRef> = landscape.ever_below(root).into_iter().collect();
+        levels.sort_unstable_by(|a, b| self.ledger.levels.compare(a.number, b.number));
+        let mut any = false;
+        let mut of: BTreeMap<Principal, Vec<(Level, Vec<Interval>)>> = BTreeMap::new();
+        for level in levels {
+            let segments = self.segments_of(asked, level, self.existing(level, root, span));
+            any |= !segments.is_empty();
+            let Who { subjects, sets } = self.during(&segments, span, explain);
+            for subject in subjects.into_iter().chain(sets) {
+                let level = self.ledger.level_of(level).clone();
+                of.entry(subject.principal).or_default().push((level, subject.detail));
+            }
+        }
+        if !any {
+            return Err(unknown_operation(ability));
+        }
+        let mut who = Who { subjects: Vec::new(), sets: Vec::new() };
+        for (principal, detail) in of {
+            let list = if principal.kind().is_set() { &mut who.sets } else { &mut who.subjects };
+            list.push(Subject { principal, detail });
+        }
+        Ok(who)
+    }
+
+    /// Every principal with an interval in these segments
+    fn during(&self, segments: &[Segment], span: Span, explain: bool) -> Who<Vec<Interval>> {
+        let looked_at = looked_at(segments);
         let within: BTreeMap<TimelineId, RoaringBitmap> =
             looked_at.iter().map(|timeline| (*timeline, self.within(*timeline, span))).collect();
         let has = |timeline: TimelineId, holder: PrincipalRef| {
@@ -101,7 +152,7 @@ impl View<'_> {
         let candidates = self.candidates(&holders, span);
         let mut found = self.by_name(candidates.iter().collect(), |number| {
             let principal = self.ledger.principal_of(self.ledger.numbered(number));
-            self.intervals(principal, &segments, &looked_at, &has)
+            self.intervals(principal, segments, &looked_at, &has)
         });
         for list in [&mut found.subjects, &mut found.sets] {
             list.retain(|subject| !subject.detail.is_empty());
@@ -111,7 +162,7 @@ impl View<'_> {
                 }
             }
         }
-        Ok(found)
+        found
     }
 
     /// The error of a question over a stretch of time that has no moment: the level first, then what is asked, then
@@ -139,25 +190,34 @@ impl View<'_> {
     ) -> Result<Vec<Segment>, AskError> {
         let unknown_level = || AskError::UnknownLevel(on.clone());
         let level = self.ledger.find_level(on).ok_or_else(unknown_level)?;
-        let (landscape, clamp) = self.landscape(span.until());
-        let mut moments = vec![span.from()];
-        moments.extend(landscape.moments_around(level, span.from(), span.until(), clamp));
-        let existing: Vec<(EffectiveAt, Option<EffectiveAt>)> = moments
-            .iter()
-            .enumerate()
-            .map(|(n, from)| (*from, moments.get(n + 1).copied().or(span.until())))
-            .filter(|(from, _)| {
-                Land::of(landscape, Cut::through(*from).min(clamp)).level(level).is_some()
-            })
-            .collect();
+        let existing = self.existing(level, level, span);
         if existing.is_empty() {
             return Err(unknown_level());
         }
-        let asked = self.asked(ability)?;
+        let segments = self.segments_of(self.asked(ability)?, level, existing);
+        if segments.is_empty() { Err(unknown_operation(ability)) } else { Ok(segments) }
+    }
+
+    /// The parts of a stretch between changes around a level, in which the level lies in a subtree
+    fn existing(&self, level: LevelRef, root: LevelRef, span: Span) -> Vec<Span> {
+        let (landscape, clamp) = self.landscape(span.until());
+        let mut moments = vec![span.from()];
+        moments.extend(landscape.moments_around(level, span.from(), span.until(), clamp));
+        let lies_there = |from: &Span| {
+            let land = Land::of(landscape, Cut::through(from.from()).min(clamp));
+            land.upwards(level).any(|(one, _)| one == root)
+        };
+        let ends = moments.iter().copied().skip(1).map(Some).chain([span.until()]);
+        let spans = moments.iter().zip(ends).filter_map(|(from, until)| Span::new(*from, until));
+        spans.filter(lies_there).collect()
+    }
+
+    /// The parts with a plan; those that follow one another with the same plan are one
+    fn segments_of(&self, asked: Asked, level: LevelRef, parts: Vec<Span>) -> Vec<Segment> {
         let mut segments: Vec<Segment> = Vec::new();
-        for (from, until) in existing {
+        for span in parts {
+            let Span { from, until } = span;
             let Some(plan) = Moment::new(self, from).plan(asked, level) else { continue };
-            let Some(span) = Span::new(from, until) else { continue };
             match segments.last_mut() {
                 // Most changes around a level leave the plan as it is.
                 Some(last) if last.span.until == Some(from) && last.plan == plan => {
@@ -166,7 +226,7 @@ impl View<'_> {
                 _ => segments.push(Segment { span, plan }),
             }
         }
-        if segments.is_empty() { Err(unknown_operation(ability)) } else { Ok(segments) }
+        segments
     }
 
     /// The principals that may hold what a timeline is of, or may be members, at some time of a stretch

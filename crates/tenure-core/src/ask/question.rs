@@ -97,6 +97,21 @@ pub enum Question {
         /// Whether the holdings behind each interval are wanted
         explain: bool,
     },
+    /// Who could X on some level of a subtree at some moment of `[from, until)`?
+    WhoDuringAnywhere {
+        /// X
+        can: Ability,
+        /// The root of the subtree
+        under: Level,
+        /// The first moment
+        from: EffectiveAt,
+        /// The first moment after it; `None` is no end
+        until: Option<EffectiveAt>,
+        /// What was known
+        known_at: Known,
+        /// Whether the holdings behind each interval are wanted
+        explain: bool,
+    },
     /// What could a principal do on a level?
     What {
         /// The principal
@@ -241,6 +256,7 @@ impl Question {
             | Self::Catalog { as_of } => *as_of = change(*as_of),
             Self::Diff { from, until, .. } => (*from, *until) = (change(*from), change(*until)),
             Self::WhoDuring { known_at, .. }
+            | Self::WhoDuringAnywhere { known_at, .. }
             | Self::Timeline { known_at, .. }
             | Self::Holdings { known_at, .. } => {
                 *known_at = change(AsOf { at: None, known_at: *known_at }).known_at;
@@ -292,6 +308,13 @@ impl Question {
                 let span = Span::new(*from, *until);
                 pinned.over(can, on, span, *known_at, |view, span| {
                     Ok(Answer::WhoDuring(view.who_during(can, on, span, *explain)?))
+                })
+            }
+            Self::WhoDuringAnywhere { can, under, from, until, known_at, explain } => {
+                let span = Span::new(*from, *until);
+                pinned.over(can, under, span, *known_at, |view, span| {
+                    let found = view.who_during_anywhere(can, under, span, *explain)?;
+                    Ok(Answer::WhoDuringAnywhere(found))
                 })
             }
             Self::What { principal, on, as_of } => {

@@ -413,14 +413,7 @@ impl Landscape {
         clamp: Cut,
     ) -> BTreeSet<EffectiveAt> {
         let mut around = self.ever_above(level);
-        let mut queue = vec![level];
-        let mut below = BTreeSet::new();
-        while let Some(one) = queue.pop() {
-            let track = self.track(one).into_iter();
-            let children = track.flat_map(|track| &track.ever_children).copied();
-            queue.extend(children.filter(|child| below.insert(*child)));
-        }
-        around.extend(below);
+        around.extend(self.ever_below(level));
         let mut moments = BTreeSet::new();
         self.changes_of(&around, |key| {
             let t = key.effective_at;
@@ -429,6 +422,18 @@ impl Landscape {
             }
         });
         moments
+    }
+
+    /// The level and every level that was ever below it, and possibly others
+    pub(crate) fn ever_below(&self, level: LevelRef) -> BTreeSet<LevelRef> {
+        let mut below = BTreeSet::from([level]);
+        let mut queue = vec![level];
+        while let Some(one) = queue.pop() {
+            let track = self.track(one).into_iter();
+            let children = track.flat_map(|track| &track.ever_children).copied();
+            queue.extend(children.filter(|child| below.insert(*child)));
+        }
+        below
     }
 
     /// The level and every level that was ever above it
