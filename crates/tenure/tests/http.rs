@@ -116,6 +116,14 @@ fn what_was_just_acknowledged_is_in_force_although_the_clock_of_the_log_is_ahead
     assert_eq!((&check["allowed"], &check["as_of"]["at"]), (&json!(true), recorded_at));
     let earlier = server.get(&format!("/v1/check?{asked}&at=2026-01-01")).ok();
     assert_eq!(earlier["allowed"], false);
+    // The server says by how much the clocks disagree, and is ready.
+    let ready = server.get("/readyz").ok();
+    let behind = ready["clock"]["behind_log_seconds"].as_f64().unwrap();
+    assert!(behind > 3_000.0 && behind <= 3_600.0, "{ready}");
+    let metrics = server.get("/metrics").text;
+    assert!(metrics.contains("tenure_clock_offset_seconds -3"), "{metrics}");
+    // It logs that once a minute, not with each entry.
+    assert_eq!(server.stderr().matches("clock is behind").count(), 1, "{}", server.stderr());
     server.stop();
 }
 

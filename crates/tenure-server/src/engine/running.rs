@@ -21,6 +21,7 @@ use super::begin_again::{self, fold_or_begin_again};
 use super::beginning::begin;
 use super::checkpointer::{Checkpointer, Due};
 use super::checkpoints::{self, Begun, Formats};
+use super::clock_watch::{ClockReport, ClockWatch};
 use super::deciding::record;
 use super::disk::DiskWatch;
 use super::error::StartError;
@@ -111,6 +112,7 @@ impl Engine {
             index_is_current: AtomicBool::new(current),
             metrics,
             disk: DiskWatch::default(),
+            clock: ClockWatch::of(&ledger),
             replica: None,
         });
         let (appender, queue) = embedded::open();
@@ -180,8 +182,14 @@ impl Engine {
             return Err(AppendError::NotDone(why));
         }
         let began = Instant::now();
+        let sent_at = embedded::now();
         let receipts = self.appender.append(entries).await;
         self.shared.metrics.append_seconds.observe(began.elapsed().as_secs_f64());
+        if self.shared.replica.is_some()
+            && let Some(first) = receipts.iter().flatten().next()
+        {
+            self.shared.clock.acknowledged(first.recorded_at, sent_at);
+        }
         receipts
     }
 
@@ -224,8 +232,14 @@ impl Engine {
         self.shared.replica.as_ref().map(|replica| replica.report())
     }
 
-    /// Brings the metrics of a replica up to date
+    /// What an operator should know of this server's clock and the log's, if they disagree
+    pub fn clock(&self) -> Option<ClockReport> {
+        self.shared.clock.report()
+    }
+
+    /// Brings the metrics of the clock and of a replica up to date
     pub(crate) fn measure(&self) {
+        self.shared.metrics.clock_offset_seconds.set(self.shared.clock.offset_seconds());
         if let Some(replica) = &self.shared.replica {
             replica.measure(&self.shared.metrics);
         }
@@ -301,6 +315,7 @@ impl Engine {
             index_is_current: AtomicBool::new(true),
             metrics,
             disk: DiskWatch::default(),
+            clock: ClockWatch::of(&ledger),
             replica: Some(Arc::clone(&replica)),
         });
         let for_thread = Arc::clone(&shared);

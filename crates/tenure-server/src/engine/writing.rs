@@ -69,6 +69,9 @@ pub(super) fn write_all(
         shared.metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
         shared.snapshot.store(Arc::new(ledger.snapshot()));
         shared.shown.send_replace(newest);
+        if let Some(newest) = ledger.newest_recorded_at() {
+            shared.clock.arrived(newest);
+        }
         for (waiter, receipts) in answers {
             // Who no longer waits has no answer to get.
             let _gone = waiter.send(Ok(receipts));
