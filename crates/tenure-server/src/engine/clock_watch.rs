@@ -40,6 +40,8 @@ struct Known {
     /// Our clock less the log's, as close to 0 as it can be
     offset_micros: i64,
     measured_at: Option<RecordedAt>,
+    /// The latest recorded time that has arrived
+    newest: Option<RecordedAt>,
     logged: Option<Instant>,
 }
 
@@ -49,6 +51,17 @@ impl Known {
         let most = now.micros() - recorded_at.micros();
         self.offset_micros = if most < 0 { most } else { self.offset_micros.clamp(0, most) };
         self.measured_at = Some(now);
+        self.newest = self.newest.max(Some(recorded_at));
+    }
+
+    /// What is known now: our clock may have been set back since the newest entry arrived
+    fn at(mut self, now: RecordedAt) -> Self {
+        let most = self.newest.map_or(0, |newest| now.micros() - newest.micros());
+        if most < self.offset_micros.min(0) {
+            self.offset_micros = most;
+            self.measured_at = Some(now);
+        }
+        self
     }
 
     /// An entry of our own has come back: our clock is ahead by at least what lies between the two times
@@ -108,12 +121,12 @@ impl ClockWatch {
 
     /// What an operator should know, if the clocks disagree
     pub(super) fn report(&self) -> Option<ClockReport> {
-        self.known.lock().report()
+        self.known.lock().at(embedded::now()).report()
     }
 
     /// Our clock less the log's, in seconds: less than 0 if ours is behind, 0 if nothing is known
     pub(super) fn offset_seconds(&self) -> f64 {
-        let known = *self.known.lock();
+        let known = self.known.lock().at(embedded::now());
         if known.offset_micros < 0 { -known.seconds() } else { known.seconds() }
     }
 }
@@ -164,6 +177,10 @@ mod tests {
         let expected = serde_json::json!({
             "behind_log_seconds": 3.0, "measured_at": "1970-01-01T00:01:40Z" });
         assert_eq!(report, expected);
+        // Our clock was set back since.
+        let report = serde_json::to_value(known.at(second(93)).report()).unwrap();
+        assert_eq!(report["behind_log_seconds"], 10.0);
+        assert_eq!(known.at(second(200)).report(), known.report());
         known.acknowledged(second(100), second(104));
         let report = serde_json::to_value(known.report()).unwrap();
         assert_eq!(report["ahead_of_log_seconds"], 4.0);
