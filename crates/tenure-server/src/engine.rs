@@ -9,6 +9,7 @@ mod begin_again;
 mod beginning;
 mod checkpointer;
 mod checkpoints;
+mod clock_guard;
 mod clock_watch;
 mod compare;
 mod deciding;
@@ -24,6 +25,7 @@ mod replay;
 mod replica;
 mod running;
 mod shared;
+mod steady_clock;
 #[cfg(test)]
 mod tests;
 mod writing;

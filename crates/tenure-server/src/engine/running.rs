@@ -21,6 +21,7 @@ use super::begin_again::{self, fold_or_begin_again};
 use super::beginning::begin;
 use super::checkpointer::{Checkpointer, Due};
 use super::checkpoints::{self, Begun, Formats};
+use super::clock_guard::ClockGuard;
 use super::clock_watch::{ClockReport, ClockWatch};
 use super::deciding::record;
 use super::disk::DiskWatch;
@@ -79,13 +80,14 @@ impl Engine {
         metrics: Arc<Metrics>,
         progress: impl FnMut(Progress),
     ) -> Result<(Self, Writer), StartError> {
-        Self::start_with(journal, options, (&Formats::default(), Due::default()), metrics, progress)
+        let with = (&Formats::default(), Due::default(), ClockGuard::begin(options.accept_clock));
+        Self::start_with(journal, options, with, metrics, progress)
     }
 
     pub(super) fn start_with(
         mut journal: Journal,
         options: Options,
-        (formats, due): (&Formats, Due),
+        (formats, due, mut clock): (&Formats, Due, ClockGuard),
         metrics: Arc<Metrics>,
         mut progress: impl FnMut(Progress),
     ) -> Result<(Self, Writer), StartError> {
@@ -98,7 +100,7 @@ impl Engine {
         let Begun { mut ledger, stored } =
             checkpoints::begin(&journal, options.checkpoints, formats, &metrics, &mut progress)?;
         if builds {
-            publish_missing(&mut journal, &mut ledger)?;
+            publish_missing(&mut journal, &mut ledger, &mut clock)?;
         }
         let current = stored.as_ref().is_none_or(|stored| stored.is_current(formats));
         let newest = ledger.newest_position().map_or(0, Position::get);
@@ -126,7 +128,7 @@ impl Engine {
         let thread = std::thread::spawn(move || {
             // The journal holds the folder: it is dropped last.
             let mut journal = journal;
-            write_all(&for_thread, ledger, &mut journal, queue, green);
+            write_all(&for_thread, ledger, &mut journal, queue, green, clock);
             if let Some(checkpointer) = checkpointer {
                 checkpointer.finish();
             }
@@ -339,15 +341,21 @@ impl Engine {
     }
 }
 
-fn publish_missing(journal: &mut Journal, ledger: &mut Ledger) -> Result<(), StartError> {
+fn publish_missing(
+    journal: &mut Journal,
+    ledger: &mut Ledger,
+    clock: &mut ClockGuard,
+) -> Result<(), StartError> {
     let built_in = catalogs::genesis(journal.ledger()).map_err(StartError::Catalog)?;
     let missing: Vec<Encoded> =
         built_in.into_iter().filter(|entry| ledger.owner(entry.entry().id()).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
+    let stamped_at = embedded::now();
+    clock.check(stamped_at, ledger.newest_recorded_at()).map_err(StartError::Clock)?;
     tracing::info!(catalogs = missing.len(), "appending the built-in catalogues");
     let entries = missing.into_iter().map(Item::from).collect();
-    let message = Message { stamped_at: embedded::now(), entries, origin: None, waiter: None };
+    let message = Message { stamped_at, entries, origin: None, waiter: None };
     record(journal, ledger, vec![message]).map_err(StartError::Journal)
 }
