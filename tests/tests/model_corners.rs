@@ -2,9 +2,11 @@
 //!
 //! Short logs written by hand, asked about exhaustively: at and beside each moment, known at each position.
 
+use tenure_core::answer::Answer;
+use tenure_core::{AsOf, AssignmentFilter, EffectiveAt, KnownAt, Now, Question};
 use tenure_tests::script::{
-    Script, add, collection, create, delete, exhaust, grant, no_collection, publish, remove,
-    revoke, void,
+    Script, add, collection, create, delete, exhaust, fold, grant, hour, no_collection, publish,
+    remove, revoke, void,
 };
 
 const G: &str = "global-account:g";
@@ -146,4 +148,33 @@ fn what_a_refused_entry_took_in_is_taken_back() {
         .at(9, Some(1), vec![create("subaccount:s2", Some(G)), unlawful()])
         .at(10, None, vec![grant(S1, "Viewers", BOB)]);
     settle(script);
+}
+
+/// Where a question says no moment, it asks about the later of the asker's clock and the last position that it knows.
+#[test]
+fn what_was_just_recorded_is_in_force_although_the_clock_of_the_asker_is_behind() {
+    let script = landscape().at(5, None, vec![grant(S1, "Admins", ALICE)]);
+    let (ledger, _) = fold(&script.scenario()).unwrap();
+    let moment = |hours| EffectiveAt::saturating_from_micros(hour(hours));
+    let assigned = |from: AsOf, clock| {
+        let filter = AssignmentFilter::default();
+        let now = Now { at: moment(clock), newest: KnownAt(3) };
+        let answered = Question::Assignments { filter, as_of: from }.ask(&ledger, now).unwrap();
+        let Answer::Assignments(holdings) = answered.answer else { panic!("no assignments") };
+        (answered.as_of.at, holdings.len())
+    };
+    let newest = AsOf::default();
+    assert_eq!(assigned(newest, 2), (Some(moment(5)), 1));
+    assert_eq!(assigned(newest, 7), (Some(moment(7)), 1));
+    // A moment that is said counts, and so does the position that is known.
+    assert_eq!(assigned(AsOf { at: Some(moment(2)), ..newest }, 2), (Some(moment(2)), 0));
+    assert_eq!(assigned(AsOf { at: None, known_at: KnownAt(2).into() }, 0), (Some(moment(1)), 0));
+    assert_eq!(assigned(AsOf { at: None, known_at: KnownAt(0).into() }, 0), (Some(moment(0)), 0));
+    // Each side of a difference has its own.
+    let before = AsOf { at: None, known_at: KnownAt(2).into() };
+    let diff = Question::Diff { from: before, until: newest, under: None, principal: None };
+    let answered = diff.ask(&ledger, Now { at: moment(2), newest: KnownAt(3) }).unwrap();
+    let Answer::Diff { diff, until } = answered.answer else { panic!("no difference") };
+    assert_eq!((answered.as_of.at, until.at), (Some(moment(2)), Some(moment(5))));
+    assert_eq!(diff.gained.len(), 1);
 }

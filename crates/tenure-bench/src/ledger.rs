@@ -220,7 +220,11 @@ pub(crate) fn start(folder: &Path) -> anyhow::Result<Started> {
     let opening_seconds = began.elapsed().as_secs_f64();
     let resident_before_bytes = resident_bytes();
     let began = Instant::now();
-    let options = engine::Options { genesis: Genesis::Manual, checkpoints: Checkpointing::Read };
+    let options = engine::Options {
+        genesis: Genesis::Manual,
+        checkpoints: Checkpointing::Read,
+        accept_clock: false,
+    };
     let (engine, writer) = Engine::start(journal, options, Arc::new(Metrics::default()), |_| {})?;
     let folding_seconds = began.elapsed().as_secs_f64();
     let resident_bytes = resident_bytes();

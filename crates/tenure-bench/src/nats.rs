@@ -94,7 +94,8 @@ impl Server {
         let settings = NatsSettings { connect, stream_replicas: 1 };
         let journal = Journal::open(folder, Some("bench"))?;
         let metrics = Arc::new(Metrics::default());
-        let start = Start { genesis: Genesis::BuiltIn, checkpoints: Checkpointing::Off };
+        let checkpoints = Checkpointing::Off;
+        let start = Start { genesis: Genesis::BuiltIn, checkpoints, accept_clock: false };
         let (engine, writer) = Engine::follow(journal, &settings, start, metrics, |_| {}).await?;
         let began = Instant::now();
         while let Some(obstacle) = engine.obstacle() {

@@ -205,6 +205,9 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// What is done with index checkpoints
     pub checkpoints: Checkpointing,
+    /// Whether an embedded log believes what this machine's clock shows at the start. It is for one start, so no file
+    /// says it
+    pub accept_clock: bool,
 }
 
 impl Partial {
@@ -312,6 +315,7 @@ impl Partial {
             requests_max,
             request_timeout,
             checkpoints,
+            accept_clock: false,
         })
     }
 }

@@ -22,7 +22,7 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, SemaphorePermit, wa
 
 use self::asking::PATIENCE;
 use crate::ask::{self, Answer};
-use crate::engine::{Engine, Report};
+use crate::engine::{ClockReport, Engine, Report};
 use crate::metrics::Metrics;
 use crate::problem::{Code, problem};
 
@@ -60,6 +60,8 @@ pub(crate) struct Ready {
     pub(crate) position: u64,
     /// What a replica of several says
     pub(crate) report: Option<Report>,
+    /// What its clock and the log's say, if they disagree
+    pub(crate) clock: Option<ClockReport>,
 }
 
 /// The place that every question and every append passes
@@ -182,6 +184,7 @@ impl Hall {
             ledger: engine.name().to_owned(),
             position: engine.shown().0,
             report: engine.report(),
+            clock: engine.clock(),
         })
     }
 

@@ -45,6 +45,7 @@ pub struct Metrics {
     pub(crate) ready: Gauge,
     pub(crate) journal_bytes: Gauge,
     pub(crate) requests_in_flight: Gauge,
+    pub(crate) clock_offset_seconds: Gauge<f64, AtomicU64>,
     index_checkpoint_position: Gauge,
     index_checkpoint_bytes: Gauge,
     index_checkpoint_written: Gauge,
@@ -76,6 +77,7 @@ impl Default for Metrics {
             ready: Gauge::default(),
             journal_bytes: Gauge::default(),
             requests_in_flight: Gauge::default(),
+            clock_offset_seconds: Gauge::default(),
             index_checkpoint_position: Gauge::default(),
             index_checkpoint_bytes: Gauge::default(),
             index_checkpoint_written: Gauge::default(),
@@ -121,6 +123,12 @@ impl Default for Metrics {
             "requests_in_flight",
             "Requests whose head has come and that are not answered yet",
             metrics.requests_in_flight.clone(),
+        );
+        registry.register_with_unit(
+            "clock_offset",
+            "This server's clock less the log's, as far as is known: below 0 when it is behind",
+            Unit::Seconds,
+            metrics.clock_offset_seconds.clone(),
         );
         metrics.register_checkpoints(&mut registry);
         for (name, help, gauge) in [

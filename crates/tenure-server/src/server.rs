@@ -174,7 +174,11 @@ async fn start(
     settings: &Settings,
     mut progress: impl FnMut(Progress) + Send + 'static,
 ) -> Result<Writer, StartError> {
-    let options = Options { genesis: settings.genesis, checkpoints: settings.checkpoints };
+    let options = Options {
+        genesis: settings.genesis,
+        checkpoints: settings.checkpoints,
+        accept_clock: settings.accept_clock,
+    };
     let (engine, writer) = if let LogSettings::Nats(nats) = &settings.log {
         Engine::follow(journal, nats, options, metrics, progress).await?
     } else {

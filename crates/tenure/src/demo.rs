@@ -9,7 +9,7 @@ use tenure_core::{Ledger, Position};
 use tenure_demo::{Dispatch, demo, demo_questions};
 use tenure_journal::Journal;
 use tenure_log::Message;
-use tenure_server::config::Partial;
+use tenure_server::config::{Partial, Settings};
 use tenure_server::engine::{Genesis, record};
 use tenure_server::http::ListenAt;
 use tenure_wire::codec::{Format as WireFormat, decode_entry};
@@ -54,13 +54,13 @@ impl Demo {
             ..Partial::default()
         };
         // What is wrong is said before the work begins.
-        let settings = settings.settle()?;
+        let settings = Settings { accept_clock: door.accept_clock, ..settings.settle()? };
         let entries = build(&folder)?;
         say(&format!(
             "Acme, a company that was made up: {entries} entries from July 2023 to July 2026, in `{}`.",
             folder.display()
         ))?;
-        let door = DoorArgs::folder_door(&folder, Genesis::BuiltIn)?;
+        let door = DoorArgs::folder_door(&folder, Genesis::BuiltIn, door.accept_clock)?;
         let asked = ask_all(&door, &folder);
         door.close();
         asked?;

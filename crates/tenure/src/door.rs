@@ -38,6 +38,10 @@ pub(crate) struct DoorArgs {
     /// Open this data folder instead; no server may hold it (for `serve`: the folder to serve)
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where to ask")]
     pub(crate) data: Option<PathBuf>,
+    /// Believe this machine's clock, although it is years ahead of what the data folder and the program know: for
+    /// one start, once you have looked at the clock
+    #[arg(long, global = true, env = "TENURE_ACCEPT_CLOCK", help_heading = "Where to ask")]
+    pub(crate) accept_clock: bool,
 }
 
 /// What a door answered instead of an answer
@@ -109,14 +113,18 @@ impl DoorArgs {
         if genesis == Genesis::Manual {
             self.folder()?;
         }
-        Self::folder_door(folder, genesis)
+        Self::folder_door(folder, genesis, self.accept_clock)
     }
 
     /// Opens a data folder
-    pub(crate) fn folder_door(folder: &Path, genesis: Genesis) -> anyhow::Result<Door> {
+    pub(crate) fn folder_door(
+        folder: &Path,
+        genesis: Genesis,
+        accept_clock: bool,
+    ) -> anyhow::Result<Door> {
         let journal = Journal::open(folder, None)?;
         let bar = bar("folding the journal");
-        let options = Options { genesis, checkpoints: Checkpointing::Read };
+        let options = Options { genesis, checkpoints: Checkpointing::Read, accept_clock };
         let metrics = Arc::new(Metrics::default());
         let started = Engine::start(journal, options, Arc::clone(&metrics), |progress| {
             bar.set_length(progress.of);

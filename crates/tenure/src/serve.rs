@@ -86,7 +86,7 @@ impl Serve {
             index_checkpoints: self.index_checkpoints,
             index_checkpoint_share: self.index_checkpoint_share,
         };
-        Ok(flags.over(file).settle()?)
+        Ok(Settings { accept_clock: door.accept_clock, ..flags.over(file).settle()? })
     }
 
     pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
@@ -113,6 +113,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         requests_max = settings.requests_max,
         request_timeout_ms = settings.request_timeout.as_millis(),
         index_checkpoints = ?settings.checkpoints,
+        accept_clock = settings.accept_clock,
         "effective settings"
     );
     let runtime = tokio::runtime::Runtime::new().context("the threads cannot be started")?;

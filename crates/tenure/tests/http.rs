@@ -15,6 +15,12 @@ use std::time::{Duration, Instant};
 
 use common::{ADMIN, Events, PATIENCE, Server, Start, entry, grant, landscape, poll, tenure};
 use serde_json::{Value, json};
+use tenure_core::{DEFAULT_ORIGIN, Ledger, RecordedAt};
+use tenure_journal::Journal;
+use tenure_log::{Message, embedded};
+use tenure_server::engine::record;
+use tenure_wire::codec::decode_draft;
+use uuid::Uuid;
 
 fn server(data: &tempfile::TempDir) -> Server {
     let server = Start::on(data.path()).ready();
@@ -78,6 +84,46 @@ fn every_question_has_its_answer() {
     assert_eq!(timeline["as_of"].get("catalog"), None);
     // At that position the level was not known yet.
     server.get(&format!("/v1/who?{can}&{on}&known_at=12")).is_problem(404, "unknown_level", &[]);
+    server.stop();
+}
+
+/// A data folder whose one entry was recorded so many seconds after now: the log's clock is ahead of this machine's
+fn recorded_ahead(seconds: i64) -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(data.path(), None).unwrap();
+    let level = json!({ "type": "create_level", "level": "global-account:early" });
+    let item = decode_draft(&entry(&[level]), DEFAULT_ORIGIN, Uuid::now_v7).unwrap();
+    let ahead = embedded::now().micros() + seconds * 1_000_000;
+    let message = Message {
+        stamped_at: RecordedAt::saturating_from_micros(ahead),
+        entries: vec![item.into()],
+        origin: None,
+        waiter: None,
+    };
+    record(&mut journal, &mut Ledger::new(), vec![message]).unwrap();
+    data
+}
+
+#[test]
+fn what_was_just_acknowledged_is_in_force_although_the_clock_of_the_log_is_ahead() {
+    let data = recorded_ahead(3_600);
+    let server = server(&data);
+    let appended = server.post("/v1/entries", &entry(&[grant("carol@acme.example")])).ok();
+    let recorded_at = &appended["results"][0]["recorded_at"];
+    let asked =
+        "principal=carol@acme.example&can=role-collection:Subaccount%20Viewer&on=subaccount:dev";
+    let check = server.get(&format!("/v1/check?{asked}")).ok();
+    assert_eq!((&check["allowed"], &check["as_of"]["at"]), (&json!(true), recorded_at));
+    let earlier = server.get(&format!("/v1/check?{asked}&at=2026-01-01")).ok();
+    assert_eq!(earlier["allowed"], false);
+    // The server says by how much the clocks disagree, and is ready.
+    let ready = server.get("/readyz").ok();
+    let behind = ready["clock"]["behind_log_seconds"].as_f64().unwrap();
+    assert!(behind > 3_000.0 && behind <= 3_600.0, "{ready}");
+    let metrics = server.get("/metrics").text;
+    assert!(metrics.contains("tenure_clock_offset_seconds -3"), "{metrics}");
+    // It logs that once a minute, not with each entry.
+    assert_eq!(server.stderr().matches("clock is behind").count(), 1, "{}", server.stderr());
     server.stop();
 }
 

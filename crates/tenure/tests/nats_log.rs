@@ -551,6 +551,68 @@ fn replicas_agree_and_one_that_differs_says_so() {
 }
 
 #[test]
+fn only_operators_say_when_an_entry_was_recorded() {
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let folders = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+        let servers = [on(folders[0].path(), &nats).ready(), on(folders[1].path(), &nats).ready()];
+        servers[0].append(&landscape());
+        let now = tenure_log::embedded::now().micros();
+        let year_2099 = "4080000000000000";
+        let an_hour_ahead = (now + 3_600_000_000).to_string();
+        let mut client = Client::of(&nats);
+        let mut publish = |subject: &str, recorded_at: &str, name: &str, data: &Value| {
+            let headers = [
+                ("ce-specversion", "1.0"),
+                ("ce-id", "1"),
+                ("ce-source", "test"),
+                ("ce-type", KIND),
+                ("content-type", "application/json"),
+                (name, recorded_at),
+            ];
+            request(&mut client, subject, &headers, data.to_string().as_bytes());
+        };
+        // A submitter publishes on a subject of its own, and may not date what it submits.
+        let submitted = grants(0..4);
+        for (subject, name, entry) in [
+            ("tenure.acme.log.crm", "tenure-recorded-at", &submitted[0]),
+            ("tenure.acme.log.ledger", "tenure-recorded-at", &submitted[1]),
+            ("tenure.acme.log.republished.more", "tenure-recorded-at", &submitted[2]),
+            ("tenure.acme.log.crm", "tenure-malformed", &submitted[3]),
+        ] {
+            publish(subject, year_2099, name, entry);
+        }
+        let log = |server: &Server, count: usize| -> Vec<Value> {
+            let ids = |entry: &Value| entry["id"].clone();
+            let wanted: Vec<Value> = submitted.iter().map(ids).collect();
+            let rows = |server: &Server| -> Option<Vec<Value>> {
+                let rows = server.log().into_iter().filter(|row| wanted.contains(&row["id"]));
+                Some(rows.collect::<Vec<_>>()).filter(|rows| rows.len() == count)
+            };
+            poll(|| rows(server)).unwrap_or_else(|| panic!("{:#?}", server.log()))
+        };
+        let rows = log(&servers[0], 4);
+        for row in &rows {
+            assert_eq!(row["outcome"], "applied", "{row:#}");
+            assert!(row["recorded_at"].as_str() < Some("2090"), "{row:#}");
+        }
+        // Every replica reads the same.
+        assert_eq!(rows, log(&servers[1], 4));
+        assert_eq!(servers[0].get("/readyz").ok()["clock"], Value::Null);
+        // An operator may; and each server says that its clock is behind the log's then.
+        let republished = grants(4..5).remove(0);
+        publish("tenure.acme.log.republished", &an_hour_ahead, "tenure-recorded-at", &republished);
+        for server in &servers {
+            let behind =
+                poll(|| server.get("/readyz").ok()["clock"]["behind_log_seconds"].as_f64());
+            assert!(behind.is_some_and(|seconds| seconds > 3_000.0), "{behind:?}");
+            let metrics = server.get("/metrics").text;
+            assert!(metrics.contains("tenure_clock_offset_seconds -3"), "{metrics}");
+        }
+    }
+}
+
+#[test]
 fn recorded_times_never_step_back() {
     for version in Version::ALL {
         let nats = Nats::start(version);

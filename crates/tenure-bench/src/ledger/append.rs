@@ -46,7 +46,11 @@ pub(super) fn measure(
     say("appending in process");
     let own = tempfile::tempdir_in(folder)?;
     let journal = Journal::open(&own.path().join("append"), Some("append"))?;
-    let start = engine::Options { genesis: Genesis::BuiltIn, checkpoints: Checkpointing::Off };
+    let start = engine::Options {
+        genesis: Genesis::BuiltIn,
+        checkpoints: Checkpointing::Off,
+        accept_clock: false,
+    };
     let (engine, writer) = Engine::start(journal, start, Arc::new(Metrics::default()), |_| {})?;
     let account = json!({"actor": "user:sap.default/admin@acme.example",
         "changes": [{"type": "create_level", "level": "global-account:acme"}]});

@@ -14,7 +14,7 @@ use crate::ledger::Ledger;
 use crate::ledger::view::View;
 use crate::words::ability::Ability;
 use crate::words::change::EntryName;
-use crate::words::instant::{EffectiveAt, Instant};
+use crate::words::instant::{EffectiveAt, Instant, RecordedAt};
 use crate::words::level::Level;
 use crate::words::outcome::OutcomeKind;
 use crate::words::position::{KnownAt, Position};
@@ -24,7 +24,7 @@ use crate::words::span::Span;
 /// The two coordinates of a question: when something was true, and what was known
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct AsOf {
-    /// A moment of valid time; `None` is the moment of asking
+    /// A moment of valid time; `None` is the later of the asker's clock and the newest entry that is known
     pub at: Option<EffectiveAt>,
     /// What was known
     pub known_at: Known,
@@ -292,8 +292,7 @@ impl Question {
         }));
         let pinned = Pinned { ledger, now };
         let view = pinned.view(as_of.known_at);
-        let t = as_of.at.unwrap_or(now.at);
-        view.map(|view| view.hint(error, t)).unwrap_or_default()
+        view.map(|view| view.hint(error, pinned.moment(&view, as_of.at))).unwrap_or_default()
     }
 
     fn answered(&self, pinned: Pinned<'_>) -> Result<Answered, AskError> {
@@ -389,9 +388,25 @@ impl<'a> Pinned<'a> {
         Ok(View::of(self.ledger, known_at))
     }
 
+    /// When the last position that is known was recorded
+    fn recorded_at(self, view: &View<'_>) -> Option<RecordedAt> {
+        Position::new(view.known_at().0).and_then(|position| self.ledger.recorded_at(position))
+    }
+
+    /// The moment that is asked about; where the question does not say, the later of the clock and the last
+    /// position that is known
+    ///
+    /// So what was just acknowledged is in force at once, even if the log's clock is ahead of this one.
+    fn moment(self, view: &View<'_>, at: Option<EffectiveAt>) -> EffectiveAt {
+        at.unwrap_or_else(|| {
+            let recorded_at = self.recorded_at(view).map_or(0, RecordedAt::micros);
+            self.now.at.max(EffectiveAt::saturating_from_micros(recorded_at))
+        })
+    }
+
     fn computed_at(self, view: &View<'_>, at: Option<EffectiveAt>) -> ComputedAt {
         let known_at = view.known_at();
-        let recorded_at = Position::new(known_at.0).and_then(|p| self.ledger.recorded_at(p));
+        let recorded_at = self.recorded_at(view);
         let catalog = at.and_then(|at| view.catalog(at)).map(|(version, _)| Arc::clone(version));
         ComputedAt { at, known_at, recorded_at, catalog }
     }
@@ -402,7 +417,7 @@ impl<'a> Pinned<'a> {
         answer: impl FnOnce(&View<'_>, EffectiveAt) -> Result<Answer, AskError>,
     ) -> Result<Answered, AskError> {
         let view = self.view(as_of.known_at)?;
-        let t = as_of.at.unwrap_or(self.now.at);
+        let t = self.moment(&view, as_of.at);
         let answer = answer(&view, t)?;
         Ok(Answered { answer, as_of: self.computed_at(&view, Some(t)), known: None })
     }
@@ -429,7 +444,7 @@ impl<'a> Pinned<'a> {
         principal: Option<&Principal>,
     ) -> Result<Answered, AskError> {
         let (before, after) = (self.view(from.known_at)?, self.view(until.known_at)?);
-        let (from, until) = (from.at.unwrap_or(self.now.at), until.at.unwrap_or(self.now.at));
+        let (from, until) = (self.moment(&before, from.at), self.moment(&after, until.at));
         let diff = before.diff(from, &after, until, under, principal)?;
         Ok(Answered {
             answer: Answer::Diff { diff, until: self.computed_at(&after, Some(until)) },

@@ -36,6 +36,9 @@ pub enum StartError {
     /// A built-in catalogue is wrong
     #[error("a built-in catalogue is wrong")]
     Catalog(#[source] catalogs::CatalogFileError),
+    /// This machine's clock is surely wrong
+    #[error("the built-in catalogues cannot be appended: {0}")]
+    Clock(String),
     /// The log in NATS cannot be used
     #[error("the log cannot be used")]
     Log(#[source] tenure_log::nats::OpenError),

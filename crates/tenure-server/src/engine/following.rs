@@ -192,6 +192,9 @@ impl Following<'_> {
         shared.snapshot.store(Arc::new(ledger.snapshot()));
         shared.shown.send_replace(newest);
         feed.applied(last.sequence);
+        if let Some(newest) = ledger.newest_recorded_at() {
+            shared.clock.arrived(newest);
+        }
         for (waiter, receipts) in answers {
             // Who no longer waits has no answer to get.
             let _gone = waiter.send(Ok(receipts));

@@ -19,4 +19,6 @@ pub struct Options {
     pub genesis: Genesis,
     /// What is done with index checkpoints
     pub checkpoints: Checkpointing,
+    /// Whether an embedded log believes what this machine's clock shows at the start
+    pub accept_clock: bool,
 }

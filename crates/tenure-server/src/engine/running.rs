@@ -21,6 +21,8 @@ use super::begin_again::{self, fold_or_begin_again};
 use super::beginning::begin;
 use super::checkpointer::{Checkpointer, Due};
 use super::checkpoints::{self, Begun, Formats};
+use super::clock_guard::ClockGuard;
+use super::clock_watch::{ClockReport, ClockWatch};
 use super::deciding::record;
 use super::disk::DiskWatch;
 use super::error::StartError;
@@ -78,13 +80,14 @@ impl Engine {
         metrics: Arc<Metrics>,
         progress: impl FnMut(Progress),
     ) -> Result<(Self, Writer), StartError> {
-        Self::start_with(journal, options, (&Formats::default(), Due::default()), metrics, progress)
+        let with = (&Formats::default(), Due::default(), ClockGuard::begin(options.accept_clock));
+        Self::start_with(journal, options, with, metrics, progress)
     }
 
     pub(super) fn start_with(
         mut journal: Journal,
         options: Options,
-        (formats, due): (&Formats, Due),
+        (formats, due, mut clock): (&Formats, Due, ClockGuard),
         metrics: Arc<Metrics>,
         mut progress: impl FnMut(Progress),
     ) -> Result<(Self, Writer), StartError> {
@@ -97,7 +100,7 @@ impl Engine {
         let Begun { mut ledger, stored } =
             checkpoints::begin(&journal, options.checkpoints, formats, &metrics, &mut progress)?;
         if builds {
-            publish_missing(&mut journal, &mut ledger)?;
+            publish_missing(&mut journal, &mut ledger, &mut clock)?;
         }
         let current = stored.as_ref().is_none_or(|stored| stored.is_current(formats));
         let newest = ledger.newest_position().map_or(0, Position::get);
@@ -111,6 +114,7 @@ impl Engine {
             index_is_current: AtomicBool::new(current),
             metrics,
             disk: DiskWatch::default(),
+            clock: ClockWatch::of(&ledger),
             replica: None,
         });
         let (appender, queue) = embedded::open();
@@ -124,7 +128,7 @@ impl Engine {
         let thread = std::thread::spawn(move || {
             // The journal holds the folder: it is dropped last.
             let mut journal = journal;
-            write_all(&for_thread, ledger, &mut journal, queue, green);
+            write_all(&for_thread, ledger, &mut journal, queue, green, clock);
             if let Some(checkpointer) = checkpointer {
                 checkpointer.finish();
             }
@@ -180,8 +184,14 @@ impl Engine {
             return Err(AppendError::NotDone(why));
         }
         let began = Instant::now();
+        let sent_at = embedded::now();
         let receipts = self.appender.append(entries).await;
         self.shared.metrics.append_seconds.observe(began.elapsed().as_secs_f64());
+        if self.shared.replica.is_some()
+            && let Some(first) = receipts.iter().flatten().next()
+        {
+            self.shared.clock.acknowledged(first.recorded_at, sent_at);
+        }
         receipts
     }
 
@@ -224,8 +234,14 @@ impl Engine {
         self.shared.replica.as_ref().map(|replica| replica.report())
     }
 
-    /// Brings the metrics of a replica up to date
+    /// What an operator should know of this server's clock and the log's, if they disagree
+    pub fn clock(&self) -> Option<ClockReport> {
+        self.shared.clock.report()
+    }
+
+    /// Brings the metrics of the clock and of a replica up to date
     pub(crate) fn measure(&self) {
+        self.shared.metrics.clock_offset_seconds.set(self.shared.clock.offset_seconds());
         if let Some(replica) = &self.shared.replica {
             replica.measure(&self.shared.metrics);
         }
@@ -301,6 +317,7 @@ impl Engine {
             index_is_current: AtomicBool::new(true),
             metrics,
             disk: DiskWatch::default(),
+            clock: ClockWatch::of(&ledger),
             replica: Some(Arc::clone(&replica)),
         });
         let for_thread = Arc::clone(&shared);
@@ -324,15 +341,21 @@ impl Engine {
     }
 }
 
-fn publish_missing(journal: &mut Journal, ledger: &mut Ledger) -> Result<(), StartError> {
+fn publish_missing(
+    journal: &mut Journal,
+    ledger: &mut Ledger,
+    clock: &mut ClockGuard,
+) -> Result<(), StartError> {
     let built_in = catalogs::genesis(journal.ledger()).map_err(StartError::Catalog)?;
     let missing: Vec<Encoded> =
         built_in.into_iter().filter(|entry| ledger.owner(entry.entry().id()).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
+    let stamped_at = embedded::now();
+    clock.check(stamped_at, ledger.newest_recorded_at()).map_err(StartError::Clock)?;
     tracing::info!(catalogs = missing.len(), "appending the built-in catalogues");
     let entries = missing.into_iter().map(Item::from).collect();
-    let message = Message { stamped_at: embedded::now(), entries, origin: None, waiter: None };
+    let message = Message { stamped_at, entries, origin: None, waiter: None };
     record(journal, ledger, vec![message]).map_err(StartError::Journal)
 }

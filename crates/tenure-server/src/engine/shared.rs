@@ -8,6 +8,7 @@ use tenure_core::{Position, Snapshot};
 use tenure_journal::{Reader, Row};
 use tokio::sync::watch;
 
+use super::clock_watch::ClockWatch;
 use super::disk::{DiskWatch, Work};
 use super::replica::Replica;
 use crate::metrics::Metrics;
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) index_is_current: AtomicBool,
     pub(super) metrics: Arc<Metrics>,
     pub(super) disk: DiskWatch,
+    pub(super) clock: ClockWatch,
     /// Where the log is a stream that others follow too
     pub(super) replica: Option<Arc<Replica>>,
 }

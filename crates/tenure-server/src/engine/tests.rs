@@ -7,12 +7,15 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tenure_core::RecordedAt;
 use tenure_journal::Journal;
+use tenure_log::{AppendError, embedded};
 use tenure_wire::codec::{self, Encoded};
 use uuid::Uuid;
 
 use super::checkpointer::Due;
 use super::checkpoints::Formats;
+use super::clock_guard::ClockGuard;
 use super::compare::compare;
 use super::*;
 use crate::metrics::Metrics;
@@ -42,9 +45,21 @@ fn start_as(
     due: Due,
 ) -> (Engine, Writer) {
     let journal = Journal::open(data, Some("acme")).unwrap();
-    let options = Options { genesis: Genesis::BuiltIn, checkpoints };
-    let metrics = Arc::new(Metrics::default());
-    Engine::start_with(journal, options, (formats, due), metrics, |_| {}).unwrap()
+    let options = Options { genesis: Genesis::BuiltIn, checkpoints, accept_clock: false };
+    let with = (formats, due, ClockGuard::begin(false));
+    Engine::start_with(journal, options, with, Arc::new(Metrics::default()), |_| {}).unwrap()
+}
+
+/// A start that fails, or an engine with a clock of its own
+fn start_by(
+    data: &Path,
+    genesis: Genesis,
+    clock: ClockGuard,
+) -> Result<(Engine, Writer), StartError> {
+    let journal = Journal::open(data, Some("acme")).unwrap();
+    let options = Options { genesis, checkpoints: Checkpointing::Off, accept_clock: false };
+    let with = (&Formats::default(), NEVER, clock);
+    Engine::start_with(journal, options, with, Arc::new(Metrics::default()), |_| {})
 }
 
 fn start(data: &Path, due: Due) -> (Engine, Writer) {
@@ -238,4 +253,38 @@ fn a_stop_does_not_wait_for_a_rebuild_nor_keep_what_is_not_current() {
     let running = start_as(data.path(), WRITE, &Formats::of_a_later_program(), NEVER);
     is_the_fold(&running.0);
     stop(running);
+}
+
+#[test]
+fn nothing_is_appended_by_a_clock_that_jumped_or_is_years_ahead() {
+    let data = tempfile::tempdir().unwrap();
+    let before = |days: i64| {
+        let micros = embedded::now().micros() - days * 24 * 60 * 60 * 1_000_000;
+        RecordedAt::saturating_from_micros(micros)
+    };
+    let jumped = || ClockGuard::new(before(2), Some(before(2)));
+    let years_ahead = || ClockGuard::new(before(0), Some(before(6 * 365)));
+    // A ledger without catalogues is not begun at a wrong time.
+    for clock in [jumped(), years_ahead()] {
+        let Err(error) = start_by(data.path(), Genesis::BuiltIn, clock) else {
+            panic!("it started");
+        };
+        assert!(chain(&error).contains("--accept-clock"), "{}", chain(&error));
+    }
+    for clock in [jumped(), years_ahead()] {
+        let running = start_by(data.path(), Genesis::Manual, clock).unwrap();
+        let Err(AppendError::NotDone(why)) = running.0.append_blocking(vec![land(1)]) else {
+            panic!("it was appended");
+        };
+        assert!(why.contains("this machine's clock") && why.contains("--accept-clock"), "{why}");
+        assert_eq!(running.0.shown().0, 0);
+        stop(running);
+    }
+    // The operator accepts it once; then the newest entry shows that time.
+    let accepted = ClockGuard::new(before(0), None);
+    for clock in [accepted, years_ahead(), jumped()] {
+        let running = start_by(data.path(), Genesis::BuiltIn, clock).unwrap();
+        assert_eq!(running.0.append_blocking(vec![land(1)]).unwrap().len(), 1);
+        stop(running);
+    }
 }

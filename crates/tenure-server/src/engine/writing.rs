@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use tenure_core::{Ledger, Position};
+use tenure_core::{Ledger, Position, RecordedAt};
 use tenure_journal::Journal;
 use tenure_log::embedded::Queue;
 use tenure_log::{AppendError, Message};
 use tenure_wire::message::Item;
 
+use super::clock_guard::ClockGuard;
 use super::deciding::{Answers, BATCH_ENTRIES_MAX, decide};
 use super::disk::Work;
 use super::error::chain;
@@ -24,6 +25,7 @@ pub(super) fn write_all(
     journal: &mut Journal,
     mut queue: Queue,
     mut green: Option<Green>,
+    mut clock: ClockGuard,
 ) {
     let mut guard = FailureGuard { failed: &shared.failed, armed: true };
     while let Some(messages) = queue.next(BATCH_ENTRIES_MAX) {
@@ -34,6 +36,7 @@ pub(super) fn write_all(
         if messages.is_empty() {
             continue;
         }
+        let messages = in_time(&mut clock, ledger.newest_recorded_at(), messages);
         let messages = with_room(shared, journal, messages);
         if messages.is_empty() {
             continue;
@@ -69,12 +72,33 @@ pub(super) fn write_all(
         shared.metrics.position.set(i64::try_from(newest).unwrap_or(i64::MAX));
         shared.snapshot.store(Arc::new(ledger.snapshot()));
         shared.shown.send_replace(newest);
+        if let Some(newest) = ledger.newest_recorded_at() {
+            shared.clock.arrived(newest);
+        }
         for (waiter, receipts) in answers {
             // Who no longer waits has no answer to get.
             let _gone = waiter.send(Ok(receipts));
         }
     }
     guard.armed = false;
+}
+
+/// All of them, or none while this machine's clock is surely wrong: then who waits is told why
+fn in_time(
+    clock: &mut ClockGuard,
+    newest: Option<RecordedAt>,
+    messages: Vec<Message>,
+) -> Vec<Message> {
+    // They were taken from the queue together, so they have one time.
+    let Some(stamped_at) = messages.first().map(|message| message.stamped_at) else {
+        return messages;
+    };
+    let Err(why) = clock.check(stamped_at, newest) else { return messages };
+    tracing::warn!(why, "nothing is appended");
+    for waiter in messages.into_iter().filter_map(|message| message.waiter) {
+        let _gone = waiter.send(Err(AppendError::NotDone(why.clone())));
+    }
+    Vec::new()
 }
 
 /// Those that there is room for; who waits for another one is told why not

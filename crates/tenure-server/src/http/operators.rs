@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::door::App;
 use super::openapi::document;
 use super::response::{Failure, json};
-use crate::engine::Report;
+use crate::engine::{ClockReport, Report};
 
 /// What operators read in a few words
 #[derive(Serialize)]
@@ -21,6 +21,9 @@ struct Status {
     /// Of a replica that follows a stream
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<Report>,
+    /// If this server's clock and the log's disagree
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<ClockReport>,
 }
 
 pub(super) async fn openapi() -> Result<Response, Failure> {
@@ -28,7 +31,7 @@ pub(super) async fn openapi() -> Result<Response, Failure> {
 }
 
 pub(super) async fn healthz() -> Result<Response, Failure> {
-    json(&Status { status: "alive", ledger: None, position: None, log: None })
+    json(&Status { status: "alive", ledger: None, position: None, log: None, clock: None })
 }
 
 pub(super) async fn readyz(State(door): App) -> Result<Response, Failure> {
@@ -38,6 +41,7 @@ pub(super) async fn readyz(State(door): App) -> Result<Response, Failure> {
         ledger: Some(ready.ledger),
         position: Some(ready.position),
         log: ready.report,
+        clock: ready.clock,
     })
 }
 

@@ -51,7 +51,8 @@ impl AskedLedger {
     fn fold(&mut self) {
         let journal = Journal::open(self._data.path(), Some("acme")).unwrap();
         let metrics = Arc::clone(&self.metrics);
-        let options = Options { genesis: Genesis::BuiltIn, checkpoints: Checkpointing::Off };
+        let checkpoints = Checkpointing::Off;
+        let options = Options { genesis: Genesis::BuiltIn, checkpoints, accept_clock: false };
         let (engine, writer) = Engine::start(journal, options, metrics, |_| {}).unwrap();
         self.hall.open(engine);
         self.writer = Some(writer);
