@@ -60,6 +60,8 @@ pub struct EntryRow {
     /// What became of it
     #[serde(flatten)]
     pub result: EntryResult,
+    /// Who handed it in: the log vouches for it, and the entry cannot claim it
+    pub submitter: String,
     /// When it holds
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_at: Option<String>,

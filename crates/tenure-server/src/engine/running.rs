@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tenure_core::{KnownAt, Ledger, Position, Snapshot};
+use tenure_core::{KnownAt, Ledger, Position, Principal, Snapshot};
 use tenure_journal::quarantine::expected;
 use tenure_journal::{Journal, Reader};
 use tenure_log::nats::{self, NatsSettings, Opened};
@@ -172,15 +172,20 @@ impl Engine {
 
     /// Appends entries and waits until they are on the disk and may be seen
     ///
+    /// Where a stream is the log, NATS says who submitted them: this server's own client there.
     /// # Errors
     /// [`AppendError::NotDone`]: nothing was appended. [`AppendError::Indeterminate`]: the entries may have been
     /// appended; append them again with the same ids.
-    pub async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
+    pub async fn append(
+        &self,
+        submitter: &Principal,
+        entries: Vec<Encoded>,
+    ) -> Result<Vec<Receipt>, AppendError> {
         if let Some(why) = self.forbids_appending() {
             return Err(AppendError::NotDone(why));
         }
         let began = Instant::now();
-        let receipts = self.appender.append(entries).await;
+        let receipts = self.appender.append(submitter, entries).await;
         self.shared.metrics.append_seconds.observe(began.elapsed().as_secs_f64());
         receipts
     }
@@ -189,8 +194,12 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::append`].
-    pub fn append_blocking(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
-        futures::executor::block_on(self.append(entries))
+    pub fn append_blocking(
+        &self,
+        submitter: &Principal,
+        entries: Vec<Encoded>,
+    ) -> Result<Vec<Receipt>, AppendError> {
+        futures::executor::block_on(self.append(submitter, entries))
     }
 
     /// The ledger at the newest position that may be seen, or a newer one
@@ -333,6 +342,7 @@ fn publish_missing(journal: &mut Journal, ledger: &mut Ledger) -> Result<(), Sta
     }
     tracing::info!(catalogs = missing.len(), "appending the built-in catalogues");
     let entries = missing.into_iter().map(Item::from).collect();
-    let message = Message { stamped_at: embedded::now(), entries, origin: None, waiter: None };
+    let (stamped_at, submitter) = (embedded::now(), Principal::local());
+    let message = Message { stamped_at, submitter, entries, origin: None, waiter: None };
     record(journal, ledger, vec![message]).map_err(StartError::Journal)
 }
