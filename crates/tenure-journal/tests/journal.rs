@@ -31,7 +31,7 @@ fn row(n: u64) -> Row {
         0 => Payload::Malformed { raw: bytes, reading: Reading::NoType },
         _ => Payload::Entry(bytes),
     };
-    let submitter = if n % 3 == 0 { Principal::anonymous() } else { Principal::local() };
+    let submitter = if n.is_multiple_of(3) { Principal::anonymous() } else { Principal::local() };
     Row { recorded_at, submitter, outcome, payload, origin: None }
 }
 

@@ -347,6 +347,10 @@ fn who_handed_an_entry_in_is_shown_and_is_a_filter() {
     let ran = tenure_on(data.path(), &asked);
     let rows = ran.exits(0).stdout.lines().count() as u64;
     assert_eq!(rows, 1 + catalogs + 1, "{ran:#?}");
+    // A table has the column only where somebody else is in it.
+    let table = |arguments: &[&str]| tenure_on(data.path(), arguments).exits(0).stdout.clone();
+    assert!(table(&["log"]).contains("SUBMITTER"));
+    assert!(!table(&["history", "--submitter", "client:tenure/local"]).contains("SUBMITTER"));
 }
 
 #[test]
