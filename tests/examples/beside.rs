@@ -43,6 +43,7 @@ fn recorded(number: u64, changes: Vec<Change>) -> Recorded {
     let entry = Entry::new(id, actor, None, None, changes).unwrap();
     Recorded {
         recorded_at: RecordedAt::saturating_from_micros(number as i64 * 1_000_000),
+        submitter: world::principal("client:tenure/local"),
         submission: Submission::Entry(entry, Fingerprint(fingerprint)),
     }
 }

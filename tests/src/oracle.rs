@@ -33,6 +33,7 @@ fn refused(change: Option<usize>, reason: Reason) -> Outcome {
 struct Line {
     position: Position,
     recorded_at: RecordedAt,
+    submitter: Principal,
     /// `None`: it could not be decoded
     entry: Option<Entry>,
     outcome: Outcome,
@@ -82,8 +83,8 @@ impl Oracle {
                 (Some(entry.clone()), self.decide(position, recorded_at, entry))
             }
         };
-        let line = Line { position, recorded_at, entry, outcome: outcome.clone(), facts };
-        self.lines.push(line);
+        let (submitter, kept) = (recorded.submitter.clone(), outcome.clone());
+        self.lines.push(Line { position, recorded_at, submitter, entry, outcome: kept, facts });
         outcome
     }
 
@@ -102,13 +103,13 @@ impl Oracle {
             .collect()
     }
 
-    /// The positions of the decodable entries that name something, in log order
+    /// The positions of the entries that name something, or that a submitter handed in, in log order
     pub fn mentions(&self, mention: &Mention) -> Vec<Position> {
-        self.lines
-            .iter()
-            .filter(|line| line.entry.as_ref().is_some_and(|entry| mentions(entry, mention)))
-            .map(|line| line.position)
-            .collect()
+        let named = |line: &&Line| match mention {
+            Mention::Submitter(submitter) => line.submitter == *submitter,
+            _ => line.entry.as_ref().is_some_and(|entry| mentions(entry, mention)),
+        };
+        self.lines.iter().filter(named).map(|line| line.position).collect()
     }
 
     fn lines_until(&self, s: KnownAt) -> impl DoubleEndedIterator<Item = &Line> {
@@ -174,7 +175,7 @@ fn principals_of(change: &Change) -> Vec<Principal> {
 fn mentions(entry: &Entry, mention: &Mention) -> bool {
     use tenure_core::GrantableText;
     entry.changes().iter().any(|change| match mention {
-        Mention::Actor(_) => false,
+        Mention::Actor(_) | Mention::Submitter(_) => false,
         Mention::Principal(principal) => principals_of(change).contains(principal),
         Mention::Level(wanted) => match change {
             Change::CreateLevel { level, parent, .. } => {

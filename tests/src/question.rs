@@ -323,6 +323,8 @@ impl Draft {
                 let mut mentions = Vec::new();
                 mentions.extend(self.flags.0.then_some(Mention::Principal(principal)));
                 mentions.extend(self.flags.1.then_some(Mention::Level(on)));
+                let submitter = Mention::Submitter(world::submitter(other_known_at.0));
+                mentions.extend(seldom.then_some(submitter));
                 let outcome = self.flags.2.then_some(OutcomeKind::Applied);
                 let limit = Some(known_at.0 as usize % 7 + 1);
                 Question::History { mentions, outcome, after: other_known_at, limit }

@@ -60,6 +60,7 @@ impl Script {
         fingerprint[..8].copy_from_slice(&number.to_be_bytes());
         self.log.push(Recorded {
             recorded_at: RecordedAt::saturating_from_micros(recorded),
+            submitter: world::submitter(number),
             submission: Submission::Entry(entry, Fingerprint(fingerprint)),
         });
         self

@@ -324,6 +324,21 @@ pub fn principals() -> Vec<Principal> {
     all.map(|text| principal(text)).collect()
 }
 
+/// Those who hand entries in; some of them are named in changes too
+pub fn submitters() -> [Principal; 3] {
+    ["client:tenure/local", "client:nats/hr", "client:corp/CI"].map(principal)
+}
+
+/// The submitter of an entry, by its number
+pub fn submitter(number: u64) -> Principal {
+    let [local, hr, ci] = submitters();
+    match number * number % 7 {
+        0 | 1 => local,
+        2 => hr,
+        _ => ci,
+    }
+}
+
 const A: Option<FeatureSet> = Some(FeatureSet::A);
 const B: Option<FeatureSet> = Some(FeatureSet::B);
 const BOTH: Option<FeatureSet> = None;

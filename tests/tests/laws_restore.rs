@@ -28,7 +28,7 @@ fn entry(recorded: &Recorded) -> Option<&Entry> {
 fn restored(log: &[Recorded], outcomes: &[Outcome]) -> Result<Ledger, Outcome> {
     let mut ledger = Ledger::new();
     for (recorded, outcome) in log.iter().zip(outcomes) {
-        ledger.restore(recorded.recorded_at, entry(recorded), outcome)?;
+        ledger.restore(recorded.recorded_at, &recorded.submitter, entry(recorded), outcome)?;
     }
     Ok(ledger)
 }
@@ -49,8 +49,9 @@ fn same_places(decided: &Ledger, restored: &Ledger) -> TestCaseResult {
         };
         same(position, &of(restored), &of(decided))?;
     }
-    for principal in world::principals() {
-        let mention = tenure_core::Mention::Principal(principal);
+    let submitters = world::submitters().into_iter().map(tenure_core::Mention::Submitter);
+    let principals = world::principals().into_iter().map(tenure_core::Mention::Principal);
+    for mention in principals.chain(submitters) {
         let of = |ledger: &Ledger| ledger.mentions(&mention, KnownAt(0)).collect::<Vec<_>>();
         same(format_args!("{mention:?}"), &of(restored), &of(decided))?;
     }
@@ -77,7 +78,8 @@ fn a_rebuilt_ledger_is_the_ledger() {
         let cut = cut.index(scenario.log.len() + 1);
         let mut half = Ledger::new();
         for (recorded, outcome) in scenario.log.iter().zip(&outcomes).take(cut) {
-            let known = half.restore(recorded.recorded_at, entry(recorded), outcome);
+            let (at, submitter) = (recorded.recorded_at, &recorded.submitter);
+            let known = half.restore(at, submitter, entry(recorded), outcome);
             same("a half", &known.is_ok(), &true)?;
         }
         for (recorded, outcome) in scenario.log.iter().zip(&outcomes).skip(cut) {

@@ -40,7 +40,8 @@ fn history(scenario: &Scenario, ledger: &Ledger, oracle: &Oracle) -> TestCaseRes
     let principals = world::principals().into_iter().map(Mention::Principal);
     let actor = Mention::Actor(world::principal("user:corp/actor@x"));
     let names = world::ROLE_COLLECTIONS.iter().map(|name| Mention::RoleCollection((*name).into()));
-    for mention in levels.chain(principals).chain(names).chain([actor]) {
+    let submitters = world::submitters().into_iter().map(Mention::Submitter);
+    for mention in levels.chain(principals).chain(names).chain([actor]).chain(submitters) {
         let found = ledger.mentions(&mention, KnownAt(0)).collect::<Vec<_>>();
         same(format_args!("{mention:?}"), &found, &oracle.mentions(&mention))?;
     }

@@ -28,7 +28,7 @@ mod turnover;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tenure_core::{Entry, LedgerInMemory, MICROS_PER_SECOND, Recorded, RecordedAt};
+use tenure_core::{Entry, LedgerInMemory, MICROS_PER_SECOND, Principal, Recorded, RecordedAt};
 use tenure_wire::codec::Encoded;
 
 pub(crate) use history::{Facts, Given, Messages};
@@ -262,7 +262,7 @@ impl Message {
         let recorded_at = self.recorded_at;
         let recorded = self.entries.into_iter().map(|made| {
             let submission = Encoded::new(made.entry)?.into_submission();
-            Ok(Recorded { recorded_at, submission })
+            Ok(Recorded { recorded_at, submitter: Principal::local(), submission })
         });
         recorded.collect()
     }

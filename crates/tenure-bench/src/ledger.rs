@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use clap::{Args, value_parser};
 use serde::{Deserialize, Serialize};
-use tenure_core::Ledger;
+use tenure_core::{Ledger, Principal};
 use tenure_journal::{IndexCheckpoints, Journal};
 use tenure_log::Message;
 use tenure_server::engine::{
@@ -159,7 +159,8 @@ pub(crate) fn load(plan: &Plan, folder: &Path, report: &mut Report) -> anyhow::R
         let encoded = made.into_iter().map(|message| {
             let encoded = |made: Made| Encoded::new(made.entry).map(Item::Entry);
             let entries = message.entries.into_iter().map(encoded).collect::<Result<_, _>>()?;
-            Ok(Message { stamped_at: message.recorded_at, entries, origin: None, waiter: None })
+            let (stamped_at, submitter) = (message.recorded_at, Principal::local());
+            Ok(Message { stamped_at, submitter, entries, origin: None, waiter: None })
         });
         let messages = encoded.collect::<anyhow::Result<Vec<_>>>()?;
         encoding += began.elapsed();

@@ -16,6 +16,7 @@ use async_nats::jetstream::{self, Context, stream};
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
+use tenure_core::Principal;
 use tenure_journal::Journal;
 use tenure_log::nats::connect::ConnectSettings;
 use tenure_log::nats::{NatsSettings, subject};
@@ -122,7 +123,7 @@ fn grant(n: usize) -> anyhow::Result<Encoded> {
 
 async fn create_account(engine: &Engine) -> anyhow::Result<()> {
     let account = entry(&json!({"type": "create_level", "level": "global-account:acme"}))?;
-    engine.append(vec![account]).await?;
+    engine.append(&Principal::anonymous(), vec![account]).await?;
     Ok(())
 }
 
@@ -167,7 +168,7 @@ async fn appends(
     for clients in [64, 1] {
         let of = |how: &str| vec![("how", how.into()), ("clients", (clients as u64).into())];
         let append = async |engine: &mut Engine, n: usize| {
-            engine.append(vec![grant(n)?]).await?;
+            engine.append(&Principal::anonymous(), vec![grant(n)?]).await?;
             Ok(())
         };
         let bare = async |context: &mut Context, n: usize| {
@@ -199,7 +200,7 @@ async fn rebuilds(
     let (engine, writer) = server.ledger(&folder.join("first")).await?;
     create_account(&engine).await?;
     let context = jetstream::new(async_nats::connect(&server.url).await?);
-    let to = subject::log(engine.name()).replace(">", "bench");
+    let to = subject::log(engine.name()).replace('*', "bench");
     let sent = futures::stream::iter(0..options.entries / each).map(async |message| {
         let entries = (0..each).map(|k| grant(message * each + k));
         let entries = entries.collect::<anyhow::Result<Vec<_>>>()?;

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use tenure_core::{
-    EffectiveAt, Instant, KnownAt, LedgerInMemory, LevelKind, Outcome, Recorded, RefusalCode, View,
+    EffectiveAt, Instant, KnownAt, LedgerInMemory, LevelKind, Outcome, Principal, Recorded,
+    RefusalCode, View,
 };
 use tenure_wire::Names;
 use tenure_wire::catalogs::GENESIS_ACTOR;
@@ -29,7 +30,8 @@ static FOLDED: LazyLock<(LedgerInMemory, Vec<Row>)> = LazyLock::new(|| {
             let core = entry.to_core(Names::Full).unwrap();
             assert_eq!(v1::Entry::from_core(&core), entry, "every filed entry is canonical");
             let submission = Encoded::new(core).unwrap().into_submission();
-            let outcome = ledger.apply(&Recorded { recorded_at: message.recorded_at, submission });
+            let (recorded_at, submitter) = (message.recorded_at, Principal::local());
+            let outcome = ledger.apply(&Recorded { recorded_at, submitter, submission });
             rows.push((entry, intended, outcome));
         }
     }

@@ -9,7 +9,7 @@
 //! ```
 //! Numbers are big-endian. The checksum is CRC-32 (IEEE) of the two bytes before it and of everything after it.
 
-use tenure_core::Position;
+use tenure_core::{Position, Principal};
 
 use crate::row::{Row, RowError};
 
@@ -76,15 +76,20 @@ pub(crate) struct Block {
     pub(crate) count: u32,
     /// The encoded rows, not compressed
     pub(crate) payload: Vec<u8>,
+    /// The submitter of the row that was pushed last: the next row with the same one does not repeat it
+    submitter: Option<Principal>,
 }
 
 impl Block {
     pub(crate) fn new(first: Position) -> Self {
-        Self { first, count: 0, payload: Vec::new() }
+        Self { first, count: 0, payload: Vec::new(), submitter: None }
     }
 
     pub(crate) fn push(&mut self, row: &Row) -> Result<(), RowError> {
-        row.encode(&mut self.payload)?;
+        row.encode(self.submitter.as_ref(), &mut self.payload)?;
+        if self.submitter.as_ref() != Some(&row.submitter) {
+            self.submitter = Some(row.submitter.clone());
+        }
         self.count += 1;
         Ok(())
     }
@@ -92,6 +97,7 @@ impl Block {
     /// Adds the rows of the block that follows this one
     pub(crate) fn extend(&mut self, next: &Self) {
         self.payload.extend_from_slice(&next.payload);
+        self.submitter.clone_from(&next.submitter);
         self.count += next.count;
     }
 
@@ -159,7 +165,7 @@ impl Block {
         if payload.len() != raw_length as usize {
             return Err(BlockError::Shape);
         }
-        Ok(Self { first, count, payload })
+        Ok(Self { first, count, payload, submitter: None })
     }
 }
 
@@ -198,6 +204,7 @@ mod tests {
         ];
         let row = |(n, outcome)| Row {
             recorded_at: RecordedAt::saturating_from_micros(1_700_000_000_000_000 + n),
+            submitter: if n < 3 { Principal::local() } else { Principal::of_nats("hr").unwrap() },
             outcome,
             payload: match n % 2 {
                 0 => Payload::Entry(vec![0xC0, 0, 255]),

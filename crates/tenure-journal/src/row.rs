@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tenure_core::{
-    Entry, Original, Outcome, Position, Reason, Recorded, RecordedAt, Refusal, Submission,
+    Entry, Original, Outcome, Position, Principal, Reason, Recorded, RecordedAt, Refusal,
+    Submission,
 };
 use tenure_wire::codec::{self, Encoded};
 use tenure_wire::message::{Origin, Reading};
@@ -32,6 +33,8 @@ pub enum Payload {
 pub struct Row {
     /// When the log recorded it
     pub recorded_at: RecordedAt,
+    /// Who handed it in
+    pub submitter: Principal,
     /// What became of it
     pub outcome: Outcome,
     /// What was submitted
@@ -69,6 +72,8 @@ struct StoredOriginal(u64, i64);
 #[derive(Serialize, Deserialize)]
 struct StoredRow {
     recorded_at: i64,
+    /// `None` if it is that of the row before, in the same block
+    submitter: Option<Arc<str>>,
     /// 0 applied, 1 refused, 2 duplicate
     outcome: u8,
     /// Its own, or that of the original
@@ -105,7 +110,8 @@ impl Row {
             }
             Payload::Malformed { .. } => Submission::Malformed,
         };
-        Ok(Recorded { recorded_at: self.recorded_at, submission })
+        let (recorded_at, submitter) = (self.recorded_at, self.submitter.clone());
+        Ok(Recorded { recorded_at, submitter, submission })
     }
 
     /// The entry in it; `None` for what could not be decoded
@@ -131,8 +137,12 @@ impl Row {
         }
     }
 
-    /// Appends its encoding
-    pub(crate) fn encode(&self, into: &mut Vec<u8>) -> Result<(), RowError> {
+    /// Appends its encoding, after a row with the submitter `before`
+    pub(crate) fn encode(
+        &self,
+        before: Option<&Principal>,
+        into: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
         let refusal = |refusal: &Refusal| {
             let change = refusal.change.and_then(|change| u16::try_from(change).ok());
             let (name, numbers, texts) = refusal.reason.parts();
@@ -152,6 +162,7 @@ impl Row {
         };
         let stored = StoredRow {
             recorded_at: self.recorded_at.micros(),
+            submitter: (before != Some(&self.submitter)).then(|| self.submitter.as_str().into()),
             outcome,
             refusal,
             original,
@@ -166,16 +177,24 @@ impl Row {
 
     /// Reads so many rows
     pub(crate) fn decode_all(mut bytes: &[u8], count: usize) -> Result<Vec<Self>, RowError> {
-        let mut rows = Vec::with_capacity(count.min(4_096));
+        let mut rows: Vec<Self> = Vec::with_capacity(count.min(4_096));
         for _ in 0..count {
             let stored: StoredRow =
                 rmp_serde::decode::from_read(&mut bytes).map_err(RowError::Decode)?;
-            rows.push(Self::from_stored(stored)?);
+            let submitter = match &stored.submitter {
+                Some(text) => Principal::parse(text)
+                    .map_err(|_| RowError::Content("a submitter that is no principal"))?,
+                None => rows
+                    .last()
+                    .map(|before| before.submitter.clone())
+                    .ok_or(RowError::Content("no submitter"))?,
+            };
+            rows.push(Self::from_stored(stored, submitter)?);
         }
         if bytes.is_empty() { Ok(rows) } else { Err(RowError::Content("more than it should")) }
     }
 
-    fn from_stored(stored: StoredRow) -> Result<Self, RowError> {
+    fn from_stored(stored: StoredRow, submitter: Principal) -> Result<Self, RowError> {
         let refusal = |StoredRefusal(change, name, numbers, texts): StoredRefusal| {
             let reason = Reason::from_parts(&name, &numbers, &texts);
             let reason = reason.ok_or(RowError::Content("an unknown reason"))?;
@@ -205,7 +224,7 @@ impl Row {
             let digest = digest.map_err(|_| RowError::Content("a digest of another length"))?;
             Ok(Origin { sequence, digest })
         });
-        Ok(Self { recorded_at, outcome, payload, origin: origin.transpose()? })
+        Ok(Self { recorded_at, submitter, outcome, payload, origin: origin.transpose()? })
     }
 }
 
@@ -286,16 +305,28 @@ mod tests {
         ];
         let origin = (any::<u64>(), any::<[u8; 16]>())
             .prop_map(|(sequence, digest)| Origin { sequence, digest });
-        (times(), outcome, payload, option::of(origin)).prop_map(
-            |(recorded_at, outcome, payload, origin)| Row { recorded_at, outcome, payload, origin },
+        let submitters = select(vec!["client:tenure/local", "client:nats/a b/c", "user:corp/p@x"])
+            .prop_map(|text| Principal::parse(text).unwrap());
+        (times(), submitters, outcome, payload, option::of(origin)).prop_map(
+            |(recorded_at, submitter, outcome, payload, origin)| Row {
+                recorded_at,
+                submitter,
+                outcome,
+                payload,
+                origin,
+            },
         )
     }
 
     proptest! {
         #[test]
-        fn a_row_is_read_as_it_was_written(written in vec(rows(), 1..4)) {
+        fn a_row_is_read_as_it_was_written(written in vec(rows(), 1..6)) {
             let mut bytes = Vec::new();
-            written.iter().for_each(|row| row.encode(&mut bytes).unwrap());
+            let mut before = None;
+            for row in &written {
+                row.encode(before, &mut bytes).unwrap();
+                before = Some(&row.submitter);
+            }
             prop_assert_eq!(Row::decode_all(&bytes, written.len()).unwrap(), written);
         }
     }

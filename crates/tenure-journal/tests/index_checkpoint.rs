@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tenure_core::{Outcome, Position, RecordedAt};
+use tenure_core::{Outcome, Position, Principal, RecordedAt};
 use tenure_journal::{IndexCheckpoints, Journal, Payload, Row, WriteError};
 
 type Pieces = Vec<Vec<u8>>;
@@ -25,6 +25,7 @@ fn journal(folder: &Path, ledger: &str, rows: u64, text: &str) -> Journal {
     let mut journal = Journal::open(folder, Some(ledger)).unwrap();
     let row = |n| Row {
         recorded_at: RecordedAt::saturating_from_micros(n),
+        submitter: Principal::local(),
         outcome: Outcome::Applied,
         payload: Payload::Entry(format!("{text} {n}").into_bytes()),
         origin: None,

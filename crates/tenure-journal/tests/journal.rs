@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use tenure_core::{Original, Outcome, Position, Reason, RecordedAt, Refusal};
+use tenure_core::{Original, Outcome, Position, Principal, Reason, RecordedAt, Refusal};
 use tenure_journal::{Error, FolderError, Journal, Payload, Row};
 use tenure_wire::message::Reading;
 
@@ -31,7 +31,8 @@ fn row(n: u64) -> Row {
         0 => Payload::Malformed { raw: bytes, reading: Reading::NoType },
         _ => Payload::Entry(bytes),
     };
-    Row { recorded_at, outcome, payload, origin: None }
+    let submitter = if n.is_multiple_of(3) { Principal::anonymous() } else { Principal::local() };
+    Row { recorded_at, submitter, outcome, payload, origin: None }
 }
 
 fn expect_rows(journal: &Journal, newest: u64) {

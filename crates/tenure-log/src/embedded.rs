@@ -5,7 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tenure_core::RecordedAt;
+use tenure_core::{Principal, RecordedAt};
 use tenure_wire::codec::Encoded;
 use tenure_wire::message::Item;
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +16,7 @@ use crate::{AppendError, Message, Receipt, Waiter};
 const QUEUE_MAX: usize = 1_024;
 
 struct Queued {
+    submitter: Principal,
     entries: Vec<Encoded>,
     waiter: Waiter,
 }
@@ -50,7 +51,11 @@ impl Nudge {
         let (waiter, _) = oneshot::channel();
         if let Some(queue) = self.queue.upgrade() {
             // If the queue is full, its thread is awake already.
-            let _full = queue.try_send(Queued { entries: Vec::new(), waiter });
+            let _full = queue.try_send(Queued {
+                submitter: Principal::local(),
+                entries: Vec::new(),
+                waiter,
+            });
         }
     }
 }
@@ -61,20 +66,24 @@ impl QueueAppender {
         Nudge { queue: self.queue.downgrade() }
     }
 
-    /// Appends entries and waits until they are in the log and applied
+    /// Appends the entries of a submitter and waits until they are in the log and applied
     ///
     /// # Guarantees
     /// On `Ok` they are on this disk, in this order.
     /// # Errors
     /// [`AppendError::NotDone`]: nothing was appended. [`AppendError::Indeterminate`]: the entries may have been
     /// appended; append them again with the same ids.
-    pub async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
+    pub async fn append(
+        &self,
+        submitter: Principal,
+        entries: Vec<Encoded>,
+    ) -> Result<Vec<Receipt>, AppendError> {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
         let (waiter, receipt) = oneshot::channel();
         let closed = |_| AppendError::NotDone("the log is closed".into());
-        self.queue.send(Queued { entries, waiter }).await.map_err(closed)?;
+        self.queue.send(Queued { submitter, entries, waiter }).await.map_err(closed)?;
         // The thread that took it from the queue ended before it answered.
         receipt.await.unwrap_or(Err(AppendError::Indeterminate))
     }
@@ -109,6 +118,7 @@ impl Queue {
         let stamped_at = now();
         let message = |queued: Queued| Message {
             stamped_at,
+            submitter: queued.submitter,
             entries: queued.entries.into_iter().map(Item::from).collect(),
             origin: None,
             waiter: Some(queued.waiter),

@@ -4,7 +4,7 @@
 //! becomes of their entries. There are two logs: [`embedded`] is the log of a ledger that runs alone, whose
 //! journal is its log; [`nats`] is a stream in NATS JetStream, which any number of ledgers follow.
 
-use tenure_core::{Entry, Outcome, Position, RecordedAt};
+use tenure_core::{Entry, Outcome, Position, Principal, RecordedAt};
 use tenure_wire::api::EntryResult;
 use tenure_wire::message::{Item, Origin, Reading};
 use tenure_wire::sentence::Submitted;
@@ -13,11 +13,13 @@ use tokio::sync::oneshot;
 pub mod embedded;
 pub mod nats;
 
-/// Entries that travelled together; all of them get the time at which the log stamped the message
+/// Entries that travelled together; all of them get the time and the submitter of the message
 #[derive(Debug)]
 pub struct Message {
     /// The time of the log's clock, which may step back
     pub stamped_at: RecordedAt,
+    /// Who handed in the entries, as the log vouches for it
+    pub submitter: Principal,
     /// The entries, at least one
     pub entries: Vec<Item>,
     /// The place of the message in the stream, where a stream is the log

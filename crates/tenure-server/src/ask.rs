@@ -306,6 +306,7 @@ impl Asker<'_> {
             let by = api::By {
                 position,
                 actor: entry.actor().to_string(),
+                submitter: row.submitter.to_string(),
                 reason: entry.reason().map(ToString::to_string),
                 recorded_at: row.recorded_at.to_string(),
             };
@@ -455,6 +456,7 @@ pub(crate) fn entry_row(
     let effective_at = |entry: &Entry| entry.effective_at().unwrap_or(row.recorded_at.instant());
     Ok(api::EntryRow {
         result: api::EntryResult::new(position, row.recorded_at, &row.outcome, submitted),
+        submitter: row.submitter.to_string(),
         effective_at: entry.map(|entry| effective_at(entry).to_string()),
         voided_by: ledger.voided_by(position, newest).map(Position::get),
         entry: entry.map(v1::Entry::from_core),

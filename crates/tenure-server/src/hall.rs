@@ -369,11 +369,12 @@ impl Hall {
     ) -> Result<Appended, Problem> {
         self.decide(caller, Action::Append(&entries))?;
         let engine = self.engine()?;
-        let receipts = engine.append(entries).await.map_err(|error| match error {
-            AppendError::NotDone(_) | AppendError::Indeterminate => {
-                problem(Code::LogUnavailable, error.to_string())
-            }
-        })?;
+        let receipts =
+            engine.append(caller.principal(), entries).await.map_err(|error| match error {
+                AppendError::NotDone(_) | AppendError::Indeterminate => {
+                    problem(Code::LogUnavailable, error.to_string())
+                }
+            })?;
         let newest = receipts.last().map_or(0, |receipt| receipt.position.get());
         let results = receipts.iter().map(Receipt::result).collect();
         Ok(Appended { results, revision: revision(engine.name(), KnownAt(newest)) })

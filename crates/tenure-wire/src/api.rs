@@ -60,6 +60,8 @@ pub struct EntryRow {
     /// What became of it
     #[serde(flatten)]
     pub result: EntryResult,
+    /// Who handed it in: the log vouches for it, and the entry cannot claim it
+    pub submitter: String,
     /// When it holds
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_at: Option<String>,
@@ -194,6 +196,8 @@ pub struct By {
     pub position: u64,
     /// Who acted, as the entry says
     pub actor: String,
+    /// Who handed it in, as the log vouches
+    pub submitter: String,
     /// Why, as the entry says
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -60,13 +60,15 @@ pub enum Reading {
     Message(Format),
     /// As one entry of a message
     Entry(Format),
+    /// Not at all: the message came on a subject whose token is no name of a submitter
+    NoSubmitter,
     /// In a way that this program does not know: another one republished them
     Unknown,
 }
 
 impl Reading {
     /// Every reading
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoType,
         Self::OtherSpecVersion,
         Self::NoFormat,
@@ -74,6 +76,7 @@ impl Reading {
         Self::Message(Format::MessagePack),
         Self::Entry(Format::Json),
         Self::Entry(Format::MessagePack),
+        Self::NoSubmitter,
         Self::Unknown,
     ];
 
@@ -87,6 +90,7 @@ impl Reading {
             Self::Message(Format::MessagePack) => "message-msgpack",
             Self::Entry(Format::Json) => "entry-json",
             Self::Entry(Format::MessagePack) => "entry-msgpack",
+            Self::NoSubmitter => "no-submitter",
             Self::Unknown => "unknown",
         }
     }
@@ -155,6 +159,18 @@ pub enum Content {
 /// # Cost
 /// O(bytes). At most [`ENTRIES_MAX`] items.
 pub fn decode(head: Head<'_>, data: &[u8]) -> Content {
+    decode_with(head, data, item)
+}
+
+/// Reads a message whose subject names no submitter: each of its entries is malformed
+pub fn decode_without_submitter(head: Head<'_>, data: &[u8]) -> Content {
+    decode_with(head, data, |_, bytes| Item::Malformed {
+        raw: bytes.to_vec(),
+        reading: Reading::NoSubmitter,
+    })
+}
+
+fn decode_with(head: Head<'_>, data: &[u8], item: impl Fn(Format, &[u8]) -> Item) -> Content {
     let malformed = |reading| Content::Items(vec![Item::Malformed { raw: data.to_vec(), reading }]);
     let version = head.kind.and_then(|kind| kind.strip_prefix(CE_TYPE_START));
     let version = version.filter(|v| v.len() <= 9 && !v.starts_with('0'));

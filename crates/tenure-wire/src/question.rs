@@ -314,6 +314,7 @@ pub const KINDS: &[Kind] = &[
             Parameter { name: "limit", title: "Entries a page, 1 to 10,000; 1,000 if absent" },
             Parameter { name: "principal", title: "Entries that name this principal in a change" },
             Parameter { name: "actor", title: "Entries of this actor" },
+            Parameter { name: "submitter", title: "Entries that this principal handed in" },
             Parameter {
                 name: "level",
                 title: "Entries that name this level in a change, also as a parent",
@@ -628,6 +629,7 @@ impl Reading<'_> {
         let mut mentions = Vec::new();
         mentions.extend(self.optional_principal("principal")?.map(Mention::Principal));
         mentions.extend(self.optional_principal("actor")?.map(Mention::Actor));
+        mentions.extend(self.optional_principal("submitter")?.map(Mention::Submitter));
         mentions.extend(self.optional_level("level")?.map(Mention::Level));
         mentions.extend(self.optional_name("role_collection")?.map(Mention::RoleCollection));
         Ok(Question::History {
@@ -1018,6 +1020,7 @@ impl Writing {
                     match mention {
                         Mention::Principal(principal) => self.put("principal", principal),
                         Mention::Actor(actor) => self.put("actor", actor),
+                        Mention::Submitter(submitter) => self.put("submitter", submitter),
                         Mention::Level(level) => self.put("level", level),
                         Mention::RoleCollection(name) => self.put("role_collection", name),
                     }
@@ -1086,6 +1089,7 @@ mod tests {
                 .with("limit", "5")
                 .with("principal", "user:corp/p@x")
                 .with("actor", "user:corp/q@x")
+                .with("submitter", "client:nats/hr")
                 .with("level", LEVEL)
                 .with("role_collection", "Admins")
                 .with("outcome", "refused"),

@@ -71,6 +71,10 @@ pub fn malformed(raw: &[u8], reading: Reading) -> String {
             let known = "`content-type: application/msgpack` or `application/json`";
             return format!("the message has no header {known}");
         }
+        Reading::NoSubmitter => {
+            return "the token after `log.` in the message's subject is no name of a client"
+                .to_owned();
+        }
         Reading::Message(_) | Reading::Entry(_) if raw.len() > READ_AGAIN_BYTES_MAX => {
             return format!(
                 "the {} bytes cannot be decoded, and only up to {READ_AGAIN_BYTES_MAX} are read again \

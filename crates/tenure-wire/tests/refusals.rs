@@ -10,8 +10,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tenure_core::{
-    Instant, LedgerInMemory, Outcome, Position, Reason, Recorded, RecordedAt, Refusal, RefusalCode,
-    Submission,
+    Instant, LedgerInMemory, Outcome, Position, Principal, Reason, Recorded, RecordedAt, Refusal,
+    RefusalCode, Submission,
 };
 use tenure_wire::api::EntryResult;
 use tenure_wire::codec::{ENTRY_BYTES_MAX, Format, decode_entry};
@@ -85,7 +85,8 @@ impl Told {
             Item::Entry(entry) => entry.clone().into_submission(),
             Item::Malformed { .. } => Submission::Malformed,
         };
-        let outcome = self.ledger.apply(&Recorded { recorded_at, submission });
+        let submitter = Principal::local();
+        let outcome = self.ledger.apply(&Recorded { recorded_at, submitter, submission });
         if let Outcome::Refused(refusal) = &outcome {
             self.reasons.insert(number(&refusal.reason));
             self.codes.insert(refusal.code());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use tenure_core::{Ledger, Position};
+use tenure_core::{Ledger, Position, Principal};
 use tenure_demo::{Dispatch, demo, demo_questions};
 use tenure_journal::Journal;
 use tenure_log::Message;
@@ -104,6 +104,7 @@ fn message(dispatch: &Dispatch) -> anyhow::Result<Message> {
         .map(|entry| Ok(decode_entry(WireFormat::Json, &serde_json::to_vec(entry)?)?.into()));
     Ok(Message {
         stamped_at: dispatch.recorded_at,
+        submitter: Principal::local(),
         entries: encoded.collect::<anyhow::Result<_>>()?,
         origin: None,
         waiter: None,

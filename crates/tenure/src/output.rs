@@ -52,6 +52,17 @@ impl Rows {
         self.rows.push(row.into());
     }
 
+    /// Without a column, if each of its cells has this text
+    pub(crate) fn without(mut self, column: &str, text: &str) -> Self {
+        if let Some(at) = self.head.iter().position(|name| *name == column)
+            && self.rows.iter().all(|row| row.get(at).is_some_and(|cell| cell == text))
+        {
+            self.head.remove(at);
+            self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
+        }
+        self
+    }
+
     /// As a table that fits the terminal
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();

@@ -256,7 +256,7 @@ pub(crate) struct Principals {
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct History {
     /// Entries that name this principal in a change
-    #[arg(required_unless_present_any = ["level", "role_collection", "actor"])]
+    #[arg(required_unless_present_any = ["level", "role_collection", "actor", "submitter"])]
     principal: Option<String>,
     /// Only entries that name this level
     #[arg(long, value_name = "LEVEL")]
@@ -267,6 +267,9 @@ pub(crate) struct History {
     /// Only entries of this actor
     #[arg(long, value_name = "WHO")]
     actor: Option<String>,
+    /// Only entries that this principal handed in, whoever their actor is
+    #[arg(long, value_name = "WHO")]
+    submitter: Option<String>,
     /// Only entries with this outcome: applied, refused or duplicate
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,

@@ -26,7 +26,8 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
     if question == "entry" {
         return Ok(serde_json::to_string_pretty(answer)?);
     }
-    let rows = rows(question, answer)?;
+    // In an own folder, where all submitters are this one, other columns need the room.
+    let rows = rows(question, answer)?.without("submitter", "client:tenure/local");
     // Before the table: who reads no further must not take "not known" for "no".
     parts.extend(known(answer));
     if rows.rows.is_empty() {
@@ -217,7 +218,11 @@ fn reason(holding: &Holding) -> String {
 fn giver(by: &api::By) -> String {
     let reason = by.reason.as_ref().map(|reason| format!(": {}", one_line(reason)));
     let (actor, at) = (&by.actor, &by.recorded_at);
-    format!("{actor}, #{} of {at}{}", by.position, reason.unwrap_or_default())
+    // Who wrote the folder's own log by hand is of no interest.
+    let submitter = (by.submitter != "client:tenure/local")
+        .then(|| format!(" handed in by {}", by.submitter))
+        .unwrap_or_default();
+    format!("{actor}{submitter}, #{} of {at}{}", by.position, reason.unwrap_or_default())
 }
 
 /// A text of several lines in one
@@ -436,8 +441,16 @@ fn expression(expr: &v1::Expr) -> String {
 
 /// Rows of the log
 pub(crate) fn entries(list: &[EntryRow]) -> Rows {
-    let mut rows =
-        Rows::new(&["#", "recorded", "effective", "actor", "changes", "outcome", "reason"]);
+    let mut rows = Rows::new(&[
+        "#",
+        "recorded",
+        "effective",
+        "actor",
+        "submitter",
+        "changes",
+        "outcome",
+        "reason",
+    ]);
     for row in list {
         let entry = row.entry.as_ref();
         let changes =
@@ -447,6 +460,7 @@ pub(crate) fn entries(list: &[EntryRow]) -> Rows {
             row.result.recorded_at.clone(),
             row.effective_at.clone().unwrap_or_default(),
             entry.map(|entry| entry.actor.clone()).unwrap_or_default(),
+            row.submitter.clone(),
             changes.unwrap_or_else(|| "(not decodable)".to_owned()),
             outcome(&row.result, row.voided_by),
             entry.and_then(|entry| entry.reason.clone()).unwrap_or_default(),

@@ -13,7 +13,9 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{ADMIN, Events, PATIENCE, Server, Start, entry, grant, landscape, poll, tenure};
+use common::{
+    ADMIN, Events, PATIENCE, Server, Start, entry, grant, landscape, poll, query, tenure, tenure_on,
+};
 use serde_json::{Value, json};
 use tenure_core::{DEFAULT_ORIGIN, Ledger, RecordedAt};
 use tenure_journal::Journal;
@@ -95,6 +97,7 @@ fn recorded_ahead(seconds: i64) -> tempfile::TempDir {
     let item = decode_draft(&entry(&[level]), DEFAULT_ORIGIN, Uuid::now_v7).unwrap();
     let ahead = embedded::now().micros() + seconds * 1_000_000;
     let message = Message {
+        submitter: tenure_core::Principal::local(),
         stamped_at: RecordedAt::saturating_from_micros(ahead),
         entries: vec![item.into()],
         origin: None,
@@ -358,6 +361,43 @@ fn the_description_is_of_what_is_there() {
         }
     }
     server.stop();
+}
+
+#[test]
+fn who_handed_an_entry_in_is_shown_and_is_a_filter() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let mut claimed = entry(&[grant("carol@acme.example")]);
+    claimed["actor"] = json!("client:tenure/local");
+    let appended = server.append(std::slice::from_ref(&claimed));
+    let position = appended[0]["position"].as_u64().unwrap();
+    let row = server.get(&format!("/v1/entries/{position}")).ok();
+    assert_eq!(row["submitter"], "client:tenure/anonymous", "{row}");
+    assert_eq!(row["entry"]["actor"], "client:tenure/local", "{row}");
+    let by = |who: &str| {
+        let answer = server.get(&format!("/v1/entries{}", query(&[("submitter", who)]))).ok();
+        answer["entries"].as_array().unwrap().len() as u64
+    };
+    // The catalogues are the folder's own.
+    let catalogs = by("client:tenure/local");
+    assert!(catalogs > 0);
+    assert_eq!(by("client:tenure/anonymous"), position - catalogs);
+    assert_eq!(by("client:nats/crm"), 0);
+    // The submitter is not content: the same entry from another one is a duplicate.
+    server.stop();
+    let file = data.path().with_extension("json");
+    std::fs::write(&file, claimed.to_string()).unwrap();
+    let ran = tenure_on(data.path(), &["submit", file.to_str().unwrap()]);
+    std::fs::remove_file(&file).unwrap();
+    assert!(ran.exits(0).stdout.contains("duplicate"), "{ran:#?}");
+    let asked = ["--format", "csv", "history", "--submitter", "client:tenure/local"];
+    let ran = tenure_on(data.path(), &asked);
+    let rows = ran.exits(0).stdout.lines().count() as u64;
+    assert_eq!(rows, 1 + catalogs + 1, "{ran:#?}");
+    // A table has the column only where somebody else is in it.
+    let table = |arguments: &[&str]| tenure_on(data.path(), arguments).exits(0).stdout.clone();
+    assert!(table(&["log"]).contains("SUBMITTER"));
+    assert!(!table(&["history", "--submitter", "client:tenure/local"]).contains("SUBMITTER"));
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn set(client: &mut Client, verb: &str, config: &Value) {
 
 /// The settings of a stream that can be the log, except for the given ones
 fn but_for(others: &Value) -> Value {
-    let mut config = json!({"name": "TENURE_ACME", "subjects": ["tenure.acme.log.>"],
+    let mut config = json!({"name": "TENURE_ACME", "subjects": ["tenure.acme.log.*"],
         "retention": "limits", "storage": "file", "discard": "new", "num_replicas": 1,
         "deny_delete": true, "deny_purge": true});
     for (setting, value) in others.as_object().unwrap() {
@@ -194,8 +194,10 @@ fn a_stream_that_can_forget_or_rewrite_is_refused_with_the_setting() {
         ("deny_delete", json!({"deny_delete": false})),
         ("deny_purge", json!({"deny_purge": false})),
         ("no_ack", json!({"no_ack": true})),
-        ("subjects", json!({"subjects": ["tenure.acme.log.>", "tenure.other.log.>"]})),
-        ("subjects", json!({"subjects": ["tenure.other.log.>"]})),
+        ("subjects", json!({"subjects": ["tenure.acme.log.*", "tenure.other.log.*"]})),
+        ("subjects", json!({"subjects": ["tenure.other.log.*"]})),
+        // A subject with more tokens names no submitter.
+        ("subjects", json!({"subjects": ["tenure.acme.log.>"]})),
         ("sources", json!({"sources": [{"name": "OTHER"}]})),
         // A mirror has no subjects of its own.
         ("mirror", json!({"mirror": {"name": "OTHER"}, "subjects": null})),
@@ -395,6 +397,76 @@ fn a_stream_that_went_on_otherwise_is_found() {
         let other = TempDir::new().unwrap();
         let built = on(other.path(), &nats).ready();
         assert_eq!(built.position(), common + 5 + 3);
+    }
+}
+
+/// Each row's submitter, with what became of it
+fn submitters(server: &Server) -> Vec<(String, String)> {
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+    server.log().iter().map(|row| (text(row, "submitter"), text(row, "outcome"))).collect()
+}
+
+#[test]
+fn the_subject_says_who_submitted_and_a_republished_stream_says_the_same() {
+    for version in Version::ALL {
+        let mut nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats).ready();
+        let genesis = submitters(&server);
+        let by = |name: &str, outcome: &str| (format!("client:nats/{name}"), outcome.to_owned());
+        assert!(!genesis.is_empty(), "{genesis:?}");
+        assert!(genesis.iter().all(|row| *row == by("ledger", "applied")), "{genesis:?}");
+        server.append(&landscape()[..1]);
+        let mut client = Client::of(&nats);
+        publish(&mut client, KIND, &json!([{"actor": "no entry"}]));
+        // The actor claims to be another one, which changes nothing about who submitted it.
+        let mut claimed = landscape()[1].clone();
+        claimed["actor"] = json!("client:nats/ledger");
+        publish(&mut client, KIND, &claimed);
+        // No name turns the direction of writing.
+        let headers = [("ce-type", KIND), ("content-type", "application/json")];
+        let two = json!([grants(0..1)[0], grants(1..2)[0]]).to_string();
+        request(&mut client, "tenure.acme.log.a\u{202e}b", &headers, two.as_bytes());
+        let position = genesis.len() as u64 + 5;
+        ready_at(&server, position);
+        let found = submitters(&server).split_off(genesis.len());
+        let expected = [
+            by("ledger", "applied"),
+            by("crm", "refused"),
+            by("crm", "applied"),
+            by("invalid", "refused"),
+            by("invalid", "refused"),
+        ];
+        assert_eq!(found, expected);
+        let asked = |who: &str| {
+            let answer = server.get(&format!("/v1/entries{}", query(&[("submitter", who)]))).ok();
+            let rows = answer["entries"].as_array().unwrap().clone();
+            rows.iter().map(|row| row["position"].as_u64().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(asked("client:nats/crm"), [position - 3, position - 2]);
+        assert_eq!(asked("client:nats/invalid"), [position - 1, position]);
+        assert!(asked("client:tenure/anonymous").is_empty());
+        let refused = &server.log()[genesis.len() + 4];
+        assert_eq!(refused["refusal"]["code"], "malformed");
+        let message = refused["refusal"]["message"].as_str().unwrap();
+        assert!(message.contains("no name of a client"), "{message}");
+        let before = (told(&server), digest(&server));
+        server.stop();
+        // A header that names a submitter counts on the operators' subject alone.
+        nats.stop();
+        nats.lose_store();
+        nats.start_again();
+        tenure_on(data.path(), &["republish", "--log", &nats.url(), "--yes"]).exits(0);
+        let other = TempDir::new().unwrap();
+        let built = on(other.path(), &nats).ready();
+        ready_at(&built, position);
+        assert_eq!((told(&built), digest(&built)), before);
+        let mut client = Client::of(&nats);
+        let claims = [("tenure-submitter", "client:tenure/local"), headers[0], headers[1]];
+        let data = grants(2..3)[0].to_string();
+        request(&mut client, "tenure.acme.log.crm", &claims, data.as_bytes());
+        ready_at(&built, position + 1);
+        assert_eq!(submitters(&built).pop().unwrap().0, "client:nats/crm");
     }
 }
 

@@ -87,7 +87,7 @@ impl User {
 fn config() -> Config {
     Config {
         name: STREAM.to_owned(),
-        subjects: vec!["tenure.acme.log.>".to_owned()],
+        subjects: vec!["tenure.acme.log.*".to_owned()],
         deny_delete: true,
         deny_purge: true,
         ..Config::default()

@@ -655,7 +655,7 @@ impl Oracle {
             Mention::RoleCollection(name) => {
                 self.must_be_defined(&Ability::RoleCollection(name.clone()), self.newest())
             }
-            Mention::Principal(_) | Mention::Actor(_) => Ok(()),
+            Mention::Principal(_) | Mention::Actor(_) | Mention::Submitter(_) => Ok(()),
         }
     }
 

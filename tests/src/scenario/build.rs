@@ -161,7 +161,8 @@ impl Builder {
 
     fn record(&mut self, submission: Submission) {
         let recorded_at = RecordedAt::saturating_from_micros(self.recorded_micros);
-        self.log.push(Recorded { recorded_at, submission });
+        let submitter = world::submitter(self.log.len() as u64);
+        self.log.push(Recorded { recorded_at, submitter, submission });
     }
 
     /// The change that a draft means, after others of its entry

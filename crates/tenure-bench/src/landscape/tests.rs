@@ -1,7 +1,7 @@
 //! What must a made-up history be like?
 
 use sha2::{Digest, Sha256};
-use tenure_core::{LedgerInMemory, Outcome, Recorded};
+use tenure_core::{LedgerInMemory, Outcome, Principal, Recorded};
 use tenure_wire::codec::Encoded;
 
 use super::{Counts, Facts, Intended, Plan, Shape, Shares, Size, USUAL};
@@ -48,7 +48,8 @@ fn fold(plan: &Plan) {
         newest = Some(recorded_at);
         for made in message.entries {
             let submission = Encoded::new(made.entry.clone()).unwrap().into_submission();
-            let outcome = ledger.apply(&Recorded { recorded_at, submission });
+            let submitter = Principal::local();
+            let outcome = ledger.apply(&Recorded { recorded_at, submitter, submission });
             let is = match &outcome {
                 Outcome::Applied => Intended::Applied,
                 Outcome::Refused(_) => Intended::Refused,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tenure_core::Principal;
 use tenure_journal::Journal;
 use tenure_server::engine::{self, Checkpointing, Engine, Genesis};
 use tenure_server::metrics::Metrics;
@@ -54,12 +55,12 @@ pub(super) fn measure(
     let (engine, writer) = Engine::start(journal, start, Arc::new(Metrics::default()), |_| {})?;
     let account = json!({"actor": "user:sap.default/admin@acme.example",
         "changes": [{"type": "create_level", "level": "global-account:acme"}]});
-    engine.append_blocking(vec![encoded(&account)?])?;
+    engine.append_blocking(&Principal::anonymous(), vec![encoded(&account)?])?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let append = |(clients, size): (usize, usize)| {
         let one = async |engine: &mut Engine, n: usize| {
             let entries = (0..size).map(|k| encoded(&draft(n + k)));
-            engine.append(entries.collect::<anyhow::Result<_>>()?).await?;
+            engine.append(&Principal::anonymous(), entries.collect::<anyhow::Result<_>>()?).await?;
             Ok(())
         };
         let clients = vec![engine.clone(); clients];

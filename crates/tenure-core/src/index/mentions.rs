@@ -1,7 +1,7 @@
 //! Which entries name something?
 //!
-//! The history of a principal, a level, a role collection or an actor is made of these. Refused entries and
-//! duplicates are in it. An entry that could not be decoded names nothing.
+//! The history of a principal, a level, a role collection, an actor or a submitter is made of these. Refused
+//! entries and duplicates are in it. An entry that could not be decoded names nothing, but it has a submitter.
 
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub enum Mention {
     Principal(Principal),
     /// The actor of the entry
     Actor(Principal),
+    /// The submitter of the entry, also of one that could not be decoded
+    Submitter(Principal),
     /// A level or parent, in a change
     Level(Level),
     /// A role collection, in a change
@@ -29,6 +31,7 @@ pub enum Mention {
 pub(crate) enum Mentioned {
     Principal(PrincipalRef),
     Actor(PrincipalRef),
+    Submitter(PrincipalRef),
     Level(LevelRef),
     RoleCollection(Symbol),
 }
@@ -40,6 +43,7 @@ pub(crate) enum Mentioned {
 pub(crate) struct Mentions {
     principals: Lists,
     actors: Lists,
+    submitters: Lists,
     levels: Lists,
     role_collections: Lists,
 }
@@ -52,6 +56,7 @@ impl Mentions {
         let (lists, number) = match mentioned {
             Mentioned::Principal(principal) => (&mut self.principals, principal.number),
             Mentioned::Actor(principal) => (&mut self.actors, principal.number),
+            Mentioned::Submitter(principal) => (&mut self.submitters, principal.number),
             Mentioned::Level(level) => (&mut self.levels, level.number),
             Mentioned::RoleCollection(name) => (&mut self.role_collections, name.number()),
         };
@@ -60,9 +65,15 @@ impl Mentions {
         }
     }
 
-    /// Every list: its kind (0 to 3), the number of the thing, and the positions
+    /// Every list: its kind (0 to 4), the number of the thing, and the positions
     pub(crate) fn all(&self) -> impl Iterator<Item = (u8, usize, &Positions)> + Clone {
-        let kinds = [&self.principals, &self.actors, &self.levels, &self.role_collections];
+        let kinds = [
+            &self.principals,
+            &self.actors,
+            &self.levels,
+            &self.role_collections,
+            &self.submitters,
+        ];
         (0..).zip(kinds).flat_map(|(kind, lists)| {
             let named = lists.iter().enumerate();
             named.filter_map(move |(number, list)| Some((kind, number, list.as_deref()?)))
@@ -73,6 +84,7 @@ impl Mentions {
         let (lists, number) = match mentioned {
             Mentioned::Principal(principal) => (&self.principals, principal.number),
             Mentioned::Actor(principal) => (&self.actors, principal.number),
+            Mentioned::Submitter(principal) => (&self.submitters, principal.number),
             Mentioned::Level(level) => (&self.levels, level.number),
             Mentioned::RoleCollection(name) => (&self.role_collections, name.number()),
         };

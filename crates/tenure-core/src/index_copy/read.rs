@@ -371,6 +371,7 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
                 1 => Mentioned::Actor(self.principal()?),
                 2 => Mentioned::Level(self.level()?),
                 3 => Mentioned::RoleCollection(self.symbol()?),
+                4 => Mentioned::Submitter(self.principal()?),
                 _ => return content("something named that is nothing"),
             };
             let mut position = 0_u64;

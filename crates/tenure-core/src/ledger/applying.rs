@@ -20,6 +20,7 @@ use crate::words::outcome::{
     Fingerprint, Original, Outcome, OutcomeKind, Reason, Recorded, Refusal, Submission,
 };
 use crate::words::position::Position;
+use crate::words::principal::Principal;
 use crate::words::symbol::LevelRef;
 use std::sync::Arc;
 
@@ -78,7 +79,7 @@ impl Ledger {
         let position = self.next_position();
         let (entry, fingerprint) = match &recorded.submission {
             Submission::Malformed => {
-                self.places.begin(recorded.recorded_at);
+                self.begin(position, recorded.recorded_at, &recorded.submitter);
                 self.places.finish(None, OutcomeKind::Refused, &[]);
                 return Ok(refused(None, Reason::Malformed));
             }
@@ -88,7 +89,7 @@ impl Ledger {
             Some(owner) => Some((owner, content_of(owner)?)),
             None => None,
         };
-        self.places.begin(recorded.recorded_at);
+        self.begin(position, recorded.recorded_at, &recorded.submitter);
         let (outcome, timelines) = match original {
             Some((owner, content)) => (self.known_id(owner, content == *fingerprint), None),
             None => self.decide(position, recorded.recorded_at, entry, Trust::Decide),
@@ -107,16 +108,16 @@ impl Ledger {
     pub fn restore(
         &mut self,
         recorded_at: RecordedAt,
+        submitter: &Principal,
         entry: Option<&Entry>,
         outcome: &Outcome,
     ) -> Result<(), Outcome> {
         let position = self.next_position();
+        self.begin(position, recorded_at, submitter);
         let Some(entry) = entry else {
-            self.places.begin(recorded_at);
             self.places.finish(None, OutcomeKind::Refused, &[]);
             return Ok(());
         };
-        self.places.begin(recorded_at);
         let timelines = match outcome {
             Outcome::Refused(_) | Outcome::Duplicate(_) => None,
             Outcome::Applied => match self.decide(position, recorded_at, entry, Trust::Restore) {
@@ -129,6 +130,13 @@ impl Ledger {
             return Err(self.known_id(owner, true));
         }
         Ok(())
+    }
+
+    /// Begins a place, and notes who handed in what it holds
+    fn begin(&mut self, position: Position, recorded_at: RecordedAt, submitter: &Principal) {
+        self.places.begin(recorded_at);
+        let submitter = self.principal_ref(submitter);
+        self.mentions.add(Mentioned::Submitter(submitter), position);
     }
 
     /// Remembers a place; whether its entry owns its id

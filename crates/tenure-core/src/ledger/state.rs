@@ -268,7 +268,7 @@ impl Ledger {
 
     /// The positions after one of the entries that mention something, in log order
     ///
-    /// Refused entries and duplicates are among them, malformed ones are not.
+    /// Refused entries and duplicates are among them; malformed ones are those of their submitter alone.
     ///
     /// # Cost
     /// Of a level or a principal O(changes of it after the position), else O(answer).
@@ -281,6 +281,10 @@ impl Ledger {
         match mention {
             Mention::Actor(principal) => {
                 let found = self.find_principal(principal).map(Mentioned::Actor);
+                Box::new(found.into_iter().flat_map(move |one| self.mentions.after(one, after)))
+            }
+            Mention::Submitter(principal) => {
+                let found = self.find_principal(principal).map(Mentioned::Submitter);
                 Box::new(found.into_iter().flat_map(move |one| self.mentions.after(one, after)))
             }
             Mention::RoleCollection(name) => {

@@ -12,6 +12,7 @@ use crate::words::change::Entry;
 use crate::words::instant::RecordedAt;
 use crate::words::level::Attribute;
 use crate::words::position::Position;
+use crate::words::principal::Principal;
 
 /// A digest of an entry's canonical encoding without its id: equal contents have equal ones
 ///
@@ -33,11 +34,13 @@ pub enum Submission {
     Malformed,
 }
 
-/// What the log holds at a position, and when it learned of it
+/// What the log holds at a position, when it learned of it, and from whom
 #[derive(Clone, Debug)]
 pub struct Recorded {
     /// The time that the log gave it, or the one before it if that was later
     pub recorded_at: RecordedAt,
+    /// Who handed it in: the log vouches for it, and the entry cannot claim it
+    pub submitter: Principal,
     /// What was submitted
     pub submission: Submission,
 }

@@ -177,6 +177,26 @@ impl Principal {
         Ok(Self::canonical(PrincipalKind::Everyone, format!("everyone:{origin}")))
     }
 
+    /// The client of whoever has opened the data folder itself
+    pub fn local() -> Self {
+        Self::canonical(PrincipalKind::Client, "client:tenure/local".to_owned())
+    }
+
+    /// The client of a caller of whom nothing is known
+    pub fn anonymous() -> Self {
+        Self::canonical(PrincipalKind::Client, "client:tenure/anonymous".to_owned())
+    }
+
+    /// The client that publishes under a token of a NATS subject; `None` for a token that is no name
+    pub fn of_nats(token: &str) -> Option<Self> {
+        Self::parse(&format!("client:nats/{token}")).ok()
+    }
+
+    /// The client of every token of a NATS subject that is no name
+    pub fn invalid_nats() -> Self {
+        Self::canonical(PrincipalKind::Client, "client:nats/invalid".to_owned())
+    }
+
     fn canonical(kind: PrincipalKind, text: String) -> Self {
         Self { text: text.into(), kind }
     }

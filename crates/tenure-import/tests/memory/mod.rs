@@ -64,7 +64,8 @@ impl Memory {
         let position = self.ledger.next_position();
         let entry = encoded.entry().clone();
         let submission = encoded.into_submission();
-        let outcome = self.ledger.apply(&Recorded { recorded_at, submission });
+        let submitter = Principal::local();
+        let outcome = self.ledger.apply(&Recorded { recorded_at, submitter, submission });
         let result = EntryResult::new(position, recorded_at, &outcome, Submitted::Entry(&entry));
         self.entries.push((written, result.clone()));
         result
@@ -112,7 +113,8 @@ impl Memory {
         let effective_at = entry.effective_at.clone().or(Some(result.recorded_at.clone()));
         let voided_by = self.ledger.voided_by(position, self.newest()).map(Position::get);
         let (result, entry) = (result.clone(), Some(entry.clone()));
-        Some(EntryRow { result, effective_at, voided_by, entry, raw: None })
+        let submitter = Principal::local().to_string();
+        Some(EntryRow { result, submitter, effective_at, voided_by, entry, raw: None })
     }
 }
 

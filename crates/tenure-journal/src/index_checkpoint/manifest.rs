@@ -68,6 +68,6 @@ impl Manifest {
 /// The digest by which a journal's row at a position is recognised
 pub(super) fn digest(position: Position, row: &Row) -> Result<[u8; 32], RowError> {
     let mut bytes = position.get().to_be_bytes().to_vec();
-    row.encode(&mut bytes)?;
+    row.encode(None, &mut bytes)?;
     Ok(Sha256::digest(&bytes).into())
 }

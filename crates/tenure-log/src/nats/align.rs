@@ -5,7 +5,7 @@
 //! by one: entries that an operator has republished are equal, at equal positions, but in other messages.
 
 use async_nats::jetstream::stream::Stream;
-use tenure_core::{Position, RecordedAt};
+use tenure_core::{Position, Principal, RecordedAt};
 use tenure_journal::{Cursor, Payload, Reader, Row};
 use tenure_wire::message::{Content, Item, Origin};
 
@@ -93,7 +93,7 @@ pub(crate) async fn compare(
         let Content::Items(items) = received.content else { return differs(next) };
         let stamped_at = recorded_at.map_or(received.stamped_at, |r| r.max(received.stamped_at));
         for item in items {
-            if next > newest || !same(&reader.row(next)?, stamped_at, &item) {
+            if next > newest || !same(&reader.row(next)?, stamped_at, &received.submitter, &item) {
                 return differs(next);
             }
             next = next.next();
@@ -105,13 +105,13 @@ pub(crate) async fn compare(
     Ok(Comparison::Same(end))
 }
 
-fn same(row: &Row, recorded_at: RecordedAt, item: &Item) -> bool {
+fn same(row: &Row, recorded_at: RecordedAt, submitter: &Principal, item: &Item) -> bool {
     let bytes = match (&row.payload, item) {
         (Payload::Entry(bytes), Item::Entry(entry)) => bytes == entry.bytes(),
         (Payload::Malformed { raw: one, .. }, Item::Malformed { raw: other, .. }) => one == other,
         _ => false,
     };
-    bytes && row.recorded_at == recorded_at
+    bytes && row.recorded_at == recorded_at && row.submitter == *submitter
 }
 
 /// The last row whose message the stream has, among the rows whose message the journal knows

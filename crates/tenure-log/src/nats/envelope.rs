@@ -4,9 +4,11 @@
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use tenure_core::RecordedAt;
+use tenure_core::{Principal, RecordedAt};
 use tenure_wire::codec::Encoded;
-use tenure_wire::message::{CE_TYPE, Content, Head, Item, Reading, decode};
+use tenure_wire::message::{
+    CE_TYPE, Content, Head, Item, Reading, decode, decode_without_submitter,
+};
 use uuid::Uuid;
 
 use super::subject;
@@ -14,6 +16,8 @@ use crate::Waiter;
 
 /// The header of a republished message that says when its entries were recorded, in microseconds since 1970
 const RECORDED_AT: &str = "tenure-recorded-at";
+/// The header of a republished message that says who submitted its entries
+const SUBMITTER: &str = "tenure-submitter";
 /// The header of a republished message whose data is malformed; it says how the data was read
 const MALFORMED: &str = "tenure-malformed";
 
@@ -21,6 +25,7 @@ const MALFORMED: &str = "tenure-malformed";
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) stamped_at: RecordedAt,
+    pub(crate) submitter: Principal,
     pub(crate) content: Content,
     /// Waits for the receipts, if this program sent the message
     pub(crate) waiter: Option<Waiter>,
@@ -60,16 +65,26 @@ pub(crate) fn read(
 ) -> Received {
     let micros = i64::try_from(stamped_nanos.div_euclid(1_000)).unwrap_or(i64::MAX);
     let stamped_at = RecordedAt::saturating_from_micros(micros);
+    let token = subject::submitter(ledger, to);
     // Only on this subject, where no submitter may publish, do these headers count.
     if to == subject::republished(ledger) {
         let recorded_at = text(headers, RECORDED_AT).and_then(|micros| micros.parse().ok());
         let stamped_at = recorded_at.map_or(stamped_at, RecordedAt::saturating_from_micros);
+        let submitter = text(headers, SUBMITTER).and_then(|text| Principal::parse(text).ok());
+        let submitter = submitter.or(token).unwrap_or_else(Principal::invalid_nats);
         if let Some(reading) = text(headers, MALFORMED).map(Reading::parse) {
             let item = Item::Malformed { raw: data.to_vec(), reading };
-            return Received { stamped_at, content: Content::Items(vec![item]), waiter: None };
+            let content = Content::Items(vec![item]);
+            return Received { stamped_at, submitter, content, waiter: None };
         }
-        return Received { stamped_at, content: decode(head(headers), data), waiter: None };
+        let content = decode(head(headers), data);
+        return Received { stamped_at, submitter, content, waiter: None };
     }
+    let Some(submitter) = token else {
+        let submitter = Principal::invalid_nats();
+        let content = decode_without_submitter(head(headers), data);
+        return Received { stamped_at, submitter, content, waiter: None };
+    };
     let id = (to == subject::appended(ledger)).then(|| text(headers, "ce-id")).flatten();
     let sent = id.and_then(|id| Uuid::parse_str(id).ok()).and_then(under_way);
     let head = head(headers);
@@ -80,7 +95,7 @@ pub(crate) fn read(
         }
         sent => (decode(head, data), sent.map(|sent| sent.waiter)),
     };
-    Received { stamped_at, content, waiter }
+    Received { stamped_at, submitter, content, waiter }
 }
 
 fn head(headers: &HeaderMap) -> Head<'_> {
@@ -109,10 +124,12 @@ pub(crate) fn republished(
     id: Uuid,
     ledger: &str,
     recorded_at: RecordedAt,
+    submitter: &Principal,
     malformed: Option<Reading>,
 ) -> HeaderMap {
     let mut headers = headers(id, &format!("urn:tenure:{ledger}:republish"), recorded_at);
     headers.insert(RECORDED_AT, recorded_at.micros().to_string());
+    headers.insert(SUBMITTER, submitter.as_str());
     if let Some(reading) = malformed {
         headers.insert(MALFORMED, reading.as_str());
     }

@@ -550,8 +550,8 @@ impl Follower {
         self.read = Some(origin);
         self.gap = None;
         let stamped_at = found.stamped_at;
-        let waiter = found.waiter;
-        let message = Message { stamped_at, entries, origin: Some(origin), waiter };
+        let (submitter, waiter) = (found.submitter, found.waiter);
+        let message = Message { stamped_at, submitter, entries, origin: Some(origin), waiter };
         self.run.push(message, data.len());
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Which entries of the journal has the stream lost, and how does it get them back?
 //!
 //! [`plan`] compares both and changes nothing. [`republish`] appends the bytes of the journal's entries to the stream,
-//! with the times at which they were recorded. It uses the one subject whose messages may say when they were
-//! recorded. A message is appended only if no other message came in between. A run that broke off is continued by the
+//! with the times at which they were recorded and who submitted them. It uses the one subject whose messages may say
+//! these two. A message is appended only if no other message came in between. A run that broke off is continued by the
 //! next one.
 
 use std::time::Duration;
@@ -166,7 +166,9 @@ fn messages(
             && taken.len() < ENTRIES_MAX
             && let Some(Ok((_, next))) = rows.peek()
             && entry(next)
-            && taken.first().is_some_and(|first| first.recorded_at == next.recorded_at)
+            && taken.first().is_some_and(|first| {
+                first.recorded_at == next.recorded_at && first.submitter == next.submitter
+            })
             && bytes + size(next) <= room
             && let Some(Ok((_, next))) = rows.next()
         {
@@ -216,8 +218,13 @@ pub async fn republish(
                 (encode(bytes.into_iter()), None)
             }
         };
-        let headers =
-            envelope::republished(Uuid::now_v7(), &connected.ledger, first.recorded_at, malformed);
+        let headers = envelope::republished(
+            Uuid::now_v7(),
+            &connected.ledger,
+            first.recorded_at,
+            &first.submitter,
+            malformed,
+        );
         let message = PublishMessage::build()
             .payload(data.into())
             .headers(headers)

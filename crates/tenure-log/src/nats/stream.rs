@@ -293,7 +293,7 @@ mod tests {
     fn our_own_settings_are_those_of_a_log() {
         let config = settings("acme-eu", 3);
         assert_eq!(config.name, "TENURE_ACME_EU");
-        assert_eq!(config.subjects, ["tenure.acme-eu.log.>"]);
+        assert_eq!(config.subjects, ["tenure.acme-eu.log.*"]);
         assert!(config.deny_delete && config.deny_purge && !config.allow_rollup);
     }
 }

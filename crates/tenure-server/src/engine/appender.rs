@@ -1,5 +1,6 @@
 //! Which log is appended to?
 
+use tenure_core::Principal;
 use tenure_log::{AppendError, Receipt, embedded, nats};
 use tenure_wire::codec::Encoded;
 
@@ -13,10 +14,14 @@ pub(super) enum Appender {
 }
 
 impl Appender {
-    /// As the `append` of either log
-    pub(super) async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
+    /// As the `append` of either log; in a stream, the subject says who the submitter is
+    pub(super) async fn append(
+        &self,
+        submitter: &Principal,
+        entries: Vec<Encoded>,
+    ) -> Result<Vec<Receipt>, AppendError> {
         match self {
-            Self::Embedded(appender) => appender.append(entries).await,
+            Self::Embedded(appender) => appender.append(submitter.clone(), entries).await,
             Self::Nats(appender) => appender.append(entries).await,
         }
     }

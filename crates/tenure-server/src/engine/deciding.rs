@@ -57,7 +57,8 @@ pub(super) fn decide(
                     row.map_or(Ok(Fingerprint::NONE), |row| content(row, owner))
                 }
             };
-            let recorded = Recorded { recorded_at, submission };
+            let submitter = message.submitter.clone();
+            let recorded = Recorded { recorded_at, submitter, submission };
             let outcome = ledger.apply_with(&recorded, content_of)?;
             if let Some(receipts) = &mut receipts {
                 let entry = match recorded.submission {
@@ -66,7 +67,8 @@ pub(super) fn decide(
                 };
                 receipts.push(Receipt { position, recorded_at, entry, outcome: outcome.clone() });
             }
-            rows.push(Row { recorded_at, outcome, payload, origin: origin.take() });
+            let (submitter, origin) = (recorded.submitter, origin.take());
+            rows.push(Row { recorded_at, submitter, outcome, payload, origin });
         }
         answers.extend(message.waiter.zip(receipts));
     }

@@ -1,8 +1,8 @@
 //! Did two replicas make the same of the same entries?
 //!
 //! Each position has a digest of all that was decided up to it: the digest before, the entry's bytes, when
-//! it was recorded, and its outcome. Equal digests mean the same history. Of a refusal it has the code and the
-//! change: reasons may be told apart more finely one day, codes stay.
+//! it was recorded, who handed it in, and its outcome. Equal digests mean the same history. Of a refusal it has
+//! the code and the change: reasons may be told apart more finely one day, codes stay.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -38,6 +38,9 @@ pub(super) fn next(before: &StateDigest, position: Position, row: &Row) -> State
     hasher.update(before);
     hasher.update(position.get().to_be_bytes());
     hasher.update(row.recorded_at.micros().to_be_bytes());
+    let submitter = row.submitter.as_str();
+    hasher.update((submitter.len() as u64).to_be_bytes());
+    hasher.update(submitter);
     let mut refusal = |kind: u8, refusal: Option<&Refusal>, original: u64| {
         let change = refusal.and_then(|r| r.change).and_then(|c| u32::try_from(c).ok());
         hasher.update([kind, u8::from(refusal.is_some()), u8::from(change.is_some())]);
@@ -172,13 +175,14 @@ fn head_at(note: &[u8], newest: u64) -> Option<StateDigest> {
 
 #[cfg(test)]
 mod tests {
-    use tenure_core::{Reason, RecordedAt};
+    use tenure_core::{Principal, Reason, RecordedAt};
 
     use super::*;
 
     fn row(bytes: &[u8], micros: i64, outcome: Outcome) -> Row {
         let recorded_at = RecordedAt::saturating_from_micros(micros);
-        Row { recorded_at, outcome, payload: Payload::Entry(bytes.to_vec()), origin: None }
+        let (submitter, payload) = (Principal::local(), Payload::Entry(bytes.to_vec()));
+        Row { recorded_at, submitter, outcome, payload, origin: None }
     }
 
     fn refused(change: Option<usize>, reason: Reason) -> Outcome {

@@ -257,6 +257,7 @@ mod tests {
         fn write(&mut self, text: &str) {
             let rows = [Row {
                 recorded_at: RecordedAt::saturating_from_micros(1),
+                submitter: tenure_core::Principal::local(),
                 outcome: Outcome::Applied,
                 payload: Payload::Entry(text.as_bytes().to_vec()),
                 origin: None,

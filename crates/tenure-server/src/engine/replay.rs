@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 
-use tenure_core::{Entry, Ledger, LedgerInMemory, Outcome, Position, RecordedAt};
+use tenure_core::{Entry, Ledger, LedgerInMemory, Outcome, Position, Principal, RecordedAt};
 use tenure_journal::{Reader, Row};
 
 use super::error::StartError;
@@ -26,6 +26,7 @@ pub struct Progress {
 /// A row, read for the fold
 struct Decoded {
     recorded_at: RecordedAt,
+    submitter: Principal,
     entry: Option<Entry>,
     outcome: Outcome,
 }
@@ -85,9 +86,9 @@ pub(crate) fn catch_up_while(
             }
         });
         for batch in batches {
-            for Decoded { recorded_at, entry, outcome } in batch? {
+            for Decoded { recorded_at, submitter, entry, outcome } in batch? {
                 let position = ledger.next_position();
-                let restored = ledger.restore(recorded_at, entry.as_ref(), &outcome);
+                let restored = ledger.restore(recorded_at, &submitter, entry.as_ref(), &outcome);
                 restored.map_err(|now| other_outcome(position, &outcome, &now))?;
             }
             let done = ledger.newest_position().map_or(0, Position::get);
@@ -106,7 +107,8 @@ fn decode(
     let positions = std::iter::successors(Some(first), |position| Some(position.next()));
     let decoded = positions.zip(rows).map(|(position, row)| {
         let entry = row.entry().map_err(|source| (position, source))?;
-        Ok(Decoded { recorded_at: row.recorded_at, entry, outcome: row.outcome.clone() })
+        let (submitter, outcome) = (row.submitter.clone(), row.outcome.clone());
+        Ok(Decoded { recorded_at: row.recorded_at, submitter, entry, outcome })
     });
     decoded.collect()
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tenure_core::{KnownAt, Ledger, Position, Snapshot};
+use tenure_core::{KnownAt, Ledger, Position, Principal, Snapshot};
 use tenure_journal::quarantine::expected;
 use tenure_journal::{Journal, Reader};
 use tenure_log::nats::{self, NatsSettings, Opened};
@@ -176,16 +176,21 @@ impl Engine {
 
     /// Appends entries and waits until they are on the disk and may be seen
     ///
+    /// Where a stream is the log, NATS says who submitted them: this server's own client there.
     /// # Errors
     /// [`AppendError::NotDone`]: nothing was appended. [`AppendError::Indeterminate`]: the entries may have been
     /// appended; append them again with the same ids.
-    pub async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
+    pub async fn append(
+        &self,
+        submitter: &Principal,
+        entries: Vec<Encoded>,
+    ) -> Result<Vec<Receipt>, AppendError> {
         if let Some(why) = self.forbids_appending() {
             return Err(AppendError::NotDone(why));
         }
         let began = Instant::now();
         let sent_at = embedded::now();
-        let receipts = self.appender.append(entries).await;
+        let receipts = self.appender.append(submitter, entries).await;
         self.shared.metrics.append_seconds.observe(began.elapsed().as_secs_f64());
         if self.shared.replica.is_some()
             && let Some(first) = receipts.iter().flatten().next()
@@ -199,8 +204,12 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::append`].
-    pub fn append_blocking(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
-        futures::executor::block_on(self.append(entries))
+    pub fn append_blocking(
+        &self,
+        submitter: &Principal,
+        entries: Vec<Encoded>,
+    ) -> Result<Vec<Receipt>, AppendError> {
+        futures::executor::block_on(self.append(submitter, entries))
     }
 
     /// The ledger at the newest position that may be seen, or a newer one
@@ -356,6 +365,7 @@ fn publish_missing(
     clock.check(stamped_at, ledger.newest_recorded_at()).map_err(StartError::Clock)?;
     tracing::info!(catalogs = missing.len(), "appending the built-in catalogues");
     let entries = missing.into_iter().map(Item::from).collect();
-    let message = Message { stamped_at, entries, origin: None, waiter: None };
+    let submitter = Principal::local();
+    let message = Message { stamped_at, submitter, entries, origin: None, waiter: None };
     record(journal, ledger, vec![message]).map_err(StartError::Journal)
 }

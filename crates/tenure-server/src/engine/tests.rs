@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tenure_core::RecordedAt;
+use tenure_core::{Principal, RecordedAt};
 use tenure_journal::Journal;
 use tenure_log::{AppendError, embedded};
 use tenure_wire::codec::{self, Encoded};
@@ -100,23 +100,26 @@ fn land(n: u128) -> Encoded {
 
 /// Some of everything: applied, refused, repeated, voided
 fn fill(engine: &Engine) {
-    engine.append_blocking(vec![land(1)]).unwrap();
+    engine.append_blocking(&Principal::local(), vec![land(1)]).unwrap();
     for n in 100..150 {
         engine
-            .append_blocking(vec![
-                grant(n),
-                grant(n),
-                encoded(
-                    n + 500,
-                    &json!([{
+            .append_blocking(
+                &Principal::local(),
+                vec![
+                    grant(n),
+                    grant(n),
+                    encoded(
+                        n + 500,
+                        &json!([{
             "type": "revoke", "level": "subaccount:dev", "role_collection": "Subaccount Viewer",
             "from": format!("p{}@acme.example", n % 7) }]),
-                ),
-            ])
+                    ),
+                ],
+            )
             .unwrap();
     }
     let voided = json!([{ "type": "void", "entry": id(120) }]);
-    engine.append_blocking(vec![encoded(2_000, &voided)]).unwrap();
+    engine.append_blocking(&Principal::local(), vec![encoded(2_000, &voided)]).unwrap();
 }
 
 fn checkpoint_position(engine: &Engine) -> u64 {
@@ -154,7 +157,10 @@ fn a_start_reads_the_checkpoint_and_goes_on_from_it() {
         assert_eq!(checkpoint_position(&running.0), newest);
         is_the_fold(&running.0);
         // What came before the checkpoint is known to have come.
-        let receipts = running.0.append_blocking(vec![grant(100), grant(3_000 + round)]).unwrap();
+        let receipts = running
+            .0
+            .append_blocking(&Principal::local(), vec![grant(100), grant(3_000 + round)])
+            .unwrap();
         assert!(matches!(receipts[0].outcome, tenure_core::Outcome::Duplicate(_)));
         assert_eq!(receipts[1].outcome, tenure_core::Outcome::Applied);
         is_the_fold(&running.0);
@@ -169,7 +175,7 @@ fn checkpoints_are_written_in_the_background_and_only_the_newest_is_kept() {
     let running = start(data.path(), SOON);
     fill(&running.0);
     for n in 4_000..4_003 {
-        running.0.append_blocking(vec![grant(n)]).unwrap();
+        running.0.append_blocking(&Principal::local(), vec![grant(n)]).unwrap();
         let newest = running.0.shown().0;
         patience(|| checkpoint_position(&running.0) == newest);
     }
@@ -226,12 +232,13 @@ fn an_older_format_serves_while_the_index_is_rebuilt_beside_it() {
     let running = start_as(data.path(), WRITE, &later, NEVER);
     // It is asked, and appended to, from the first moment on.
     is_the_fold(&running.0);
-    let receipts = running.0.append_blocking(vec![grant(100), grant(5_000)]).unwrap();
+    let receipts =
+        running.0.append_blocking(&Principal::local(), vec![grant(100), grant(5_000)]).unwrap();
     assert!(matches!(receipts[0].outcome, tenure_core::Outcome::Duplicate(_)));
     // The rebuilt one takes its place without a further entry, and then a checkpoint in its format is due.
     patience(|| running.0.shared.index_is_current.load(Ordering::Acquire));
     is_the_fold(&running.0);
-    running.0.append_blocking(vec![grant(100), grant(5_001)]).unwrap();
+    running.0.append_blocking(&Principal::local(), vec![grant(100), grant(5_001)]).unwrap();
     is_the_fold(&running.0);
     patience(|| generations(data.path()) == ["0000000002"]);
     stop(running);
@@ -273,7 +280,9 @@ fn nothing_is_appended_by_a_clock_that_jumped_or_is_years_ahead() {
     }
     for clock in [jumped(), years_ahead()] {
         let running = start_by(data.path(), Genesis::Manual, clock).unwrap();
-        let Err(AppendError::NotDone(why)) = running.0.append_blocking(vec![land(1)]) else {
+        let Err(AppendError::NotDone(why)) =
+            running.0.append_blocking(&Principal::local(), vec![land(1)])
+        else {
             panic!("it was appended");
         };
         assert!(why.contains("this machine's clock") && why.contains("--accept-clock"), "{why}");
@@ -284,7 +293,7 @@ fn nothing_is_appended_by_a_clock_that_jumped_or_is_years_ahead() {
     let accepted = ClockGuard::new(before(0), None);
     for clock in [accepted, years_ahead(), jumped()] {
         let running = start_by(data.path(), Genesis::BuiltIn, clock).unwrap();
-        assert_eq!(running.0.append_blocking(vec![land(1)]).unwrap().len(), 1);
+        assert_eq!(running.0.append_blocking(&Principal::local(), vec![land(1)]).unwrap().len(), 1);
         stop(running);
     }
 }

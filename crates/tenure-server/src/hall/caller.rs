@@ -1,7 +1,6 @@
 //! Who asks or appends, and how is that known?
 
 use std::fmt;
-use std::sync::LazyLock;
 
 use tenure_core::Principal;
 
@@ -21,26 +20,15 @@ pub struct Caller {
     authentication: Authentication,
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "by INVARIANT (canonical principal): both texts are canonical"
-)]
-fn known(text: &str) -> Principal {
-    Principal::parse(text).expect("a canonical text names a principal")
-}
-
-static ANONYMOUS: LazyLock<Principal> = LazyLock::new(|| known("client:tenure/anonymous"));
-static LOCAL: LazyLock<Principal> = LazyLock::new(|| known("client:tenure/local"));
-
 impl Caller {
     /// A caller of whom nothing is known
     pub fn anonymous() -> Self {
-        Self { principal: ANONYMOUS.clone(), authentication: Authentication::Nothing }
+        Self { principal: Principal::anonymous(), authentication: Authentication::Nothing }
     }
 
     /// A caller that has opened the data folder itself
     pub fn local() -> Self {
-        Self { principal: LOCAL.clone(), authentication: Authentication::OwnFolder }
+        Self { principal: Principal::local(), authentication: Authentication::OwnFolder }
     }
 
     /// The principal

@@ -16,7 +16,7 @@ pub(super) fn caller() -> Caller {
 }
 
 /// Parameters that name a principal
-const PRINCIPALS: [&str; 2] = ["principal", "actor"];
+const PRINCIPALS: [&str; 3] = ["principal", "actor", "submitter"];
 
 /// A query string in which each `+` within an e-mail address is written `%2B`
 ///

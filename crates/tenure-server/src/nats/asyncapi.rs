@@ -160,7 +160,7 @@ impl Document {
                 with `wait`.",
             "parameters": {
                 "ledger": { "description": "Name of the ledger, `[a-z0-9-]{1,32}`" },
-                "submitter": { "description": "Who publishes; a server may allow each its own alone" },
+                "submitter": { "description": "Who publishes, recorded as `client:nats/<submitter>`; a server may allow each its own alone" },
             },
         });
         self.channel("log", channel, &messages);
