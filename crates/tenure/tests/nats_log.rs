@@ -649,7 +649,7 @@ fn only_operators_say_when_an_entry_was_recorded() {
         for (subject, name, entry) in [
             ("tenure.acme.log.crm", "tenure-recorded-at", &submitted[0]),
             ("tenure.acme.log.ledger", "tenure-recorded-at", &submitted[1]),
-            ("tenure.acme.log.republished.more", "tenure-recorded-at", &submitted[2]),
+            ("tenure.acme.log.republisher", "tenure-recorded-at", &submitted[2]),
             ("tenure.acme.log.crm", "tenure-malformed", &submitted[3]),
         ] {
             publish(subject, year_2099, name, entry);
