@@ -537,7 +537,7 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
         }
         Answer::WhoDuringAnywhere(who) => {
             for subject in who.subjects.iter_mut().chain(&mut who.sets) {
-                let intervals = subject.detail.iter_mut().flat_map(|(_, intervals)| intervals);
+                let intervals = subject.detail.iter_mut().flat_map(|there| &mut there.intervals);
                 intervals.for_each(|interval| all(&mut interval.because));
             }
         }

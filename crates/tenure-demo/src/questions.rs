@@ -29,7 +29,7 @@ pub fn demo_questions() -> Vec<DemoQuestion> {
         .with("can", MANAGE)
         .with("on", ORDERS_PROD)
         .with("at", "2025-03-20")
-        .with("explain", "true");
+        .with("explain", "full");
     vec![
         DemoQuestion {
             asked: "Who could manage destinations in production on 20 March 2025, and why?",

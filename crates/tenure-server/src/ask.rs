@@ -10,9 +10,9 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use serde::Serialize;
-use tenure_core::answer::{self, Anywhere, ComputedAt, Interval};
+use tenure_core::answer::{self, Anywhere, ComputedAt, Interval, LevelDuring};
 use tenure_core::{
-    Change, EffectiveAt, Entry, EntryName, KnownAt, Ledger, Level, Now, Position, Question,
+    Change, EffectiveAt, Entry, EntryName, KnownAt, Ledger, Now, Position, Question,
 };
 use tenure_journal::{Payload, Row};
 use tenure_wire::api::{self, AsOf, LevelThere, Problem};
@@ -177,11 +177,11 @@ impl Asker<'_> {
                 Answer::Who(self.who(&found, as_of, &computed, details))
             }
             answer::Answer::WhoDuringAnywhere(found) => {
-                let there = |(level, intervals): &(Level, Vec<Interval>)| LevelThere::During {
-                    level: level.to_string(),
-                    intervals: intervals.iter().map(api::Interval::from).collect(),
+                let there = |there: &LevelDuring| LevelThere::During {
+                    level: there.level.to_string(),
+                    intervals: there.intervals.iter().map(api::Interval::from).collect(),
                 };
-                let details = |levels: &Vec<(Level, Vec<Interval>)>| Details {
+                let details = |levels: &Vec<LevelDuring>| Details {
                     levels: Some(levels.iter().map(there).collect()),
                     ..Details::default()
                 };

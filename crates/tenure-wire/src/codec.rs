@@ -417,8 +417,8 @@ mod tests {
             for _ in 0..random(4) {
                 let at = random(bytes.len());
                 match random(3) {
-                    0 => bytes[at] = random(256) as u8,
-                    1 => bytes.insert(at, random(256) as u8),
+                    0 => bytes[at] = u8::try_from(random(256)).unwrap(),
+                    1 => bytes.insert(at, u8::try_from(random(256)).unwrap()),
                     _ => drop(bytes.remove(at)),
                 }
             }

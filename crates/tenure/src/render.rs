@@ -219,9 +219,10 @@ fn giver(by: &api::By) -> String {
     let reason = by.reason.as_ref().map(|reason| format!(": {}", one_line(reason)));
     let (actor, at) = (&by.actor, &by.recorded_at);
     // Who wrote the folder's own log by hand is of no interest.
-    let submitter = (by.submitter != "client:tenure/local")
-        .then(|| format!(" handed in by {}", by.submitter))
-        .unwrap_or_default();
+    let submitter = match by.submitter.as_str() {
+        "client:tenure/local" => String::new(),
+        other => format!(" handed in by {other}"),
+    };
     format!("{actor}{submitter}, #{} of {at}{}", by.position, reason.unwrap_or_default())
 }
 

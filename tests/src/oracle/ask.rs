@@ -13,8 +13,8 @@ use tenure_core::{
     LeafRow, Level, Mention, Position, Principal, PrincipalFilter, PrincipalKind, Requirement,
     RoleText, Span,
     answer::{
-        Anywhere, AskError, Check, Diff, GrantedName, HeldMembership, Holding, Interval, LevelThen,
-        Member, PrincipalThen, RoleCollectionThen, Subject, What, Who,
+        Anywhere, AskError, Check, Diff, GrantedName, HeldMembership, Holding, Interval,
+        LevelDuring, LevelThen, Member, PrincipalThen, RoleCollectionThen, Subject, What, Who,
     },
 };
 
@@ -526,7 +526,7 @@ impl Oracle {
         span: Span,
         s: KnownAt,
         explain: bool,
-    ) -> Result<Who<Vec<(Level, Vec<Interval>)>>, AskError> {
+    ) -> Result<Who<Vec<LevelDuring>>, AskError> {
         let stretches = self.stretches(span, s);
         let levels: BTreeSet<Level> =
             stretches.iter().flat_map(|(_, _, moment)| moment.state.subtree(under)).collect();
@@ -535,7 +535,7 @@ impl Oracle {
         }
         self.must_be_defined(ability, s)?;
         let mut any = false;
-        let mut found: Vec<(Principal, Vec<(Level, Vec<Interval>)>)> =
+        let mut found: Vec<(Principal, Vec<LevelDuring>)> =
             self.known(s).into_iter().map(|principal| (principal, Vec::new())).collect();
         for level in levels {
             let asked: Vec<_> = self
@@ -554,7 +554,7 @@ impl Oracle {
                     intervals.iter_mut().for_each(|interval| interval.because.clear());
                 }
                 if !intervals.is_empty() {
-                    levels.push((level.clone(), intervals));
+                    levels.push(LevelDuring { level: level.clone(), intervals });
                 }
             }
         }

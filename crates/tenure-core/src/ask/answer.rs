@@ -75,7 +75,7 @@ pub enum Answer {
     /// Each with its intervals
     WhoDuring(Who<Vec<Interval>>),
     /// Each with its levels, each of them with its intervals
-    WhoDuringAnywhere(Who<Vec<(Level, Vec<Interval>)>>),
+    WhoDuringAnywhere(Who<Vec<LevelDuring>>),
     /// Names
     What(What),
     /// Yes or no, and why
@@ -175,6 +175,15 @@ pub struct Interval {
     pub span: Span,
     /// Every set of terms behind it
     pub because: Vec<Holding>,
+}
+
+/// A level with the stretches of time in which something was true there
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LevelDuring {
+    /// The level
+    pub level: Level,
+    /// Maximal, in order
+    pub intervals: Vec<Interval>,
 }
 
 /// A subject of an answer, with whatever was asked of it

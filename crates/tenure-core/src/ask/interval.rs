@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roaring::{MultiOps, RoaringBitmap};
 
-use crate::ask::answer::{AskError, Holding, Interval, Subject, Who};
+use crate::ask::answer::{AskError, Holding, Interval, LevelDuring, Subject, Who};
 use crate::ask::moment::evidence;
 use crate::ask::plan::{Asked, Plan, unknown_operation};
 use crate::history::holding::Held;
@@ -108,7 +108,7 @@ impl View<'_> {
         under: &Level,
         span: Span,
         explain: bool,
-    ) -> Result<Who<Vec<(Level, Vec<Interval>)>>, AskError> {
+    ) -> Result<Who<Vec<LevelDuring>>, AskError> {
         let unknown = || AskError::UnknownLevel(under.clone());
         let root = self.ledger.find_level(under).ok_or_else(unknown)?;
         let (landscape, _) = self.landscape(span.until());
@@ -119,14 +119,16 @@ impl View<'_> {
         let mut levels: Vec<LevelRef> = landscape.ever_below(root).into_iter().collect();
         levels.sort_unstable_by(|a, b| self.ledger.levels.compare(a.number, b.number));
         let mut any = false;
-        let mut of: BTreeMap<Principal, Vec<(Level, Vec<Interval>)>> = BTreeMap::new();
+        let mut of: BTreeMap<Principal, Vec<LevelDuring>> = BTreeMap::new();
         for level in levels {
             let segments = self.segments_of(asked, level, self.existing(level, root, span));
             any |= !segments.is_empty();
             let Who { subjects, sets } = self.during(&segments, span, explain);
             for subject in subjects.into_iter().chain(sets) {
                 let level = self.ledger.level_of(level).clone();
-                of.entry(subject.principal).or_default().push((level, subject.detail));
+                of.entry(subject.principal)
+                    .or_default()
+                    .push(LevelDuring { level, intervals: subject.detail });
             }
         }
         if !any {

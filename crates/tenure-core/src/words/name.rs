@@ -116,7 +116,7 @@ fn character(what: &'static str, text: &str, c: char, kind: &'static str) -> Nam
 /// Checks that a text is in normal form C and has assigned characters alone
 ///
 /// # Errors
-/// Another normal form, or a character that [`UNICODE`] does not assign.
+/// Another normal form, or a character that Unicode 16.0 does not assign.
 pub fn plain_text(what: &'static str, text: &str) -> Result<(), NameError> {
     if text.is_ascii() {
         return Ok(());
@@ -220,8 +220,8 @@ pub(crate) fn user_name(what: &'static str, text: &str) -> Result<String, NameEr
 
 /// Lower case, code point by code point, in normal form C
 ///
-/// A final sigma is a sigma: what stands around a letter does not decide its lower case. A mapping to what
-/// [`UNICODE`] does not assign is younger than it, and is none.
+/// A final sigma is a sigma: what stands around a letter does not decide its lower case. A mapping to what Unicode
+/// 16.0 does not assign is younger than it, and is none.
 pub fn lower_case(text: &str) -> String {
     let lower = |c: char| {
         let younger = c.to_lowercase().any(|lower| !is_assigned(lower));
