@@ -33,7 +33,7 @@ pub use words::change::{
     RevokeExpects, RoleAttributes,
 };
 pub use words::ended::{Ended, How};
-pub use words::grantable::{GrantableText, RoleText, role_text};
+pub use words::grantable::{GrantableText, RoleText, role_part, role_text};
 pub use words::instant::{
     BadTime, EffectiveAt, Instant, MICROS_PER_SECOND, ParseInstantError, RecordedAt,
 };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tenure_core::DEFAULT_ORIGIN;
+use tenure_core::{DEFAULT_ORIGIN, Principal};
 use tenure_log::nats::NatsSettings;
 use tenure_log::nats::connect::ConnectSettings;
 
@@ -278,9 +278,11 @@ impl Partial {
             Some(_) => return Err(value("catalog", "it is `built-in` or `manual`")),
         };
         let default_origin = self.default_origin.unwrap_or_else(|| DEFAULT_ORIGIN.to_owned());
-        if default_origin.is_empty() || default_origin.contains(['/', ':']) {
-            return Err(value("default-origin", "an origin is not empty and has no `/` or `:`"));
-        }
+        let Ok(everyone) = Principal::everyone(&default_origin) else {
+            let why = "an origin is an origin key of letters, digits, `.`, `_` and `-`";
+            return Err(value("default-origin", why));
+        };
+        let default_origin = everyone.origin().to_owned();
         let limits = Limits::default();
         let requests_max = self.requests_max.unwrap_or(limits.requests_max);
         if !(1..=65_536).contains(&requests_max) {

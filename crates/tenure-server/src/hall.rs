@@ -309,6 +309,7 @@ impl Hall {
         checks: Vec<Result<Asked, Problem>>,
     ) -> Result<Checks, Problem> {
         let engine = self.engine()?.clone();
+        let request_timeout = self.request_timeout;
         let mut questions = Vec::with_capacity(checks.len());
         let began = Instant::now();
         for mut check in checks {
@@ -325,7 +326,13 @@ impl Hall {
             let _place = place;
             // One moment for all of them.
             let now = ask::moment(&engine);
+            let in_time = |asked: Asked| match began.elapsed() < request_timeout {
+                true => Ok(asked),
+                // Nobody waits for it any more.
+                false => Err(problem(Code::Timeout, "the checks before it took all the time")),
+            };
             let answer = |check: Result<Asked, Problem>| match check
+                .and_then(in_time)
                 .and_then(|asked| ask::ask(&engine, &asked, now))
             {
                 Ok(Answer::Check(check)) => CheckOrProblem::Check(Box::new(check)),

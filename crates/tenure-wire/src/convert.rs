@@ -10,7 +10,7 @@ use tenure_core::{
     Attributes, Catalog, CatalogDocument, Change, Direction, Entry, EntryId, Environment,
     FeatureSet, GrantableText, HeldRow, Instant, LeafRow, Level, LevelKind, OperationRow,
     Principal, Requirement, RoleAttributes, RoleCollectionRow, RoleRow, RoleText, plain_name,
-    plain_text, prose,
+    plain_text, prose, role_part,
 };
 use uuid::Uuid;
 
@@ -90,6 +90,11 @@ fn level(path: &str, text: &str) -> Result<Level, EntryProblem> {
 
 fn name(path: &str, text: &str) -> Result<Arc<str>, EntryProblem> {
     plain_name("name", text).map_err(|error| EntryProblem::new(path, error))
+}
+
+/// The name of a role or of an application
+fn part(path: &str, text: &str) -> Result<Arc<str>, EntryProblem> {
+    role_part("name", text).map_err(|error| EntryProblem::new(path, error))
 }
 
 /// A text of sentences
@@ -272,8 +277,8 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
         v1::Change::CreateRole { level: at, role, application, template, scopes, attributes } => {
             Change::CreateRole {
                 level: level("level", at)?,
-                role: name("role", role)?,
-                application: name("application", application)?,
+                role: part("role", role)?,
+                application: part("application", application)?,
                 template: name("template", template)?,
                 scopes: scopes.as_ref().map(|scopes| each("scopes", scopes, name)).transpose()?,
                 attributes: attributes.as_ref().map(role_attributes).transpose()?,

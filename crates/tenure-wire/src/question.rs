@@ -500,7 +500,7 @@ pub fn read(
         min_position: read.min_position()?,
         wait: read.wait()?,
         page_token: parameters.get("page_token").cloned(),
-        full: read.get("explain") == Some("full"),
+        full: read.explain()? && read.get("explain") == Some("full"),
     })
 }
 
@@ -754,6 +754,7 @@ impl Reading<'_> {
         }
     }
 
+    /// Whether evidence is wanted
     fn explain(&self) -> Result<bool, QuestionError> {
         match self.get("explain") {
             Some("full") => Ok(true),

@@ -2,7 +2,7 @@
 //!
 //! Names on the log have no control characters, but they may still look like something that they are not: white
 //! space at an end, a character that nobody sees, letters of another alphabet that are drawn alike. Tables
-//! and CSV files show such a name in quotes, or say which predefined name it looks like.
+//! show such a name in quotes; tables and CSV files say which predefined name it looks like.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -62,7 +62,8 @@ fn is_unseen(c: char) -> bool {
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
                 | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-                | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
+                | '\u{ffa0}' | '\u{2800}' | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
         )
 }
 
@@ -71,6 +72,7 @@ pub(crate) fn visible(text: &str) -> String {
     let seen = !text.starts_with(' ')
         && !text.ends_with(' ')
         && !text.contains("  ")
+        && !text.contains(['"', '\\'])
         && !text.chars().any(is_unseen);
     if seen {
         return text.to_owned();
@@ -78,6 +80,7 @@ pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::from('"');
     for c in text.chars() {
         match c {
+            '"' | '\\' => shown.extend(['\\', c]),
             c if is_unseen(c) => write!(shown, "\\u{{{:x}}}", c as u32).unwrap_or_default(),
             c => shown.push(c),
         }
@@ -111,6 +114,9 @@ mod tests {
             ("Ad\u{200b}min", "\"Ad\\u{200b}min\""),
             ("Ad\u{a0}min", "\"Ad\\u{a0}min\""),
             ("Ad\u{ad}min", "\"Ad\\u{ad}min\""),
+            ("\"Admin \"", "\"\\\"Admin \\\"\""),
+            ("Ad\\u{ad}min", "\"Ad\\\\u{ad}min\""),
+            ("Ad\u{2800}min", "\"Ad\\u{2800}min\""),
         ] {
             assert_eq!(visible(text), shown);
         }

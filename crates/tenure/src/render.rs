@@ -46,18 +46,18 @@ fn known(answer: &Value) -> Vec<String> {
     let Some(known) = answer.get("known").and_then(|known| typed::<api::Known>(known).ok()) else {
         return Vec::new();
     };
+    let all = |names: &[String]| {
+        names.iter().map(|name| look_alike::visible(name)).collect::<Vec<_>>().join(", ")
+    };
     let mut lines = Vec::new();
     if !known.named {
         lines.push("no entry known then names this principal".to_owned());
     }
     if !known.similar.is_empty() {
-        lines.push(format!("known, with nearly the same name: {}", known.similar.join(", ")));
+        lines.push(format!("known, with nearly the same name: {}", all(&known.similar)));
     }
     if !known.elsewhere.is_empty() {
-        lines.push(format!(
-            "the same name is known in other origins: {}",
-            known.elsewhere.join(", ")
-        ));
+        lines.push(format!("the same name is known in other origins: {}", all(&known.elsewhere)));
     }
     lines
 }
@@ -508,10 +508,12 @@ fn change(change: &v1::Change) -> String {
             format!("create role collection {name} at {level} of {}", roles.join(", "))
         }
         v1::Change::SetRoles { level, role_collection, roles } => {
-            format!("set roles of {role_collection} at {level} to {}", roles.join(", "))
+            let name = look_alike::role_collection(role_collection);
+            format!("set roles of {name} at {level} to {}", roles.join(", "))
         }
         v1::Change::DeleteRoleCollection { level, role_collection } => {
-            format!("delete role collection {role_collection} at {level}")
+            let name = look_alike::role_collection(role_collection);
+            format!("delete role collection {name} at {level}")
         }
         v1::Change::Grant { level, role_collection, role, to, until, .. } => {
             let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();

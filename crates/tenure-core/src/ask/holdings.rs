@@ -24,7 +24,7 @@ use crate::words::span::Span;
 use crate::words::symbol::{LevelRef, PrincipalRef};
 
 /// A stretch of time, and how it ends
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Stretch<T> {
     span: Span,
     /// The entry that ends it, if one alone does
@@ -32,8 +32,8 @@ struct Stretch<T> {
     of: T,
 }
 
-/// Whoever is asked about is matched by a holder
-type Matched = Stretch<Option<Joined>>;
+/// Whoever is asked about is matched by a holder, through memberships that follow one another at once
+type Matched = Stretch<Vec<Joined>>;
 
 /// A name means something at a level: whether something custom
 type Meant = Stretch<bool>;
@@ -121,14 +121,19 @@ impl View<'_> {
             for (own, set, timeline) in sets {
                 let mut stretches: Vec<Matched> = Vec::new();
                 for one in self.memberships(timeline, own) {
-                    let of = Some(Joined::from(one));
+                    let joined = Joined::from(one);
                     match stretches.last_mut() {
                         // Who leaves and comes back at one moment has not left.
                         Some(last) if last.span.until() == Some(one.span.from()) => {
                             last.span.until = one.span.until();
                             last.ended_by = one.ended_by;
+                            last.of.push(joined);
                         }
-                        _ => stretches.push(Stretch { span: one.span, ended_by: one.ended_by, of }),
+                        _ => stretches.push(Stretch {
+                            span: one.span,
+                            ended_by: one.ended_by,
+                            of: vec![joined],
+                        }),
                     }
                 }
                 found.push((set, stretches));
@@ -142,7 +147,7 @@ impl View<'_> {
     /// When a name means something at a level, so that holdings of it count there
     fn meant(&self, level: LevelRef, grantable: Grantable, timeline: TimelineId) -> Vec<Meant> {
         let (landscape, clamp) = self.landscape(None);
-        let mut moments = landscape.moments_above(level, clamp);
+        let mut moments = landscape.moments_above(level, grantable, clamp);
         moments.entry(EffectiveAt::FIRST).or_default();
         let mut next = moments.iter().skip(1);
         let mut found: Vec<Meant> = Vec::new();
@@ -172,7 +177,7 @@ impl View<'_> {
 
 fn always() -> Matched {
     let span = Span { from: EffectiveAt::FIRST, until: None };
-    Stretch { span, ended_by: None, of: None }
+    Stretch { span, ended_by: None, of: Vec::new() }
 }
 
 /// The rows of an answer that is being made
@@ -202,6 +207,9 @@ impl Rows<'_> {
         }
         let Some(history) = view.history(timeline, holder) else { return };
         let held = view.stretches(&history, None);
+        if held.iter().all(|one| one.span.within(self.span).is_none()) {
+            return;
+        }
         let meant =
             self.meant.entry(timeline).or_insert_with(|| view.meant(level, grantable, timeline));
         for one in held {
@@ -215,8 +223,9 @@ impl Rows<'_> {
                     else {
                         continue;
                     };
-                    let evidence =
-                        Evidence { key: history.key, terms: one.terms, joined: matched.of };
+                    let began = |joined: &&Joined| joined.since <= span.from();
+                    let joined = matched.of.iter().rev().find(began).copied();
+                    let evidence = Evidence { key: history.key, terms: one.terms, joined };
                     self.found.push(HoldingThen {
                         holding: view.holding(principal, &evidence),
                         span,

@@ -292,7 +292,8 @@ impl Question {
         }));
         let pinned = Pinned { ledger, now };
         let view = pinned.view(as_of.known_at);
-        view.map(|view| view.hint(error, pinned.moment(&view, as_of.at))).unwrap_or_default()
+        view.map(|view| view.hint(error, pinned.moment(&view, self.begins().or(as_of.at))))
+            .unwrap_or_default()
     }
 
     fn answered(&self, pinned: Pinned<'_>) -> Result<Answered, AskError> {

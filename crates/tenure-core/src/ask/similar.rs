@@ -166,6 +166,9 @@ impl View<'_> {
     fn gone(&self, level: &Level, t: EffectiveAt) -> Option<Gone> {
         let land = self.land(t);
         let states = &land.landscape.track(self.ledger.find_level(level)?)?.states;
+        if states.at(land.cut).is_some_and(Option::is_some) {
+            return None;
+        }
         let key = states.last_where(land.cut, Option::is_none)?;
         Some(Gone { since: key.effective_at, by: key.position })
     }
@@ -198,10 +201,12 @@ impl View<'_> {
     fn similar_roles(&self, text: &str) -> Vec<String> {
         let Ok(asked) = RoleText::parse(text) else { return Vec::new() };
         if asked.application.is_none() {
-            return self.similar_defined(&asked.name, |what| match what {
+            let names = self.similar_defined(&asked.name, |what| match what {
                 Defined::RoleName(name) => Some(name),
                 _ => None,
             });
+            let text = |name: String| RoleText { application: None, name: name.into() }.to_string();
+            return names.into_iter().map(text).collect();
         }
         let Some(mut nearest) = Nearest::to(text) else { return Vec::new() };
         for what in self.ledger.ever_defined() {
@@ -225,6 +230,17 @@ impl View<'_> {
 }
 
 impl Question {
+    /// The first moment of the stretch of time that it is about, if it is about one
+    pub(super) fn begins(&self) -> Option<EffectiveAt> {
+        match self {
+            Self::WhoDuring { from, .. }
+            | Self::WhoDuringAnywhere { from, .. }
+            | Self::Timeline { from, .. }
+            | Self::Holdings { from, .. } => Some(*from),
+            _ => None,
+        }
+    }
+
     /// The one principal that it is about, if it is about one
     pub(super) fn about(&self) -> Option<&Principal> {
         match self {

@@ -18,7 +18,7 @@ use imbl::OrdSet;
 
 use crate::history::order::{Cut, OrderKey, Track};
 use crate::words::catalog::Definitions;
-use crate::words::grantable::RoleKey;
+use crate::words::grantable::{Grantable, RoleKey};
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Attributes;
 use crate::words::pages::Pages;
@@ -462,15 +462,32 @@ impl Landscape {
     pub(crate) fn moments_above(
         &self,
         level: LevelRef,
+        grantable: Grantable,
         clamp: Cut,
     ) -> BTreeMap<EffectiveAt, Option<Position>> {
         let mut moments: BTreeMap<EffectiveAt, Option<Position>> = BTreeMap::new();
-        self.changes_of(&self.ever_above(level), |key| {
+        let mut note = |key: &OrderKey| {
             if *key <= clamp.0 {
                 let only = moments.entry(key.effective_at).or_insert(Some(key.position));
                 *only = only.filter(|one| *one == key.position);
             }
-        });
+        };
+        self.catalogs.iter().for_each(|(key, _)| note(key));
+        for above in self.ever_above(level) {
+            let states = self.track(above).into_iter().flat_map(|track| track.states.iter());
+            states.for_each(|(key, _)| note(key));
+        }
+        let own = self.track(level);
+        match grantable {
+            Grantable::Role(role) => {
+                let track = own.and_then(|own| own.roles.get(&role));
+                track.into_iter().flat_map(Track::iter).for_each(|(key, _)| note(key));
+            }
+            Grantable::RoleCollection(name) => {
+                let track = own.and_then(|own| own.role_collections.get(&name));
+                track.into_iter().flat_map(Track::iter).for_each(|(key, _)| note(key));
+            }
+        }
         moments
     }
 }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::words::grantable::{Grantable, RoleKey, RoleText};
+use crate::words::grantable::{Grantable, RoleKey, RoleText, role_part};
 use crate::words::level::{FeatureSet, LevelKind};
 use crate::words::name::{plain_name, plain_text};
 use crate::words::requirement::{Held, HeldRow, Leaf, LeafRow, REQUIREMENT_DEPTH_MAX, Requirement};
@@ -178,8 +178,8 @@ impl Check {
     }
 
     fn role(&mut self, row: &RoleRow) -> Result<(), String> {
-        named("role", &row.role)?;
-        named("application", &row.application)?;
+        role_part("role", &row.role).map_err(|e| e.to_string())?;
+        role_part("application", &row.application).map_err(|e| e.to_string())?;
         if let Some(template) = &row.template {
             named("template", template)?;
         }

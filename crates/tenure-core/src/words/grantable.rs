@@ -86,6 +86,15 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Checks the name of a role or of an application
+///
+/// # Errors
+/// A text that is no name, or a name that no text of a role can say: with its escapes it is in another normal form.
+pub fn role_part(what: &'static str, name: &str) -> Result<Arc<str>, NameError> {
+    plain_text(what, &Escaped(name).to_string())?;
+    plain_name(what, name)
+}
+
 /// The text of a role of an application
 pub fn role_text(application: &str, name: &str) -> String {
     format!("{}/{}", Escaped(application), Escaped(name))
@@ -170,6 +179,9 @@ mod tests {
             assert_eq!((role.application.as_deref(), &*role.name), (application, name));
             assert_eq!(role.to_string(), text);
         }
+        assert!(role_part("role", "A/B 50%").is_ok());
+        // `F` with a dot above is one letter: `%2F` and a dot are not in normal form C.
+        assert!(role_part("role", "/\u{307}x").is_err());
         let longest = "/".repeat(NAME_BYTES_MAX);
         let text = role_text(&longest, &longest);
         assert_eq!(&*RoleText::parse(&text).unwrap().name, longest);

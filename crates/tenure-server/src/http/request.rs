@@ -18,15 +18,21 @@ pub(super) fn caller() -> Caller {
 /// Parameters that name a principal
 const PRINCIPALS: [&str; 3] = ["principal", "actor", "submitter"];
 
+/// Whether a value is an address, or a user with one, as it is typed
+fn is_address(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    let other = value.contains(':') || value.contains("%3a");
+    (value.contains('@') || value.contains("%40"))
+        && (!other || value.starts_with("user:") || value.starts_with("user%3a"))
+}
+
 /// A query string in which each `+` within an e-mail address is written `%2B`
 ///
 /// In a query a `+` is a space. People type addresses as they are, and no address has a space: so there it is
 /// what it looks like.
 fn with_addresses(query: &str) -> String {
     let written = |pair: &str| match pair.split_once('=') {
-        Some((name, value))
-            if PRINCIPALS.contains(&name) && (value.contains('@') || value.contains("%40")) =>
-        {
+        Some((name, value)) if PRINCIPALS.contains(&name) && is_address(value) => {
             format!("{name}={}", value.replace('+', "%2B"))
         }
         _ => pair.to_owned(),
@@ -58,6 +64,8 @@ mod tests {
             ("principal=m.k+1@corp.example", "principal", "m.k+1@corp.example"),
             ("principal=m.k+1%40corp.example", "principal", "m.k+1@corp.example"),
             ("principal=m.k%2B1@corp.example", "principal", "m.k+1@corp.example"),
+            ("principal=group:corp/Ops+@+HQ", "principal", "group:corp/Ops @ HQ"),
+            ("principal=user:corp/a+b@c", "principal", "user:corp/a+b@c"),
             ("principal=user:corp/a+b", "principal", "user:corp/a b"),
             ("on=x&role_collection=A+B@c", "role_collection", "A B@c"),
         ] {
