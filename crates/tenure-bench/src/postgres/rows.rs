@@ -44,6 +44,17 @@ fn held(holding: &Holding) -> Vec<Value> {
     whose(holding).into_iter().chain(terms(Some(holding))).collect()
 }
 
+/// The same without its start where a set holds it: the ledger tells the later of both starts, the tables that of
+/// the set
+fn because(mut row: Vec<Value>) -> Vec<Value> {
+    let of_a_set = matches!(row.first(), Some(Value::Text(holder))
+        if holder.starts_with("group:") || holder.starts_with("attribute:"));
+    if let Some(since) = row.get_mut(3).filter(|_| of_a_set) {
+        *since = Value::Nothing;
+    }
+    row
+}
+
 fn change(before: Option<&Holding>, after: Option<&Holding>) -> Vec<Value> {
     let whose = before.or(after).map(whose).unwrap_or_default();
     whose.into_iter().chain(terms(before)).chain(terms(after)).collect()
@@ -72,10 +83,14 @@ pub(super) fn of_ledger(answer: Option<&Answer>) -> Rows {
             all(who, |detail| detail.levels.iter().map(|level| vec![text(level)]).collect())
         }
         Some(Answer::WhoDuring(who)) => all(who, |all| all.iter().map(interval).collect()),
-        Some(Answer::Check(check)) => check.because.iter().map(held).collect(),
+        Some(Answer::Check(check)) => {
+            check.because.iter().map(|holding| because(held(holding))).collect()
+        }
         Some(Answer::Timeline(intervals)) => intervals.iter().map(interval).collect(),
         Some(Answer::Where(levels)) => levels.iter().map(|level| vec![text(level)]).collect(),
-        Some(Answer::Assignments(holdings)) => holdings.iter().map(held).collect(),
+        Some(Answer::Assignments(holdings)) => {
+            holdings.iter().map(|holding| because(held(holding))).collect()
+        }
         Some(Answer::Diff { diff, .. }) => {
             let gained = diff.gained.iter().map(|now| change(None, Some(now)));
             let lost = diff.lost.iter().map(|then| change(Some(then), None));
@@ -102,6 +117,9 @@ pub(super) fn of_postgres(question: &Question, rows: Rows) -> Rows {
                 levels.into_iter().map(move |level| vec![of.clone(), Value::Text(level)])
             });
             levels.collect()
+        }
+        Question::Check { .. } | Question::Assignments { .. } => {
+            rows.into_iter().map(because).collect()
         }
         _ => rows,
     };

@@ -92,6 +92,16 @@ pub(super) fn statement(question: &Question) -> Option<(String, Vec<Value>)> {
                     role_collection: None,
                     role: None,
                 } => (format!("h.level = {LEVEL}"), text(on)),
+                AssignmentFilter {
+                    on: None,
+                    principal: Some(of),
+                    role_collection: None,
+                    role: None,
+                } => {
+                    let member = format!("m.member = {PRINCIPAL} AND {}", row_at("m", (3, 2)));
+                    let sets = format!("SELECT m.set_id FROM membership m WHERE {member}");
+                    (format!("h.principal IN (SELECT {PRINCIPAL} UNION ALL {sets})"), text(of))
+                }
                 _ => return None,
             };
             let parameters = [of].into_iter().chain(coordinates(*as_of)).collect();
