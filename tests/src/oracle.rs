@@ -12,7 +12,9 @@ mod ask;
 mod decide;
 mod holdings;
 mod known;
+mod listing;
 mod names;
+mod over;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,10 +3,10 @@
 //! The same for every door: the core is asked, a page is cut, and the answer is put into the words of
 //! [`tenure_wire::api`]. Rows of the log are read from the journal.
 
+mod giver;
 mod page;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use base64::Engine as _;
 use serde::Serialize;
@@ -48,35 +48,6 @@ pub enum Answer {
     Catalog(api::CatalogAnswer),
     Entries(api::Entries),
     Entry(Box<api::EntryRow>),
-}
-
-impl Answer {
-    /// The holdings that it lists as evidence
-    fn holdings_mut(&mut self) -> Vec<&mut api::Holding> {
-        match self {
-            Self::Who(who) => {
-                let subjects = who.subjects.iter_mut().chain(&mut who.sets);
-                subjects
-                    .flat_map(|subject| {
-                        let of_levels = subject.levels.iter_mut().flatten();
-                        let of_levels = of_levels.flat_map(|there| match there {
-                            LevelThere::Now(_) => [].iter_mut(),
-                            LevelThere::During { intervals, .. } => intervals.iter_mut(),
-                        });
-                        let intervals = subject.intervals.iter_mut().flatten().chain(of_levels);
-                        let of_intervals = intervals.flat_map(|interval| &mut interval.because);
-                        subject.because.iter_mut().flatten().chain(of_intervals)
-                    })
-                    .collect()
-            }
-            Self::Check(check) => check.because.iter_mut().collect(),
-            Self::Timeline(timeline) => {
-                timeline.intervals.iter_mut().flat_map(|interval| &mut interval.because).collect()
-            }
-            Self::Assignments(found) => found.assignments.iter_mut().collect(),
-            _ => Vec::new(),
-        }
-    }
 }
 
 /// The moment of asking: what the clock shows, and the newest position that may be seen
@@ -129,9 +100,21 @@ pub fn ask(engine: &Engine, asked: &Asked, now: Now) -> Result<Answer, Problem> 
     let asker = Asker { engine, ledger: &ledger, newest: now.newest, asked, token };
     let mut answer = asker.told(answered)?;
     if asked.full {
-        asker.tell_who_gave(&mut answer)?;
+        giver::tell(engine, &mut answer)?;
     }
     Ok(answer)
+}
+
+/// Answers a question where that costs less than to hand it over to another thread: nothing is read from the disk, and
+/// no names are searched for similar ones
+pub(crate) fn ask_at_once(engine: &Engine, asked: &Asked, now: Now) -> Option<Answer> {
+    if asked.full || asked.page_token.is_some() {
+        return None;
+    }
+    let ledger = engine.ledger();
+    let answered = asked.question.ask_at_once(&ledger, now)?;
+    let asker = Asker { engine, ledger: &ledger, newest: now.newest, asked, token: None };
+    asker.told(answered).ok()
 }
 
 /// What an answer is told with
@@ -287,50 +270,6 @@ impl Asker<'_> {
                 Answer::Entry(Box::new(entry_row(self.ledger, self.newest, position, &row)?))
             }
         })
-    }
-
-    /// Says of each holding who gave it, and of each membership who added the member
-    ///
-    /// # Cost
-    /// O(holdings on the page), and a row of the log for each entry among them.
-    fn tell_who_gave(&self, answer: &mut Answer) -> Result<(), Problem> {
-        let mut known: HashMap<u64, api::By> = HashMap::new();
-        let mut by = |position: u64| -> Result<Option<api::By>, Problem> {
-            if let Some(by) = known.get(&position) {
-                return Ok(Some(by.clone()));
-            }
-            let Some(place) = Position::new(position) else { return Ok(None) };
-            let row = row(self.engine, place)?;
-            let Payload::Entry(bytes) = &row.payload else { return Ok(None) };
-            let entry = decoded(bytes)?;
-            let by = api::By {
-                position,
-                actor: entry.actor().to_string(),
-                submitter: row.submitter.to_string(),
-                reason: entry.reason().map(ToString::to_string),
-                recorded_at: row.recorded_at.to_string(),
-            };
-            known.insert(position, by.clone());
-            Ok(Some(by))
-        };
-        for holding in answer.holdings_mut() {
-            holding.by = by(holding.entry)?;
-            if let Some(membership) = &mut holding.membership {
-                membership.by = by(membership.entry)?;
-            }
-        }
-        if let Answer::Holdings(found) = answer {
-            for row in &mut found.holdings {
-                row.by = by(row.entry)?;
-                if let Some(membership) = &mut row.membership {
-                    membership.by = by(membership.entry)?;
-                }
-                if let Some(ended) = &mut row.ended {
-                    ended.by = ended.entry.map(&mut by).transpose()?.flatten();
-                }
-            }
-        }
-        Ok(())
     }
 
     fn as_of(&self, computed: &ComputedAt) -> AsOf {

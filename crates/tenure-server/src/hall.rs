@@ -271,22 +271,33 @@ impl Hall {
         asking::reach(&engine, &asked, PATIENCE).await?;
         let name = Texts::name_of(&asked.question);
         let began = Instant::now();
-        let found = if let Question::Check { .. } = asked.question {
-            // It costs less than to hand it over.
-            let asked = AssertUnwindSafe(|| ask::ask(&engine, &asked, ask::moment(&engine)));
-            catch_unwind(asked).unwrap_or_else(|_| Err(broken_rule()))
-        } else {
-            let place = self.computing_place().await?;
-            // Questions compute; the threads that serve sockets do not.
-            let answered = tokio::task::spawn_blocking(move || {
-                let _place = place;
-                ask::ask(&engine, &asked, ask::moment(&engine))
-            });
-            answered.await.unwrap_or_else(|_| Err(broken_rule()))
+        let found = match Self::at_once(&engine, &asked) {
+            Some(found) => found,
+            None => self.computed(engine, asked).await,
         };
         let status = found.as_ref().map_or_else(|problem| problem.status, |_| 200);
         self.metrics.asked(name, status, began.elapsed().as_secs_f64());
         found
+    }
+
+    /// Answers a check in this thread, if that costs less than to hand it over
+    fn at_once(engine: &Engine, asked: &Asked) -> Option<Result<Answer, Problem>> {
+        let Question::Check { .. } = asked.question else { return None };
+        let asked = AssertUnwindSafe(|| ask::ask_at_once(engine, asked, ask::moment(engine)));
+        match catch_unwind(asked) {
+            Ok(found) => found.map(Ok),
+            Err(_) => Some(Err(broken_rule())),
+        }
+    }
+
+    /// Answers a question in a thread that computes; those that serve sockets do not
+    async fn computed(&self, engine: Engine, asked: Asked) -> Result<Answer, Problem> {
+        let place = self.computing_place().await?;
+        let answered = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            ask::ask(&engine, &asked, ask::moment(&engine))
+        });
+        answered.await.unwrap_or_else(|_| Err(broken_rule()))
     }
 
     /// Answers a question in this thread, at the newest position

@@ -2,15 +2,14 @@
 //!
 //! The JSON of the answers, the same at each door, and how the core's answers become it.
 
+mod from_core;
+
 use serde::{Deserialize, Serialize};
-use tenure_core::{
-    KnownAt, Outcome, Position, Principal, RecordedAt, Refusal as CoreRefusal, answer,
-};
 use utoipa::ToSchema;
 
-use crate::convert::{environment_from_core, feature_set_from_core};
-use crate::sentence::{self, Submitted};
 use crate::v1;
+
+pub use from_core::{holdings, revision};
 
 /// Why the fold refused an entry
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
@@ -134,20 +133,9 @@ pub struct Known {
     pub similar: Vec<String>,
 }
 
-impl From<&answer::NameKnown> for Known {
-    fn from(known: &answer::NameKnown) -> Self {
-        let texts = |list: &[Principal]| list.iter().map(ToString::to_string).collect();
-        Self {
-            named: known.named,
-            elsewhere: texts(&known.elsewhere),
-            similar: texts(&known.similar),
-        }
-    }
-}
-
-/// A holding as evidence
+/// Who holds what where, since when, and by which entry
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Holding {
+pub struct Held {
     /// The position of the entry that answers for the terms
     pub entry: u64,
     /// The id of that entry
@@ -164,8 +152,6 @@ pub struct Holding {
     pub level: String,
     /// The first start; through a set, the later of that and the start of the membership
     pub since: String,
-    /// The granted end as of the time asked about, or null
-    pub until: Option<String>,
     /// The set through which it holds
     #[serde(skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
@@ -175,6 +161,16 @@ pub struct Holding {
     /// Who gave it, where `explain=full` was asked
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<By>,
+}
+
+/// A holding as evidence
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Holding {
+    /// Who holds what
+    #[serde(flatten)]
+    pub held: Held,
+    /// The granted end as of the time asked about, or null
+    pub until: Option<String>,
 }
 
 /// A membership as evidence
@@ -375,33 +371,11 @@ pub struct Assignments {
 /// A longest stretch in which a holding counts under the terms of one entry
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct HoldingRow {
-    /// The position of the entry that answers for the terms
-    pub entry: u64,
-    /// The id of that entry
-    pub id: String,
-    /// The principal asked about
-    pub principal: String,
-    /// The role collection that is held
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role_collection: Option<String>,
-    /// The single role that is held, `application/name`
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    /// Where
-    pub level: String,
-    /// The first start; through a set, the later of that and the start of the membership
-    pub since: String,
+    /// Who holds what
+    #[serde(flatten)]
+    pub held: Held,
     /// The granted end, or null
     pub granted_until: Option<String>,
-    /// The set through which it holds
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
-    /// The membership in that set; none in `everyone:`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub membership: Option<Membership>,
-    /// Who gave it, where `explain=full` was asked
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<By>,
     /// The first moment of the stretch
     pub from: String,
     /// The first moment after it; null if none was asked for and it goes on
@@ -587,179 +561,4 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub similar: Box<[String]>,
-}
-
-impl Refusal {
-    fn new(refusal: &CoreRefusal, of: Submitted<'_>, recorded_at: RecordedAt) -> Self {
-        Self {
-            code: refusal.code().as_str().to_owned(),
-            message: sentence::refusal(refusal, of, recorded_at),
-            change: refusal.change,
-        }
-    }
-}
-
-impl EntryResult {
-    /// What became of what was submitted at a position
-    pub fn new(
-        position: Position,
-        recorded_at: RecordedAt,
-        outcome: &Outcome,
-        submitted: Submitted<'_>,
-    ) -> Self {
-        let (refusal, original) = match outcome {
-            Outcome::Applied => (None, None),
-            Outcome::Refused(refusal) => {
-                (Some(Refusal::new(refusal, submitted, recorded_at)), None)
-            }
-            Outcome::Duplicate(original) => {
-                // The content is the same, and the original took effect in its own time.
-                let refusal = original.refusal.as_ref();
-                let refusal =
-                    refusal.map(|refusal| Refusal::new(refusal, submitted, original.recorded_at));
-                let outcome = if refusal.is_some() { "refused" } else { "applied" };
-                let position = original.position.get();
-                (None, Some(Original { position, outcome: outcome.to_owned(), refusal }))
-            }
-        };
-        Self {
-            id: submitted.entry().map(|entry| entry.id().to_string()),
-            position: position.get(),
-            recorded_at: recorded_at.to_string(),
-            outcome: outcome.kind().as_str().to_owned(),
-            refusal,
-            original,
-        }
-    }
-}
-
-impl AsOf {
-    /// The coordinates of an answer of the ledger with that name
-    pub fn new(computed: &answer::ComputedAt, ledger: &str) -> Self {
-        let catalog = computed.catalog.as_deref().map(str::to_owned);
-        Self {
-            at: computed.at.map(|at| at.to_string()),
-            known_at: computed.known_at.0,
-            recorded_at: computed.recorded_at.map(|at| at.to_string()),
-            catalog: computed.at.map(|_| catalog),
-            revision: revision(ledger, computed.known_at),
-        }
-    }
-}
-
-/// What to pass as `min_position` to see at least this
-pub fn revision(ledger: &str, known_at: KnownAt) -> String {
-    format!("{ledger}@{}", known_at.0)
-}
-
-impl From<&answer::HoldingThen> for HoldingRow {
-    fn from(then: &answer::HoldingThen) -> Self {
-        let holding = Holding::from(&then.holding);
-        Self {
-            entry: holding.entry,
-            id: holding.id,
-            principal: holding.principal,
-            role_collection: holding.role_collection,
-            role: holding.role,
-            level: holding.level,
-            since: holding.since,
-            granted_until: holding.until,
-            via: holding.via,
-            membership: holding.membership,
-            by: None,
-            from: then.span.from().to_string(),
-            until: then.span.until().map(|until| until.to_string()),
-            ended: then.ended.map(|ended| Ended {
-                how: ended.how.as_str().to_owned(),
-                entry: ended.entry.map(Position::get),
-                by: None,
-            }),
-        }
-    }
-}
-
-impl From<&answer::Member> for Member {
-    fn from(member: &answer::Member) -> Self {
-        Self {
-            principal: member.principal.to_string(),
-            since: member.since.to_string(),
-            entry: member.entry.get(),
-        }
-    }
-}
-
-impl From<&answer::PrincipalThen> for PrincipalRow {
-    fn from(then: &answer::PrincipalThen) -> Self {
-        Self {
-            principal: then.principal.to_string(),
-            holdings: then.holdings,
-            last_held: then.last_held.map(|at| at.to_string()),
-        }
-    }
-}
-
-impl From<&answer::Holding> for Holding {
-    fn from(holding: &answer::Holding) -> Self {
-        let (role_collection, role) = match &holding.granted {
-            answer::GrantedName::RoleCollection(name) => (Some(name.to_string()), None),
-            answer::GrantedName::Role(role) => (None, Some(role.to_string())),
-        };
-        Self {
-            entry: holding.entry.get(),
-            id: holding.id.to_string(),
-            principal: holding.principal.to_string(),
-            role_collection,
-            role,
-            level: holding.level.to_string(),
-            since: holding.since.to_string(),
-            until: holding.until.map(|until| until.to_string()),
-            via: holding.via.as_ref().map(ToString::to_string),
-            membership: holding.membership.map(|membership| Membership {
-                since: membership.since.to_string(),
-                entry: membership.entry.get(),
-                by: None,
-            }),
-            by: None,
-        }
-    }
-}
-
-/// Holdings as they are answered
-pub fn holdings(holdings: &[answer::Holding]) -> Vec<Holding> {
-    holdings.iter().map(Holding::from).collect()
-}
-
-impl From<&answer::Interval> for Interval {
-    fn from(interval: &answer::Interval) -> Self {
-        Self {
-            from: interval.span.from().to_string(),
-            until: interval.span.until().map(|until| until.to_string()),
-            because: holdings(&interval.because),
-        }
-    }
-}
-
-impl From<&answer::LevelThen> for LevelRow {
-    fn from(row: &answer::LevelThen) -> Self {
-        let attributes = &row.attributes;
-        Self {
-            level: row.level.to_string(),
-            parent: row.parent.as_ref().map(ToString::to_string),
-            name: attributes.name.as_deref().map(str::to_owned),
-            feature_set: attributes.feature_set.map(feature_set_from_core),
-            authorizations: attributes.authorizations,
-            environment: attributes.environment.map(environment_from_core),
-            region: attributes.region.as_deref().map(str::to_owned),
-        }
-    }
-}
-
-impl From<&answer::RoleCollectionThen> for RoleCollectionRow {
-    fn from(row: &answer::RoleCollectionThen) -> Self {
-        Self {
-            role_collection: row.role_collection.to_string(),
-            predefined: row.predefined,
-            roles: row.roles.clone(),
-        }
-    }
 }

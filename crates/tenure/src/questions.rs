@@ -35,6 +35,28 @@ pub(crate) struct KnownAt {
     min_position: Option<String>,
 }
 
+/// A stretch of time
+#[derive(Debug, Args, Serialize)]
+struct Stretch {
+    /// From this instant or date [default: 1970]
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Until this instant or date [default: no end]
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+/// What is held
+#[derive(Debug, Args, Serialize)]
+struct Granted {
+    /// Only of role collections with this name
+    #[arg(long, value_name = "NAME")]
+    role_collection: Option<String>,
+    /// Only of this single role: a name, or application/name
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+}
+
 /// How much of the evidence is shown
 #[derive(Debug, Args, Serialize)]
 struct Explain {
@@ -120,12 +142,9 @@ pub(crate) struct Timeline {
     /// On this level
     #[arg(long, value_name = "LEVEL")]
     on: String,
-    /// From this instant or date [default: 1970]
-    #[arg(long, value_name = "TIME")]
-    from: Option<String>,
-    /// Until this instant or date [default: no end]
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    stretch: Stretch,
     #[command(flatten)]
     #[serde(flatten)]
     explain: Explain,
@@ -182,12 +201,9 @@ pub(crate) struct Assignments {
     /// Only what this principal holds, by itself or through a set
     #[arg(long, value_name = "WHO")]
     principal: Option<String>,
-    /// Only of role collections with this name
-    #[arg(long, value_name = "NAME")]
-    role_collection: Option<String>,
-    /// Only of this single role: a name, or application/name
-    #[arg(long, value_name = "ROLE")]
-    role: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    granted: Granted,
     #[command(flatten)]
     #[serde(flatten)]
     explain: Explain,
@@ -205,18 +221,12 @@ pub(crate) struct Holdings {
     /// Only at this level
     #[arg(long, value_name = "LEVEL")]
     on: Option<String>,
-    /// Only of role collections with this name
-    #[arg(long, value_name = "NAME")]
-    role_collection: Option<String>,
-    /// Only of this single role: a name, or application/name
-    #[arg(long, value_name = "ROLE")]
-    role: Option<String>,
-    /// From this instant or date [default: 1970]
-    #[arg(long, value_name = "TIME")]
-    from: Option<String>,
-    /// Until this instant or date [default: no end]
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    granted: Granted,
+    #[command(flatten)]
+    #[serde(flatten)]
+    stretch: Stretch,
     #[command(flatten)]
     #[serde(flatten)]
     explain: Explain,

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tenure_core::role_text;
-use tenure_wire::api::{self, AsOf, EntryRow, Holding, Interval, LevelThere, Subject};
+use tenure_wire::api::{self, AsOf, EntryRow, Held, Holding, Interval, LevelThere, Subject};
 use tenure_wire::v1;
 
 use crate::look_alike;
@@ -110,7 +110,7 @@ pub(crate) fn rows(question: &str, answer: &Value) -> anyhow::Result<Rows> {
         }
         "diff" => diff(&typed(answer)?),
         "assignments" => holdings(&typed::<api::Assignments>(answer)?.assignments),
-        "holdings" => held(&typed(answer)?),
+        "holdings" => holdings_then(&typed(answer)?),
         "members" => members(&typed(answer)?),
         "principals" => principals(&typed(answer)?),
         "levels" => levels(&typed(answer)?),
@@ -184,29 +184,30 @@ fn end(until: Option<&String>) -> String {
     until.cloned().unwrap_or_else(|| "no end".to_owned())
 }
 
-fn granted(holding: &Holding) -> String {
-    match (&holding.role_collection, &holding.role) {
+fn granted(held: &Held) -> String {
+    match (&held.role_collection, &held.role) {
         (Some(name), _) => look_alike::role_collection(name),
         (None, Some(role)) => format!("role {role}"),
         (None, None) => String::new(),
     }
 }
 
-/// A holding in a line
+/// A holding in a line, and who gave it in lines below
 fn reason(holding: &Holding) -> String {
-    let via = holding.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
-    let until = holding.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    let Holding { held, until } = holding;
+    let via = held.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
+    let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
     let mut line = format!(
         "{} at {}{via}, since {}{until}, #{}",
-        granted(holding),
-        holding.level,
-        holding.since,
-        holding.entry
+        granted(held),
+        held.level,
+        held.since,
+        held.entry
     );
-    if let Some(by) = &holding.by {
+    if let Some(by) = &held.by {
         line.push_str(&format!("\ngiven by {}", giver(by)));
     }
-    if let Some(membership) = &holding.membership {
+    if let Some(membership) = &held.membership {
         let by = membership.by.as_ref().map(|by| format!(" by {}", giver(by)));
         let by = by.unwrap_or_else(|| format!(", #{}", membership.entry));
         line.push_str(&format!("\nmember since {}{by}", membership.since));
@@ -218,7 +219,7 @@ fn reason(holding: &Holding) -> String {
 fn giver(by: &api::By) -> String {
     let reason = by.reason.as_ref().map(|reason| format!(": {}", one_line(reason)));
     let (actor, at) = (&by.actor, &by.recorded_at);
-    // Who wrote the folder's own log by hand is of no interest.
+    // Whoever can open the folder is the submitter of most entries in it: it tells nothing.
     let submitter = match by.submitter.as_str() {
         "client:tenure/local" => String::new(),
         other => format!(" handed in by {other}"),
@@ -231,73 +232,61 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Who gave a holding, and who added the member through whose set it is held
+fn given_by(held: &Held) -> String {
+    let membership = held.membership.as_ref().and_then(|one| one.by.as_ref());
+    let membership = membership.map(|by| format!("member by {}", giver(by)));
+    held.by.as_ref().map(giver).into_iter().chain(membership).collect::<Vec<_>>().join("\n")
+}
+
+/// Rows with a last column for who gave each, if anybody is told
+fn with_givers<'a>(
+    head: &[&'static str],
+    rows: impl Iterator<Item = (&'a Held, Vec<String>)> + Clone,
+) -> Rows {
+    let mut head = head.to_vec();
+    let explained = rows.clone().any(|(held, _)| held.by.is_some());
+    head.extend(explained.then_some("given by"));
+    let row = |(held, mut row): (&Held, Vec<String>)| {
+        row.extend(explained.then(|| given_by(held)));
+        row
+    };
+    Rows { head, rows: rows.map(row).collect() }
+}
+
 fn holdings(list: &[Holding]) -> Rows {
-    let mut rows = Rows::new(&["principal", "holds", "at", "via", "since", "until", "entry"]);
-    let explained = list.iter().any(|holding| holding.by.is_some());
-    if explained {
-        rows.head.push("given by");
-    }
-    for holding in list {
-        let mut row: Vec<String> = holding_row(holding).into();
-        if explained {
-            let membership = holding.membership.as_ref().and_then(|one| one.by.as_ref());
-            let membership = membership.map(|by| format!("member by {}", giver(by)));
-            let lines = holding.by.as_ref().map(giver).into_iter().chain(membership);
-            row.push(lines.collect::<Vec<_>>().join("\n"));
-        }
-        rows.rows.push(row);
-    }
-    rows
+    let head = ["principal", "holds", "at", "via", "since", "until", "entry"];
+    with_givers(&head, list.iter().map(|holding| (&holding.held, holding_row(holding).into())))
 }
 
-fn holding_row(holding: &Holding) -> [String; 7] {
-    [
-        holding.principal.clone(),
-        granted(holding),
-        holding.level.clone(),
-        holding.via.clone().unwrap_or_default(),
-        holding.since.clone(),
-        end(holding.until.as_ref()),
-        format!("#{}", holding.entry),
-    ]
+fn holding_row(Holding { held, until }: &Holding) -> [String; 7] {
+    let [principal, granted, level, via, entry] = held_cells(held);
+    [principal, granted, level, via, held.since.clone(), end(until.as_ref()), entry]
 }
 
-fn held(answer: &api::Holdings) -> Rows {
-    let mut rows =
-        Rows::new(&["principal", "holds", "at", "via", "from", "until", "ended", "entry"]);
-    let explained = answer.holdings.iter().any(|row| row.by.is_some());
-    if explained {
-        rows.head.push("given by");
-    }
-    for row in &answer.holdings {
-        let granted = match (&row.role_collection, &row.role) {
-            (Some(name), _) => look_alike::role_collection(name),
-            (None, role) => format!("role {}", role.as_deref().unwrap_or_default()),
-        };
-        let ended = row.ended.as_ref().map(|ended| {
-            let entry = ended.entry.map(|entry| format!(" by #{entry}")).unwrap_or_default();
-            let by = ended.by.as_ref().map(|by| format!("\n{}", giver(by))).unwrap_or_default();
-            format!("{}{entry}{by}", ended.how.replace('_', " "))
-        });
-        let mut cells = vec![
-            row.principal.clone(),
-            granted,
-            row.level.clone(),
-            row.via.clone().unwrap_or_default(),
-            row.from.clone(),
-            end(row.until.as_ref()),
-            ended.unwrap_or_default(),
-            format!("#{}", row.entry),
-        ];
-        if explained {
-            let membership = row.membership.as_ref().and_then(|one| one.by.as_ref());
-            let membership = membership.map(|by| format!("member by {}", giver(by)));
-            let lines = row.by.as_ref().map(giver).into_iter().chain(membership);
-            cells.push(lines.collect::<Vec<_>>().join("\n"));
-        }
-        rows.rows.push(cells);
-    }
-    rows
+/// Who, what, where, through which set, by which entry
+fn held_cells(held: &Held) -> [String; 5] {
+    let via = held.via.clone().unwrap_or_default();
+    let entry = format!("#{}", held.entry);
+    [held.principal.clone(), granted(held), held.level.clone(), via, entry]
+}
+
+fn holdings_then(answer: &api::Holdings) -> Rows {
+    let head = ["principal", "holds", "at", "via", "from", "until", "ended", "entry"];
+    let cells = |row: &api::HoldingRow| {
+        let [principal, granted, level, via, entry] = held_cells(&row.held);
+        let ended = row.ended.as_ref().map(ended).unwrap_or_default();
+        let (from, until) = (row.from.clone(), end(row.until.as_ref()));
+        vec![principal, granted, level, via, from, until, ended, entry]
+    };
+    with_givers(&head, answer.holdings.iter().map(|row| (&row.held, cells(row))))
+}
+
+/// How a stretch ended, and who ended it in a line below
+fn ended(ended: &api::Ended) -> String {
+    let entry = ended.entry.map(|entry| format!(" by #{entry}")).unwrap_or_default();
+    let by = ended.by.as_ref().map(|by| format!("\n{}", giver(by))).unwrap_or_default();
+    format!("{}{entry}{by}", ended.how.replace('_', " "))
 }
 
 fn members(answer: &api::Members) -> Rows {

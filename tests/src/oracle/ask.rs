@@ -1,7 +1,6 @@
 //! What is the answer to a question?
 //!
-//! At one moment, from the state as of (T, S). Over a stretch of time, from the state at its start and
-//! at every moment within it at which anything takes effect or expires.
+//! At one moment, from the state as of (T, S). `over` answers over a stretch of time, `listing` lists what is there.
 //!
 //! Rules: `docs/semantics.md#could`, `docs/semantics.md#questions`.
 
@@ -9,34 +8,30 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tenure_core::{
-    Ability, AssignmentFilter, CatalogDocument, Change, Direction, EffectiveAt, HeldRow, KnownAt,
-    LeafRow, Level, Mention, Position, Principal, PrincipalFilter, PrincipalKind, Requirement,
-    RoleText, Span,
-    answer::{
-        Anywhere, AskError, Check, Diff, GrantedName, HeldMembership, Holding, Interval,
-        LevelDuring, LevelThen, Member, PrincipalThen, RoleCollectionThen, Subject, What, Who,
-    },
+    Ability, CatalogDocument, Change, Direction, EffectiveAt, HeldRow, KnownAt, LeafRow, Level,
+    Principal, PrincipalKind, Requirement, RoleText,
+    answer::{Anywhere, AskError, Check, GrantedName, HeldMembership, Holding, Subject, What, Who},
 };
 
 use super::Oracle;
 use super::names::matching;
-use super::state::{Deed, Granted, Key, State, Terms};
+use super::state::{Granted, Key, State, Terms};
 
 /// The coordinates of a question, with the state as of them
 pub(super) struct Moment {
     pub(super) state: State,
     /// The holdings that count
     pub(super) counting: Vec<(Key, Terms)>,
-    known: BTreeSet<Principal>,
+    pub(super) known: BTreeSet<Principal>,
 }
 
 /// A leaf with the levels where it must be held
-struct Leaf {
+pub(super) struct Leaf {
     row: LeafRow,
     levels: Vec<Level>,
 }
 
-type Need = Requirement<Leaf>;
+pub(super) type Need = Requirement<Leaf>;
 
 /// The holdings of a satisfied leaf in a true branch, or the unsatisfied parts
 type Finding = Result<BTreeSet<Holding>, Requirement<LeafRow>>;
@@ -52,7 +47,7 @@ impl Moment {
         Self { counting, known: oracle.known(s), state }
     }
 
-    fn must_exist(&self, level: &Level) -> Result<(), AskError> {
+    pub(super) fn must_exist(&self, level: &Level) -> Result<(), AskError> {
         if self.state.exists(level) { Ok(()) } else { Err(AskError::UnknownLevel(level.clone())) }
     }
 
@@ -65,7 +60,7 @@ impl Moment {
     }
 
     /// What must be held for an ability on a level that exists; `None` where there is no such operation
-    fn need(&self, ability: &Ability, on: &Level) -> Option<Need> {
+    pub(super) fn need(&self, ability: &Ability, on: &Level) -> Option<Need> {
         let held = match ability {
             Ability::Operation(id) => {
                 let requirement = self.state.operations_at(on).remove(id)?;
@@ -117,7 +112,7 @@ impl Moment {
         }
     }
 
-    fn verdict(&self, need: &Need, p: &Principal) -> Finding {
+    pub(super) fn verdict(&self, need: &Need, p: &Principal) -> Finding {
         match need {
             Requirement::Leaf(leaf) => {
                 let because: BTreeSet<Holding> = self
@@ -179,7 +174,7 @@ impl Moment {
     }
 
     /// The counting holdings at some levels, as seen from their own principals
-    fn holdings(
+    pub(super) fn holdings(
         &self,
         at: impl Fn(&Level) -> bool,
         principal: Option<&Principal>,
@@ -217,12 +212,12 @@ fn union(sets: Vec<BTreeSet<Holding>>) -> BTreeSet<Holding> {
     sets.into_iter().flatten().collect()
 }
 
-fn unknown_operation(ability: &Ability) -> AskError {
+pub(super) fn unknown_operation(ability: &Ability) -> AskError {
     AskError::UnknownOperation(ability.to_string().into())
 }
 
 /// Users and clients, and sets, each in byte order
-fn sorted<T>(found: Vec<(Principal, T)>) -> Who<T> {
+pub(super) fn sorted<T>(found: Vec<(Principal, T)>) -> Who<T> {
     let mut who = Who { subjects: Vec::new(), sets: Vec::new() };
     for (principal, detail) in found {
         let list = match principal.kind() {
@@ -440,321 +435,4 @@ impl Oracle {
             scopes: scopes.into_iter().collect(),
         })
     }
-
-    /// The stretches of a span between which anything takes effect or expires, with their states
-    pub(super) fn stretches(
-        &self,
-        span: Span,
-        s: KnownAt,
-    ) -> Vec<(EffectiveAt, Option<EffectiveAt>, Moment)> {
-        let mut moments = BTreeSet::from([span.from()]);
-        for fact in self.counted(s).into_iter().flat_map(|line| &line.facts) {
-            moments.insert(fact.effective_at);
-            if let Deed::Grant { until: Some(until), .. } = fact.deed {
-                moments.insert(until);
-            }
-        }
-        moments.retain(|t| *t >= span.from() && span.until().is_none_or(|until| *t < until));
-        let moments: Vec<EffectiveAt> = moments.into_iter().collect();
-        let ends = moments.iter().copied().skip(1).map(Some).chain([span.until()]);
-        let stretches = moments.iter().zip(ends);
-        stretches.map(|(from, until)| (*from, until, Moment::new(self, *from, s))).collect()
-    }
-
-    /// The stretches in which there is something to be asked, with what must be held
-    #[expect(clippy::type_complexity, reason = "named once, here")]
-    fn asked_over(
-        &self,
-        ability: &Ability,
-        on: &Level,
-        span: Span,
-        s: KnownAt,
-    ) -> Result<Vec<(EffectiveAt, Option<EffectiveAt>, Moment, Need)>, AskError> {
-        let mut stretches = self.stretches(span, s);
-        stretches.retain(|(_, _, moment)| moment.state.exists(on));
-        if stretches.is_empty() {
-            return Err(AskError::UnknownLevel(on.clone()));
-        }
-        self.must_be_defined(ability, s)?;
-        let asked: Vec<_> = stretches
-            .into_iter()
-            .filter_map(|(from, until, moment)| {
-                let need = moment.need(ability, on)?;
-                Some((from, until, moment, need))
-            })
-            .collect();
-        if asked.is_empty() { Err(unknown_operation(ability)) } else { Ok(asked) }
-    }
-
-    /// The maximal intervals in which a principal could
-    pub fn timeline(
-        &self,
-        principal: &Principal,
-        ability: &Ability,
-        on: &Level,
-        span: Span,
-        s: KnownAt,
-    ) -> Result<Vec<Interval>, AskError> {
-        Ok(intervals(principal, &self.asked_over(ability, on, span, s)?))
-    }
-
-    /// Every known principal that could at some time
-    pub fn who_during(
-        &self,
-        ability: &Ability,
-        on: &Level,
-        span: Span,
-        s: KnownAt,
-        explain: bool,
-    ) -> Result<Who<Vec<Interval>>, AskError> {
-        let asked = self.asked_over(ability, on, span, s)?;
-        let all = self.known(s).into_iter().map(|p| {
-            let mut intervals = intervals(&p, &asked);
-            if !explain {
-                intervals.iter_mut().for_each(|interval| interval.because.clear());
-            }
-            (p, intervals)
-        });
-        Ok(sorted(all.filter(|(_, intervals)| !intervals.is_empty()).collect()))
-    }
-
-    /// Every known principal that could on some level of a subtree at some time, while the level lay in it
-    pub fn who_during_anywhere(
-        &self,
-        ability: &Ability,
-        under: &Level,
-        span: Span,
-        s: KnownAt,
-        explain: bool,
-    ) -> Result<Who<Vec<LevelDuring>>, AskError> {
-        let stretches = self.stretches(span, s);
-        let levels: BTreeSet<Level> =
-            stretches.iter().flat_map(|(_, _, moment)| moment.state.subtree(under)).collect();
-        if levels.is_empty() {
-            return Err(AskError::UnknownLevel(under.clone()));
-        }
-        self.must_be_defined(ability, s)?;
-        let mut any = false;
-        let mut found: Vec<(Principal, Vec<LevelDuring>)> =
-            self.known(s).into_iter().map(|principal| (principal, Vec::new())).collect();
-        for level in levels {
-            let asked: Vec<_> = self
-                .stretches(span, s)
-                .into_iter()
-                .filter(|(_, _, moment)| moment.state.subtree(under).contains(&level))
-                .filter_map(|(from, until, moment)| {
-                    let need = moment.need(ability, &level)?;
-                    Some((from, until, moment, need))
-                })
-                .collect();
-            any |= !asked.is_empty();
-            for (principal, levels) in &mut found {
-                let mut intervals = intervals(principal, &asked);
-                if !explain {
-                    intervals.iter_mut().for_each(|interval| interval.because.clear());
-                }
-                if !intervals.is_empty() {
-                    levels.push(LevelDuring { level: level.clone(), intervals });
-                }
-            }
-        }
-        if !any {
-            return Err(unknown_operation(ability));
-        }
-        Ok(sorted(found.into_iter().filter(|(_, levels)| !levels.is_empty()).collect()))
-    }
-
-    /// The counting holdings
-    pub fn assignments(
-        &self,
-        filter: &AssignmentFilter,
-        t: EffectiveAt,
-        s: KnownAt,
-    ) -> Result<Vec<Holding>, AskError> {
-        let moment = Moment::new(self, t, s);
-        if let Some(on) = &filter.on {
-            moment.must_exist(on)?;
-        }
-        self.must_know(filter, s)?;
-        let at = |level: &Level| filter.on.as_ref().is_none_or(|on| on == level);
-        let found: BTreeSet<Holding> = match &filter.principal {
-            None => moment.holdings(at, None).into_iter().collect(),
-            // Its own, and those of every set that matches it.
-            Some(p) => {
-                let counting = moment.counting.iter();
-                counting
-                    .filter(|(key, _)| at(&key.level) && moment.matches(&key.principal, p))
-                    .map(|(key, terms)| moment.holding(p, key, terms))
-                    .collect()
-            }
-        };
-        Ok(found
-            .into_iter()
-            .filter(|holding| {
-                filter
-                    .role_collection
-                    .as_ref()
-                    .is_none_or(|name| holding.granted == GrantedName::RoleCollection(name.clone()))
-                    && filter.role.as_ref().is_none_or(|text| match &holding.granted {
-                        GrantedName::Role(role) => {
-                            let role = RoleText::parse(role).unwrap();
-                            role.name == text.name
-                                && text
-                                    .application
-                                    .iter()
-                                    .all(|a| Some(a) == role.application.as_ref())
-                        }
-                        GrantedName::RoleCollection(_) => false,
-                    })
-            })
-            .collect())
-    }
-
-    /// The members of a group or an attribute
-    pub fn members(&self, set: &Principal, t: EffectiveAt, s: KnownAt) -> Vec<Member> {
-        let members = self.state(t, s).members.into_iter();
-        members
-            .filter(|((one, _), _)| one == set)
-            .map(|((_, principal), (since, entry))| Member { principal, since, entry })
-            .collect()
-    }
-
-    /// The known principals, with how many of their own holdings count, and until when they held any
-    pub fn principals(
-        &self,
-        filter: &PrincipalFilter,
-        t: EffectiveAt,
-        s: KnownAt,
-    ) -> Vec<PrincipalThen> {
-        let until = EffectiveAt::saturating_from_micros(t.micros() + 1);
-        let until = (until > t).then_some(until);
-        let stretches = self.stretches(Span::new(EffectiveAt::FIRST, until).unwrap(), s);
-        let now = Moment::new(self, t, s);
-        let mut found = Vec::new();
-        for principal in &now.known {
-            let is_its = |key: &Key| key.principal == *principal;
-            let holdings = now.counting.iter().filter(|(key, _)| is_its(key)).count();
-            let runs = |moment: &Moment| moment.state.holdings.keys().any(is_its);
-            let last = stretches.iter().rev().find(|(_, _, moment)| runs(moment));
-            let last_held = last.and_then(|(_, until, _)| *until).filter(|end| *end <= t);
-            let wanted = filter.kind.is_none_or(|kind| kind == principal.kind())
-                && filter.origin.as_deref().is_none_or(|origin| origin == principal.origin())
-                && filter.holding.is_none_or(|holding| holding == (holdings > 0));
-            if wanted {
-                found.push(PrincipalThen { principal: principal.clone(), holdings, last_held });
-            }
-        }
-        found
-    }
-
-    /// An error for a level or role collection that no entry ever named, and no catalogue defines
-    pub fn must_be_named(&self, mention: &Mention) -> Result<(), AskError> {
-        match mention {
-            _ if !self.mentions(mention).is_empty() => Ok(()),
-            Mention::Level(level) => Err(AskError::UnknownLevel(level.clone())),
-            Mention::RoleCollection(name) => {
-                self.must_be_defined(&Ability::RoleCollection(name.clone()), self.newest())
-            }
-            Mention::Principal(_) | Mention::Actor(_) | Mention::Submitter(_) => Ok(()),
-        }
-    }
-
-    /// The counting holdings gained, lost and changed from one pair of coordinates to another
-    pub fn diff(
-        &self,
-        (t, s): (EffectiveAt, KnownAt),
-        (other_t, other_s): (EffectiveAt, KnownAt),
-        under: Option<&Level>,
-        principal: Option<&Principal>,
-    ) -> Result<Diff, AskError> {
-        let moments = [Moment::new(self, t, s), Moment::new(self, other_t, other_s)];
-        if let Some(under) = under {
-            moments[0].must_exist(under).or(moments[1].must_exist(under))?;
-        }
-        let [before, after] = moments.each_ref().map(|moment| {
-            let subtree = under.map(|under| moment.state.subtree(under));
-            let at = |level: &Level| subtree.as_ref().is_none_or(|levels| levels.contains(level));
-            moment.holdings(at, principal)
-        });
-        let same_key = |a: &Holding, b: &Holding| {
-            (&a.principal, &a.level, &a.granted) == (&b.principal, &b.level, &b.granted)
-        };
-        let mut diff = Diff::default();
-        for old in &before {
-            match after.iter().find(|new| same_key(old, new)) {
-                None => diff.lost.push(old.clone()),
-                Some(new) => {
-                    if (old.since, old.until, old.entry) != (new.since, new.until, new.entry) {
-                        diff.changed.push((old.clone(), new.clone()));
-                    }
-                }
-            }
-        }
-        let gained = after.iter().filter(|new| !before.iter().any(|old| same_key(old, new)));
-        diff.gained = gained.cloned().collect();
-        Ok(diff)
-    }
-
-    /// The levels that exist
-    pub fn levels(&self, t: EffectiveAt, s: KnownAt) -> Vec<LevelThen> {
-        let levels = self.state(t, s).levels.into_iter();
-        levels
-            .map(|(level, state)| LevelThen {
-                level,
-                parent: state.parent,
-                attributes: state.attributes,
-            })
-            .collect()
-    }
-
-    /// The role collections that exist at a level
-    pub fn role_collections(
-        &self,
-        on: &Level,
-        t: EffectiveAt,
-        s: KnownAt,
-    ) -> Result<Vec<RoleCollectionThen>, AskError> {
-        let moment = Moment::new(self, t, s);
-        moment.must_exist(on)?;
-        let there = moment.state.role_collections_at(on).into_iter();
-        Ok(there
-            .map(|(role_collection, there)| {
-                let mut roles: Vec<String> = there.roles.iter().map(|role| role.text()).collect();
-                roles.sort();
-                RoleCollectionThen { role_collection, predefined: there.predefined, roles }
-            })
-            .collect())
-    }
-
-    /// The version of the catalogue in force, and where it was published
-    pub fn catalog(&self, t: EffectiveAt, s: KnownAt) -> Option<(String, Position)> {
-        let (position, catalog) = self.state(t, s).catalog?;
-        Some((catalog.version().to_string(), position))
-    }
-}
-
-fn intervals(
-    p: &Principal,
-    asked: &[(EffectiveAt, Option<EffectiveAt>, Moment, Need)],
-) -> Vec<Interval> {
-    let mut found: Vec<(EffectiveAt, Option<EffectiveAt>, BTreeSet<Holding>)> = Vec::new();
-    for (from, until, moment, need) in asked {
-        let Ok(because) = moment.verdict(need, p) else {
-            continue;
-        };
-        match found.last_mut() {
-            Some((_, end, all)) if *end == Some(*from) => {
-                *end = *until;
-                all.extend(because);
-            }
-            _ => found.push((*from, *until, because)),
-        }
-    }
-    found
-        .into_iter()
-        .map(|(from, until, because)| Interval {
-            span: Span::new(from, until).unwrap(),
-            because: because.into_iter().collect(),
-        })
-        .collect()
 }

@@ -275,9 +275,22 @@ impl Question {
     /// What the answer of that question costs: see the methods of [`View`].
     pub fn ask(&self, ledger: &Ledger, now: Now) -> Result<Answered, AskError> {
         let mut answered = self.answered(Pinned { ledger, now })?;
-        let view = View::of(ledger, answered.as_of.known_at);
-        answered.known = self.about().map(|principal| view.name_known(principal));
+        let known_at = answered.as_of.known_at;
+        answered.known = self.about().map(|principal| ledger.name_known(principal, known_at));
         Ok(answered)
+    }
+
+    /// The answer, unless there is none or similar names must be looked for
+    ///
+    /// # Cost
+    /// That of [`Question::ask`] without the search for names, which costs O(names).
+    pub fn ask_at_once(&self, ledger: &Ledger, now: Now) -> Option<Answered> {
+        let mut answered = self.answered(Pinned { ledger, now }).ok()?;
+        if let Some(principal) = self.about() {
+            let known = ledger.name_known_at_once(principal, answered.as_of.known_at);
+            answered.known = Some(known.ok()?);
+        }
+        Some(answered)
     }
 
     /// What helps whoever asked, where there is no answer
@@ -469,9 +482,6 @@ impl<'a> Pinned<'a> {
     ) -> Result<Answered, AskError> {
         let Self { ledger, now: Now { newest, .. } } = self;
         let view = View::of(ledger, newest);
-        for mention in mentions {
-            view.ever_named(mention)?;
-        }
         let limit = limit.unwrap_or(usize::MAX - 1);
         let wanted = |position: &Position| {
             outcome.is_none_or(|outcome| ledger.outcome(*position) == Some(outcome))
@@ -490,6 +500,9 @@ impl<'a> Pinned<'a> {
             .collect();
         let more = positions.len() > limit;
         positions.truncate(limit);
+        if positions.is_empty() {
+            mentions.iter().try_for_each(|mention| view.ever_named(mention))?;
+        }
         Ok(Answered {
             answer: Answer::History { positions, more },
             as_of: self.computed_at(&view, None),

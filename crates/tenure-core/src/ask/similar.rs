@@ -10,11 +10,13 @@ use std::sync::Arc;
 use crate::ask::answer::{AskError, Gone, Hint, NameKnown};
 use crate::ask::question::Question;
 use crate::index::mentions::Mention;
+use crate::ledger::Ledger;
 use crate::ledger::view::View;
 use crate::words::catalog::Defined;
 use crate::words::grantable::RoleText;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;
+use crate::words::position::KnownAt;
 use crate::words::principal::Principal;
 use crate::words::symbol::{PrincipalRef, Symbol};
 
@@ -93,45 +95,57 @@ impl<T: Ord> Nearest<T> {
     }
 }
 
-impl View<'_> {
-    /// Whether a principal is known, and who else could be meant
+impl Ledger {
+    /// Whether a principal is known, as known then, and who else could be meant
     ///
     /// # Cost
-    /// O(origins) for one that is known, O(principals) for one that is not.
-    pub fn name_known(&self, principal: &Principal) -> NameKnown {
-        let ledger = self.ledger;
-        let known = |number: u32| self.knows(ledger.numbered(number));
-        let own = ledger.find_principal(principal);
-        let named = own.is_some_and(|own| self.knows(own));
-        let Some(name) = principal.name() else {
-            return NameKnown { named, ..NameKnown::default() };
-        };
-        let elsewhere = ledger
-            .origins()
-            .filter(|origin| *origin != principal.origin())
-            .filter_map(|origin| principal.of_origin(origin))
-            .filter(|other| ledger.principals.get(other).is_some_and(known));
-        let mut elsewhere: Vec<Principal> = elsewhere.collect();
-        elsewhere.sort();
-        elsewhere.truncate(ELSEWHERE_MAX);
-        let similar = if named { Vec::new() } else { self.similar_principals(principal, name) };
-        NameKnown { named, elsewhere, similar }
+    /// O(principals of that name) for one that is known, O(principals) for one that is not.
+    pub(super) fn name_known(&self, principal: &Principal, known_at: KnownAt) -> NameKnown {
+        let found = self.name_known_at_once(principal, known_at);
+        found.unwrap_or_else(|elsewhere| NameKnown {
+            named: false,
+            elsewhere,
+            similar: self.similar_principals(principal, known_at),
+        })
     }
 
-    fn similar_principals(&self, principal: &Principal, name: &str) -> Vec<Principal> {
-        let Some(mut nearest) = Nearest::to(name) else { return Vec::new() };
+    /// The same where no similar names need be looked for; else those of other origins alone
+    pub(super) fn name_known_at_once(
+        &self,
+        principal: &Principal,
+        known_at: KnownAt,
+    ) -> Result<NameKnown, Vec<Principal>> {
+        let own = self.find_principal(principal);
+        let named = own.is_some_and(|own| self.knows(own, known_at));
+        let Some(name) = principal.name() else {
+            return Ok(NameKnown { named, ..NameKnown::default() });
+        };
+        let others = self.of_name(principal.kind(), name).filter(|other| Some(*other) != own);
+        let known = others.filter(|other| self.knows(*other, known_at));
+        let mut elsewhere: Vec<Principal> =
+            known.map(|other| self.principal_of(other).clone()).collect();
+        elsewhere.sort_unstable();
+        elsewhere.truncate(ELSEWHERE_MAX);
+        if named { Ok(NameKnown { named, elsewhere, similar: Vec::new() }) } else { Err(elsewhere) }
+    }
+
+    fn similar_principals(&self, principal: &Principal, known_at: KnownAt) -> Vec<Principal> {
+        let nearest = principal.name().and_then(Nearest::to);
+        let Some(mut nearest) = nearest else { return Vec::new() };
         let kind = principal.kind();
-        for (other, number) in self.ledger.principals.iter().zip(0..) {
+        for (other, number) in self.principals.iter().zip(0..) {
             if other.kind() == kind
                 && let Some(name) = other.name()
             {
-                let known = || self.knows(PrincipalRef { number, kind }).then(|| other.clone());
-                nearest.consider(name, known);
+                let known = || self.knows(PrincipalRef { number, kind }, known_at);
+                nearest.consider(name, || known().then(|| other.clone()));
             }
         }
         nearest.best()
     }
+}
 
+impl View<'_> {
     /// What helps whoever asked something that has no answer
     ///
     /// # Cost

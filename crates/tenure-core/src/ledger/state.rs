@@ -6,6 +6,7 @@
 use crate::history::landscape::Structural;
 use crate::history::order::OrderKey;
 use crate::index::mentions::Mention;
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::words::change::EntryId;
 use crate::words::instant::RecordedAt;
 use crate::words::level::Level;
 use crate::words::outcome::{OutcomeKind, Refusal};
+use crate::words::pages::Pages;
 use crate::words::position::{KnownAt, Position};
 use crate::words::principal::{Principal, PrincipalKind};
 use crate::words::symbol::{LevelRef, PrincipalRef, Registry, SharedMap, Symbol, Symbols};
@@ -49,10 +51,15 @@ pub struct Ledger {
     /// The first applied entry that names each principal in a change, by the principal's number
     named: Vector<Option<Position>>,
     defined: SharedMap<Defined, Vector<Position>>,
-    /// Every origin of a principal, with its users
     users_of_origin: SharedMap<Symbol, Vector<PrincipalRef>>,
     /// The numbers of the principals that are sets
     pub(crate) sets: Arc<RoaringBitmap>,
+    /// A hash that a stranger cannot make names for
+    names: RandomState,
+    /// The last principal met with each hash of kind and name
+    last_named: SharedMap<u64, u32>,
+    /// The one before each principal with the same hash, by the principal's number
+    named_before: Pages<Option<u32>>,
     /// The sets of everybody, by origin
     everyone: SharedMap<Symbol, PrincipalRef>,
 }
@@ -106,6 +113,9 @@ impl Ledger {
                 defined: self.defined.clone(),
                 users_of_origin: self.users_of_origin.clone(),
                 sets: Arc::clone(&self.sets),
+                names: self.names.clone(),
+                last_named: self.last_named.clone(),
+                named_before: self.named_before.clone(),
                 everyone: self.everyone.clone(),
             },
         }
@@ -183,9 +193,21 @@ impl Ledger {
                 .any(|position| self.applied_and_counts(position, known_at))
     }
 
-    /// The origins of all principals that were ever named
-    pub(crate) fn origins(&self) -> impl Iterator<Item = &str> {
-        self.users_of_origin.keys().map(|origin| &**self.symbols.text(*origin))
+    /// Every principal of that kind and name, of whatever origin
+    ///
+    /// # Cost
+    /// O(answer).
+    pub(crate) fn of_name(
+        &self,
+        kind: PrincipalKind,
+        name: &str,
+    ) -> impl Iterator<Item = PrincipalRef> {
+        let last = self.last_named.get(&self.names.hash_one((kind, name))).copied();
+        let before = |number: &u32| self.named_before.get(*number as usize).copied().flatten();
+        // Names that share a hash are told apart.
+        std::iter::successors(last, before)
+            .map(|number| self.numbered(number))
+            .filter(move |one| one.kind == kind && self.principal_of(*one).name() == Some(name))
     }
 
     /// Everything that an applied entry ever defined, counted or not
@@ -234,15 +256,18 @@ impl Ledger {
         if met.kind.is_set() {
             Arc::make_mut(&mut self.sets).insert(met.number);
         }
-        let origin = self.symbols.intern(principal.origin());
-        let users = self.users_of_origin.entry(origin).or_default();
-        match met.kind {
-            PrincipalKind::User => users.push_back(met),
-            PrincipalKind::Everyone => {
+        if matches!(met.kind, PrincipalKind::User | PrincipalKind::Everyone) {
+            let origin = self.symbols.intern(principal.origin());
+            if met.kind == PrincipalKind::User {
+                self.users_of_origin.entry(origin).or_default().push_back(met);
+            } else {
                 self.everyone.insert(origin, met);
             }
-            PrincipalKind::Client | PrincipalKind::Group | PrincipalKind::Attribute => {}
         }
+        let before = principal.name().and_then(|name| {
+            self.last_named.insert(self.names.hash_one((met.kind, name)), met.number)
+        });
+        self.named_before.push(before);
     }
 
     /// The set of everybody of an origin, if an entry ever named it

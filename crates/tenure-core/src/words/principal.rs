@@ -217,12 +217,6 @@ impl Principal {
         self.text.split_once('/').map(|(_, name)| name)
     }
 
-    /// The principal of that kind and name of another origin; `None` where there is no name
-    pub(crate) fn of_origin(&self, origin: &str) -> Option<Self> {
-        let text = format!("{}:{origin}/{}", self.kind.as_str(), self.name()?);
-        Some(Self::canonical(self.kind, text))
-    }
-
     /// Its canonical text
     pub fn as_str(&self) -> &str {
         &self.text

@@ -147,7 +147,7 @@ impl Run<'_> {
                 .with_if("page_token", page_token);
             let page: Option<api::Assignments> = self.ask(&question)?;
             let Some(page) = page else { return Ok(held) };
-            for holding in page.assignments {
+            for holding in page.assignments.into_iter().map(|holding| holding.held) {
                 // What a user has through a group is the group's.
                 if holding.via.is_none()
                     && let Some(name) = holding.role_collection

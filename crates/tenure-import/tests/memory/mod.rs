@@ -104,7 +104,7 @@ impl Memory {
         let found = self.view().assignments(&filter, time(at)?);
         let found = found.map_err(unknown_level)?;
         let holdings = api::holdings(&found).into_iter();
-        Ok(holdings.filter_map(|holding| holding.role_collection).collect())
+        Ok(holdings.filter_map(|holding| holding.held.role_collection).collect())
     }
 
     fn entry_row(&self, position: Position) -> Option<EntryRow> {

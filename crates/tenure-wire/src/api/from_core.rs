@@ -1,0 +1,189 @@
+//! How does what the core answers become what doors answer?
+
+use tenure_core::{
+    KnownAt, Outcome, Position, Principal, RecordedAt, Refusal as CoreRefusal, answer,
+};
+
+use super::{
+    AsOf, Ended, EntryResult, Held, Holding, HoldingRow, Interval, Known, LevelRow, Member,
+    Membership, Original, PrincipalRow, Refusal, RoleCollectionRow,
+};
+use crate::convert::{environment_from_core, feature_set_from_core};
+use crate::sentence::{self, Submitted};
+
+impl Refusal {
+    fn new(refusal: &CoreRefusal, of: Submitted<'_>, recorded_at: RecordedAt) -> Self {
+        Self {
+            code: refusal.code().as_str().to_owned(),
+            message: sentence::refusal(refusal, of, recorded_at),
+            change: refusal.change,
+        }
+    }
+}
+
+impl EntryResult {
+    /// What became of what was submitted at a position
+    pub fn new(
+        position: Position,
+        recorded_at: RecordedAt,
+        outcome: &Outcome,
+        submitted: Submitted<'_>,
+    ) -> Self {
+        let (refusal, original) = match outcome {
+            Outcome::Applied => (None, None),
+            Outcome::Refused(refusal) => {
+                (Some(Refusal::new(refusal, submitted, recorded_at)), None)
+            }
+            Outcome::Duplicate(original) => {
+                // The content is the same, and the original took effect in its own time.
+                let refusal = original.refusal.as_ref();
+                let refusal =
+                    refusal.map(|refusal| Refusal::new(refusal, submitted, original.recorded_at));
+                let outcome = if refusal.is_some() { "refused" } else { "applied" };
+                let position = original.position.get();
+                (None, Some(Original { position, outcome: outcome.to_owned(), refusal }))
+            }
+        };
+        Self {
+            id: submitted.entry().map(|entry| entry.id().to_string()),
+            position: position.get(),
+            recorded_at: recorded_at.to_string(),
+            outcome: outcome.kind().as_str().to_owned(),
+            refusal,
+            original,
+        }
+    }
+}
+
+impl AsOf {
+    /// The coordinates of an answer of the ledger with that name
+    pub fn new(computed: &answer::ComputedAt, ledger: &str) -> Self {
+        let catalog = computed.catalog.as_deref().map(str::to_owned);
+        Self {
+            at: computed.at.map(|at| at.to_string()),
+            known_at: computed.known_at.0,
+            recorded_at: computed.recorded_at.map(|at| at.to_string()),
+            catalog: computed.at.map(|_| catalog),
+            revision: revision(ledger, computed.known_at),
+        }
+    }
+}
+
+/// What to pass as `min_position` to see at least this
+pub fn revision(ledger: &str, known_at: KnownAt) -> String {
+    format!("{ledger}@{}", known_at.0)
+}
+
+impl From<&answer::HoldingThen> for HoldingRow {
+    fn from(then: &answer::HoldingThen) -> Self {
+        let Holding { held, until } = Holding::from(&then.holding);
+        Self {
+            held,
+            granted_until: until,
+            from: then.span.from().to_string(),
+            until: then.span.until().map(|until| until.to_string()),
+            ended: then.ended.map(|ended| Ended {
+                how: ended.how.as_str().to_owned(),
+                entry: ended.entry.map(Position::get),
+                by: None,
+            }),
+        }
+    }
+}
+
+impl From<&answer::Member> for Member {
+    fn from(member: &answer::Member) -> Self {
+        Self {
+            principal: member.principal.to_string(),
+            since: member.since.to_string(),
+            entry: member.entry.get(),
+        }
+    }
+}
+
+impl From<&answer::PrincipalThen> for PrincipalRow {
+    fn from(then: &answer::PrincipalThen) -> Self {
+        Self {
+            principal: then.principal.to_string(),
+            holdings: then.holdings,
+            last_held: then.last_held.map(|at| at.to_string()),
+        }
+    }
+}
+
+impl From<&answer::Holding> for Holding {
+    fn from(holding: &answer::Holding) -> Self {
+        let (role_collection, role) = match &holding.granted {
+            answer::GrantedName::RoleCollection(name) => (Some(name.to_string()), None),
+            answer::GrantedName::Role(role) => (None, Some(role.to_string())),
+        };
+        let held = Held {
+            entry: holding.entry.get(),
+            id: holding.id.to_string(),
+            principal: holding.principal.to_string(),
+            role_collection,
+            role,
+            level: holding.level.to_string(),
+            since: holding.since.to_string(),
+            via: holding.via.as_ref().map(ToString::to_string),
+            membership: holding.membership.map(|membership| Membership {
+                since: membership.since.to_string(),
+                entry: membership.entry.get(),
+                by: None,
+            }),
+            by: None,
+        };
+        Self { held, until: holding.until.map(|until| until.to_string()) }
+    }
+}
+
+/// Holdings as they are answered
+pub fn holdings(holdings: &[answer::Holding]) -> Vec<Holding> {
+    holdings.iter().map(Holding::from).collect()
+}
+
+impl From<&answer::Interval> for Interval {
+    fn from(interval: &answer::Interval) -> Self {
+        Self {
+            from: interval.span.from().to_string(),
+            until: interval.span.until().map(|until| until.to_string()),
+            because: holdings(&interval.because),
+        }
+    }
+}
+
+impl From<&answer::LevelThen> for LevelRow {
+    fn from(row: &answer::LevelThen) -> Self {
+        let attributes = &row.attributes;
+        Self {
+            level: row.level.to_string(),
+            parent: row.parent.as_ref().map(ToString::to_string),
+            name: attributes.name.as_deref().map(str::to_owned),
+            feature_set: attributes.feature_set.map(feature_set_from_core),
+            authorizations: attributes.authorizations,
+            environment: attributes.environment.map(environment_from_core),
+            region: attributes.region.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+impl From<&answer::RoleCollectionThen> for RoleCollectionRow {
+    fn from(row: &answer::RoleCollectionThen) -> Self {
+        Self {
+            role_collection: row.role_collection.to_string(),
+            predefined: row.predefined,
+            roles: row.roles.clone(),
+        }
+    }
+}
+
+impl From<&answer::NameKnown> for Known {
+    fn from(known: &answer::NameKnown) -> Self {
+        let texts = |list: &[Principal]| list.iter().map(ToString::to_string).collect();
+        Self {
+            named: known.named,
+            elsewhere: texts(&known.elsewhere),
+            similar: texts(&known.similar),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Which levels, role collections, holdings and principals are there, and what changed between two coordinates?
+//!
+//! Rules: `docs/semantics.md#questions`.
+
+use std::collections::BTreeSet;
+
+use tenure_core::answer::{
+    AskError, Diff, GrantedName, Holding, LevelThen, Member, PrincipalThen, RoleCollectionThen,
+};
+use tenure_core::{
+    Ability, AssignmentFilter, EffectiveAt, KnownAt, Level, Mention, Position, Principal,
+    PrincipalFilter, RoleText, Span,
+};
+
+use super::Oracle;
+use super::ask::Moment;
+use super::state::Key;
+
+impl Oracle {
+    /// The counting holdings
+    pub fn assignments(
+        &self,
+        filter: &AssignmentFilter,
+        t: EffectiveAt,
+        s: KnownAt,
+    ) -> Result<Vec<Holding>, AskError> {
+        let moment = Moment::new(self, t, s);
+        if let Some(on) = &filter.on {
+            moment.must_exist(on)?;
+        }
+        self.must_know(filter, s)?;
+        let at = |level: &Level| filter.on.as_ref().is_none_or(|on| on == level);
+        let found: BTreeSet<Holding> = match &filter.principal {
+            None => moment.holdings(at, None).into_iter().collect(),
+            // Its own, and those of every set that matches it.
+            Some(p) => {
+                let counting = moment.counting.iter();
+                counting
+                    .filter(|(key, _)| at(&key.level) && moment.matches(&key.principal, p))
+                    .map(|(key, terms)| moment.holding(p, key, terms))
+                    .collect()
+            }
+        };
+        Ok(found
+            .into_iter()
+            .filter(|holding| {
+                filter
+                    .role_collection
+                    .as_ref()
+                    .is_none_or(|name| holding.granted == GrantedName::RoleCollection(name.clone()))
+                    && filter.role.as_ref().is_none_or(|text| match &holding.granted {
+                        GrantedName::Role(role) => {
+                            let role = RoleText::parse(role).unwrap();
+                            role.name == text.name
+                                && text
+                                    .application
+                                    .iter()
+                                    .all(|a| Some(a) == role.application.as_ref())
+                        }
+                        GrantedName::RoleCollection(_) => false,
+                    })
+            })
+            .collect())
+    }
+
+    /// The members of a group or an attribute
+    pub fn members(&self, set: &Principal, t: EffectiveAt, s: KnownAt) -> Vec<Member> {
+        let members = self.state(t, s).members.into_iter();
+        members
+            .filter(|((one, _), _)| one == set)
+            .map(|((_, principal), (since, entry))| Member { principal, since, entry })
+            .collect()
+    }
+
+    /// The known principals, with how many of their own holdings count, and until when they held any
+    pub fn principals(
+        &self,
+        filter: &PrincipalFilter,
+        t: EffectiveAt,
+        s: KnownAt,
+    ) -> Vec<PrincipalThen> {
+        let until = EffectiveAt::saturating_from_micros(t.micros() + 1);
+        let until = (until > t).then_some(until);
+        let stretches = self.stretches(Span::new(EffectiveAt::FIRST, until).unwrap(), s);
+        let now = Moment::new(self, t, s);
+        let mut found = Vec::new();
+        for principal in &now.known {
+            let is_its = |key: &Key| key.principal == *principal;
+            let holdings = now.counting.iter().filter(|(key, _)| is_its(key)).count();
+            let runs = |moment: &Moment| moment.state.holdings.keys().any(is_its);
+            let last = stretches.iter().rev().find(|(_, _, moment)| runs(moment));
+            let last_held = last.and_then(|(_, until, _)| *until).filter(|end| *end <= t);
+            let wanted = filter.kind.is_none_or(|kind| kind == principal.kind())
+                && filter.origin.as_deref().is_none_or(|origin| origin == principal.origin())
+                && filter.holding.is_none_or(|holding| holding == (holdings > 0));
+            if wanted {
+                found.push(PrincipalThen { principal: principal.clone(), holdings, last_held });
+            }
+        }
+        found
+    }
+
+    /// An error for a level or role collection that no entry ever named, and no catalogue defines
+    pub fn must_be_named(&self, mention: &Mention) -> Result<(), AskError> {
+        match mention {
+            _ if !self.mentions(mention).is_empty() => Ok(()),
+            Mention::Level(level) => Err(AskError::UnknownLevel(level.clone())),
+            Mention::RoleCollection(name) => {
+                self.must_be_defined(&Ability::RoleCollection(name.clone()), self.newest())
+            }
+            Mention::Principal(_) | Mention::Actor(_) | Mention::Submitter(_) => Ok(()),
+        }
+    }
+
+    /// The counting holdings gained, lost and changed from one pair of coordinates to another
+    pub fn diff(
+        &self,
+        (t, s): (EffectiveAt, KnownAt),
+        (other_t, other_s): (EffectiveAt, KnownAt),
+        under: Option<&Level>,
+        principal: Option<&Principal>,
+    ) -> Result<Diff, AskError> {
+        let moments = [Moment::new(self, t, s), Moment::new(self, other_t, other_s)];
+        if let Some(under) = under {
+            moments[0].must_exist(under).or(moments[1].must_exist(under))?;
+        }
+        let [before, after] = moments.each_ref().map(|moment| {
+            let subtree = under.map(|under| moment.state.subtree(under));
+            let at = |level: &Level| subtree.as_ref().is_none_or(|levels| levels.contains(level));
+            moment.holdings(at, principal)
+        });
+        let same_key = |a: &Holding, b: &Holding| {
+            (&a.principal, &a.level, &a.granted) == (&b.principal, &b.level, &b.granted)
+        };
+        let mut diff = Diff::default();
+        for old in &before {
+            match after.iter().find(|new| same_key(old, new)) {
+                None => diff.lost.push(old.clone()),
+                Some(new) => {
+                    if (old.since, old.until, old.entry) != (new.since, new.until, new.entry) {
+                        diff.changed.push((old.clone(), new.clone()));
+                    }
+                }
+            }
+        }
+        let gained = after.iter().filter(|new| !before.iter().any(|old| same_key(old, new)));
+        diff.gained = gained.cloned().collect();
+        Ok(diff)
+    }
+
+    /// The levels that exist
+    pub fn levels(&self, t: EffectiveAt, s: KnownAt) -> Vec<LevelThen> {
+        let levels = self.state(t, s).levels.into_iter();
+        levels
+            .map(|(level, state)| LevelThen {
+                level,
+                parent: state.parent,
+                attributes: state.attributes,
+            })
+            .collect()
+    }
+
+    /// The role collections that exist at a level
+    pub fn role_collections(
+        &self,
+        on: &Level,
+        t: EffectiveAt,
+        s: KnownAt,
+    ) -> Result<Vec<RoleCollectionThen>, AskError> {
+        let moment = Moment::new(self, t, s);
+        moment.must_exist(on)?;
+        let there = moment.state.role_collections_at(on).into_iter();
+        Ok(there
+            .map(|(role_collection, there)| {
+                let mut roles: Vec<String> = there.roles.iter().map(|role| role.text()).collect();
+                roles.sort();
+                RoleCollectionThen { role_collection, predefined: there.predefined, roles }
+            })
+            .collect())
+    }
+
+    /// The version of the catalogue in force, and where it was published
+    pub fn catalog(&self, t: EffectiveAt, s: KnownAt) -> Option<(String, Position)> {
+        let (position, catalog) = self.state(t, s).catalog?;
+        Some((catalog.version().to_string(), position))
+    }
+}

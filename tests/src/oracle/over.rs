@@ -1,0 +1,166 @@
+//! When could somebody, and who could during a stretch of time?
+//!
+//! From the state at the start of the stretch, and at every moment within it at which anything takes effect or
+//! expires.
+//!
+//! Rules: `docs/semantics.md#over-intervals`.
+
+use std::collections::BTreeSet;
+
+use tenure_core::answer::{AskError, Holding, Interval, LevelDuring, Who};
+use tenure_core::{Ability, EffectiveAt, KnownAt, Level, Principal, Span};
+
+use super::Oracle;
+use super::ask::{Moment, Need, sorted, unknown_operation};
+use super::state::Deed;
+
+impl Oracle {
+    /// The stretches of a span between which anything takes effect or expires, with their states
+    pub(super) fn stretches(
+        &self,
+        span: Span,
+        s: KnownAt,
+    ) -> Vec<(EffectiveAt, Option<EffectiveAt>, Moment)> {
+        let mut moments = BTreeSet::from([span.from()]);
+        for fact in self.counted(s).into_iter().flat_map(|line| &line.facts) {
+            moments.insert(fact.effective_at);
+            if let Deed::Grant { until: Some(until), .. } = fact.deed {
+                moments.insert(until);
+            }
+        }
+        moments.retain(|t| *t >= span.from() && span.until().is_none_or(|until| *t < until));
+        let moments: Vec<EffectiveAt> = moments.into_iter().collect();
+        let ends = moments.iter().copied().skip(1).map(Some).chain([span.until()]);
+        let stretches = moments.iter().zip(ends);
+        stretches.map(|(from, until)| (*from, until, Moment::new(self, *from, s))).collect()
+    }
+
+    /// The stretches in which there is something to be asked, with what must be held
+    #[expect(clippy::type_complexity, reason = "named once, here")]
+    fn asked_over(
+        &self,
+        ability: &Ability,
+        on: &Level,
+        span: Span,
+        s: KnownAt,
+    ) -> Result<Vec<(EffectiveAt, Option<EffectiveAt>, Moment, Need)>, AskError> {
+        let mut stretches = self.stretches(span, s);
+        stretches.retain(|(_, _, moment)| moment.state.exists(on));
+        if stretches.is_empty() {
+            return Err(AskError::UnknownLevel(on.clone()));
+        }
+        self.must_be_defined(ability, s)?;
+        let asked: Vec<_> = stretches
+            .into_iter()
+            .filter_map(|(from, until, moment)| {
+                let need = moment.need(ability, on)?;
+                Some((from, until, moment, need))
+            })
+            .collect();
+        if asked.is_empty() { Err(unknown_operation(ability)) } else { Ok(asked) }
+    }
+
+    /// The maximal intervals in which a principal could
+    pub fn timeline(
+        &self,
+        principal: &Principal,
+        ability: &Ability,
+        on: &Level,
+        span: Span,
+        s: KnownAt,
+    ) -> Result<Vec<Interval>, AskError> {
+        Ok(intervals(principal, &self.asked_over(ability, on, span, s)?))
+    }
+
+    /// Every known principal that could at some time
+    pub fn who_during(
+        &self,
+        ability: &Ability,
+        on: &Level,
+        span: Span,
+        s: KnownAt,
+        explain: bool,
+    ) -> Result<Who<Vec<Interval>>, AskError> {
+        let asked = self.asked_over(ability, on, span, s)?;
+        let all = self.known(s).into_iter().map(|p| {
+            let mut intervals = intervals(&p, &asked);
+            if !explain {
+                intervals.iter_mut().for_each(|interval| interval.because.clear());
+            }
+            (p, intervals)
+        });
+        Ok(sorted(all.filter(|(_, intervals)| !intervals.is_empty()).collect()))
+    }
+
+    /// Every known principal that could on some level of a subtree at some time, while the level lay in it
+    pub fn who_during_anywhere(
+        &self,
+        ability: &Ability,
+        under: &Level,
+        span: Span,
+        s: KnownAt,
+        explain: bool,
+    ) -> Result<Who<Vec<LevelDuring>>, AskError> {
+        let stretches = self.stretches(span, s);
+        let levels: BTreeSet<Level> =
+            stretches.iter().flat_map(|(_, _, moment)| moment.state.subtree(under)).collect();
+        if levels.is_empty() {
+            return Err(AskError::UnknownLevel(under.clone()));
+        }
+        self.must_be_defined(ability, s)?;
+        let mut any = false;
+        let mut found: Vec<(Principal, Vec<LevelDuring>)> =
+            self.known(s).into_iter().map(|principal| (principal, Vec::new())).collect();
+        for level in levels {
+            let asked: Vec<_> = self
+                .stretches(span, s)
+                .into_iter()
+                .filter(|(_, _, moment)| moment.state.subtree(under).contains(&level))
+                .filter_map(|(from, until, moment)| {
+                    let need = moment.need(ability, &level)?;
+                    Some((from, until, moment, need))
+                })
+                .collect();
+            any |= !asked.is_empty();
+            for (principal, levels) in &mut found {
+                let mut intervals = intervals(principal, &asked);
+                if !explain {
+                    intervals.iter_mut().for_each(|interval| interval.because.clear());
+                }
+                if !intervals.is_empty() {
+                    levels.push(LevelDuring { level: level.clone(), intervals });
+                }
+            }
+        }
+        if !any {
+            return Err(unknown_operation(ability));
+        }
+        Ok(sorted(found.into_iter().filter(|(_, levels)| !levels.is_empty()).collect()))
+    }
+}
+
+fn intervals(
+    p: &Principal,
+    asked: &[(EffectiveAt, Option<EffectiveAt>, Moment, Need)],
+) -> Vec<Interval> {
+    let mut found: Vec<(EffectiveAt, Option<EffectiveAt>, BTreeSet<Holding>)> = Vec::new();
+    for (from, until, moment, need) in asked {
+        let Ok(because) = moment.verdict(need, p) else {
+            continue;
+        };
+        match found.last_mut() {
+            Some((_, end, all)) if *end == Some(*from) => {
+                *end = *until;
+                all.extend(because);
+            }
+            _ => found.push((*from, *until, because)),
+        }
+    }
+    found
+        .into_iter()
+        .map(|(from, until, because)| Interval {
+            span: Span::new(from, until).unwrap(),
+            because: because.into_iter().collect(),
+        })
+        .collect()
+}
