@@ -14,6 +14,7 @@ mod holdings;
 mod known;
 mod listing;
 mod names;
+mod observed;
 mod over;
 mod state;
 
@@ -192,7 +193,8 @@ fn mentions(entry: &Entry, mention: &Mention) -> bool {
             | Change::SetRoles { level, .. }
             | Change::DeleteRoleCollection { level, .. }
             | Change::Grant { level, .. }
-            | Change::Revoke { level, .. } => level == wanted,
+            | Change::Revoke { level, .. }
+            | Change::Observe { level, .. } => level == wanted,
             Change::AddMember { .. }
             | Change::RemoveMember { .. }
             | Change::RemovePrincipal { .. }

@@ -12,8 +12,9 @@ use proptest::sample::Index;
 
 use tenure_core::answer::{Answer, Answered, AskError, ComputedAt, Diff, Holding, What, Who};
 use tenure_core::{
-    Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, GrantableText, How, Known,
-    KnownAt, Ledger, Level, Mention, Now, OutcomeKind, Position, PrincipalFilter, Question, Span,
+    Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, GrantableText, How,
+    Known, KnownAt, Ledger, Level, Mention, Now, OutcomeKind, Position, PrincipalFilter, Question,
+    Span,
 };
 
 use crate::oracle::Oracle;
@@ -25,6 +26,8 @@ use crate::world;
 pub struct Draft {
     sort: Sort,
     asked: Asked,
+    /// What else is asked about
+    more: Option<usize>,
     principal: usize,
     at: Time,
     other_at: Time,
@@ -135,10 +138,12 @@ fn drafts_of(sort: impl Strategy<Value = Sort>) -> impl Strategy<Value = Draft> 
     ];
     let principal = 0..world::principals().len();
     let flags = any::<(bool, bool, bool)>();
-    (sort, asked, principal, time(), time(), known(), known(), flags).prop_map(
-        |(sort, asked, principal, at, other_at, known_at, other_known_at, flags)| Draft {
+    let more = proptest::option::weighted(0.15, 0..world::ABILITIES.len());
+    (sort, (asked, more), principal, time(), time(), known(), known(), flags).prop_map(
+        |(sort, (asked, more), principal, at, other_at, known_at, other_known_at, flags)| Draft {
             sort,
             asked,
+            more,
             principal,
             at,
             other_at,
@@ -224,7 +229,10 @@ impl Draft {
         let newest = newest as u64;
         let mut grants = scenario.grants();
         grants.retain(|grant| grant.position <= newest);
-        let (can, on, grant) = self.asked.resolve(&grants);
+        let (asked, on, grant) = self.asked.resolve(&grants);
+        let more = self.more.map(|more| world::ability(world::ABILITIES[more]));
+        let can = [asked.clone()].into_iter().chain(more).collect();
+        let can = Abilities::any_of(can).unwrap();
         // What was granted is asked about from when it was granted on, and from when that was known.
         let mut moments = scenario.moments();
         let mut late = newest.saturating_sub(scenario.beginning as u64);
@@ -276,7 +284,7 @@ impl Draft {
             }
             Sort::Assignments | Sort::Holdings => {
                 let (mut role_collection, mut role) = (Some("Admins".into()), None);
-                match can {
+                match asked {
                     Ability::RoleCollection(name) => role_collection = Some(name),
                     Ability::Role(text) => (role_collection, role) = (None, Some(text)),
                     Ability::Operation(_) | Ability::Scope(_) => {}
@@ -472,7 +480,8 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
     };
     let known_at = position(as_of.known_at);
     let known = about.map(|principal| oracle.name_known(&principal, known_at));
-    Ok(Answered { answer, as_of: computed_at(oracle, as_of), known })
+    let observed = oracle.observed(question, as_of.at, known_at);
+    Ok(Answered { answer, as_of: computed_at(oracle, as_of), known, observed })
 }
 
 /// Both coordinates of a question of these tests, which names both

@@ -68,8 +68,12 @@ impl Scenario {
             let stated = entry.effective_at();
             moments.insert(stated.unwrap_or(recorded.recorded_at.instant()).micros());
             for change in entry.changes() {
-                if let Change::Grant { until: Some(until), .. } = change {
-                    moments.insert(until.micros());
+                match change {
+                    Change::Grant { until: Some(moment), .. }
+                    | Change::Observe { from: Some(moment), .. } => {
+                        moments.insert(moment.micros());
+                    }
+                    _ => {}
                 }
             }
         }

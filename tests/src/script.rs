@@ -10,9 +10,9 @@ use proptest::test_runner::{TestCaseError, TestCaseResult};
 use uuid::Uuid;
 
 use tenure_core::{
-    Ability, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId, Fingerprint,
-    GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Question, Recorded, RecordedAt,
-    Submission,
+    Abilities, Ability, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId,
+    Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Question, Recorded,
+    RecordedAt, Submission,
 };
 
 use crate::harness::same;
@@ -183,10 +183,11 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
                 continue;
             }
             let (on, principal) = (granted.level, granted.to);
-            let can = match granted.grantable {
+            let can: Abilities = match granted.grantable {
                 GrantableText::RoleCollection(name) => Ability::RoleCollection(name),
                 GrantableText::Role(role) => Ability::Role(role),
-            };
+            }
+            .into();
             for as_of in moments.iter().map(|t| as_of(*t, s)) {
                 for explain in [true, false] {
                     let (can, on) = (can.clone(), on.clone());

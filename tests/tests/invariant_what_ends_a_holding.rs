@@ -110,7 +110,7 @@ fn script(end: End, timing: Timing) -> Script {
 fn could(ledger: &LedgerInMemory, principal: &str, hours: i64, entries: u64) -> bool {
     let check = Question::Check {
         principal: world::principal(principal),
-        can: Ability::RoleCollection(MINE.into()),
+        can: Ability::RoleCollection(MINE.into()).into(),
         on: world::level(LEVEL),
         as_of: question::as_of(EffectiveAt::saturating_from_micros(hour(hours)), KnownAt(entries)),
     };

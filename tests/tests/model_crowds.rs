@@ -158,18 +158,18 @@ fn answers_about_many_places() {
         let s = KnownAt(scenario.log.len() as u64);
         let on = world::level(g);
         let (can, as_of) = (look_down.clone(), question::as_of(t, s));
-        let who = Question::Who { can, on: on.clone(), as_of, explain: true };
+        let who = Question::Who { can: can.into(), on: on.clone(), as_of, explain: true };
         must(ask(&who, &ledger, &oracle));
         for p in (0..5).map(|n| world::principal(&user(n))) {
             let (principal, can, on) = (p.clone(), look_down.clone(), on.clone());
-            let check = Question::Check { principal, can, on, as_of };
+            let check = Question::Check { principal, can: can.into(), on, as_of };
             must(ask(&check, &ledger, &oracle));
         }
     }
     let at = EffectiveAt::saturating_from_micros(hour(28));
     let last = Question::Check {
         principal: world::principal(&user(0)),
-        can: look_down,
+        can: look_down.into(),
         on: world::level(g),
         as_of: question::as_of(at, KnownAt(scenario.log.len() as u64)),
     };

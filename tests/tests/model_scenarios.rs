@@ -16,7 +16,7 @@ use tenure_tests::harness::samples;
 use tenure_tests::question;
 use tenure_tests::scenario::{arrivals, mixed};
 
-const CHANGE_TYPES: usize = 16;
+const CHANGE_TYPES: usize = 17;
 const REASONS: usize = 25;
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) fn question(address: SocketAddr, asked: &Asked) -> Vec<u8> {
     let Texts { name, parameters } = Texts::of(asked);
     let path = if name == "history" { "entries" } else { name };
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(parameters);
+    query.extend_pairs(parameters.iter());
     format!("GET /v1/{path}?{} HTTP/1.1\r\nhost: {address}\r\n\r\n", query.finish()).into_bytes()
 }
 

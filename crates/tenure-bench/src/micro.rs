@@ -41,7 +41,7 @@ fn requirements(facts: &Facts) -> anyhow::Result<Vec<Question>> {
     let instances = instances.collect::<Result<Vec<_>, _>>()?;
     let pairs = instances.into_iter().cycle().zip(&facts.grants).take(QUESTIONS);
     let check = pairs.map(|(on, given)| {
-        let can = lawful(Ability::parse("destinations.manage"));
+        let can = lawful(Ability::parse("destinations.manage")).into();
         Question::Check { principal: given.to.clone(), can, on, as_of }
     });
     Ok(check.collect())

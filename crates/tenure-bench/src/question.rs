@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use tenure_core::{
-    Ability, AsOf, AssignmentFilter, EffectiveAt, Instant, Known, KnownAt, Level, Mention,
-    Principal, Question,
+    Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, Instant, Known, KnownAt, Level,
+    Mention, Principal, Question,
 };
 use tenure_demo::dice::Dice;
 
@@ -146,7 +146,8 @@ impl<'a> Asker<'a> {
             }
             Class::WhoUnder | Class::WhoUnderWide => {
                 let all: &[&str] = if class == Class::WhoUnder { &CRITICAL } else { &WIDE };
-                let can = lawful(Ability::parse(self.dice.pick(all).copied().unwrap_or_default()));
+                let can =
+                    lawful(Ability::parse(self.dice.pick(all).copied().unwrap_or_default())).into();
                 let (under, as_of) = (self.facts.root.clone(), self.now_or_back());
                 Question::WhoAnywhere { can, under, as_of, explain: false }
             }
@@ -263,7 +264,7 @@ impl<'a> Asker<'a> {
     }
 
     /// A role collection itself, or an operation that it gives
-    fn ability(&mut self, role_collection: &str) -> Ability {
+    fn ability(&mut self, role_collection: &str) -> Abilities {
         let operation = match role_collection {
             "Destination Administrator" => Some("destinations.manage"),
             "Subaccount Viewer" => Some("environments.view"),
@@ -273,6 +274,7 @@ impl<'a> Asker<'a> {
             Some(operation) => lawful(Ability::parse(operation)),
             None => Ability::RoleCollection(role_collection.into()),
         }
+        .into()
     }
 
     fn timeline(&mut self) -> Question {

@@ -4,7 +4,8 @@
 //! [`View`](crate::ledger::view::View) pins. `plan` makes of X an expression over leaves, and says at which levels
 //! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
 //! questions about levels, role collections and holdings, `people` about members and principals,
-//! `holdings` about what was held over a stretch of time. `similar` finds the names that could be meant.
+//! `holdings` about what was held over a stretch of time. `similar` finds the names that could be meant,
+//! `observed` tells when somebody looked.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 //!
@@ -16,6 +17,7 @@ mod holdings;
 mod interval;
 mod listing;
 mod moment;
+mod observed;
 mod people;
 mod plan;
 mod question;

@@ -9,5 +9,6 @@ pub(crate) mod landscape;
 pub(crate) mod landscape_at;
 pub(crate) mod landscapes;
 pub(crate) mod membership;
+pub(crate) mod observations;
 pub(crate) mod order;
 pub(crate) mod voids;

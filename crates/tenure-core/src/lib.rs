@@ -24,13 +24,13 @@ pub use index_copy::{
 };
 pub use ledger::view::View;
 pub use ledger::{Ledger, LedgerInMemory, Snapshot};
-pub use words::ability::Ability;
+pub use words::ability::{ABILITIES_MAX, Abilities, Ability};
 pub use words::catalog::{
     Catalog, CatalogDocument, CatalogError, OperationRow, RoleCollectionRow, RoleRow,
 };
 pub use words::change::{
     CHANGES_MAX, Change, Entry, EntryError, EntryId, EntryName, GrantExpects, REASON_BYTES_MAX,
-    RevokeExpects, RoleAttributes,
+    RevokeExpects, RoleAttributes, When,
 };
 pub use words::ended::{Ended, How};
 pub use words::grantable::{GrantableText, RoleText, role_part, role_text};

@@ -191,6 +191,7 @@ impl Desk {
             actor: actor.to_owned(),
             reason: Some(reason.to_owned()),
             effective_at,
+            not_before: None,
             changes,
         };
         self.send(entry, intended);

@@ -90,6 +90,7 @@ impl Model {
             | Change::SetRoles { .. }
             | Change::DeleteRoleCollection { .. }
             | Change::PublishCatalog { .. }
+            | Change::Observe { .. }
             | Change::Void { .. } => {}
         }
     }

@@ -128,12 +128,13 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     fn told(&self, answered: answer::Answered) -> Result<Answer, Problem> {
-        let answer::Answered { answer, as_of: computed, known } = answered;
+        let answer::Answered { answer, as_of: computed, known, observed } = answered;
         let as_of = self.as_of(&computed);
         let known = known.as_ref().map(api::Known::from);
+        let observed = observed.as_ref().map(api::Observed::from);
         Ok(match answer {
             answer::Answer::Who(found) => {
-                Answer::Who(self.who(&found, as_of, &computed, |because| Details {
+                Answer::Who(self.who(&found, as_of, observed, &computed, |because| Details {
                     because: self.explained(because),
                     ..Details::default()
                 }))
@@ -150,14 +151,14 @@ impl Asker<'_> {
                     because: self.explained(&anywhere.because),
                     ..Details::default()
                 };
-                Answer::Who(self.who(&found, as_of, &computed, details))
+                Answer::Who(self.who(&found, as_of, observed, &computed, details))
             }
             answer::Answer::WhoDuring(found) => {
                 let details = |intervals: &Vec<Interval>| Details {
                     intervals: Some(intervals.iter().map(api::Interval::from).collect()),
                     ..Details::default()
                 };
-                Answer::Who(self.who(&found, as_of, &computed, details))
+                Answer::Who(self.who(&found, as_of, observed, &computed, details))
             }
             answer::Answer::WhoDuringAnywhere(found) => {
                 let there = |there: &LevelDuring| LevelThere::During {
@@ -168,10 +169,11 @@ impl Asker<'_> {
                     levels: Some(levels.iter().map(there).collect()),
                     ..Details::default()
                 };
-                Answer::Who(self.who(&found, as_of, &computed, details))
+                Answer::Who(self.who(&found, as_of, observed, &computed, details))
             }
             answer::Answer::What(found) => Answer::What(api::What {
                 as_of,
+                observed,
                 role_collections: found.role_collections.iter().map(ToString::to_string).collect(),
                 roles: found.roles,
                 scopes: found.scopes.iter().map(ToString::to_string).collect(),
@@ -180,6 +182,7 @@ impl Asker<'_> {
             }),
             answer::Answer::Check(found) => Answer::Check(api::Check {
                 as_of,
+                observed,
                 allowed: found.allowed,
                 because: api::holdings(&found.because),
                 missing: found.missing.as_ref().map(v1::Expr::from_core),
@@ -187,6 +190,7 @@ impl Asker<'_> {
             }),
             answer::Answer::Timeline(found) => Answer::Timeline(api::Timeline {
                 as_of,
+                observed,
                 intervals: found.iter().map(api::Interval::from).collect(),
                 known,
             }),
@@ -194,6 +198,7 @@ impl Asker<'_> {
                 let page = self.page(&found);
                 Answer::Where(api::Where {
                     as_of,
+                    observed,
                     levels: page.items.iter().map(ToString::to_string).collect(),
                     next_page_token: page.next_token(self.asked, &computed),
                     known,
@@ -203,6 +208,7 @@ impl Asker<'_> {
                 let page = self.page(&found);
                 Answer::Assignments(api::Assignments {
                     as_of,
+                    observed,
                     assignments: api::holdings(page.items),
                     next_page_token: page.next_token(self.asked, &computed),
                     known,
@@ -212,6 +218,7 @@ impl Asker<'_> {
                 let page = self.page(&found);
                 Answer::Holdings(api::Holdings {
                     as_of,
+                    observed,
                     holdings: page.items.iter().map(api::HoldingRow::from).collect(),
                     known,
                     next_page_token: page.next_token(self.asked, &computed),
@@ -255,6 +262,7 @@ impl Asker<'_> {
             answer::Answer::RoleCollections(found) => {
                 Answer::RoleCollections(api::RoleCollections {
                     as_of,
+                    observed,
                     role_collections: found.iter().map(api::RoleCollectionRow::from).collect(),
                 })
             }
@@ -293,6 +301,7 @@ impl Asker<'_> {
         &self,
         found: &answer::Who<T>,
         as_of: AsOf,
+        observed: Option<api::Observed>,
         computed: &ComputedAt,
         details: impl Fn(&T) -> Details,
     ) -> api::Who {
@@ -309,6 +318,7 @@ impl Asker<'_> {
             sets: sets.map(subject).collect(),
             next_page_token: page.next_token(self.asked, computed),
             as_of,
+            observed,
         }
     }
 
@@ -397,6 +407,7 @@ pub(crate) fn entry_row(
         result: api::EntryResult::new(position, row.recorded_at, &row.outcome, submitted),
         submitter: row.submitter.to_string(),
         effective_at: entry.map(|entry| effective_at(entry).to_string()),
+        not_before: entry.and_then(Entry::not_before).map(|at| at.to_string()),
         voided_by: ledger.voided_by(position, newest).map(Position::get),
         entry: entry.map(v1::Entry::from_core),
         raw,

@@ -64,6 +64,9 @@ pub struct EntryRow {
     /// When it holds
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_at: Option<String>,
+    /// The earliest moment at which it can have happened, where it says one
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
     /// The position of the void that voids it
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voided_by: Option<u64>,
@@ -133,6 +136,48 @@ pub struct Known {
     pub similar: Vec<String>,
 }
 
+/// When somebody looked at who holds what on the level or the subtree that was asked about, as known then
+///
+/// What nobody looked at is not "no".
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Observed {
+    /// Over a stretch of time
+    Over {
+        /// The first moment that is covered
+        first: String,
+        /// The stretches within it that are not covered, the first hundred
+        gaps: Vec<Gap>,
+        /// How many there are
+        gap_count: usize,
+    },
+    /// Under a level
+    Under {
+        /// How many of its levels have observations, and none at the moment asked about
+        not_observed: usize,
+        /// The first ten of them
+        levels: Vec<String>,
+    },
+    /// Around a moment
+    At {
+        /// The first moment that is covered
+        first: String,
+        /// The last one at or before the moment asked about; null if there is none
+        before: Option<String>,
+        /// The first one at or after the moment asked about; null if there is none
+        after: Option<String>,
+    },
+}
+
+/// A stretch of time in which nobody looked
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Gap {
+    /// Its first moment
+    pub from: String,
+    /// The first moment after it; null only where no end was asked
+    pub until: Option<String>,
+}
+
 /// Who holds what where, since when, and by which entry
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Held {
@@ -152,6 +197,9 @@ pub struct Held {
     pub level: String,
     /// The first start; through a set, the later of that and the start of the membership
     pub since: String,
+    /// The earliest moment at which the entry that answers for the terms can have happened, where it says one
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
     /// The set through which it holds
     #[serde(skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
@@ -249,6 +297,9 @@ pub enum LevelThere {
 pub struct Who {
     /// The coordinates
     pub as_of: AsOf,
+    /// When the level or the subtree was observed, where there are observations of it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     /// All subjects, on whatever page
     pub total: usize,
     /// Users and clients, in byte order
@@ -265,6 +316,9 @@ pub struct Who {
 pub struct What {
     /// The coordinates
     pub as_of: AsOf,
+    /// When the level or the subtree was observed, where there are observations of it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     /// Names
     pub role_collections: Vec<String>,
     /// `application/name`
@@ -283,6 +337,9 @@ pub struct What {
 pub struct Check {
     /// The coordinates
     pub as_of: AsOf,
+    /// When the level or the subtree was observed, where there are observations of it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     /// Whether
     pub allowed: bool,
     /// For yes: every holding of a satisfied leaf in a true branch
@@ -300,6 +357,9 @@ pub struct Check {
 pub struct Timeline {
     /// The coordinates
     pub as_of: AsOf,
+    /// When the level or the subtree was observed, where there are observations of it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     /// Maximal, in order
     pub intervals: Vec<Interval>,
     /// Whether the principal is known
@@ -312,6 +372,9 @@ pub struct Timeline {
 pub struct Where {
     /// The coordinates
     pub as_of: AsOf,
+    /// When the level or the subtree was observed, where there are observations of it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     /// In byte order
     pub levels: Vec<String>,
     /// What to pass as `page_token` for the next page; absent on the last
@@ -358,6 +421,9 @@ pub struct Diff {
 pub struct Assignments {
     /// The coordinates
     pub as_of: AsOf,
+    /// When the level or the subtree was observed, where there are observations of it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     /// In order of principal, level and what is held
     pub assignments: Vec<Holding>,
     /// What to pass as `page_token` for the next page; absent on the last
@@ -403,6 +469,9 @@ pub struct Ended {
 pub struct Holdings {
     /// The coordinates
     pub as_of: AsOf,
+    /// When the level or the subtree was observed, where there are observations of it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     /// In order of principal, level, what is held and time
     pub holdings: Vec<HoldingRow>,
     /// Whether the principal is known
@@ -513,6 +582,9 @@ pub struct RoleCollectionRow {
 pub struct RoleCollections {
     /// The coordinates
     pub as_of: AsOf,
+    /// When the level or the subtree was observed, where there are observations of it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     /// In byte order
     pub role_collections: Vec<RoleCollectionRow>,
 }

@@ -151,6 +151,8 @@ struct Content<'a> {
     reason: Option<&'a String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     effective_at: Option<&'a String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<&'a String>,
     changes: &'a [v1::Change],
 }
 
@@ -158,12 +160,13 @@ struct Content<'a> {
 ///
 /// Both are maps of a few fields in one order, and the id is the first field of the entry's.
 fn without_id(bytes: &[u8]) -> Option<[&[u8]; 2]> {
-    // A map of 3 to 5 fields; `id`; a text of 36 bytes.
+    // A map of 3 to 6 fields; `id`; a text of 36 bytes.
     const AFTER_ID: usize = 1 + 3 + 2 + 36;
     let head: &[u8] = match bytes.get(..6)? {
         [0x83, 0xA2, b'i', b'd', 0xD9, 36] => &[0x82],
         [0x84, 0xA2, b'i', b'd', 0xD9, 36] => &[0x83],
         [0x85, 0xA2, b'i', b'd', 0xD9, 36] => &[0x84],
+        [0x86, 0xA2, b'i', b'd', 0xD9, 36] => &[0x85],
         _ => return None,
     };
     Some([head, bytes.get(AFTER_ID..)?])
@@ -174,6 +177,7 @@ fn fingerprint(entry: &v1::Entry) -> Result<Fingerprint, rmp_serde::encode::Erro
         actor: &entry.actor,
         reason: entry.reason.as_ref(),
         effective_at: entry.effective_at.as_ref(),
+        not_before: entry.not_before.as_ref(),
         changes: &entry.changes,
     };
     Ok(Fingerprint(Sha256::digest(rmp_serde::to_vec_named(&content)?).into()))

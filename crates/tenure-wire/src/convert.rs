@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tenure_core::{
     Attributes, Change, Entry, EntryId, Environment, FeatureSet, GrantableText, Instant, Level,
-    Principal, RoleAttributes, RoleText, plain_name, plain_text, prose, role_part,
+    Principal, RoleAttributes, RoleText, When, plain_name, plain_text, prose, role_part,
 };
 use uuid::Uuid;
 
@@ -131,6 +131,7 @@ impl v1::Draft {
             actor: self.actor,
             reason: self.reason,
             effective_at: self.effective_at,
+            not_before: self.not_before,
             changes: self.changes,
         }
     }
@@ -144,7 +145,10 @@ impl v1::Entry {
     pub fn to_core(&self, names: Names<'_>) -> Result<Entry, EntryProblem> {
         let id = entry_id("id", &self.id)?;
         let actor = names.principal("actor", &self.actor)?;
-        let effective_at = optional("effective_at", self.effective_at.as_ref(), instant)?;
+        let when = When {
+            effective_at: optional("effective_at", self.effective_at.as_ref(), instant)?,
+            not_before: optional("not_before", self.not_before.as_ref(), instant)?,
+        };
         let changes = self
             .changes
             .iter()
@@ -154,7 +158,7 @@ impl v1::Entry {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let reason = optional("reason", self.reason.as_ref(), sentences)?;
-        Entry::new(id, actor, reason, effective_at, changes).map_err(|(change, error)| {
+        Entry::new(id, actor, reason, when, changes).map_err(|(change, error)| {
             let path = change.map_or(String::new(), |n| format!("changes[{n}]"));
             EntryProblem::new(&path, error)
         })
@@ -167,6 +171,7 @@ impl v1::Entry {
             actor: entry.actor().to_string(),
             reason: entry.reason().map(ToString::to_string),
             effective_at: entry.effective_at().map(|t| t.to_string()),
+            not_before: entry.not_before().map(|t| t.to_string()),
             changes: entry.changes().iter().map(change_from_core).collect(),
         }
     }
@@ -339,6 +344,12 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
         v1::Change::PublishCatalog { catalog } => {
             Change::PublishCatalog { catalog: Arc::new(catalog.to_core()?) }
         }
+        v1::Change::Observe { level: at, subtree, source, from } => Change::Observe {
+            level: level("level", at)?,
+            subtree: *subtree,
+            source: name("source", source)?,
+            from: optional("from", from.as_ref(), instant)?,
+        },
         v1::Change::Void { entry, note } => Change::Void {
             entry: entry_id("entry", entry)?,
             note: optional("note", note.as_ref(), sentences)?,
@@ -498,6 +509,12 @@ fn change_from_core(change: &Change) -> v1::Change {
         Change::PublishCatalog { catalog } => {
             v1::Change::PublishCatalog { catalog: v1::Catalog::from_core(catalog) }
         }
+        Change::Observe { level, subtree, source, from } => v1::Change::Observe {
+            level: level.to_string(),
+            subtree: *subtree,
+            source: source.to_string(),
+            from: from.map(|t| t.to_string()),
+        },
         Change::Void { entry, note } => {
             v1::Change::Void { entry: entry.to_string(), note: note.as_deref().map(str::to_owned) }
         }

@@ -62,13 +62,15 @@ pub enum Reading {
     Entry(Format),
     /// Not at all: the message came on a subject whose token is no name of a submitter
     NoSubmitter,
+    /// Not at all: the message needs newer rules, and its sender is not the ledger itself
+    NewerRules,
     /// In a way that this program does not know: another one republished them
     Unknown,
 }
 
 impl Reading {
     /// Every reading
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoType,
         Self::OtherSpecVersion,
         Self::NoFormat,
@@ -77,6 +79,7 @@ impl Reading {
         Self::Entry(Format::Json),
         Self::Entry(Format::MessagePack),
         Self::NoSubmitter,
+        Self::NewerRules,
         Self::Unknown,
     ];
 
@@ -91,6 +94,7 @@ impl Reading {
             Self::Entry(Format::Json) => "entry-json",
             Self::Entry(Format::MessagePack) => "entry-msgpack",
             Self::NoSubmitter => "no-submitter",
+            Self::NewerRules => "newer-rules",
             Self::Unknown => "unknown",
         }
     }
@@ -154,30 +158,34 @@ pub enum Content {
     },
 }
 
+/// Who sent a message, as its subject tells
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sender {
+    /// A program of the ledger itself, or an operator who brings back what the stream has lost
+    Ledger,
+    /// Another program
+    Submitter,
+    /// Nobody: the subject's token is no name, so each of its entries is malformed
+    Unnamed,
+}
+
 /// Reads a message
+///
+/// Newer rules are taken from the ledger's own programs alone: no submitter can halt the replicas.
 ///
 /// # Cost
 /// O(bytes). At most [`ENTRIES_MAX`] items.
-pub fn decode(head: Head<'_>, data: &[u8]) -> Content {
-    decode_with(head, data, item)
-}
-
-/// Reads a message whose subject names no submitter: each of its entries is malformed
-pub fn decode_without_submitter(head: Head<'_>, data: &[u8]) -> Content {
-    decode_with(head, data, |_, bytes| Item::Malformed {
-        raw: bytes.to_vec(),
-        reading: Reading::NoSubmitter,
-    })
-}
-
-fn decode_with(head: Head<'_>, data: &[u8], item: impl Fn(Format, &[u8]) -> Item) -> Content {
+pub fn decode(head: Head<'_>, data: &[u8], sender: Sender) -> Content {
     let malformed = |reading| Content::Items(vec![Item::Malformed { raw: data.to_vec(), reading }]);
     let version = head.kind.and_then(|kind| kind.strip_prefix(CE_TYPE_START));
     let version = version.filter(|v| v.len() <= 9 && !v.starts_with('0'));
     match version.and_then(|version| version.parse::<u64>().ok()) {
         None => return malformed(Reading::NoType),
         Some(version) if version > u64::from(RULES_VERSION) => {
-            return Content::NeedsUpgrade { version };
+            return match sender {
+                Sender::Ledger => Content::NeedsUpgrade { version },
+                Sender::Submitter | Sender::Unnamed => malformed(Reading::NewerRules),
+            };
         }
         Some(_) => {}
     }
@@ -193,7 +201,9 @@ fn decode_with(head: Head<'_>, data: &[u8], item: impl Fn(Format, &[u8]) -> Item
     };
     match parts(format, data) {
         Err(_) => malformed(Reading::Message(format)),
-        Ok(parts) => Content::Items(parts.into_iter().map(|part| item(format, part)).collect()),
+        Ok(parts) => {
+            Content::Items(parts.into_iter().map(|part| item(format, part, sender)).collect())
+        }
     }
 }
 
@@ -211,7 +221,10 @@ fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-fn item(format: Format, bytes: &[u8]) -> Item {
+fn item(format: Format, bytes: &[u8], sender: Sender) -> Item {
+    if sender == Sender::Unnamed {
+        return Item::Malformed { raw: bytes.to_vec(), reading: Reading::NoSubmitter };
+    }
     let quick = (format == Format::MessagePack).then(|| Encoded::if_canonical(bytes)).flatten();
     match quick.map_or_else(|| decode_entry(format, bytes), Ok) {
         Ok(entry) => Item::Entry(entry),
@@ -373,7 +386,7 @@ mod tests {
     }
 
     fn items(content_type: &str, data: &[u8]) -> Vec<Item> {
-        match decode(head(CE_TYPE, content_type), data) {
+        match decode(head(CE_TYPE, content_type), data, Sender::Submitter) {
             Content::Items(items) => items,
             Content::NeedsUpgrade { version } => panic!("needs {version}"),
         }
@@ -446,9 +459,13 @@ mod tests {
     #[test]
     fn newer_rules_stop_and_no_rules_are_malformed() {
         let good = entry("subaccount:a");
-        let of = |kind| decode(head(kind, "application/json"), good.as_bytes());
-        assert!(matches!(of("dev.tenure.entries.v2"), Content::NeedsUpgrade { version: 2 }));
-        for kind in ["", "dev.tenure.entries.v", "dev.tenure.entries.v0", "dev.tenure.entries.vx"] {
+        let from = |sender, kind| decode(head(kind, "application/json"), good.as_bytes(), sender);
+        let newer = "dev.tenure.entries.v2";
+        assert!(matches!(from(Sender::Ledger, newer), Content::NeedsUpgrade { version: 2 }));
+        let of = |kind| from(Sender::Submitter, kind);
+        for kind in
+            [newer, "", "dev.tenure.entries.v", "dev.tenure.entries.v0", "dev.tenure.entries.vx"]
+        {
             assert!(matches!(of(kind), Content::Items(items) if shape(&items) == "m"), "{kind}");
         }
         for head in [
@@ -456,7 +473,7 @@ mod tests {
             Head { kind: Some(CE_TYPE), content_type: Some("text/plain"), spec_version: None },
             Head { spec_version: Some("0.3"), ..head(CE_TYPE, "application/json") },
         ] {
-            let found = decode(head, good.as_bytes());
+            let found = decode(head, good.as_bytes(), Sender::Ledger);
             assert!(matches!(found, Content::Items(items) if shape(&items) == "m"), "{head:?}");
         }
     }

@@ -11,8 +11,11 @@ mod writing;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use tenure_core::{Question, normalised};
 
+use kinds::CAN;
 use reading::Reading;
 use writing::Writing;
 
@@ -25,8 +28,69 @@ pub const LIMIT_MAX: usize = 10_000;
 /// Longest that a question waits for an entry, in milliseconds
 pub const WAIT_MS_MAX: u64 = 20_000;
 
-/// Parameters by their names
-pub type Parameters = BTreeMap<String, String>;
+/// Parameters by their names, each with its values
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Parameters(BTreeMap<String, Vec<String>>);
+
+impl Parameters {
+    /// The value of a parameter, the first of several
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).first().map(String::as_str)
+    }
+
+    /// All values of a parameter, in the order in which they were said
+    pub fn all(&self, name: &str) -> &[String] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Makes this the only value of a parameter
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.0.insert(name.to_owned(), vec![value.into()]);
+    }
+
+    /// Takes a parameter out
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// Each name with each of its values, in order of the names
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let each = self.0.iter();
+        each.flat_map(|(name, values)| {
+            values.iter().map(move |value| (name.as_str(), value.as_str()))
+        })
+    }
+
+    /// Adds a value
+    ///
+    /// # Errors
+    /// A second value of a parameter that has one.
+    fn add(&mut self, name: String, value: String) -> Result<(), QuestionError> {
+        let values = self.0.entry(name.clone()).or_default();
+        if !values.is_empty() && name != CAN.name {
+            return Err(QuestionError::Bad(format!("the parameter `{name}` stands twice")));
+        }
+        values.push(value);
+        Ok(())
+    }
+}
+
+/// A parameter with several values is a list of texts, each other one a text
+impl Serialize for Parameters {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, values)| match values.as_slice() {
+            [one] => (name, OneOrMore::One(one)),
+            values => (name, OneOrMore::More(values)),
+        }))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum OneOrMore<'a> {
+    One(&'a str),
+    More(&'a [String]),
+}
 
 /// A question as texts
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -115,17 +179,14 @@ fn names() -> String {
 pub fn parameters(
     pairs: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Parameters, QuestionError> {
-    let mut parameters = Parameters::new();
+    let mut parameters = Parameters::default();
     for (name, value) in pairs {
-        if parameters.contains_key(&name) {
-            return Err(QuestionError::Bad(format!("the parameter `{name}` stands twice")));
-        }
-        parameters.insert(name, value);
+        parameters.add(name, value)?;
     }
     Ok(parameters)
 }
 
-/// Parameters from a JSON map, whose numbers and truth values are taken as their texts
+/// Parameters from a JSON map, whose numbers and truth values are taken as their texts; `can` may be a list of texts
 ///
 /// # Errors
 /// A value that is none of these.
@@ -133,16 +194,27 @@ pub fn parameters_of_json(
     map: &serde_json::Map<String, serde_json::Value>,
 ) -> Result<Parameters, QuestionError> {
     use serde_json::Value;
-    map.iter()
-        .map(|(name, value)| match value {
-            Value::String(text) => Ok((name.clone(), text.clone())),
-            Value::Number(number) => Ok((name.clone(), number.to_string())),
-            Value::Bool(truth) => Ok((name.clone(), truth.to_string())),
-            Value::Null | Value::Array(_) | Value::Object(_) => Err(QuestionError::Bad(format!(
-                "the parameter `{name}` is a text, a number or a truth value"
-            ))),
-        })
-        .collect()
+    let text = |name: &str, value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(truth) => Ok(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            let why = format!("the parameter `{name}` is a text, a number or a truth value");
+            Err(QuestionError::Bad(why))
+        }
+    };
+    let mut parameters = Parameters::default();
+    for (name, value) in map {
+        match value {
+            Value::Array(values) if name == CAN.name => {
+                for value in values {
+                    parameters.add(name.clone(), text(name, value)?)?;
+                }
+            }
+            value => parameters.add(name.clone(), text(name, value)?)?,
+        }
+    }
+    Ok(parameters)
 }
 
 /// Reads a question; a user name alone is of the default origin, texts are brought into normal form C
@@ -156,18 +228,20 @@ pub fn read(
 ) -> Result<Asked, QuestionError> {
     let kind = kind(name).ok_or_else(|| QuestionError::NoQuestion(name.to_owned()))?;
     let known = || kind.parameters.iter().map(|parameter| parameter.name);
-    if let Some(name) = parameters.keys().find(|name| !known().any(|known| known == *name)) {
+    if let Some(name) = parameters.0.keys().find(|name| !known().any(|known| known == *name)) {
         let (name, known) = (name.clone(), known().collect());
         return Err(QuestionError::UnknownParameter { name, known });
     }
-    let parameters = parameters.into_iter().map(|(name, text)| (name, normalised(&text))).collect();
+    let in_normal_form = |texts: Vec<String>| texts.iter().map(|text| normalised(text)).collect();
+    let parameters = parameters.0.into_iter().map(|(name, texts)| (name, in_normal_form(texts)));
+    let parameters = Parameters(parameters.collect());
     let read = Reading { parameters: &parameters, default_origin };
     Ok(Asked {
         limit: read.limit()?,
         question: read.question(kind.name)?,
         min_position: read.min_position()?,
         wait: read.wait()?,
-        page_token: parameters.get("page_token").cloned(),
+        page_token: parameters.get("page_token").map(str::to_owned),
         full: read.explain()? && read.get("explain") == Some("full"),
     })
 }
@@ -175,13 +249,25 @@ pub fn read(
 impl Texts {
     /// A question of that name without parameters
     pub fn named(name: &'static str) -> Self {
-        Self { name, parameters: Parameters::new() }
+        Self { name, parameters: Parameters::default() }
     }
 
     /// The same with a parameter
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.parameters.insert(name.to_owned(), value.into());
+        self.parameters.set(name, value);
+        self
+    }
+
+    /// The same with these values of a parameter
+    #[must_use]
+    pub fn with_all(
+        mut self,
+        name: &str,
+        values: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.parameters.0.insert(name.to_owned(), values);
         self
     }
 
@@ -271,7 +357,8 @@ mod tests {
                 .with("explain", "full"),
             during(who().with("under", LEVEL)),
             of(Texts::named("what").with("principal", "everyone:corp").with("on", LEVEL)),
-            of(p(Texts::named("check")).with("on", LEVEL).with("explain", "full")),
+            of(p(Texts::named("check")).with("on", LEVEL).with("explain", "full"))
+                .with_all("can", ["op", "scope:s", "op2"]),
             during(p(Texts::named("timeline")).with("on", LEVEL)),
             of(p(Texts::named("where")).with("under", LEVEL)),
             of(Texts::named("assignments").with("role_collection", "Admins")),
@@ -327,7 +414,7 @@ mod tests {
     fn a_name_alone_is_of_the_default_origin() {
         let texts = Texts::named("what").with("principal", "p@x").with("on", LEVEL);
         let written = Texts::of(&asked(&texts).unwrap());
-        assert_eq!(written.parameters["principal"], "user:corp/p@x");
+        assert_eq!(written.parameters.get("principal"), Some("user:corp/p@x"));
     }
 
     #[test]

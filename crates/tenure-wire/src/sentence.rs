@@ -47,7 +47,7 @@ pub fn refusal(refusal: &Refusal, submitted: Submitted<'_>, recorded_at: Recorde
         Submitted::Entry(entry) => entry,
     };
     let found = match refusal.change {
-        None => of_entry(&refusal.reason, entry),
+        None => of_entry(&refusal.reason, entry, recorded_at),
         Some(n) => entry.changes().get(n).and_then(|change| {
             let t = entry.effective_at().unwrap_or(recorded_at.instant());
             of_change(&refusal.reason, change, t)
@@ -66,6 +66,10 @@ pub fn malformed(raw: &[u8], reading: Reading) -> String {
         Reading::NoType => return format!("the message has no header `ce-type: {CE_TYPE}`"),
         Reading::OtherSpecVersion => {
             return "the message's `ce-specversion` is not 1.0".to_owned();
+        }
+        Reading::NewerRules => {
+            let own = "only the ledger's own programs may publish those";
+            return format!("the message needs newer rules, and {own}: write `ce-type: {CE_TYPE}`");
         }
         Reading::NoFormat => {
             let known = "`content-type: application/msgpack` or `application/json`";
@@ -89,14 +93,21 @@ pub fn malformed(raw: &[u8], reading: Reading) -> String {
     problem.unwrap_or_else(|| "the bytes could not be decoded when they were recorded".to_owned())
 }
 
-fn of_entry(reason: &Reason, entry: &Entry) -> Option<String> {
+fn of_entry(reason: &Reason, entry: &Entry, recorded_at: RecordedAt) -> Option<String> {
     Some(match reason {
         Reason::IdReused { owner } => format!(
             "the id `{}` came before, at position {owner}, with other content: a new attempt needs \
              a new id",
             entry.id()
         ),
-        Reason::BadTime => bad_time("effective_at", entry.effective_at()?),
+        Reason::BadTime => match entry.effective_at().filter(|t| *t < Instant::EPOCH) {
+            Some(effective_at) => bad_time("effective_at", effective_at),
+            None => bad_time("not_before", entry.not_before()?),
+        },
+        Reason::EmptyInterval => {
+            let t = entry.effective_at().unwrap_or(recorded_at.instant());
+            format!("`not_before` is {}, which is after {t}, when it holds", entry.not_before()?)
+        }
         _ => return None,
     })
 }
@@ -105,7 +116,10 @@ fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
     Some(match reason {
         // These are of the entry as a whole.
         Reason::Malformed | Reason::IdReused { .. } => return None,
-        Reason::BadTime => bad_time("until", until(change)?),
+        Reason::BadTime => match change {
+            Change::Observe { from, .. } => bad_time("from", (*from)?),
+            _ => bad_time("until", until(change)?),
+        },
         Reason::UnknownEntry => {
             format!("the entry `{}` is not in the log: there is nothing to void", voided(change)?)
         }
@@ -188,9 +202,12 @@ fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
             "no entry that counts names `{}`: there is nothing to remove",
             change.principals().next()?
         ),
-        Reason::EmptyInterval => {
-            format!("`until` is {}, which is not after the start {t}", until(change)?)
-        }
+        Reason::EmptyInterval => match change {
+            Change::Observe { from, .. } => {
+                format!("`from` is {}, which is not before {t}, when it was observed", (*from)?)
+            }
+            _ => format!("`until` is {}, which is not after the start {t}", until(change)?),
+        },
         Reason::NotHeld => match change {
             Change::Revoke { level, grantable, from, .. } => {
                 format!("`{from}` does not hold the {grantable} at `{level}` at {t}")

@@ -42,6 +42,11 @@ pub struct Entry {
     #[schemars(extend("format" = "date-time"))]
     #[schema(format = DateTime)]
     pub effective_at: Option<String>,
+    /// The earliest moment at which it can have happened, where only that is known; it decides nothing
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    #[schema(format = DateTime)]
+    pub not_before: Option<String>,
     /// 1 to 256 changes that stand or fall together
     #[schemars(length(min = 1, max = 256))]
     #[schema(min_items = 1, max_items = 256)]
@@ -69,6 +74,11 @@ pub struct Draft {
     #[schemars(extend("format" = "date-time"))]
     #[schema(format = DateTime)]
     pub effective_at: Option<String>,
+    /// The earliest moment at which it can have happened, where only that is known; it decides nothing
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    #[schema(format = DateTime)]
+    pub not_before: Option<String>,
     /// 1 to 256 changes that stand or fall together
     #[schemars(length(min = 1, max = 256))]
     #[schema(min_items = 1, max_items = 256)]
@@ -293,7 +303,22 @@ pub enum Change {
         /// The whole document
         catalog: Catalog,
     },
-    /// An entry should never have counted; the only change of its entry, which has no `effective_at`
+    /// A source saw who holds what on a level: at the entry's moment, or all the time from `from` up to it
+    Observe {
+        /// `kind:id`
+        level: String,
+        /// Whether all that lies below it was seen too; absent means no
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        subtree: Option<bool>,
+        /// What saw it
+        source: String,
+        /// Since when it was seen all the time
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("format" = "date-time"))]
+        #[schema(format = DateTime)]
+        from: Option<String>,
+    },
+    /// An entry should never have counted; the only change of its entry, which says no time
     Void {
         /// The id of the entry
         #[schemars(regex(pattern = UUID))]

@@ -15,7 +15,7 @@ use tenure_core::{
 };
 use tenure_wire::api::EntryResult;
 use tenure_wire::codec::{ENTRY_BYTES_MAX, Format, decode_entry};
-use tenure_wire::message::{self, CE_TYPE, Content, Head, Item, Reading};
+use tenure_wire::message::{self, CE_TYPE, Content, Head, Item, Reading, Sender};
 use tenure_wire::sentence::{READ_AGAIN_BYTES_MAX, Submitted};
 
 const ACTOR: &str = "user:corp/admin@acme.example";
@@ -72,7 +72,9 @@ struct Told {
 impl Told {
     /// Takes in a message, each a minute after the one before
     fn message(&mut self, head: Head<'_>, data: &[u8]) -> Vec<EntryResult> {
-        let Content::Items(items) = message::decode(head, data) else { panic!("needs an upgrade") };
+        let Content::Items(items) = message::decode(head, data, Sender::Submitter) else {
+            panic!("needs an upgrade")
+        };
         items.into_iter().map(|item| self.item(item)).collect()
     }
 

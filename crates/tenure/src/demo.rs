@@ -137,12 +137,12 @@ fn command(texts: &Texts, folder: &Path) -> String {
         "entry" => Some("entry"),
         _ => Some("principal"),
     };
-    words.extend(by_itself.and_then(|name| parameters.get(name).cloned()));
-    for (name, value) in parameters.iter().filter(|(name, _)| Some(name.as_str()) != by_itself) {
-        match (name.as_str(), value.as_str()) {
+    words.extend(by_itself.and_then(|name| parameters.get(name)).map(str::to_owned));
+    for (name, value) in parameters.iter().filter(|(name, _)| Some(*name) != by_itself) {
+        match (name, value) {
             ("explain", "true" | "full") => words.push("--explain".to_owned()),
             ("explain", _) => {}
-            _ => words.extend([format!("--{}", name.replace('_', "-")), value.clone()]),
+            _ => words.extend([format!("--{}", name.replace('_', "-")), value.to_owned()]),
         }
     }
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")

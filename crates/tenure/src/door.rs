@@ -148,11 +148,12 @@ impl Door {
                 let mut url = format!("{base}/v1/{}", path(texts.name));
                 let mut parameters = texts.parameters.clone();
                 if texts.name == "entry" {
-                    let entry = parameters.remove("entry").unwrap_or_default();
+                    let entry = texts.parameters.get("entry").unwrap_or_default();
                     url.extend(form_urlencoded::byte_serialize(entry.as_bytes()));
+                    parameters.remove("entry");
                 }
                 let query: String = form_urlencoded::Serializer::new(String::new())
-                    .extend_pairs(parameters)
+                    .extend_pairs(parameters.iter())
                     .finish();
                 if !query.is_empty() {
                     url = format!("{url}?{query}");

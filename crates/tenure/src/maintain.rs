@@ -54,7 +54,7 @@ impl Export {
                 out.write_all(b"\n")?;
             }
             match answer.get("next_after") {
-                Some(next) => texts.parameters.insert("after".to_owned(), next.to_string()),
+                Some(next) => texts.parameters.set("after", next.to_string()),
                 None => break,
             };
         }

@@ -35,13 +35,21 @@ pub(crate) struct KnownAt {
     min_position: Option<String>,
 }
 
+/// What one could do
+#[derive(Debug, Args, Serialize)]
+struct Can {
+    /// What one could do: an operation, or role:…, scope:…, role-collection:…; several mean any of them
+    #[arg(long, value_name = "WHAT", required = true)]
+    can: Vec<String>,
+}
+
 /// A stretch of time
 #[derive(Debug, Args, Serialize)]
 struct Stretch {
     /// From this instant or date [default: 1970]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Until this instant or date [default: no end]
+    /// Until this instant or date, which is not included [default: no end]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
 }
@@ -76,9 +84,9 @@ fn full<S: serde::Serializer>(explain: &bool, serializer: S) -> Result<S::Ok, S:
 /// Who could do something: on a level, anywhere under one, or during a time
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Who {
-    /// What one could do: an operation, or role:…, scope:…, role-collection:…
-    #[arg(long, value_name = "WHAT")]
-    can: String,
+    #[command(flatten)]
+    #[serde(flatten)]
+    can: Can,
     /// On this level
     #[arg(long, value_name = "LEVEL", required_unless_present = "under", conflicts_with = "under")]
     on: Option<String>,
@@ -88,7 +96,7 @@ pub(crate) struct Who {
     /// During a time: from this instant or date
     #[arg(long, value_name = "TIME", conflicts_with = "at")]
     from: Option<String>,
-    /// During a time: until this instant or date
+    /// During a time: until this instant or date, which is not included
     #[arg(long, value_name = "TIME", conflicts_with = "at")]
     until: Option<String>,
     #[command(flatten)]
@@ -117,9 +125,9 @@ pub(crate) struct What {
 pub(crate) struct Check {
     /// The principal, like alice@acme.example or group:corp/admins
     principal: String,
-    /// What one could do: an operation, or role:…, scope:…, role-collection:…
-    #[arg(long, value_name = "WHAT")]
-    can: String,
+    #[command(flatten)]
+    #[serde(flatten)]
+    can: Can,
     /// On this level
     #[arg(long, value_name = "LEVEL")]
     on: String,
@@ -136,9 +144,9 @@ pub(crate) struct Check {
 pub(crate) struct Timeline {
     /// The principal, like alice@acme.example or group:corp/admins
     principal: String,
-    /// What one could do: an operation, or role:…, scope:…, role-collection:…
-    #[arg(long, value_name = "WHAT")]
-    can: String,
+    #[command(flatten)]
+    #[serde(flatten)]
+    can: Can,
     /// On this level
     #[arg(long, value_name = "LEVEL")]
     on: String,
@@ -158,9 +166,9 @@ pub(crate) struct Timeline {
 pub(crate) struct Where {
     /// The principal, like alice@acme.example or group:corp/admins
     principal: String,
-    /// What one could do: an operation, or role:…, scope:…, role-collection:…
-    #[arg(long, value_name = "WHAT")]
-    can: String,
+    #[command(flatten)]
+    #[serde(flatten)]
+    can: Can,
     /// Only in the subtree of this level
     #[arg(long, value_name = "LEVEL")]
     under: String,
@@ -351,7 +359,7 @@ fn texts(name: &'static str, arguments: &impl Serialize) -> anyhow::Result<Texts
         // A person may write a position as tables show it.
         if let Some(position) = parameters.get(name).and_then(|text| text.strip_prefix('#')) {
             let position = position.to_owned();
-            parameters.insert(name.to_owned(), position);
+            parameters.set(name, position);
         }
     }
     Ok(Texts { name, parameters })
@@ -396,13 +404,13 @@ pub(crate) fn whole(door: &Door, mut texts: Texts) -> anyhow::Result<Value> {
         "history" => ("entries", "after"),
         _ => return Ok(answer),
     };
-    let one_page = texts.name == "history" && texts.parameters.contains_key("limit");
+    let one_page = texts.name == "history" && texts.parameters.get("limit").is_some();
     loop {
         let Some(Value::Object(all)) = Some(&mut answer) else { return Ok(answer) };
         let token = all.remove(&format!("next_{next}"));
         let Some(token) = token.filter(|_| !one_page) else { return Ok(answer) };
         let token = token.as_str().map_or_else(|| token.to_string(), str::to_owned);
-        texts.parameters.insert(next.to_owned(), token);
+        texts.parameters.set(next, token);
         let Value::Object(mut page) = door.ask(&texts)? else { return Ok(answer) };
         if let (Some(Value::Array(all)), Some(Value::Array(more))) =
             (all.get_mut(list), page.remove(list))

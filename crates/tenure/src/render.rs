@@ -30,6 +30,7 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
     let rows = rows(question, answer)?.without("submitter", "client:tenure/local");
     // Before the table: who reads no further must not take "not known" for "no".
     parts.extend(known(answer));
+    parts.extend(observed(answer));
     if rows.rows.is_empty() {
         if question != "check" {
             parts.push(nothing(question).to_owned());
@@ -61,6 +62,49 @@ fn known(answer: &Value) -> Vec<String> {
     }
     lines
 }
+
+/// What nobody looked at, if there are observations of the place: it must not be taken for "no"
+fn observed(answer: &Value) -> Vec<String> {
+    let Some(observed) = answer.get("observed").and_then(|one| typed::<api::Observed>(one).ok())
+    else {
+        return Vec::new();
+    };
+    match observed {
+        api::Observed::At { before, after, .. } => {
+            let at = answer.pointer("/as_of/at").and_then(Value::as_str);
+            match (before, after) {
+                (Some(before), _) if Some(before.as_str()) == at => Vec::new(),
+                (Some(before), Some(after)) => {
+                    vec![format!(
+                        "not observed then: the last time before at {before}, the next at {after}"
+                    )]
+                }
+                (Some(before), None) => vec![format!("not observed after {before}")],
+                (None, Some(after)) => vec![format!("not observed before {after}")],
+                (None, None) => Vec::new(),
+            }
+        }
+        api::Observed::Over { gaps, gap_count, .. } => {
+            let shown = gaps.iter().take(GAPS_SHOWN);
+            let line = |gap: &api::Gap| {
+                let until = gap.until.as_ref().map(|until| format!(" until {until}"));
+                format!("not observed from {}{}", gap.from, until.unwrap_or_default())
+            };
+            let more = gap_count.saturating_sub(GAPS_SHOWN);
+            let more = (more > 0).then(|| format!("nor in {more} more stretches"));
+            shown.map(line).chain(more).collect()
+        }
+        api::Observed::Under { not_observed: 0, .. } => Vec::new(),
+        api::Observed::Under { not_observed, levels } => {
+            let first = if levels.len() < not_observed { ", the first are" } else { ":" };
+            let levels = levels.join(", ");
+            vec![format!("not observed then: {not_observed} levels{first} {levels}")]
+        }
+    }
+}
+
+/// Stretches without an observation that a table names
+const GAPS_SHOWN: usize = 3;
 
 fn nothing(question: &str) -> &'static str {
     match question {
@@ -197,12 +241,14 @@ fn reason(holding: &Holding) -> String {
     let Holding { held, until } = holding;
     let via = held.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
     let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    let not_before = held.not_before.as_ref().map(|at| format!(" (not before {at})"));
     let mut line = format!(
-        "{} at {}{via}, since {}{until}, #{}",
+        "{} at {}{via}, since {}{until}, #{}{}",
         granted(held),
         held.level,
         held.since,
-        held.entry
+        held.entry,
+        not_before.unwrap_or_default()
     );
     if let Some(by) = &held.by {
         line.push_str(&format!("\ngiven by {}", giver(by)));
@@ -267,7 +313,8 @@ fn holding_row(Holding { held, until }: &Holding) -> [String; 7] {
 /// Who, what, where, through which set, by which entry
 fn held_cells(held: &Held) -> [String; 5] {
     let via = held.via.clone().unwrap_or_default();
-    let entry = format!("#{}", held.entry);
+    let not_before = held.not_before.as_ref().map(|at| format!("\nnot before {at}"));
+    let entry = format!("#{}{}", held.entry, not_before.unwrap_or_default());
     [held.principal.clone(), granted(held), held.level.clone(), via, entry]
 }
 
@@ -448,7 +495,7 @@ pub(crate) fn entries(list: &[EntryRow]) -> Rows {
         rows.push([
             row.result.position.to_string(),
             row.result.recorded_at.clone(),
-            row.effective_at.clone().unwrap_or_default(),
+            effective(row),
             entry.map(|entry| entry.actor.clone()).unwrap_or_default(),
             row.submitter.clone(),
             changes.unwrap_or_else(|| "(not decodable)".to_owned()),
@@ -457,6 +504,12 @@ pub(crate) fn entries(list: &[EntryRow]) -> Rows {
         ]);
     }
     rows
+}
+
+/// When it holds, and the earliest moment at which it can have happened
+fn effective(row: &EntryRow) -> String {
+    let not_before = row.not_before.as_ref().map(|at| format!("not before {at}"));
+    row.effective_at.clone().into_iter().chain(not_before).collect::<Vec<_>>().join("\n")
 }
 
 /// What became of an entry, in a few words
@@ -515,6 +568,11 @@ fn change(change: &v1::Change) -> String {
         v1::Change::RemoveMember { set, member, .. } => format!("remove {member} from {set}"),
         v1::Change::RemovePrincipal { principal } => format!("remove {principal}"),
         v1::Change::PublishCatalog { catalog } => format!("publish catalogue {}", catalog.version),
+        v1::Change::Observe { level, subtree, source, from } => {
+            let below = if *subtree == Some(true) { " and all below it" } else { "" };
+            let from = from.as_ref().map(|from| format!(" since {from}")).unwrap_or_default();
+            format!("observed {level}{below}{from} by {source}")
+        }
         v1::Change::Void { entry, .. } => format!("void {entry}"),
     }
 }

@@ -39,6 +39,9 @@ struct About {
     /// The moment from which it holds, if not now: an instant or a date
     #[arg(long, value_name = "TIME")]
     effective_at: Option<String>,
+    /// The earliest moment at which it can have happened, if only that is known: an instant or a date
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<String>,
     /// The id of the entry, a UUID; an entry that is sent again with the same id counts once [default: a new one]
     #[arg(long, value_name = "UUID")]
     id: Option<String>,
@@ -58,7 +61,7 @@ pub(crate) struct Grant {
     /// At this level
     #[arg(long, value_name = "LEVEL")]
     on: String,
-    /// When it ends by itself: an instant or a date
+    /// When it ends by itself: an instant, or a date, as whose day begins it ends
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Refuse the grant if the principal holds it already
@@ -107,6 +110,9 @@ impl About {
         entry.extend(self.reason.map(|reason| ("reason".to_owned(), Value::String(reason))));
         if let Some(text) = self.effective_at {
             entry.insert("effective_at".to_owned(), instant(&text)?);
+        }
+        if let Some(text) = self.not_before {
+            entry.insert("not_before".to_owned(), instant(&text)?);
         }
         entry.insert("changes".to_owned(), Value::Array(vec![change]));
         Ok(Value::Object(entry))

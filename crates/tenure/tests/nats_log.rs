@@ -26,6 +26,11 @@ fn request(client: &mut Client, subject: &str, headers: &[(&str, &str)], data: &
 
 /// Publishes entries, as a program does that knows only NATS
 fn publish(client: &mut Client, kind: &str, data: &Value) -> Value {
+    publish_as(client, "crm", kind, data)
+}
+
+/// The same as the submitter of that token
+fn publish_as(client: &mut Client, token: &str, kind: &str, data: &Value) -> Value {
     let headers = [
         ("ce-specversion", "1.0"),
         ("ce-id", "1"),
@@ -33,7 +38,8 @@ fn publish(client: &mut Client, kind: &str, data: &Value) -> Value {
         ("ce-type", kind),
         ("content-type", "application/json"),
     ];
-    request(client, "tenure.acme.log.crm", &headers, data.to_string().as_bytes())
+    let subject = format!("tenure.acme.log.{token}");
+    request(client, &subject, &headers, data.to_string().as_bytes())
 }
 
 const KIND: &str = "dev.tenure.entries.v1";
@@ -549,9 +555,17 @@ fn newer_rules_stop_a_replica_and_nothing_else() {
         let data = TempDir::new().unwrap();
         let server = on(data.path(), &nats).ready();
         server.append(&landscape());
-        let position = server.position();
         let mut client = Client::of(&nats);
+        // A submitter can halt nobody: from it such a message is malformed.
+        let before = server.log().len();
         publish(&mut client, "dev.tenure.entries.v2", &grants(0..1)[0]);
+        publish(&mut client, KIND, &grants(2..3)[0]);
+        let held = poll(|| Some(server.log()).filter(|log| log.len() == before + 2));
+        let held = held.unwrap_or_else(|| panic!("{}", readiness(&server)));
+        let newest: Vec<&Value> = held.iter().rev().take(2).map(|row| &row["outcome"]).collect();
+        assert_eq!(newest, ["applied", "refused"], "{held:?}");
+        let position = server.position();
+        publish_as(&mut client, "ledger", "dev.tenure.entries.v2", &grants(0..1)[0]);
         publish(&mut client, KIND, &grants(1..2)[0]);
         let found = unready_as(&server, "needs_upgrade");
         assert!(found["detail"].to_string().contains("version 2"), "{found}");

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tenure_core::{
-    Ability, CatalogDocument, Change, Direction, EffectiveAt, HeldRow, KnownAt, LeafRow, Level,
-    Principal, PrincipalKind, Requirement, RoleText,
+    Abilities, Ability, CatalogDocument, Change, Direction, EffectiveAt, HeldRow, KnownAt, LeafRow,
+    Level, Principal, PrincipalKind, Requirement, RoleText,
     answer::{Anywhere, AskError, Check, GrantedName, HeldMembership, Holding, Subject, What, Who},
 };
 
@@ -162,15 +162,18 @@ impl Moment {
     }
 
     /// The levels of a subtree where there is something to be asked, with what must be held
-    fn needs_under(
-        &self,
-        ability: &Ability,
-        under: &Level,
-    ) -> Result<Vec<(Level, Need)>, AskError> {
+    fn needs_under(&self, can: &Abilities, under: &Level) -> Vec<(Level, Need)> {
         let levels = self.state.subtree(under).into_iter();
-        let needs: Vec<(Level, Need)> =
-            levels.filter_map(|level| Some((level.clone(), self.need(ability, &level)?))).collect();
-        if needs.is_empty() { Err(unknown_operation(ability)) } else { Ok(needs) }
+        levels.filter_map(|level| Some((level.clone(), self.need_any(can, &level)?))).collect()
+    }
+
+    /// What must be held for at least one of these on a level that exists; `None` where none is defined
+    pub(super) fn need_any(&self, can: &Abilities, on: &Level) -> Option<Need> {
+        let mut needs: Vec<Need> = can.iter().filter_map(|one| self.need(one, on)).collect();
+        match needs.len() {
+            0 | 1 => needs.pop(),
+            _ => Some(Requirement::AnyOf(needs)),
+        }
     }
 
     /// The counting holdings at some levels, as seen from their own principals
@@ -200,6 +203,7 @@ impl Moment {
             via: (key.principal != *p).then(|| key.principal.clone()),
             since,
             until: terms.until,
+            not_before: terms.not_before,
             entry: terms.entry,
             id: terms.id,
             membership: member
@@ -210,10 +214,6 @@ impl Moment {
 
 fn union(sets: Vec<BTreeSet<Holding>>) -> BTreeSet<Holding> {
     sets.into_iter().flatten().collect()
-}
-
-pub(super) fn unknown_operation(ability: &Ability) -> AskError {
-    AskError::UnknownOperation(ability.to_string().into())
 }
 
 /// Users and clients, and sets, each in byte order
@@ -297,44 +297,63 @@ impl Oracle {
         }
     }
 
+    /// The first error of these, each asked alone; `defined` says whether one is defined where it is asked about
+    pub(super) fn must_be_asked(
+        &self,
+        can: &Abilities,
+        s: KnownAt,
+        defined: impl Fn(&Ability) -> bool,
+    ) -> Result<(), AskError> {
+        for ability in can.iter() {
+            self.must_be_defined(ability, s)?;
+            if !defined(ability) {
+                return Err(AskError::UnknownOperation(ability.to_string().into()));
+            }
+        }
+        Ok(())
+    }
+
     fn asked(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         on: &Level,
         t: EffectiveAt,
         s: KnownAt,
     ) -> Result<(Moment, Need), AskError> {
         let moment = Moment::new(self, t, s);
         moment.must_exist(on)?;
-        self.must_be_defined(ability, s)?;
-        let need = moment.need(ability, on).ok_or_else(|| unknown_operation(ability))?;
+        self.must_be_asked(can, s, |ability| moment.need(ability, on).is_some())?;
+        let need = moment.need_any(can, on).unwrap();
         Ok((moment, need))
     }
 
     fn asked_under(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         under: &Level,
         t: EffectiveAt,
         s: KnownAt,
     ) -> Result<(Moment, Vec<(Level, Need)>), AskError> {
         let moment = Moment::new(self, t, s);
         moment.must_exist(under)?;
-        self.must_be_defined(ability, s)?;
-        let needs = moment.needs_under(ability, under)?;
+        let levels = moment.state.subtree(under);
+        self.must_be_asked(can, s, |ability| {
+            levels.iter().any(|level| moment.need(ability, level).is_some())
+        })?;
+        let needs = moment.needs_under(can, under);
         Ok((moment, needs))
     }
 
     /// Every known principal that could
     pub fn who(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         on: &Level,
         t: EffectiveAt,
         s: KnownAt,
         explain: bool,
     ) -> Result<Who<Vec<Holding>>, AskError> {
-        let (moment, need) = self.asked(ability, on, t, s)?;
+        let (moment, need) = self.asked(can, on, t, s)?;
         let found = moment.who(&need).into_iter();
         Ok(sorted(found.map(|(p, because)| (p, explained(because, explain))).collect()))
     }
@@ -342,13 +361,13 @@ impl Oracle {
     /// Every known principal that could on some level of a subtree
     pub fn who_anywhere(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         under: &Level,
         t: EffectiveAt,
         s: KnownAt,
         explain: bool,
     ) -> Result<Who<Anywhere>, AskError> {
-        let (moment, needs) = self.asked_under(ability, under, t, s)?;
+        let (moment, needs) = self.asked_under(can, under, t, s)?;
         let mut found = Vec::new();
         for p in &moment.known {
             let mut levels = Vec::new();
@@ -372,17 +391,21 @@ impl Oracle {
     pub fn check(
         &self,
         principal: &Principal,
-        ability: &Ability,
+        can: &Abilities,
         on: &Level,
         t: EffectiveAt,
         s: KnownAt,
     ) -> Result<Check, AskError> {
-        let (moment, need) = self.asked(ability, on, t, s)?;
+        let (moment, need) = self.asked(can, on, t, s)?;
         Ok(match moment.verdict(&need, principal) {
             Ok(because) => {
                 Check { allowed: true, because: because.into_iter().collect(), missing: None }
             }
-            Err(missing) => Check { allowed: false, because: Vec::new(), missing: Some(missing) },
+            Err(missing) => {
+                let operations = can.iter().all(|one| matches!(one, Ability::Operation(_)));
+                let missing = operations.then_some(missing);
+                Check { allowed: false, because: Vec::new(), missing }
+            }
         })
     }
 
@@ -390,12 +413,12 @@ impl Oracle {
     pub fn where_could(
         &self,
         principal: &Principal,
-        ability: &Ability,
+        can: &Abilities,
         under: &Level,
         t: EffectiveAt,
         s: KnownAt,
     ) -> Result<Vec<Level>, AskError> {
-        let (moment, needs) = self.asked_under(ability, under, t, s)?;
+        let (moment, needs) = self.asked_under(can, under, t, s)?;
         let able = needs.into_iter().filter(|(_, need)| moment.verdict(need, principal).is_ok());
         let mut levels: Vec<Level> = able.map(|(level, _)| level).collect();
         levels.sort();

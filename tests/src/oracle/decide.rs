@@ -92,6 +92,14 @@ impl Oracle {
                 Some(moment) => moment,
             },
         };
+        let not_before = match entry.not_before().map(moment) {
+            Some(None) => return (refused(None, Reason::BadTime), Vec::new()),
+            Some(Some(earliest)) if earliest > effective_at => {
+                return (refused(None, Reason::EmptyInterval), Vec::new());
+            }
+            Some(earliest) => earliest,
+            None => None,
+        };
         let before = KnownAt(position.get() - 1);
         let mut state = self.state(effective_at, before);
         let mut named = self.known(before);
@@ -100,7 +108,8 @@ impl Oracle {
             match self.decide_change(&state, &named, before, effective_at, change) {
                 Err(reason) => return (refused(Some(index), reason), Vec::new()),
                 Ok(deed) => {
-                    let fact = Fact { effective_at, position, index, id: entry.id(), deed };
+                    let id = entry.id();
+                    let fact = Fact { effective_at, not_before, position, index, id, deed };
                     state.apply(&fact);
                     named.extend(principals_of(change));
                     facts.push(fact);
@@ -173,6 +182,18 @@ impl Oracle {
             Change::DeleteLevel { level } => {
                 reasons.add_if(!state.exists(level), Reason::UnknownLevel);
                 Deed::DeleteLevel { level: level.clone() }
+            }
+            Change::Observe { level, subtree, source: _, from } => {
+                let from = match from {
+                    None => t,
+                    Some(from) => {
+                        let from = moment(*from).ok_or(Reason::BadTime)?;
+                        reasons.add_if(from >= t, Reason::EmptyInterval);
+                        from
+                    }
+                };
+                reasons.add_if(!state.exists(level), Reason::UnknownLevel);
+                Deed::Observe { level: level.clone(), subtree: *subtree == Some(true), from }
             }
             // All others are about a level, and looked for there.
             Change::CreateRole { level, .. }

@@ -8,10 +8,10 @@
 use std::collections::BTreeSet;
 
 use tenure_core::answer::{AskError, Holding, Interval, LevelDuring, Who};
-use tenure_core::{Ability, EffectiveAt, KnownAt, Level, Principal, Span};
+use tenure_core::{Abilities, EffectiveAt, KnownAt, Level, Principal, Span};
 
 use super::Oracle;
-use super::ask::{Moment, Need, sorted, unknown_operation};
+use super::ask::{Moment, Need, sorted};
 use super::state::Deed;
 
 impl Oracle {
@@ -39,7 +39,7 @@ impl Oracle {
     #[expect(clippy::type_complexity, reason = "named once, here")]
     fn asked_over(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         on: &Level,
         span: Span,
         s: KnownAt,
@@ -49,39 +49,38 @@ impl Oracle {
         if stretches.is_empty() {
             return Err(AskError::UnknownLevel(on.clone()));
         }
-        self.must_be_defined(ability, s)?;
-        let asked: Vec<_> = stretches
-            .into_iter()
-            .filter_map(|(from, until, moment)| {
-                let need = moment.need(ability, on)?;
-                Some((from, until, moment, need))
-            })
-            .collect();
-        if asked.is_empty() { Err(unknown_operation(ability)) } else { Ok(asked) }
+        self.must_be_asked(can, s, |ability| {
+            stretches.iter().any(|(_, _, moment)| moment.need(ability, on).is_some())
+        })?;
+        let asked = stretches.into_iter().filter_map(|(from, until, moment)| {
+            let need = moment.need_any(can, on)?;
+            Some((from, until, moment, need))
+        });
+        Ok(asked.collect())
     }
 
     /// The maximal intervals in which a principal could
     pub fn timeline(
         &self,
         principal: &Principal,
-        ability: &Ability,
+        can: &Abilities,
         on: &Level,
         span: Span,
         s: KnownAt,
     ) -> Result<Vec<Interval>, AskError> {
-        Ok(intervals(principal, &self.asked_over(ability, on, span, s)?))
+        Ok(intervals(principal, &self.asked_over(can, on, span, s)?))
     }
 
     /// Every known principal that could at some time
     pub fn who_during(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         on: &Level,
         span: Span,
         s: KnownAt,
         explain: bool,
     ) -> Result<Who<Vec<Interval>>, AskError> {
-        let asked = self.asked_over(ability, on, span, s)?;
+        let asked = self.asked_over(can, on, span, s)?;
         let all = self.known(s).into_iter().map(|p| {
             let mut intervals = intervals(&p, &asked);
             if !explain {
@@ -95,7 +94,7 @@ impl Oracle {
     /// Every known principal that could on some level of a subtree at some time, while the level lay in it
     pub fn who_during_anywhere(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         under: &Level,
         span: Span,
         s: KnownAt,
@@ -107,8 +106,12 @@ impl Oracle {
         if levels.is_empty() {
             return Err(AskError::UnknownLevel(under.clone()));
         }
-        self.must_be_defined(ability, s)?;
-        let mut any = false;
+        self.must_be_asked(can, s, |ability| {
+            stretches.iter().any(|(_, _, moment)| {
+                let mut levels = moment.state.subtree(under).into_iter();
+                levels.any(|level| moment.need(ability, &level).is_some())
+            })
+        })?;
         let mut found: Vec<(Principal, Vec<LevelDuring>)> =
             self.known(s).into_iter().map(|principal| (principal, Vec::new())).collect();
         for level in levels {
@@ -117,11 +120,10 @@ impl Oracle {
                 .into_iter()
                 .filter(|(_, _, moment)| moment.state.subtree(under).contains(&level))
                 .filter_map(|(from, until, moment)| {
-                    let need = moment.need(ability, &level)?;
+                    let need = moment.need_any(can, &level)?;
                     Some((from, until, moment, need))
                 })
                 .collect();
-            any |= !asked.is_empty();
             for (principal, levels) in &mut found {
                 let mut intervals = intervals(principal, &asked);
                 if !explain {
@@ -131,9 +133,6 @@ impl Oracle {
                     levels.push(LevelDuring { level: level.clone(), intervals });
                 }
             }
-        }
-        if !any {
-            return Err(unknown_operation(ability));
         }
         Ok(sorted(found.into_iter().filter(|(_, levels)| !levels.is_empty()).collect()))
     }

@@ -105,6 +105,12 @@ pub(super) enum Deed {
     PublishCatalog {
         catalog: Arc<Catalog>,
     },
+    /// It changes no state
+    Observe {
+        level: Level,
+        subtree: bool,
+        from: EffectiveAt,
+    },
     /// It changes which entries count, and nothing at any moment
     Void(Position),
 }
@@ -113,6 +119,7 @@ pub(super) enum Deed {
 #[derive(Clone, Debug)]
 pub(super) struct Fact {
     pub(super) effective_at: EffectiveAt,
+    pub(super) not_before: Option<EffectiveAt>,
     pub(super) position: Position,
     pub(super) index: usize,
     pub(super) id: EntryId,
@@ -137,6 +144,7 @@ pub(super) struct CustomRole {
 pub(super) struct Terms {
     pub(super) since: EffectiveAt,
     pub(super) until: Option<EffectiveAt>,
+    pub(super) not_before: Option<EffectiveAt>,
     pub(super) entry: Position,
     pub(super) id: EntryId,
     /// Whether its name meant a custom one when the grant was decided
@@ -277,6 +285,7 @@ impl State {
                 let terms = Terms {
                     since: running.map_or(fact.effective_at, |running| running.since),
                     until: *until,
+                    not_before: fact.not_before,
                     entry: fact.position,
                     id: fact.id,
                     custom: *custom,
@@ -300,7 +309,7 @@ impl State {
             Deed::PublishCatalog { catalog } => {
                 self.catalog = Some((fact.position, catalog.clone()));
             }
-            Deed::Void(_) => {}
+            Deed::Observe { .. } | Deed::Void(_) => {}
         }
     }
 }

@@ -140,13 +140,19 @@ impl Builder {
                 (stated, changes)
             }
         };
-        self.submit(entry(self.entries.len(), effective_at, changes));
+        let is_void = matches!(changes.as_slice(), [Change::Void { .. }]);
+        let not_before =
+            step.not_before.filter(|_| !is_void).map(|ticks| start + ticks * TICK_MICROS);
+        let not_before = not_before.and_then(Instant::from_micros);
+        let when = tenure_core::When { effective_at, not_before };
+        self.submit(entry(self.entries.len(), when, changes));
     }
 
     fn submit(&mut self, entry: Entry) {
         let same = |other: &Entry| {
             (entry.actor(), entry.reason(), entry.effective_at(), entry.changes())
                 == (other.actor(), other.reason(), other.effective_at(), other.changes())
+                && entry.not_before() == other.not_before()
         };
         let known = self.contents.iter().position(same);
         let number = known.unwrap_or(self.contents.len());
@@ -284,6 +290,12 @@ impl Builder {
                 role_collection: collection(name),
                 roles: roles(list),
             },
+            Draft::Observe { level: of, subtree, from } => Change::Observe {
+                level: level(of),
+                subtree,
+                source: "listing".into(),
+                from: from.and_then(|ticks| Instant::from_micros(start - ticks * TICK_MICROS)),
+            },
             Draft::DeleteRoleCollection { level: of, name } => {
                 Change::DeleteRoleCollection { level: level(of), role_collection: collection(name) }
             }
@@ -315,9 +327,9 @@ fn id(number: usize) -> EntryId {
 }
 
 /// An entry with an id of its own
-fn entry(number: usize, effective_at: Option<Instant>, changes: Vec<Change>) -> Entry {
+fn entry(number: usize, when: impl Into<tenure_core::When>, changes: Vec<Change>) -> Entry {
     let actor = world::principal("user:corp/actor@x");
-    Entry::new(id(number), actor, None, effective_at, changes).unwrap()
+    Entry::new(id(number), actor, None, when, changes).unwrap()
 }
 
 fn again(entry: &Entry, how: Repetition) -> Entry {
@@ -330,5 +342,6 @@ fn again(entry: &Entry, how: Repetition) -> Entry {
         }
     };
     let changes = entry.changes().to_vec();
-    Entry::new(entry.id(), entry.actor().clone(), reason, effective_at, changes).unwrap()
+    let when = tenure_core::When { effective_at, not_before: entry.not_before() };
+    Entry::new(entry.id(), entry.actor().clone(), reason, when, changes).unwrap()
 }

@@ -150,7 +150,7 @@ fn step(crowd: usize, changes: usize, shares: Shares) -> BoxedStrategy<Step> {
     ];
     let gap = prop_oneof![1 => Just(0_i64), 5 => Just(1)];
     (gap, when(off_time), body)
-        .prop_map(|(gap, when, body)| Step { gap, beside: 0, when, body })
+        .prop_map(|(gap, when, body)| Step { gap, beside: 0, when, not_before: None, body })
         .boxed()
 }
 
@@ -183,6 +183,7 @@ pub fn busy() -> BoxedStrategy<Scenario> {
         gap: 1,
         beside: 0,
         when: When::Unstated,
+        not_before: None,
         body: Body::Changes(vec![draft]),
     });
     let shares = Shares { off_time: 2, ends: 20 };

@@ -59,6 +59,7 @@ pub(super) enum Draft {
     CreateRoleCollection { level: usize, name: usize, roles: usize },
     SetRoles { level: usize, name: usize, roles: usize },
     DeleteRoleCollection { level: usize, name: usize },
+    Observe { level: usize, subtree: Option<bool>, from: Option<i64> },
 }
 
 /// When a step's changes hold, seen from when it is recorded
@@ -89,6 +90,8 @@ pub(super) struct Step {
     /// Microseconds after the tick
     pub(super) beside: i64,
     pub(super) when: When,
+    /// The earliest moment it says, in ticks after the one at which it holds
+    pub(super) not_before: Option<i64>,
     pub(super) body: Body,
 }
 
@@ -212,7 +215,23 @@ fn definitions() -> BoxedStrategy<Draft> {
 }
 
 fn draft(off_time: u32) -> BoxedStrategy<Draft> {
-    prop_oneof![70 => holdings(off_time), 10 => levels(), 14 => definitions()].boxed()
+    prop_oneof![
+        70 => holdings(off_time),
+        10 => levels(),
+        14 => definitions(),
+        6 => observations(),
+    ]
+    .boxed()
+}
+
+/// Of levels, and mostly of those with levels below; `from` is in ticks before the entry holds
+fn observations() -> BoxedStrategy<Draft> {
+    let level = skewed(world::LEVELS.len());
+    let subtree = prop_oneof![3 => Just(Some(true)), 2 => Just(None), 1 => Just(Some(false))];
+    let from = prop_oneof![4 => Just(None), 5 => (1..9_i64).prop_map(Some), 1 => Just(Some(0))];
+    (level, subtree, from)
+        .prop_map(|(level, subtree, from)| Draft::Observe { level, subtree, from })
+        .boxed()
 }
 
 /// Changes that are refused only if the landscape has changed
@@ -526,16 +545,32 @@ fn step(off_time: u32) -> BoxedStrategy<Step> {
         4 => (any::<Index>(), repetition).prop_map(|(entry, how)| Body::Again(entry, how)),
         1 => Just(Body::Malformed),
     ];
-    (gap, beside, when(off_time), body)
-        .prop_map(|(gap, beside, when, body)| Step { gap, beside, when, body })
+    let not_before = prop_oneof![
+        20 => Just(None),
+        3 => (0..6_i64).prop_map(|ticks| Some(-ticks)),
+        1 => Just(Some(1)),
+    ];
+    (gap, beside, when(off_time), not_before, body)
+        .prop_map(|(gap, beside, when, not_before, body)| Step {
+            gap,
+            beside,
+            when,
+            not_before,
+            body,
+        })
         .boxed()
 }
 
 /// The landscape and a catalogue, recorded some time after they took effect, each step of which a
 /// shrunk scenario may leave out
 pub(super) fn beginning() -> impl Strategy<Value = Vec<Step>> {
-    let at_start =
-        |body| Step { gap: 0, beside: 0, when: When::Ticks(-FIRST_RECORDED_TICKS), body };
+    let at_start = |body| Step {
+        gap: 0,
+        beside: 0,
+        when: When::Ticks(-FIRST_RECORDED_TICKS),
+        not_before: None,
+        body,
+    };
     let levels = (0..world::CREATIONS_AT_START)
         .map(|creation| Draft::CreateLevel { creation, attributes: None });
     let custom = [0, 1, 2].map(|level| Draft::CreateRoleCollection { level, name: 0, roles: 0 });
@@ -580,6 +615,7 @@ pub fn arrivals(entries: Range<usize>) -> BoxedStrategy<[Scenario; 2]> {
         gap: 0,
         beside: 0,
         when: When::Ticks(ticks),
+        not_before: None,
         body,
     });
     let arrivals = entries.prop_flat_map(|count| {

@@ -257,6 +257,7 @@ impl Fold {
                 let subject = self.subject(Subject::Membership { set, member });
                 return Ok(Some(Fact::Subject(subject, change)));
             }
+            Said::Observe { .. } => {}
             Said::Void { entry, .. } => {
                 let target = self.positions.get(entry).copied();
                 let target = target.context("an applied void of an entry that was not applied")?;

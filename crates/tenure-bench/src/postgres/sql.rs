@@ -59,27 +59,33 @@ pub(super) fn statement(question: &Question) -> Option<(String, Vec<Value>)> {
     let of_principal = format!("h.principal = {PRINCIPAL}");
     Some(match question {
         Question::Who { can, on, as_of, .. } => {
+            let can = can.alone()?;
             (at(false, can).who(), about(on, can, coordinates(*as_of)))
         }
         Question::WhoAnywhere { can, under, as_of, .. } => {
+            let can = can.alone()?;
             (at(true, can).anywhere(), about(under, can, coordinates(*as_of)))
         }
         Question::WhoDuring { can, on, from, until, known_at, .. } => {
+            let can = can.alone()?;
             let mut parameters = about(on, can, [known(*known_at), moment(*from)]);
             parameters.push(end(*until));
             (writer(false, true, can, 5).during(), parameters)
         }
         Question::Check { principal, can, on, as_of } => {
+            let can = can.alone()?;
             let mut parameters = about(on, can, coordinates(*as_of));
             parameters.push(text(principal));
             (at(false, can).check(), parameters)
         }
         Question::Timeline { principal, can, on, from, until, known_at } => {
+            let can = can.alone()?;
             let mut parameters = about(on, can, [known(*known_at), moment(*from)]);
             parameters.extend([text(principal), end(*until)]);
             (writer(false, true, can, 6).timeline(), parameters)
         }
         Question::Where { principal, can, under, as_of } => {
+            let can = can.alone()?;
             let mut parameters = about(under, can, coordinates(*as_of));
             parameters.push(text(principal));
             (at(true, can).places(), parameters)

@@ -33,7 +33,44 @@ pub struct Answered {
     pub as_of: ComputedAt,
     /// Whether the one principal asked about is known, if it is about one
     pub known: Option<NameKnown>,
+    /// When the one level that was asked about, or the subtree, was observed, where there are observations of it
+    pub observed: Option<Observed>,
 }
+
+/// When somebody looked at who holds what on a level, as known then
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Observed {
+    /// Around the moment that was asked about
+    At {
+        /// The first moment that is covered
+        first: EffectiveAt,
+        /// The last moment at or before the one asked about that is covered
+        before: Option<EffectiveAt>,
+        /// The first moment at or after the one asked about that is covered
+        after: Option<EffectiveAt>,
+    },
+    /// Within the stretch of time that was asked about
+    Over {
+        /// The first moment that is covered
+        first: EffectiveAt,
+        /// The stretches that are not covered, in order, at most [`GAPS_MAX`]
+        gaps: Vec<Span>,
+        /// How many there are
+        gap_count: usize,
+    },
+    /// In the subtree that was asked about
+    Under {
+        /// How many of its levels have observations, and none at the moment asked about
+        not_observed: usize,
+        /// The first [`NOT_OBSERVED_MAX`] of them, in byte order
+        levels: Vec<Level>,
+    },
+}
+
+/// Most stretches without an observation that an answer names
+pub const GAPS_MAX: usize = 100;
+/// Most levels without an observation that an answer names
+pub const NOT_OBSERVED_MAX: usize = 10;
 
 /// Whether a principal is known: whether a counted entry names it in a change, as known then
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -140,6 +177,8 @@ pub struct Holding {
     pub since: EffectiveAt,
     /// The granted end as of the time asked about
     pub until: Option<EffectiveAt>,
+    /// The earliest moment at which the entry that answers for the terms can have happened, where it says one
+    pub not_before: Option<EffectiveAt>,
     /// The position of the entry that answers for the terms
     pub entry: Position,
     /// The id of that entry
@@ -324,6 +363,9 @@ pub enum AskError {
     #[error("the entry `{0}` is not in the log")]
     UnknownEntry(crate::words::change::EntryName),
     /// An interval without a moment in it
-    #[error("the interval is empty: `until` is not after `from`")]
+    #[error(
+        "the interval is empty: `until`, which it does not include, is not after `from`; for one whole day \
+         write the next day as `until`"
+    )]
     EmptyInterval,
 }

@@ -29,6 +29,7 @@ impl View<'_> {
                 .joined
                 .map_or(evidence.terms.since, |joined| joined.since.max(evidence.terms.since)),
             until: evidence.terms.until,
+            not_before: self.ledger.not_before.get(&evidence.terms.entry).copied(),
             entry: evidence.terms.entry,
             id,
             membership: evidence

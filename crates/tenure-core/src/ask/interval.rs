@@ -12,7 +12,7 @@ use roaring::{MultiOps, RoaringBitmap};
 
 use crate::ask::answer::{AskError, Holding, Interval, LevelDuring, Subject, Who};
 use crate::ask::moment::evidence;
-use crate::ask::plan::{Asked, Plan, unknown_operation};
+use crate::ask::plan::{Asked, Plan};
 use crate::history::holding::Held;
 use crate::history::membership::Membership;
 use crate::history::order::Cut;
@@ -20,7 +20,7 @@ use crate::index::mentions::Mention;
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::moment::Moment;
 use crate::ledger::view::{Evidence, Joined, View};
-use crate::words::ability::Ability;
+use crate::words::ability::Abilities;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;
 use crate::words::outcome::OutcomeKind;
@@ -66,11 +66,11 @@ impl View<'_> {
     pub fn timeline(
         &self,
         principal: &Principal,
-        ability: &Ability,
+        can: &Abilities,
         on: &Level,
         span: Span,
     ) -> Result<Vec<Interval>, AskError> {
-        let segments = self.segments(ability, on, span)?;
+        let segments = self.segments(can, on, span)?;
         let index = &self.ledger.index;
         let has = |timeline: TimelineId, holder: PrincipalRef| index.is_in(timeline, holder);
         Ok(self.intervals(principal, &segments, &looked_at(&segments), &has))
@@ -85,12 +85,12 @@ impl View<'_> {
     /// the beginning of the stretch, or started to within it).
     pub fn who_during(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         on: &Level,
         span: Span,
         explain: bool,
     ) -> Result<Who<Vec<Interval>>, AskError> {
-        let segments = self.segments(ability, on, span)?;
+        let segments = self.segments(can, on, span)?;
         Ok(self.during(&segments, span, explain))
     }
 
@@ -104,7 +104,7 @@ impl View<'_> {
     /// That of [`View::who_during`] for every level that was ever below the root.
     pub fn who_during_anywhere(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         under: &Level,
         span: Span,
         explain: bool,
@@ -115,14 +115,15 @@ impl View<'_> {
         if self.existing(root, root, span).is_empty() {
             return Err(unknown());
         }
-        let asked = self.asked(ability)?;
         let mut levels: Vec<LevelRef> = landscape.ever_below(root).into_iter().collect();
+        let asked = self.asked_where(can, |asked| {
+            let mut parts = levels.iter().map(|level| (*level, self.existing(*level, root, span)));
+            parts.any(|(level, parts)| self.defined_in(asked, level, &parts))
+        })?;
         levels.sort_unstable_by(|a, b| self.ledger.levels.compare(a.number, b.number));
-        let mut any = false;
         let mut of: BTreeMap<Principal, Vec<LevelDuring>> = BTreeMap::new();
         for level in levels {
-            let segments = self.segments_of(asked, level, self.existing(level, root, span));
-            any |= !segments.is_empty();
+            let segments = self.segments_of(&asked, level, self.existing(level, root, span));
             let Who { subjects, sets } = self.during(&segments, span, explain);
             for subject in subjects.into_iter().chain(sets) {
                 let level = self.ledger.level_of(level).clone();
@@ -130,9 +131,6 @@ impl View<'_> {
                     .or_default()
                     .push(LevelDuring { level, intervals: subject.detail });
             }
-        }
-        if !any {
-            return Err(unknown_operation(ability));
         }
         let mut who = Who { subjects: Vec::new(), sets: Vec::new() };
         for (principal, detail) in of {
@@ -172,7 +170,7 @@ impl View<'_> {
     ///
     /// No level exists in a stretch without a moment. So a level is unknown here if no applied entry ever
     /// named it.
-    pub fn empty_interval(&self, ability: &Ability, on: &Level) -> AskError {
+    pub fn empty_interval(&self, can: &Abilities, on: &Level) -> AskError {
         let mut mentions = self.ledger.mentions(&Mention::Level(on.clone()), KnownAt(0));
         let applied = |position: Position| {
             self.known_at().reaches(position)
@@ -181,23 +179,23 @@ impl View<'_> {
         if !mentions.any(applied) {
             return AskError::UnknownLevel(on.clone());
         }
-        self.asked(ability).err().unwrap_or(AskError::EmptyInterval)
+        self.asked_where(can, |_| true).err().unwrap_or(AskError::EmptyInterval)
     }
 
-    fn segments(
-        &self,
-        ability: &Ability,
-        on: &Level,
-        span: Span,
-    ) -> Result<Vec<Segment>, AskError> {
+    fn segments(&self, can: &Abilities, on: &Level, span: Span) -> Result<Vec<Segment>, AskError> {
         let unknown_level = || AskError::UnknownLevel(on.clone());
         let level = self.ledger.find_level(on).ok_or_else(unknown_level)?;
         let existing = self.existing(level, level, span);
         if existing.is_empty() {
             return Err(unknown_level());
         }
-        let segments = self.segments_of(self.asked(ability)?, level, existing);
-        if segments.is_empty() { Err(unknown_operation(ability)) } else { Ok(segments) }
+        let asked = self.asked_where(can, |asked| self.defined_in(asked, level, &existing))?;
+        Ok(self.segments_of(&asked, level, existing))
+    }
+
+    /// Whether it is defined on a level at some moment of these parts
+    fn defined_in(&self, asked: Asked, level: LevelRef, parts: &[Span]) -> bool {
+        parts.iter().any(|span| Moment::new(self, span.from()).defines(asked, level))
     }
 
     /// The parts of a stretch between changes around a level, in which the level lies in a subtree
@@ -215,7 +213,7 @@ impl View<'_> {
     }
 
     /// The parts with a plan; those that follow one another with the same plan are one
-    fn segments_of(&self, asked: Asked, level: LevelRef, parts: Vec<Span>) -> Vec<Segment> {
+    fn segments_of(&self, asked: &[Asked], level: LevelRef, parts: Vec<Span>) -> Vec<Segment> {
         let mut segments: Vec<Segment> = Vec::new();
         for span in parts {
             let Span { from, until } = span;

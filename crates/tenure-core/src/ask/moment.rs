@@ -9,14 +9,14 @@ use roaring::RoaringBitmap;
 use crate::ask::answer::{Anywhere, AskError, Check, Holding, Subject, What, Who};
 use crate::ledger::moment::{Given, Moment};
 use crate::ledger::view::{Evidence, Holder, View};
-use crate::words::ability::Ability;
+use crate::words::ability::Abilities;
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;
 use crate::words::principal::Principal;
 use crate::words::symbol::{LevelRef, Map};
 
-use crate::ask::plan::{Plan, unknown_operation};
+use crate::ask::plan::{Asked, Plan};
 
 /// What supports each leaf of a plan: the number of the leaf, and a holding
 type Support = Vec<(usize, Evidence)>;
@@ -34,15 +34,15 @@ impl View<'_> {
     /// O(changes of all that was ever held where the requirement looks + members of the sets there).
     pub fn who(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         on: &Level,
         t: EffectiveAt,
         explain: bool,
     ) -> Result<Who<Vec<Holding>>, AskError> {
         let now = Moment::new(self, t);
         let level = now.level(on)?;
-        let asked = self.asked(ability)?;
-        let plan = now.plan(asked, level).ok_or_else(|| unknown_operation(ability))?;
+        let asked = now.asked(can, level)?;
+        let plan = now.plan(&asked, level).ok_or_else(|| AskError::UnknownLevel(on.clone()))?;
         let found = now.who_by(&plan).iter().collect();
         Ok(self.by_name(found, |number| {
             let principal = self.ledger.numbered(number);
@@ -57,26 +57,23 @@ impl View<'_> {
     /// As [`View::who`]; an operation is unknown if no level of the subtree has it.
     pub fn who_anywhere(
         &self,
-        ability: &Ability,
+        can: &Abilities,
         under: &Level,
         t: EffectiveAt,
         explain: bool,
     ) -> Result<Who<Anywhere>, AskError> {
         let now = Moment::new(self, t);
         let root = now.level(under)?;
-        let asked = self.asked(ability)?;
         let mut levels = now.land.subtree(root);
+        let asked = now.asked_in(can, &levels)?;
         levels.sort_unstable_by(|a, b| self.ledger.levels.compare(a.number, b.number));
         let mut plans = Vec::new();
         let mut pairs: Vec<(u32, u32)> = Vec::new();
         for level in levels {
-            let Some(plan) = now.plan(asked, level) else { continue };
+            let Some(plan) = now.plan(&asked, level) else { continue };
             let place = crate::words::symbol::index(plans.len());
             pairs.extend(now.who_by(&plan).iter().map(|number| (number, place)));
             plans.push((level, plan));
-        }
-        if plans.is_empty() {
-            return Err(unknown_operation(ability));
         }
         // Levels come in order, and the sort is stable, so the levels of each principal stay in order.
         pairs.sort_by_key(|(number, _)| *number);
@@ -108,21 +105,25 @@ impl View<'_> {
     pub fn check(
         &self,
         principal: &Principal,
-        ability: &Ability,
+        can: &Abilities,
         on: &Level,
         t: EffectiveAt,
     ) -> Result<Check, AskError> {
         let now = Moment::new(self, t);
         let level = now.level(on)?;
-        let asked = self.asked(ability)?;
-        let plan = now.plan(asked, level).ok_or_else(|| unknown_operation(ability))?;
+        let asked = now.asked(can, level)?;
+        let plan = now.plan(&asked, level).ok_or_else(|| AskError::UnknownLevel(on.clone()))?;
         let support = now.support(&now.matching(principal), &plan);
         let holds = |leaf: &usize| support.iter().any(|(supported, _)| supported == leaf);
         Ok(match evidence(&plan, &support) {
             Some(evidence) => {
                 Check { allowed: true, because: self.holdings(principal, &evidence), missing: None }
             }
-            None => Check { allowed: false, because: Vec::new(), missing: plan.missing(&holds) },
+            None => {
+                let operations = asked.iter().all(|asked| matches!(asked, Asked::Operation(_)));
+                let missing = plan.missing(&holds).filter(|_| operations);
+                Check { allowed: false, because: Vec::new(), missing }
+            }
         })
     }
 
@@ -133,25 +134,21 @@ impl View<'_> {
     pub fn where_could(
         &self,
         principal: &Principal,
-        ability: &Ability,
+        can: &Abilities,
         under: &Level,
         t: EffectiveAt,
     ) -> Result<Vec<Level>, AskError> {
         let now = Moment::new(self, t);
         let root = now.level(under)?;
-        let asked = self.asked(ability)?;
+        let subtree = now.land.subtree(root);
+        let asked = now.asked_in(can, &subtree)?;
         let matching = now.matching(principal);
-        let mut any = false;
         let mut levels = Vec::new();
-        for level in now.land.subtree(root) {
-            let Some(plan) = now.plan(asked, level) else { continue };
-            any = true;
+        for level in subtree {
+            let Some(plan) = now.plan(&asked, level) else { continue };
             if evidence(&plan, &now.support(&matching, &plan)).is_some() {
                 levels.push(level);
             }
-        }
-        if !any {
-            return Err(unknown_operation(ability));
         }
         Ok(self.level_texts(levels))
     }
@@ -231,6 +228,12 @@ impl View<'_> {
 }
 
 impl Moment<'_> {
+    /// What is asked under a level, its names resolved; each must be defined on one of these levels at least
+    fn asked_in(&self, can: &Abilities, levels: &[LevelRef]) -> Result<Vec<Asked>, AskError> {
+        let somewhere = |asked| levels.iter().any(|level| self.defines(asked, *level));
+        self.view.asked_where(can, somewhere)
+    }
+
     /// Every known principal that satisfies a plan; sets by their own holdings alone
     ///
     /// The set `everyone:` also matches users that no entry names. They are not known, so they are left out.

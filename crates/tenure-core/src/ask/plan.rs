@@ -8,7 +8,7 @@ use crate::ask::answer::AskError;
 use crate::index::timeline::TimelineId;
 use crate::ledger::moment::{Given, Moment};
 use crate::ledger::view::View;
-use crate::words::ability::Ability;
+use crate::words::ability::{Abilities, Ability};
 use crate::words::catalog::Defined;
 use crate::words::grantable::{RoleKey, RoleText};
 use crate::words::level::Level;
@@ -49,7 +49,7 @@ impl Plan {
 }
 
 /// What is asked about, its names resolved
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Asked {
     /// `None` if no entry ever used the name
     Operation(Option<crate::words::symbol::Symbol>),
@@ -57,6 +57,21 @@ pub(super) enum Asked {
 }
 
 impl View<'_> {
+    /// Resolves each X to numbers; an error for the first that no known entry ever defined, or that is not defined
+    /// where it is asked about
+    pub(super) fn asked_where(
+        &self,
+        can: &Abilities,
+        defined: impl Fn(Asked) -> bool,
+    ) -> Result<Vec<Asked>, AskError> {
+        can.iter()
+            .map(|ability| {
+                let asked = self.asked(ability)?;
+                if defined(asked) { Ok(asked) } else { Err(unknown_operation(ability)) }
+            })
+            .collect()
+    }
+
     /// Resolves X to numbers; an error if no known entry ever defined it
     pub(super) fn asked(&self, ability: &Ability) -> Result<Asked, AskError> {
         let symbols = &self.ledger.symbols;
@@ -119,8 +134,40 @@ impl Moment<'_> {
             .ok_or_else(|| AskError::UnknownLevel(level.clone()))
     }
 
-    /// What must be held for it on a level that exists; `None` where an operation is not defined
-    pub(super) fn plan(&self, asked: Asked, level: LevelRef) -> Option<Plan> {
+    /// Whether it is defined on a level that exists; an operation may not be
+    pub(super) fn defines(&self, asked: Asked, level: LevelRef) -> bool {
+        let here = self.here(level);
+        match asked {
+            Asked::Operation(id) => {
+                here.zip(id).is_some_and(|(here, id)| here.operation(id).is_some())
+            }
+            Asked::Held(_) => here.is_some(),
+        }
+    }
+
+    /// What is asked on one level, its names resolved; each is looked up as if it were asked alone
+    pub(super) fn asked(&self, can: &Abilities, level: LevelRef) -> Result<Vec<Asked>, AskError> {
+        self.view.asked_where(can, |asked| self.defines(asked, level))
+    }
+
+    /// What must be held for any of these on a level that exists; `None` where none of them is defined
+    pub(super) fn plan(&self, asked: &[Asked], level: LevelRef) -> Option<Plan> {
+        let mut plans = asked.iter().filter_map(|asked| self.plan_one(*asked, level)).peekable();
+        let first = plans.next()?;
+        if plans.peek().is_none() {
+            return Some(first);
+        }
+        let Plan { expression, mut leaves } = first;
+        let mut parts = vec![expression];
+        for plan in plans {
+            let before = leaves.len();
+            parts.push(plan.expression.map(&mut |leaf| before + leaf));
+            leaves.extend(plan.leaves);
+        }
+        Some(Plan { expression: Requirement::AnyOf(parts), leaves })
+    }
+
+    fn plan_one(&self, asked: Asked, level: LevelRef) -> Option<Plan> {
         let here = self.here(level)?;
         match asked {
             Asked::Operation(id) => Some(self.plan_requirement(here.operation(id?)?, level)),
@@ -179,6 +226,6 @@ fn unknown_role(role: &RoleText) -> AskError {
 }
 
 /// The error of an operation that is not defined
-pub(super) fn unknown_operation(ability: &Ability) -> AskError {
+fn unknown_operation(ability: &Ability) -> AskError {
     AskError::UnknownOperation(ability.to_string().into())
 }

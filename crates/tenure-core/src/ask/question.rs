@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use crate::ask::answer::{Answer, Answered, AskError, ComputedAt, Hint};
 use crate::ask::listing::AssignmentFilter;
+use crate::ask::observed::Place;
 use crate::ask::people::PrincipalFilter;
 use crate::index::mentions::Mention;
 use crate::ledger::Ledger;
 use crate::ledger::view::View;
-use crate::words::ability::Ability;
+use crate::words::ability::Abilities;
 use crate::words::change::EntryName;
 use crate::words::instant::{EffectiveAt, Instant, RecordedAt};
 use crate::words::level::Level;
@@ -63,7 +64,7 @@ pub enum Question {
     /// Who could X on a level?
     Who {
         /// X
-        can: Ability,
+        can: Abilities,
         /// The level
         on: Level,
         /// As of when
@@ -74,7 +75,7 @@ pub enum Question {
     /// Who could X on some level of a subtree?
     WhoAnywhere {
         /// X
-        can: Ability,
+        can: Abilities,
         /// The root of the subtree
         under: Level,
         /// As of when
@@ -85,7 +86,7 @@ pub enum Question {
     /// Who could X on a level at some moment of `[from, until)`?
     WhoDuring {
         /// X
-        can: Ability,
+        can: Abilities,
         /// The level
         on: Level,
         /// The first moment
@@ -100,7 +101,7 @@ pub enum Question {
     /// Who could X on some level of a subtree at some moment of `[from, until)`?
     WhoDuringAnywhere {
         /// X
-        can: Ability,
+        can: Abilities,
         /// The root of the subtree
         under: Level,
         /// The first moment
@@ -126,7 +127,7 @@ pub enum Question {
         /// The principal
         principal: Principal,
         /// X
-        can: Ability,
+        can: Abilities,
         /// The level
         on: Level,
         /// As of when
@@ -137,7 +138,7 @@ pub enum Question {
         /// The principal
         principal: Principal,
         /// X
-        can: Ability,
+        can: Abilities,
         /// The level
         on: Level,
         /// The first moment
@@ -152,7 +153,7 @@ pub enum Question {
         /// The principal
         principal: Principal,
         /// X
-        can: Ability,
+        can: Abilities,
         /// The root of the subtree
         under: Level,
         /// As of when
@@ -274,7 +275,7 @@ impl Question {
     /// # Cost
     /// What the answer of that question costs: see the methods of [`View`].
     pub fn ask(&self, ledger: &Ledger, now: Now) -> Result<Answered, AskError> {
-        let mut answered = self.answered(Pinned { ledger, now })?;
+        let mut answered = self.answered(Pinned { ledger, now, place: self.place() })?;
         let known_at = answered.as_of.known_at;
         answered.known = self.about().map(|principal| ledger.name_known(principal, known_at));
         Ok(answered)
@@ -285,7 +286,7 @@ impl Question {
     /// # Cost
     /// That of [`Question::ask`] without the search for names, which costs O(names).
     pub fn ask_at_once(&self, ledger: &Ledger, now: Now) -> Option<Answered> {
-        let mut answered = self.answered(Pinned { ledger, now }).ok()?;
+        let mut answered = self.answered(Pinned { ledger, now, place: self.place() }).ok()?;
         if let Some(principal) = self.about() {
             let known = ledger.name_known_at_once(principal, answered.as_of.known_at);
             answered.known = Some(known.ok()?);
@@ -303,13 +304,13 @@ impl Question {
             as_of = asked;
             asked
         }));
-        let pinned = Pinned { ledger, now };
+        let pinned = Pinned { ledger, now, place: self.place() };
         let view = pinned.view(as_of.known_at);
         view.map(|view| view.hint(error, pinned.moment(&view, self.begins().or(as_of.at))))
             .unwrap_or_default()
     }
 
-    fn answered(&self, pinned: Pinned<'_>) -> Result<Answered, AskError> {
+    fn answered<'a>(&'a self, pinned: Pinned<'a>) -> Result<Answered, AskError> {
         match self {
             Self::Who { can, on, as_of, explain } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Who(view.who(can, on, t, *explain)?)))
@@ -353,7 +354,7 @@ impl Question {
                 let span = Span::new(*from, *until);
                 let span = span.ok_or_else(|| view.no_holdings(filter, *from))?;
                 let answer = Answer::Holdings(view.holdings_during(filter, span)?);
-                Ok(Answered { answer, as_of: pinned.computed_at(&view, None), known: None })
+                Ok(pinned.over_time(&view, span, answer))
             }
             Self::Members { set, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Members(view.members(set, t))))
@@ -385,6 +386,7 @@ impl Question {
 struct Pinned<'a> {
     ledger: &'a Ledger,
     now: Now,
+    place: Option<Place<'a>>,
 }
 
 impl<'a> Pinned<'a> {
@@ -433,12 +435,13 @@ impl<'a> Pinned<'a> {
         let view = self.view(as_of.known_at)?;
         let t = self.moment(&view, as_of.at);
         let answer = answer(&view, t)?;
-        Ok(Answered { answer, as_of: self.computed_at(&view, Some(t)), known: None })
+        let observed = self.place.and_then(|place| view.observed_at(place, t));
+        Ok(Answered { answer, as_of: self.computed_at(&view, Some(t)), known: None, observed })
     }
 
     fn over(
         self,
-        can: &Ability,
+        can: &Abilities,
         on: &Level,
         span: Option<Span>,
         known_at: Known,
@@ -447,7 +450,13 @@ impl<'a> Pinned<'a> {
         let view = self.view(known_at)?;
         let span = span.ok_or_else(|| view.empty_interval(can, on))?;
         let answer = answer(&view, span)?;
-        Ok(Answered { answer, as_of: self.computed_at(&view, None), known: None })
+        Ok(self.over_time(&view, span, answer))
+    }
+
+    /// An answer about a stretch of time, with its coordinates
+    fn over_time(self, view: &View<'_>, span: Span, answer: Answer) -> Answered {
+        let observed = self.place.and_then(|place| view.observed_over(place, span));
+        Answered { answer, as_of: self.computed_at(view, None), known: None, observed }
     }
 
     fn diff(
@@ -464,6 +473,7 @@ impl<'a> Pinned<'a> {
             answer: Answer::Diff { diff, until: self.computed_at(&after, Some(until)) },
             as_of: self.computed_at(&before, Some(from)),
             known: None,
+            observed: None,
         })
     }
 
@@ -480,7 +490,7 @@ impl<'a> Pinned<'a> {
         after: KnownAt,
         limit: Option<usize>,
     ) -> Result<Answered, AskError> {
-        let Self { ledger, now: Now { newest, .. } } = self;
+        let Self { ledger, now: Now { newest, .. }, .. } = self;
         let view = View::of(ledger, newest);
         let limit = limit.unwrap_or(usize::MAX - 1);
         let wanted = |position: &Position| {
@@ -507,11 +517,12 @@ impl<'a> Pinned<'a> {
             answer: Answer::History { positions, more },
             as_of: self.computed_at(&view, None),
             known: None,
+            observed: None,
         })
     }
 
     fn entry(self, name: EntryName) -> Result<Answered, AskError> {
-        let Self { ledger, now: Now { newest, .. } } = self;
+        let Self { ledger, now: Now { newest, .. }, .. } = self;
         let position = match name {
             EntryName::Position(position) => Position::new(position),
             EntryName::Id(id) => ledger.owner(id),
@@ -522,6 +533,7 @@ impl<'a> Pinned<'a> {
             answer: Answer::Entry(position),
             as_of: self.computed_at(&View::of(ledger, newest), None),
             known: None,
+            observed: None,
         })
     }
 }

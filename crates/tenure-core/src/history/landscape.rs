@@ -448,6 +448,25 @@ impl Landscape {
         above
     }
 
+    /// The moments at which a level, or one that was ever above it, came, went or got another parent
+    ///
+    /// # Cost
+    /// O(changes of these levels).
+    pub(crate) fn moves_above(&self, level: LevelRef, clamp: Cut) -> BTreeSet<EffectiveAt> {
+        let mut moments = BTreeSet::new();
+        for track in self.ever_above(level).iter().filter_map(|above| self.track(*above)) {
+            let mut before = None;
+            for (key, state) in track.states.iter().take_while(|(key, _)| *key <= clamp.0) {
+                let parent = state.as_ref().map(|state| state.parent);
+                if before != Some(parent) {
+                    moments.insert(key.effective_at);
+                }
+                before = Some(parent);
+            }
+        }
+        moments
+    }
+
     /// Every change of these levels, of what is defined there, and of the catalogue, in no order
     fn changes_of(&self, levels: &BTreeSet<LevelRef>, mut note: impl FnMut(&OrderKey)) {
         self.catalogs.iter().for_each(|(key, _)| note(key));

@@ -6,6 +6,7 @@ use super::source::{Source, content};
 use super::{IndexCheckpointError, IndexPiece};
 use crate::history::edge::Edge;
 use crate::history::landscape::{CustomRole, Published, Structural};
+use crate::history::observations::Observation;
 use crate::history::order::{OrderKey, Track};
 use crate::index::Index;
 use crate::index::mentions::Mentioned;
@@ -41,6 +42,7 @@ pub(super) fn ledger<E, I: Iterator<Item = Result<IndexPiece, E>>>(
     reading.timelines()?;
     reading.structure(catalog_at)?;
     reading.rest()?;
+    reading.observations()?;
     reading.source.end()?;
     reading.ledger.own_all();
     Ok(reading.ledger)
@@ -386,6 +388,20 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
         for _ in 0..self.source.number()? {
             let position = Position::new(self.source.number()?);
             self.ledger.load_named(position);
+        }
+        Ok(())
+    }
+
+    fn observations(&mut self) -> Read<(), E> {
+        for _ in 0..self.source.number()? {
+            let (level, subtree) = (self.level()?, self.source.number()? != 0);
+            let (from, to, position) = (self.time()?, self.time()?, self.position()?);
+            let observation = Observation { from, to, position };
+            self.ledger.observations.add(level, subtree, observation);
+        }
+        for _ in 0..self.source.number()? {
+            let (position, not_before) = (self.position()?, self.time()?);
+            self.ledger.not_before.insert(position, not_before);
         }
         Ok(())
     }

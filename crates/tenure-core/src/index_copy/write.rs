@@ -24,6 +24,7 @@ pub(super) fn records(ledger: &Ledger) -> impl Iterator<Item = Vec<u8>> + '_ {
         .chain(timelines(ledger))
         .chain(structure(ledger))
         .chain(rest(ledger))
+        .chain(observations(ledger))
 }
 
 /// Bytes to which things are added
@@ -289,5 +290,19 @@ fn rest(ledger: &Ledger) -> impl Iterator<Item = Vec<u8>> + '_ {
         .chain(count(named.len()))
         .chain(named.iter().map(|position| {
             Record::default().number(position.map_or(0, crate::words::position::Position::get)).0
+        }))
+}
+
+fn observations(ledger: &Ledger) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let observations = ledger.observations.all();
+    let not_before = &ledger.not_before;
+    count(observations.len())
+        .chain(observations.into_iter().map(|(level, subtree, one)| {
+            let record = Record::default().level(level).number(u64::from(subtree));
+            record.time(one.from.micros()).time(one.to.micros()).number(one.position.get()).0
+        }))
+        .chain(count(not_before.len()))
+        .chain(not_before.iter().map(|(position, not_before)| {
+            Record::default().number(position.get()).time(not_before.micros()).0
         }))
 }

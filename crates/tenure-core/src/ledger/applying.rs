@@ -214,6 +214,13 @@ impl Ledger {
             Some(Ok(effective_at)) => effective_at,
             Some(Err(_)) => return (refused(None, Reason::BadTime), None),
         };
+        let not_before = match entry.not_before().map(EffectiveAt::try_from).transpose() {
+            Err(_) => return (refused(None, Reason::BadTime), None),
+            Ok(Some(not_before)) if not_before > effective_at => {
+                return (refused(None, Reason::EmptyInterval), None);
+            }
+            Ok(not_before) => not_before,
+        };
         let ends = entry.changes().iter().any(Change::ends_others);
         let timing = Timing { effective_at, recorded_at, ends };
         let mut taken: Vec<Taken> = Vec::with_capacity(entry.changes().len());
@@ -241,6 +248,9 @@ impl Ledger {
             {
                 timelines.push(timeline);
             }
+        }
+        if let Some(not_before) = not_before {
+            self.not_before.insert(position, not_before);
         }
         for (one, change) in taken.into_iter().zip(entry.changes()) {
             self.settle(one, change, timing);
@@ -273,7 +283,7 @@ impl Ledger {
                 self.index.remove_principal(&self.places, *principal, key, regular, done);
                 false
             }
-            Fact::Void(_) => false,
+            Fact::Observation { .. } | Fact::Void(_) => false,
         }
     }
 
@@ -338,6 +348,9 @@ impl Ledger {
             Fact::Structural(change) => {
                 self.note_defined(&change, key.position);
                 self.structure.settle(key, change, timing.scheduled());
+            }
+            Fact::Observation { level, subtree, observation } => {
+                self.observations.add(level, subtree, observation);
             }
             Fact::Void(target) => {
                 for (position, voided) in self.voids.add(key.position, target) {

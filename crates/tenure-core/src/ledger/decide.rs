@@ -11,6 +11,7 @@ use crate::history::edge::Edge;
 use crate::history::holding::HoldingKey;
 use crate::history::landscape::{CustomRole, LevelState, Published, Structural};
 use crate::history::landscape_at::{Here, Land};
+use crate::history::observations::Observation;
 use crate::history::order::OrderKey;
 use crate::index;
 use crate::index::timeline::Of;
@@ -33,6 +34,11 @@ pub(crate) enum Fact {
     /// A holding or a membership starts or stops
     Change(index::TimelineChange),
     Removal(PrincipalRef),
+    Observation {
+        level: LevelRef,
+        subtree: bool,
+        observation: Observation,
+    },
     Void(Position),
 }
 
@@ -169,6 +175,9 @@ impl Deciding<'_> {
                 let published = Published { definitions, position: key.position };
                 Ok(structural(Structural::PublishCatalog(Arc::new(published))))
             }
+            Change::Observe { level, subtree, source: _, from } => {
+                self.check_observe(key, level, *subtree, *from)
+            }
             Change::Void { entry, note: _ } => self.check_void(key, *entry),
         }
     }
@@ -238,6 +247,23 @@ impl Deciding<'_> {
         fitting_attributes(level.kind(), attributes)?;
         let attributes = attributes.clone();
         Ok(structural(Structural::CreateLevel { level: level_ref, parent: parent_ref, attributes }))
+    }
+
+    fn check_observe(
+        &mut self,
+        key: OrderKey,
+        level: &Level,
+        subtree: Option<bool>,
+        from: Option<Instant>,
+    ) -> Result<Fact, Reason> {
+        let to = key.effective_at;
+        let from = from.map(EffectiveAt::try_from).transpose().map_err(|_| Reason::BadTime)?;
+        let level = self.existing(to, level)?;
+        if from.is_some_and(|from| from >= to) {
+            return Err(Reason::EmptyInterval);
+        }
+        let observation = Observation { from: from.unwrap_or(to), to, position: key.position };
+        Ok(Fact::Observation { level, subtree: subtree.unwrap_or(false), observation })
     }
 
     fn check_move_level(

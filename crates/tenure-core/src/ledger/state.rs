@@ -14,6 +14,7 @@ use imbl::Vector;
 use roaring::RoaringBitmap;
 
 use crate::history::landscapes::Structure;
+use crate::history::observations::Observations;
 use crate::history::voids::Voids;
 use crate::index::mentions::{Mentioned, Mentions};
 use crate::index::owners::Owners;
@@ -21,7 +22,7 @@ use crate::index::places::Places;
 use crate::index::{Index, mentions};
 use crate::words::catalog::Defined;
 use crate::words::change::EntryId;
-use crate::words::instant::RecordedAt;
+use crate::words::instant::{EffectiveAt, RecordedAt};
 use crate::words::level::Level;
 use crate::words::outcome::{OutcomeKind, Refusal};
 use crate::words::pages::Pages;
@@ -47,6 +48,9 @@ pub struct Ledger {
     pub(crate) index: Index,
     pub(crate) voids: Voids,
     pub(crate) structure: Structure,
+    pub(crate) observations: Observations,
+    /// The earliest possible moments of the applied entries that say one
+    pub(crate) not_before: SharedMap<Position, EffectiveAt>,
     pub(crate) mentions: Mentions,
     /// The first applied entry that names each principal in a change, by the principal's number
     named: Vector<Option<Position>>,
@@ -108,6 +112,8 @@ impl Ledger {
                 index: self.index.clone(),
                 voids: self.voids.clone(),
                 structure: self.structure.clone(),
+                observations: self.observations.clone(),
+                not_before: self.not_before.clone(),
                 mentions: self.mentions.clone(),
                 named: self.named.clone(),
                 defined: self.defined.clone(),

@@ -55,3 +55,37 @@ impl fmt::Display for Ability {
         }
     }
 }
+
+/// Most abilities that one question has
+pub const ABILITIES_MAX: usize = 32;
+
+/// What is asked about: one could if one could any of these
+// INVARIANT (abilities): there are 1 to ABILITIES_MAX.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Abilities(Vec<Ability>);
+
+impl Abilities {
+    /// Any of these; `None` if there is none, or more than [`ABILITIES_MAX`]
+    pub fn any_of(abilities: Vec<Ability>) -> Option<Self> {
+        (1..=ABILITIES_MAX).contains(&abilities.len()).then_some(Self(abilities))
+    }
+
+    /// The only one; `None` if there are several
+    pub fn alone(&self) -> Option<&Ability> {
+        match self.0.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// Each of them, in the order in which they were said
+    pub fn iter(&self) -> std::slice::Iter<'_, Ability> {
+        self.0.iter()
+    }
+}
+
+impl From<Ability> for Abilities {
+    fn from(ability: Ability) -> Self {
+        Self(vec![ability])
+    }
+}

@@ -201,6 +201,17 @@ pub enum Change {
         /// The catalogue
         catalog: Arc<Catalog>,
     },
+    /// A source saw who holds what on a level
+    Observe {
+        /// The level
+        level: Level,
+        /// Whether all that lies below it was seen too; absent means no
+        subtree: Option<bool>,
+        /// What saw it
+        source: Arc<str>,
+        /// Since when it was seen all the time; absent means at the entry's moment alone
+        from: Option<Instant>,
+    },
     /// An entry should never have counted
     Void {
         /// The entry
@@ -233,6 +244,7 @@ impl Change {
             Self::RemoveMember { .. } => "remove_member",
             Self::RemovePrincipal { .. } => "remove_principal",
             Self::PublishCatalog { .. } => "publish_catalog",
+            Self::Observe { .. } => "observe",
             Self::Void { .. } => "void",
         }
     }
@@ -261,7 +273,8 @@ impl Change {
             | Self::SetRoles { level, .. }
             | Self::DeleteRoleCollection { level, .. }
             | Self::Grant { level, .. }
-            | Self::Revoke { level, .. } => Some(level),
+            | Self::Revoke { level, .. }
+            | Self::Observe { level, .. } => Some(level),
             Self::AddMember { .. }
             | Self::RemoveMember { .. }
             | Self::RemovePrincipal { .. }
@@ -320,7 +333,7 @@ impl Change {
         }
     }
 
-    fn check(&self, count: usize, effective_at: Option<Instant>) -> Result<(), EntryError> {
+    fn check(&self, count: usize, when: When) -> Result<(), EntryError> {
         match self {
             Self::SetLevel { attributes, .. } if attributes.stated().next().is_none() => {
                 Err(EntryError::NoAttribute)
@@ -338,7 +351,7 @@ impl Change {
                 Err(EntryError::NotAlone("publish_catalog"))
             }
             Self::Void { .. } if count != 1 => Err(EntryError::NotAlone("void")),
-            Self::Void { .. } if effective_at.is_some() => Err(EntryError::VoidWithTime),
+            Self::Void { .. } if when != When::default() => Err(EntryError::VoidWithTime),
             _ => Ok(()),
         }
     }
@@ -366,8 +379,25 @@ pub enum EntryError {
     #[error("`{0}` is the only change of its entry")]
     NotAlone(&'static str),
     /// A void that says when it holds
-    #[error("a `void` has no `effective_at`: it holds from its own position on")]
+    #[error(
+        "a `void` has no `effective_at` and no `not_before`: it holds from its own position on"
+    )]
     VoidWithTime,
+}
+
+/// What an entry says of when it holds in the world
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct When {
+    /// When it holds, or the latest possible moment; absent means when it is recorded
+    pub effective_at: Option<Instant>,
+    /// The earliest possible moment, where it is known only that it happened in between; it decides nothing
+    pub not_before: Option<Instant>,
+}
+
+impl From<Option<Instant>> for When {
+    fn from(effective_at: Option<Instant>) -> Self {
+        Self { effective_at, not_before: None }
+    }
 }
 
 /// One transaction on the log
@@ -377,7 +407,7 @@ pub struct Entry {
     id: EntryId,
     actor: Principal,
     reason: Option<Arc<str>>,
-    effective_at: Option<Instant>,
+    when: When,
     changes: Vec<Change>,
 }
 
@@ -390,9 +420,10 @@ impl Entry {
         id: EntryId,
         actor: Principal,
         reason: Option<Arc<str>>,
-        effective_at: Option<Instant>,
+        when: impl Into<When>,
         changes: Vec<Change>,
     ) -> Result<Self, (Option<usize>, EntryError)> {
+        let when = when.into();
         if changes.is_empty() || changes.len() > CHANGES_MAX {
             return Err((None, EntryError::Changes(changes.len())));
         }
@@ -400,9 +431,9 @@ impl Entry {
             return Err((None, EntryError::Reason(reason.len())));
         }
         for (n, change) in changes.iter().enumerate() {
-            change.check(changes.len(), effective_at).map_err(|error| (Some(n), error))?;
+            change.check(changes.len(), when).map_err(|error| (Some(n), error))?;
         }
-        Ok(Self { id, actor, reason, effective_at, changes })
+        Ok(Self { id, actor, reason, when, changes })
     }
 
     /// Its id
@@ -422,7 +453,12 @@ impl Entry {
 
     /// When it says that it holds; absent means when it is recorded
     pub fn effective_at(&self) -> Option<Instant> {
-        self.effective_at
+        self.when.effective_at
+    }
+
+    /// The earliest moment at which it can have happened, where the entry says one
+    pub fn not_before(&self) -> Option<Instant> {
+        self.when.not_before
     }
 
     /// Its changes, 1 to [`CHANGES_MAX`]

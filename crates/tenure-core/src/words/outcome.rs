@@ -154,7 +154,7 @@ pub enum Reason {
         /// The place of that entry
         owner: Position,
     },
-    /// `effective_at` of the entry, or `until` of the change, lies before 1970
+    /// `effective_at` or `not_before` of the entry, or `until` or `from` of the change, lies before 1970
     BadTime,
     /// No entry has the id that is to be voided
     UnknownEntry,
@@ -213,7 +213,8 @@ pub enum Reason {
     NoAuthorizations,
     /// Nothing that counts names the principal
     UnknownPrincipal,
-    /// `until` is not after the start
+    /// `until` is not after the start, `from` of an observation not before its end, or `not_before` of the entry after
+    /// the moment at which it holds
     EmptyInterval,
     /// The holding or membership does not run
     NotHeld,

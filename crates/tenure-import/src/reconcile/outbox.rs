@@ -52,6 +52,7 @@ impl Outbox {
             actor: draft.actor.to_owned(),
             reason: Some(shortened(draft.reason)),
             effective_at: Some(draft.effective_at.to_string()),
+            not_before: None,
             changes: draft.changes,
         };
         let read = written.to_core(Names::Full).map_err(|error| error.to_string());
@@ -118,6 +119,7 @@ fn type_name(change: &Change) -> &'static str {
         Change::RemoveMember { .. } => "remove_member",
         Change::RemovePrincipal { .. } => "remove_principal",
         Change::PublishCatalog { .. } => "publish_catalog",
+        Change::Observe { .. } => "observe",
         Change::Void { .. } => "void",
     }
 }

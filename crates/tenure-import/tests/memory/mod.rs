@@ -114,7 +114,15 @@ impl Memory {
         let voided_by = self.ledger.voided_by(position, self.newest()).map(Position::get);
         let (result, entry) = (result.clone(), Some(entry.clone()));
         let submitter = Principal::local().to_string();
-        Some(EntryRow { result, submitter, effective_at, voided_by, entry, raw: None })
+        Some(EntryRow {
+            result,
+            submitter,
+            effective_at,
+            not_before: None,
+            voided_by,
+            entry,
+            raw: None,
+        })
     }
 }
 
@@ -152,12 +160,21 @@ impl Target for Memory {
             }
             Answer::RoleCollections(found) => {
                 let role_collections = found.iter().map(api::RoleCollectionRow::from).collect();
-                serde_json::to_value(api::RoleCollections { as_of, role_collections })
+                serde_json::to_value(api::RoleCollections {
+                    as_of,
+                    observed: None,
+                    role_collections,
+                })
             }
             Answer::Assignments(found) => {
                 let assignments = api::holdings(&found);
-                let answer =
-                    api::Assignments { as_of, assignments, known: None, next_page_token: None };
+                let answer = api::Assignments {
+                    as_of,
+                    observed: None,
+                    assignments,
+                    known: None,
+                    next_page_token: None,
+                };
                 serde_json::to_value(answer)
             }
             Answer::Catalog(position) => {

@@ -6,9 +6,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use tenure_core::{Principal, RecordedAt};
 use tenure_wire::codec::Encoded;
-use tenure_wire::message::{
-    CE_TYPE, Content, Head, Item, Reading, decode, decode_without_submitter,
-};
+use tenure_wire::message::{CE_TYPE, Content, Head, Item, Reading, Sender, decode};
 use uuid::Uuid;
 
 use super::subject;
@@ -77,15 +75,17 @@ pub(crate) fn read(
             let content = Content::Items(vec![item]);
             return Received { stamped_at, submitter, content, waiter: None };
         }
-        let content = decode(head(headers), data);
+        let content = decode(head(headers), data, Sender::Ledger);
         return Received { stamped_at, submitter, content, waiter: None };
     }
     let Some(submitter) = token else {
         let submitter = Principal::invalid_nats();
-        let content = decode_without_submitter(head(headers), data);
+        let content = decode(head(headers), data, Sender::Unnamed);
         return Received { stamped_at, submitter, content, waiter: None };
     };
-    let id = (to == subject::appended(ledger)).then(|| text(headers, "ce-id")).flatten();
+    let own = to == subject::appended(ledger);
+    let sender = if own { Sender::Ledger } else { Sender::Submitter };
+    let id = own.then(|| text(headers, "ce-id")).flatten();
     let sent = id.and_then(|id| Uuid::parse_str(id).ok()).and_then(under_way);
     let head = head(headers);
     let (content, waiter) = match sent {
@@ -93,7 +93,7 @@ pub(crate) fn read(
         Some(UnderWay { data: sent, entries, waiter }) if sent == data && head == OWN_HEAD => {
             (Content::Items(entries.into_iter().map(Item::from).collect()), Some(waiter))
         }
-        sent => (decode(head, data), sent.map(|sent| sent.waiter)),
+        sent => (decode(head, data, sender), sent.map(|sent| sent.waiter)),
     };
     Received { stamped_at, submitter, content, waiter }
 }

@@ -37,7 +37,7 @@ fn digest(asked: &Asked) -> [u8; 8] {
     let Texts { name, parameters } = Texts::of(asked);
     let mut hasher = Sha256::new();
     hasher.update(name);
-    for (name, value) in parameters.iter().filter(|(name, _)| !FREE.contains(&name.as_str())) {
+    for (name, value) in parameters.iter().filter(|(name, _)| !FREE.contains(name)) {
         // Lengths keep texts apart that would run into one another.
         for text in [name, value] {
             hasher.update((text.len() as u64).to_be_bytes());

@@ -57,8 +57,9 @@ pub(super) async fn changes(
 /// The header of a client that comes back counts more than what it asked at first
 fn after(query: Option<&str>, headers: &HeaderMap) -> Result<u64, Problem> {
     let mut parameters = parameters(query)?;
-    let asked = parameters.remove("after");
-    if let Some(other) = parameters.keys().next() {
+    let asked = parameters.get("after").map(str::to_owned);
+    parameters.remove("after");
+    if let Some((other, _)) = parameters.iter().next() {
         let detail = format!("`{other}` is no parameter of the changes; they have `after`");
         return Err(problem(Code::UnknownParameter, detail));
     }

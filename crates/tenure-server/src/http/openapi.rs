@@ -3,6 +3,7 @@
 //! Generated from the types that are read and written; checked in as `schemas/openapi.json`.
 
 use serde_json::{Map, Value, json};
+use tenure_core::ABILITIES_MAX;
 use tenure_wire::question::{KINDS, Kind, Parameter};
 use tenure_wire::schema::forbid_null;
 use tenure_wire::{api, v1};
@@ -58,7 +59,7 @@ fn describe(document: &mut Value, kind: &Kind) {
     parameters.extend(in_query.map(|one| {
         json!({
             "name": one.name, "in": "query", "description": one.title, "required": false,
-            "schema": { "type": "string" },
+            "schema": if one.repeats() { several() } else { json!({ "type": "string" }) },
         })
     }));
     if let Value::Object(get) = get {
@@ -75,10 +76,20 @@ fn describe(document: &mut Value, kind: &Kind) {
     }
 }
 
+/// The schema of several values of a parameter
+fn several() -> Value {
+    let text = json!({ "type": "string" });
+    json!({ "type": "array", "items": text, "minItems": 1, "maxItems": ABILITIES_MAX })
+}
+
 /// The schema of a map of a question's parameters
 pub(crate) fn parameters_schema(kind: &Kind) -> Value {
     let property = |one: &Parameter| {
-        let schema = json!({ "type": "string", "description": one.title });
+        let mut schema = json!({ "type": "string", "description": one.title });
+        if one.repeats() {
+            schema =
+                json!({ "oneOf": [{ "type": "string" }, several()], "description": one.title });
+        }
         (one.name.to_owned(), schema)
     };
     let properties: Map<String, Value> = kind.parameters.iter().map(property).collect();

@@ -44,10 +44,11 @@ pub(super) async fn entry(
         return Err(problem(Code::BadRequest, "the entry in the path is no UTF-8 text").into());
     };
     let mut parameters = parameters(query.as_deref())?;
-    if parameters.insert("entry".to_owned(), entry).is_some() {
+    if parameters.get("entry").is_some() {
         let detail = "the entry is named by the path alone";
         return Err(problem(Code::UnknownParameter, detail).into());
     }
+    parameters.set("entry", entry);
     let asked = read(&door, "entry", parameters)?;
     let caller = caller();
     door.hall.arrive(&caller, &asked, &door.waiting).await?;

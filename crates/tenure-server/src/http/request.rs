@@ -69,7 +69,8 @@ mod tests {
             ("principal=user:corp/a+b", "principal", "user:corp/a b"),
             ("on=x&role_collection=A+B@c", "role_collection", "A B@c"),
         ] {
-            assert_eq!(parameters(Some(query)).unwrap()[name], value, "{query}");
+            let parameters = parameters(Some(query)).unwrap();
+            assert_eq!(parameters.get(name), Some(value), "{query}");
         }
     }
 }

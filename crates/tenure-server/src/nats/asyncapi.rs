@@ -34,7 +34,9 @@ fn described(kind: &Kind) -> Described {
     let properties = parameters.get_mut("properties").and_then(Value::as_object_mut);
     for property in properties.into_iter().flat_map(Map::values_mut) {
         // A number or a truth value is taken as its text.
-        put(property, "type", json!(["string", "number", "boolean"]));
+        if property.get("type").is_some() {
+            put(property, "type", json!(["string", "number", "boolean"]));
+        }
     }
     put(&mut parameters, "additionalProperties", json!(false));
     let (answer, summary) = match kind.name {

@@ -5,8 +5,8 @@ use tenure_core::{
 };
 
 use super::{
-    AsOf, Ended, EntryResult, Held, Holding, HoldingRow, Interval, Known, LevelRow, Member,
-    Membership, Original, PrincipalRow, Refusal, RoleCollectionRow,
+    AsOf, Ended, EntryResult, Gap, Held, Holding, HoldingRow, Interval, Known, LevelRow, Member,
+    Membership, Observed, Original, PrincipalRow, Refusal, RoleCollectionRow,
 };
 use crate::convert::{environment_from_core, feature_set_from_core};
 use crate::sentence::{self, Submitted};
@@ -125,6 +125,7 @@ impl From<&answer::Holding> for Holding {
             role,
             level: holding.level.to_string(),
             since: holding.since.to_string(),
+            not_before: holding.not_before.map(|at| at.to_string()),
             via: holding.via.as_ref().map(ToString::to_string),
             membership: holding.membership.map(|membership| Membership {
                 since: membership.since.to_string(),
@@ -173,6 +174,33 @@ impl From<&answer::RoleCollectionThen> for RoleCollectionRow {
             role_collection: row.role_collection.to_string(),
             predefined: row.predefined,
             roles: row.roles.clone(),
+        }
+    }
+}
+
+impl From<&answer::Observed> for Observed {
+    fn from(observed: &answer::Observed) -> Self {
+        match observed {
+            answer::Observed::At { first, before, after } => Self::At {
+                first: first.to_string(),
+                before: before.map(|at| at.to_string()),
+                after: after.map(|at| at.to_string()),
+            },
+            answer::Observed::Over { first, gaps, gap_count } => Self::Over {
+                first: first.to_string(),
+                gaps: gaps
+                    .iter()
+                    .map(|gap| Gap {
+                        from: gap.from().to_string(),
+                        until: gap.until().map(|until| until.to_string()),
+                    })
+                    .collect(),
+                gap_count: *gap_count,
+            },
+            answer::Observed::Under { not_observed, levels } => Self::Under {
+                not_observed: *not_observed,
+                levels: levels.iter().map(ToString::to_string).collect(),
+            },
         }
     }
 }

@@ -22,9 +22,16 @@ pub struct Parameter {
     pub title: &'static str,
 }
 
-const CAN: Parameter = Parameter {
+impl Parameter {
+    /// Whether it may have several values
+    pub fn repeats(&self) -> bool {
+        self.name == CAN.name
+    }
+}
+
+pub(super) const CAN: Parameter = Parameter {
     name: "can",
-    title: "What one could do: `operation:<id>` or the id alone, `role:<name>`, `scope:<name>`, `role-collection:<name>`",
+    title: "What one could do: `operation:<id>` or the id alone, `role:<name>`, `scope:<name>`, `role-collection:<name>`; several mean any of them",
 };
 const AT: Parameter =
     Parameter { name: "at", title: "Valid time: an instant or a date; now if absent" };

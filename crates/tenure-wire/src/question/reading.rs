@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenure_core::{
-    Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName, Instant, Known, KnownAt,
-    Level, Mention, OutcomeKind, Principal, PrincipalFilter, PrincipalKind, Question, RoleText,
-    plain_name,
+    ABILITIES_MAX, Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName,
+    Instant, Known, KnownAt, Level, Mention, OutcomeKind, Principal, PrincipalFilter,
+    PrincipalKind, Question, RoleText, plain_name,
 };
 use uuid::Uuid;
 
@@ -170,11 +170,11 @@ impl Reading<'_> {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.parameters.get(name).map(String::as_str)
+        self.parameters.get(name)
     }
 
     fn has(&self, name: &str) -> bool {
-        self.parameters.contains_key(name)
+        self.get(name).is_some()
     }
 
     fn required(&self, name: &str) -> Result<&str, QuestionError> {
@@ -182,8 +182,14 @@ impl Reading<'_> {
             .ok_or_else(|| QuestionError::Bad(format!("the parameter `{name}` is missing")))
     }
 
-    fn can(&self) -> Result<Ability, QuestionError> {
-        Ability::parse(self.required("can")?).map_err(|error| bad("can", error))
+    fn can(&self) -> Result<Abilities, QuestionError> {
+        self.required("can")?;
+        let texts = self.parameters.all("can");
+        let read = |text: &String| Ability::parse(text).map_err(|error| bad("can", error));
+        let too_many = || bad("can", format!("it stands at most {ABILITIES_MAX} times"));
+        let few = Some(texts).filter(|texts| texts.len() <= ABILITIES_MAX).ok_or_else(too_many)?;
+        let abilities = few.iter().map(read).collect::<Result<_, _>>()?;
+        Abilities::any_of(abilities).ok_or_else(too_many)
     }
 
     fn level(&self, name: &str) -> Result<Level, QuestionError> {

@@ -1,7 +1,8 @@
 //! How are the parameters of a question written?
 
 use tenure_core::{
-    AsOf, AssignmentFilter, EffectiveAt, Known, Mention, OutcomeKind, PrincipalKind, Question,
+    Abilities, AsOf, AssignmentFilter, EffectiveAt, Known, Mention, OutcomeKind, PrincipalKind,
+    Question,
 };
 
 use super::Parameters;
@@ -14,7 +15,12 @@ pub(super) struct Writing {
 
 impl Writing {
     pub(super) fn put(&mut self, name: &str, value: impl ToString) {
-        self.parameters.insert(name.to_owned(), value.to_string());
+        self.parameters.set(name, value.to_string());
+    }
+
+    fn can(&mut self, can: &Abilities) {
+        let texts = can.iter().map(ToString::to_string).collect();
+        self.parameters.0.insert("can".to_owned(), texts);
     }
 
     pub(super) fn put_if(&mut self, name: &str, value: Option<impl ToString>) {
@@ -51,19 +57,19 @@ impl Writing {
     pub(super) fn question(&mut self, question: &Question) {
         match question {
             Question::Who { can, on, as_of, explain } => {
-                self.put("can", can);
+                self.can(can);
                 self.put("on", on);
                 self.as_of(*as_of);
                 self.explain(*explain);
             }
             Question::WhoAnywhere { can, under, as_of, explain } => {
-                self.put("can", can);
+                self.can(can);
                 self.put("under", under);
                 self.as_of(*as_of);
                 self.explain(*explain);
             }
             Question::WhoDuring { can, on, from, until, known_at, explain } => {
-                self.put("can", can);
+                self.can(can);
                 self.explain(*explain);
                 self.put("on", on);
                 // Without it the question would be about a moment.
@@ -72,7 +78,7 @@ impl Writing {
                 self.known("known_at", *known_at);
             }
             Question::WhoDuringAnywhere { can, under, from, until, known_at, explain } => {
-                self.put("can", can);
+                self.can(can);
                 self.put("under", under);
                 self.explain(*explain);
                 self.put("from", from);
@@ -86,13 +92,13 @@ impl Writing {
             }
             Question::Check { principal, can, on, as_of } => {
                 self.put("principal", principal);
-                self.put("can", can);
+                self.can(can);
                 self.put("on", on);
                 self.as_of(*as_of);
             }
             Question::Timeline { principal, can, on, from, until, known_at } => {
                 self.put("principal", principal);
-                self.put("can", can);
+                self.can(can);
                 self.put("on", on);
                 self.put("from", from);
                 self.put_if("until", *until);
@@ -100,7 +106,7 @@ impl Writing {
             }
             Question::Where { principal, can, under, as_of } => {
                 self.put("principal", principal);
-                self.put("can", can);
+                self.can(can);
                 self.put("under", under);
                 self.as_of(*as_of);
             }
