@@ -82,7 +82,7 @@ fn question(snapshot: &Snapshot, seed: &mut u64) -> usize {
     let on = world::level(&subaccount(next(seed) % SUBACCOUNTS));
     let view = View::of(snapshot, s);
     if next(seed).is_multiple_of(2) {
-        let found = view.who(&Ability::RoleCollection("Admins".into()).into(), &on, t, false);
+        let found = view.who(&Ability::RoleCollection("Admins".into()).into(), &on, t, None);
         found.map_or(0, |who| who.subjects.len())
     } else {
         let p = world::principal(&format!("user:corp/u{}@x", next(seed) % USERS));

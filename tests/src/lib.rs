@@ -5,6 +5,7 @@
 //! compare the two, `tests/laws_*.rs` settle laws that need no oracle. How to try more cases, and how to
 //! try a failure again, is said in [`harness`].
 
+pub mod detail;
 pub mod harness;
 pub mod oracle;
 pub mod question;

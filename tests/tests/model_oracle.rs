@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::test_runner::TestCaseResult;
 
 use tenure_core::{KnownAt, Ledger, Mention, Position};
+use tenure_tests::detail::detail;
 use tenure_tests::harness::{check, same};
 use tenure_tests::oracle::Oracle;
 use tenure_tests::scenario::{Scenario, mixed};
@@ -23,6 +24,18 @@ fn answers_are_the_oracles() {
         drafts.iter().try_for_each(|draft| {
             let question = draft.about(&scenario, scenario.log.len());
             ask(&question, &ledger, &oracle)
+        })
+    });
+}
+
+#[test]
+fn details_are_those_of_the_rows_that_are_shown() {
+    let strategy = (mixed(1..60), vec((question::drafts(), 0..4_usize, 1..4_usize), 1..25));
+    check("details_are_those_of_the_rows", 400, strategy, |(scenario, drafts)| {
+        let (ledger, oracle) = fold(&scenario)?;
+        drafts.iter().try_for_each(|(draft, first, count)| {
+            let question = draft.about(&scenario, scenario.log.len());
+            detail(&question, *first..*first + *count, &ledger, &oracle)
         })
     });
 }

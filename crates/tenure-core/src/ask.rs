@@ -5,13 +5,15 @@
 //! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
 //! questions about levels, role collections and holdings, `people` about members and principals,
 //! `holdings` about what was held over a stretch of time. `similar` finds the names that could be meant,
-//! `observed` tells when somebody looked.
+//! `observed` tells when somebody looked,
+//! `detail` which rows of an answer say why.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 //!
 //! Rules: `docs/semantics.md#questions`, `docs/semantics.md#order-of-errors`.
 
 pub mod answer;
+mod detail;
 mod evidence;
 mod holdings;
 mod interval;
@@ -23,6 +25,7 @@ mod plan;
 mod question;
 mod similar;
 
+pub use detail::Detail;
 pub use listing::AssignmentFilter;
 pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};

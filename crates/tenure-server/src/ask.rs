@@ -12,7 +12,7 @@ use base64::Engine as _;
 use serde::Serialize;
 use tenure_core::answer::{self, Anywhere, ComputedAt, Interval, LevelDuring};
 use tenure_core::{
-    Change, EffectiveAt, Entry, EntryName, KnownAt, Ledger, Now, Position, Question,
+    Change, Detail, EffectiveAt, Entry, EntryName, KnownAt, Ledger, Now, Position, Question,
 };
 use tenure_journal::{Payload, Row};
 use tenure_wire::api::{self, AsOf, LevelThere, Problem};
@@ -94,8 +94,10 @@ pub fn ask(engine: &Engine, asked: &Asked, now: Now) -> Result<Answer, Problem> 
         Some(token) => Cow::Owned(asked.question.clone().map_as_of(|_| token.as_of())),
     };
     let ledger = engine.ledger();
+    let start = token.as_ref().map_or(0, PageToken::offset);
+    let rows = start..start.saturating_add(asked.limit);
     let answered = question
-        .ask(&ledger, now)
+        .ask_in_detail(&ledger, now, &Detail { rows, ends: asked.full })
         .map_err(|error| of_question(&error, &question.hint(&ledger, now, &error)))?;
     let asker = Asker { engine, ledger: &ledger, newest: now.newest, asked, token };
     let mut answer = asker.told(answered)?;

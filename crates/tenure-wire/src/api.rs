@@ -219,6 +219,9 @@ pub struct Holding {
     pub held: Held,
     /// The granted end as of the time asked about, or null
     pub until: Option<String>,
+    /// How it ends, where `explain=full` was asked at a moment and it does
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
 }
 
 /// A membership as evidence
@@ -456,6 +459,9 @@ pub struct Ended {
     /// `expired`, `revoked`, `principal_removed`, `definition_deleted`, `level_deleted`, `regranted`, `left` or
     /// `suspended`
     pub how: String,
+    /// When; absent where the stretch says it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
     /// The position of the entry that ended it; absent where it expired, or where several did
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<u64>,

@@ -238,7 +238,7 @@ fn granted(held: &Held) -> String {
 
 /// A holding in a line, and who gave it in lines below
 fn reason(holding: &Holding) -> String {
-    let Holding { held, until } = holding;
+    let Holding { held, until, ended } = holding;
     let via = held.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
     let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
     let not_before = held.not_before.as_ref().map(|at| format!(" (not before {at})"));
@@ -252,6 +252,9 @@ fn reason(holding: &Holding) -> String {
     );
     if let Some(by) = &held.by {
         line.push_str(&format!("\ngiven by {}", giver(by)));
+    }
+    if let Some(end) = ended {
+        line.push_str(&format!("\n{}", ended_then(end)));
     }
     if let Some(membership) = &held.membership {
         let by = membership.by.as_ref().map(|by| format!(" by {}", giver(by)));
@@ -301,11 +304,26 @@ fn with_givers<'a>(
 }
 
 fn holdings(list: &[Holding]) -> Rows {
-    let head = ["principal", "holds", "at", "via", "since", "until", "entry"];
-    with_givers(&head, list.iter().map(|holding| (&holding.held, holding_row(holding).into())))
+    let mut head = vec!["principal", "holds", "at", "via", "since", "until", "entry"];
+    let ends = list.iter().any(|holding| holding.ended.is_some());
+    head.extend(ends.then_some("ends"));
+    let row = |holding: &Holding| {
+        let mut row = Vec::from(holding_row(holding));
+        row.extend(ends.then(|| holding.ended.as_ref().map(ended_then).unwrap_or_default()));
+        row
+    };
+    with_givers(&head, list.iter().map(|holding| (&holding.held, row(holding))))
 }
 
-fn holding_row(Holding { held, until }: &Holding) -> [String; 7] {
+/// How and when a holding ends
+fn ended_then(end: &api::Ended) -> String {
+    let at = end.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+    let entry = end.entry.filter(|_| end.by.is_none()).map(|entry| format!(" by #{entry}"));
+    let by = end.by.as_ref().map(|by| format!(" by {}", giver(by)));
+    format!("{}{at}{}", end.how.replace('_', " "), entry.or(by).unwrap_or_default())
+}
+
+fn holding_row(Holding { held, until, .. }: &Holding) -> [String; 7] {
     let [principal, granted, level, via, entry] = held_cells(held);
     [principal, granted, level, via, held.since.clone(), end(until.as_ref()), entry]
 }

@@ -208,6 +208,7 @@ impl Moment {
             id: terms.id,
             membership: member
                 .map(|(since, entry)| HeldMembership { since: *since, entry: *entry }),
+            ends: None,
         }
     }
 }

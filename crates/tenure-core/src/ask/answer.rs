@@ -185,6 +185,17 @@ pub struct Holding {
     pub id: EntryId,
     /// The membership through which it is held; `None` where it is not, and of `everyone:`
     pub membership: Option<HeldMembership>,
+    /// When and how it ends, if that was asked for and it does
+    pub ends: Option<End>,
+}
+
+/// When and how a holding ceases to count under its terms
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct End {
+    /// When
+    pub at: EffectiveAt,
+    /// How
+    pub ended: Ended,
 }
 
 /// A membership as evidence
@@ -246,7 +257,7 @@ pub struct Who<T> {
 }
 
 /// Where a subject could, and why
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Anywhere {
     /// In byte order
     pub levels: Vec<Level>,

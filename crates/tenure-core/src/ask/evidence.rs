@@ -2,7 +2,7 @@
 
 use crate::ask::answer::{GrantedName, HeldMembership, Holding};
 use crate::ledger::view::{Evidence, Joined, View};
-use crate::words::grantable::Grantable;
+use crate::words::grantable::{Grantable, RoleKey, RoleText};
 use crate::words::principal::Principal;
 
 impl View<'_> {
@@ -12,6 +12,19 @@ impl View<'_> {
                 GrantedName::RoleCollection(self.ledger.symbols.text(name).clone())
             }
             Grantable::Role(role) => GrantedName::Role(role.text(&self.ledger.symbols).into()),
+        }
+    }
+
+    /// What an answer names, as a number
+    pub(crate) fn granted(&self, name: &GrantedName) -> Option<Grantable> {
+        let symbols = &self.ledger.symbols;
+        match name {
+            GrantedName::RoleCollection(name) => symbols.get(name).map(Grantable::RoleCollection),
+            GrantedName::Role(text) => {
+                let RoleText { application, name } = RoleText::parse(text).ok()?;
+                let (application, name) = (symbols.get(&application?)?, symbols.get(&name)?);
+                Some(Grantable::Role(RoleKey { application, name }))
+            }
         }
     }
 
@@ -35,6 +48,7 @@ impl View<'_> {
             membership: evidence
                 .joined
                 .map(|Joined { since, entry }| HeldMembership { since, entry }),
+            ends: None,
         }
     }
 

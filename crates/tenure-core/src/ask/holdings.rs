@@ -7,8 +7,9 @@
 //! Rules: `docs/semantics.md#how-it-ended`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use crate::ask::answer::{AskError, HoldingThen};
+use crate::ask::answer::{Answer, AskError, End, Holding, HoldingThen, Who};
 use crate::ask::listing::{AssignmentFilter, Wanted};
 use crate::history::holding::Held;
 use crate::history::order::Cut;
@@ -84,6 +85,42 @@ impl View<'_> {
         let mut found = rows.found;
         found.sort();
         Ok(found)
+    }
+
+    /// Tells of each holding that is shown how it ends, as seen from a moment at which it counts
+    ///
+    /// # Cost
+    /// For each of them, O(its changes + changes of structure around its level + memberships of the principal).
+    pub(super) fn tell_ends(&self, answer: &mut Answer, t: EffectiveAt, rows: &Range<usize>) {
+        let tell = |holding: &mut Holding| holding.ends = self.end_of(holding, t);
+        match answer {
+            // What is not shown has no evidence.
+            Answer::Who(Who { subjects, sets }) => {
+                let all = subjects.iter_mut().chain(sets);
+                all.flat_map(|subject| &mut subject.detail).for_each(tell);
+            }
+            Answer::Check(check) => check.because.iter_mut().for_each(tell),
+            Answer::Assignments(holdings) => {
+                holdings.iter_mut().skip(rows.start).take(rows.len()).for_each(tell);
+            }
+            _ => {}
+        }
+    }
+
+    /// When and how a holding that counts at a moment ceases to count under its terms
+    fn end_of(&self, holding: &Holding, t: EffectiveAt) -> Option<End> {
+        let ledger = self.ledger;
+        let holder = ledger.find_principal(holding.via.as_ref().unwrap_or(&holding.principal))?;
+        let level = ledger.find_level(&holding.level)?;
+        let timeline =
+            ledger.index.find_holding_timeline(level, self.granted(&holding.granted)?)?;
+        let mut matched = self.matched(&holding.principal).into_iter();
+        let (_, matched) = matched.find(|(one, _)| *one == holder)?;
+        let span = Span { from: t, until: None };
+        let mut rows = Rows { view: self, span, meant: BTreeMap::new(), found: Vec::new() };
+        rows.add(timeline, holder, &holding.principal, &matched, &Wanted::default());
+        let now = rows.found.into_iter().find(|row| row.span.from() == t)?;
+        Some(End { at: now.span.until()?, ended: now.ended? })
     }
 
     /// The error of such a question without a moment in its stretch: the level first, then what is asked

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roaring::{MultiOps, RoaringBitmap};
 
-use crate::ask::answer::{AskError, Holding, Interval, LevelDuring, Subject, Who};
+use crate::ask::answer::{AskError, Interval, LevelDuring, Subject, Who};
+use crate::ask::detail::Detail;
 use crate::ask::moment::evidence;
 use crate::ask::plan::{Asked, Plan};
 use crate::history::holding::Held;
@@ -70,10 +71,7 @@ impl View<'_> {
         on: &Level,
         span: Span,
     ) -> Result<Vec<Interval>, AskError> {
-        let segments = self.segments(can, on, span)?;
-        let index = &self.ledger.index;
-        let has = |timeline: TimelineId, holder: PrincipalRef| index.is_in(timeline, holder);
-        Ok(self.intervals(principal, &segments, &looked_at(&segments), &has))
+        Ok(self.timeline_of(principal, &self.segments(can, on, span)?))
     }
 
     /// Every principal whose timeline is not empty, with its intervals
@@ -88,10 +86,23 @@ impl View<'_> {
         can: &Abilities,
         on: &Level,
         span: Span,
-        explain: bool,
+        explain: Option<&Detail>,
     ) -> Result<Who<Vec<Interval>>, AskError> {
         let segments = self.segments(can, on, span)?;
-        Ok(self.during(&segments, span, explain))
+        let mut who = self.during(&segments, span);
+        if let Some(detail) = explain {
+            for (principal, intervals) in detail.shown(&mut who) {
+                *intervals = self.timeline_of(principal, &segments);
+            }
+        }
+        Ok(who)
+    }
+
+    /// The intervals of one principal, each with the holdings behind it
+    fn timeline_of(&self, principal: &Principal, segments: &[Segment]) -> Vec<Interval> {
+        let index = &self.ledger.index;
+        let has = |timeline: TimelineId, holder: PrincipalRef| index.is_in(timeline, holder);
+        self.intervals(principal, segments, &looked_at(segments), &has, true)
     }
 
     /// Every principal that could on some level of a subtree at some time of a stretch, each level with its intervals
@@ -107,7 +118,7 @@ impl View<'_> {
         can: &Abilities,
         under: &Level,
         span: Span,
-        explain: bool,
+        explain: Option<&Detail>,
     ) -> Result<Who<Vec<LevelDuring>>, AskError> {
         let unknown = || AskError::UnknownLevel(under.clone());
         let root = self.ledger.find_level(under).ok_or_else(unknown)?;
@@ -122,26 +133,37 @@ impl View<'_> {
         })?;
         levels.sort_unstable_by(|a, b| self.ledger.levels.compare(a.number, b.number));
         let mut of: BTreeMap<Principal, Vec<LevelDuring>> = BTreeMap::new();
+        let mut asked_on: BTreeMap<Level, Vec<Segment>> = BTreeMap::new();
         for level in levels {
             let segments = self.segments_of(&asked, level, self.existing(level, root, span));
-            let Who { subjects, sets } = self.during(&segments, span, explain);
+            let name = self.ledger.level_of(level);
+            let Who { subjects, sets } = self.during(&segments, span);
             for subject in subjects.into_iter().chain(sets) {
-                let level = self.ledger.level_of(level).clone();
+                let level = name.clone();
                 of.entry(subject.principal)
                     .or_default()
                     .push(LevelDuring { level, intervals: subject.detail });
             }
+            asked_on.extend(explain.map(|_| (name.clone(), segments)));
         }
         let mut who = Who { subjects: Vec::new(), sets: Vec::new() };
         for (principal, detail) in of {
             let list = if principal.kind().is_set() { &mut who.sets } else { &mut who.subjects };
             list.push(Subject { principal, detail });
         }
+        if let Some(detail) = explain {
+            for (principal, levels) in detail.shown(&mut who) {
+                for there in levels {
+                    let segments = asked_on.get(&there.level).map_or(&[][..], Vec::as_slice);
+                    there.intervals = self.timeline_of(principal, segments);
+                }
+            }
+        }
         Ok(who)
     }
 
-    /// Every principal with an interval in these segments
-    fn during(&self, segments: &[Segment], span: Span, explain: bool) -> Who<Vec<Interval>> {
+    /// Every principal with an interval in these segments, without the holdings behind it
+    fn during(&self, segments: &[Segment], span: Span) -> Who<Vec<Interval>> {
         let looked_at = looked_at(segments);
         let within: BTreeMap<TimelineId, RoaringBitmap> =
             looked_at.iter().map(|timeline| (*timeline, self.within(*timeline, span))).collect();
@@ -152,15 +174,10 @@ impl View<'_> {
         let candidates = self.candidates(&holders, span);
         let mut found = self.by_name(candidates.iter().collect(), |number| {
             let principal = self.ledger.principal_of(self.ledger.numbered(number));
-            self.intervals(principal, segments, &looked_at, &has)
+            self.intervals(principal, segments, &looked_at, &has, false)
         });
         for list in [&mut found.subjects, &mut found.sets] {
             list.retain(|subject| !subject.detail.is_empty());
-            for interval in list.iter_mut().flat_map(|subject| &mut subject.detail) {
-                if !explain {
-                    interval.because.clear();
-                }
-            }
         }
         found
     }
@@ -264,13 +281,15 @@ impl View<'_> {
         candidates.iter().filter(|number| self.knows(ledger.numbered(*number))).collect()
     }
 
-    /// The intervals of one principal; `has` says whether a holder may be in a timeline
+    /// The intervals of one principal, with the holdings behind each if they are asked for; `has` says whether a holder may
+    /// be in a timeline
     fn intervals(
         &self,
         principal: &Principal,
         segments: &[Segment],
         looked_at: &BTreeSet<TimelineId>,
         has: &impl Fn(TimelineId, PrincipalRef) -> bool,
+        explain: bool,
     ) -> Vec<Interval> {
         let has_any = |holder| looked_at.iter().any(|timeline| has(*timeline, holder));
         let matches = self.matches(principal, &has_any);
@@ -313,14 +332,12 @@ impl View<'_> {
             }
             sweep(segment, &supported, &mut intervals);
         }
-        intervals
-            .into_iter()
-            .map(|(span, evidence)| Interval { span, because: self.because(principal, &evidence) })
-            .collect()
-    }
-
-    fn because(&self, principal: &Principal, evidence: &BTreeSet<Evidence>) -> Vec<Holding> {
-        self.holdings(principal, &evidence.iter().copied().collect::<Vec<_>>())
+        let because = |evidence: BTreeSet<Evidence>| {
+            let evidence: Vec<Evidence> = evidence.into_iter().filter(|_| explain).collect();
+            self.holdings(principal, &evidence)
+        };
+        let told = intervals.into_iter();
+        told.map(|(span, evidence)| Interval { span, because: because(evidence) }).collect()
     }
 
     /// The holders that match a principal at some time, with the stretches in which they do

@@ -16,6 +16,7 @@ use crate::words::level::Level;
 use crate::words::principal::Principal;
 use crate::words::symbol::{LevelRef, Map};
 
+use crate::ask::detail::Detail;
 use crate::ask::plan::{Asked, Plan};
 
 /// What supports each leaf of a plan: the number of the leaf, and a holding
@@ -26,32 +27,36 @@ type Support = Vec<(usize, Evidence)>;
 const FEW: usize = 16;
 
 impl View<'_> {
-    /// Every principal that could, with the holdings that make it true if they are asked for
+    /// Every principal that could; those that are shown with the holdings that make it true, if they are asked for
     ///
     /// # Errors
     /// An unknown level, or something never defined.
     /// # Cost
-    /// O(changes of all that was ever held where the requirement looks + members of the sets there).
+    /// O(changes of all that was ever held where the requirement looks + members of the sets there); the holdings those of
+    /// [`View::check`] for each that is shown.
     pub fn who(
         &self,
         can: &Abilities,
         on: &Level,
         t: EffectiveAt,
-        explain: bool,
+        explain: Option<&Detail>,
     ) -> Result<Who<Vec<Holding>>, AskError> {
         let now = Moment::new(self, t);
         let level = now.level(on)?;
         let asked = now.asked(can, level)?;
         let plan = now.plan(&asked, level).ok_or_else(|| AskError::UnknownLevel(on.clone()))?;
         let found = now.who_by(&plan).iter().collect();
-        Ok(self.by_name(found, |number| {
-            let principal = self.ledger.numbered(number);
-            let name = self.ledger.principal_of(principal);
-            if explain { self.holdings(name, &now.why(&plan, name)) } else { Vec::new() }
-        }))
+        let mut who = self.by_name::<Vec<Holding>>(found, |_| Vec::new());
+        if let Some(detail) = explain {
+            for (name, because) in detail.shown(&mut who) {
+                *because = self.holdings(name, &now.why(&plan, name));
+            }
+        }
+        Ok(who)
     }
 
-    /// Every principal that could on some level of a subtree, with the levels
+    /// Every principal that could on some level of a subtree; those that are shown with the levels, and with the holdings
+    /// that make it true if they are asked for
     ///
     /// # Errors
     /// As [`View::who`]; an operation is unknown if no level of the subtree has it.
@@ -61,6 +66,7 @@ impl View<'_> {
         under: &Level,
         t: EffectiveAt,
         explain: bool,
+        detail: &Detail,
     ) -> Result<Who<Anywhere>, AskError> {
         let now = Moment::new(self, t);
         let root = now.level(under)?;
@@ -81,19 +87,19 @@ impl View<'_> {
         for own in pairs.chunk_by(|(one, _), (other, _)| one == other) {
             of.extend(own.first().map(|(number, _)| (*number, own)));
         }
-        Ok(self.by_name(of.keys().copied().collect(), |number| {
-            let own = of.get(&number).copied().unwrap_or_default();
+        let mut who = self.by_name(of.keys().copied().collect(), |_| Anywhere::default());
+        for (name, anywhere) in detail.shown(&mut who) {
+            let number = self.ledger.find_principal(name).map(|found| found.number);
+            let own = number.and_then(|number| of.get(&number).copied()).unwrap_or_default();
             let own = own.iter().filter_map(|(_, place)| plans.get(*place as usize));
-            let because = if explain {
-                let name = self.ledger.principal_of(self.ledger.numbered(number));
+            if explain {
                 let why = own.clone().flat_map(|(_, plan)| now.why(plan, name));
-                self.holdings(name, &why.collect::<Vec<_>>())
-            } else {
-                Vec::new()
-            };
-            let levels = own.map(|(level, _)| self.ledger.level_of(*level).clone()).collect();
-            Anywhere { levels, because }
-        }))
+                anywhere.because = self.holdings(name, &why.collect::<Vec<_>>());
+            }
+            let levels = own.map(|(level, _)| self.ledger.level_of(*level).clone());
+            anywhere.levels = levels.collect();
+        }
+        Ok(who)
     }
 
     /// Whether a principal could, and why

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::ask::answer::{Answer, Answered, AskError, ComputedAt, Hint};
+use crate::ask::detail::Detail;
 use crate::ask::listing::AssignmentFilter;
 use crate::ask::observed::Place;
 use crate::ask::people::PrincipalFilter;
@@ -275,7 +276,22 @@ impl Question {
     /// # Cost
     /// What the answer of that question costs: see the methods of [`View`].
     pub fn ask(&self, ledger: &Ledger, now: Now) -> Result<Answered, AskError> {
-        let mut answered = self.answered(Pinned { ledger, now, place: self.place() })?;
+        self.ask_in_detail(ledger, now, &Detail::default())
+    }
+
+    /// The same, where some rows alone are shown
+    ///
+    /// # Errors
+    /// Those of [`Question::ask`].
+    /// # Cost
+    /// As [`Question::ask`], but that evidence costs what the rows that are shown have of it.
+    pub fn ask_in_detail(
+        &self,
+        ledger: &Ledger,
+        now: Now,
+        detail: &Detail,
+    ) -> Result<Answered, AskError> {
+        let mut answered = self.answered(self.pinned(ledger, now, detail))?;
         let known_at = answered.as_of.known_at;
         answered.known = self.about().map(|principal| ledger.name_known(principal, known_at));
         Ok(answered)
@@ -286,7 +302,8 @@ impl Question {
     /// # Cost
     /// That of [`Question::ask`] without the search for names, which costs O(names).
     pub fn ask_at_once(&self, ledger: &Ledger, now: Now) -> Option<Answered> {
-        let mut answered = self.answered(Pinned { ledger, now, place: self.place() }).ok()?;
+        let detail = Detail::default();
+        let mut answered = self.answered(self.pinned(ledger, now, &detail)).ok()?;
         if let Some(principal) = self.about() {
             let known = ledger.name_known_at_once(principal, answered.as_of.known_at);
             answered.known = Some(known.ok()?);
@@ -304,30 +321,47 @@ impl Question {
             as_of = asked;
             asked
         }));
-        let pinned = Pinned { ledger, now, place: self.place() };
+        let detail = Detail::default();
+        let pinned = self.pinned(ledger, now, &detail);
         let view = pinned.view(as_of.known_at);
         view.map(|view| view.hint(error, pinned.moment(&view, self.begins().or(as_of.at))))
             .unwrap_or_default()
     }
 
+    fn pinned<'a>(&'a self, ledger: &'a Ledger, now: Now, detail: &'a Detail) -> Pinned<'a> {
+        Pinned { ledger, now, place: self.place(), detail }
+    }
+
     fn answered<'a>(&'a self, pinned: Pinned<'a>) -> Result<Answered, AskError> {
         match self {
-            Self::Who { can, on, as_of, explain } => {
-                pinned.at(*as_of, |view, t| Ok(Answer::Who(view.who(can, on, t, *explain)?)))
-            }
+            Self::Who { can, on, as_of, explain } => pinned.at(*as_of, |view, t| {
+                Ok(Answer::Who(view.who(can, on, t, pinned.explain(*explain))?))
+            }),
             Self::WhoAnywhere { can, under, as_of, explain } => pinned.at(*as_of, |view, t| {
-                Ok(Answer::WhoAnywhere(view.who_anywhere(can, under, t, *explain)?))
+                Ok(Answer::WhoAnywhere(view.who_anywhere(
+                    can,
+                    under,
+                    t,
+                    *explain,
+                    pinned.detail,
+                )?))
             }),
             Self::WhoDuring { can, on, from, until, known_at, explain } => {
                 let span = Span::new(*from, *until);
                 pinned.over(can, on, span, *known_at, |view, span| {
-                    Ok(Answer::WhoDuring(view.who_during(can, on, span, *explain)?))
+                    Ok(Answer::WhoDuring(view.who_during(
+                        can,
+                        on,
+                        span,
+                        pinned.explain(*explain),
+                    )?))
                 })
             }
             Self::WhoDuringAnywhere { can, under, from, until, known_at, explain } => {
                 let span = Span::new(*from, *until);
                 pinned.over(can, under, span, *known_at, |view, span| {
-                    let found = view.who_during_anywhere(can, under, span, *explain)?;
+                    let found =
+                        view.who_during_anywhere(can, under, span, pinned.explain(*explain))?;
                     Ok(Answer::WhoDuringAnywhere(found))
                 })
             }
@@ -387,6 +421,7 @@ struct Pinned<'a> {
     ledger: &'a Ledger,
     now: Now,
     place: Option<Place<'a>>,
+    detail: &'a Detail,
 }
 
 impl<'a> Pinned<'a> {
@@ -402,6 +437,11 @@ impl<'a> Pinned<'a> {
             Known::By(time) => self.ledger.known_at(time).min(newest),
         };
         Ok(View::of(self.ledger, known_at))
+    }
+
+    /// The rows whose evidence is wanted, if any is
+    fn explain(self, explain: bool) -> Option<&'a Detail> {
+        explain.then_some(self.detail)
     }
 
     /// When the last position that is known was recorded
@@ -434,7 +474,10 @@ impl<'a> Pinned<'a> {
     ) -> Result<Answered, AskError> {
         let view = self.view(as_of.known_at)?;
         let t = self.moment(&view, as_of.at);
-        let answer = answer(&view, t)?;
+        let mut answer = answer(&view, t)?;
+        if self.detail.ends {
+            view.tell_ends(&mut answer, t, &self.detail.rows);
+        }
         let observed = self.place.and_then(|place| view.observed_at(place, t));
         Ok(Answered { answer, as_of: self.computed_at(&view, Some(t)), known: None, observed })
     }

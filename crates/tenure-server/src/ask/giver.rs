@@ -4,7 +4,9 @@
 
 use tenure_core::Position;
 use tenure_journal::Payload;
-use tenure_wire::api::{By, Held, Holding, HoldingRow, Interval, LevelThere, Problem, Subject};
+use tenure_wire::api::{
+    By, Ended, Held, Holding, HoldingRow, Interval, LevelThere, Problem, Subject,
+};
 
 use super::{Answer, decoded, row};
 use crate::engine::Engine;
@@ -74,12 +76,15 @@ fn of_intervals(intervals: &mut [Interval]) -> impl Iterator<Item = Blank<'_>> {
 }
 
 fn of_holdings(holdings: &mut [Holding]) -> impl Iterator<Item = Blank<'_>> {
-    holdings.iter_mut().flat_map(|holding| of_held(&mut holding.held))
+    holdings.iter_mut().flat_map(|one| of_held(&mut one.held).chain(of_end(one.ended.as_mut())))
+}
+
+fn of_end(ended: Option<&mut Ended>) -> Option<Blank<'_>> {
+    ended.and_then(|ended| Some((ended.entry?, &mut ended.by)))
 }
 
 fn of_row(row: &mut HoldingRow) -> impl Iterator<Item = Blank<'_>> {
-    let ended = row.ended.as_mut().and_then(|ended| Some((ended.entry?, &mut ended.by)));
-    of_held(&mut row.held).chain(ended)
+    of_held(&mut row.held).chain(of_end(row.ended.as_mut()))
 }
 
 fn of_held(held: &mut Held) -> impl Iterator<Item = Blank<'_>> {

@@ -78,6 +78,11 @@ impl PageToken {
         Ok(Some(token))
     }
 
+    /// How many rows the pages before have
+    pub(super) fn offset(&self) -> usize {
+        usize::try_from(self.offset).unwrap_or(usize::MAX)
+    }
+
     /// The coordinates of the first page
     pub(super) fn as_of(&self) -> AsOf {
         let at = self.at.map(EffectiveAt::saturating_from_micros);
@@ -87,7 +92,7 @@ impl PageToken {
 
 impl<'a, T> Page<'a, T> {
     pub(super) fn cut(all: &'a [T], token: Option<&PageToken>, limit: usize) -> Self {
-        let offset = token.and_then(|token| usize::try_from(token.offset).ok()).unwrap_or(0);
+        let offset = token.map_or(0, PageToken::offset);
         let rest = all.get(offset..).unwrap_or_default();
         let items = rest.get(..limit).unwrap_or(rest);
         let next = (items.len() < rest.len()).then(|| offset + items.len());

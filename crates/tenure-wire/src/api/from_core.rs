@@ -1,7 +1,7 @@
 //! How does what the core answers become what doors answer?
 
 use tenure_core::{
-    KnownAt, Outcome, Position, Principal, RecordedAt, Refusal as CoreRefusal, answer,
+    EffectiveAt, KnownAt, Outcome, Position, Principal, RecordedAt, Refusal as CoreRefusal, answer,
 };
 
 use super::{
@@ -76,17 +76,24 @@ pub fn revision(ledger: &str, known_at: KnownAt) -> String {
 
 impl From<&answer::HoldingThen> for HoldingRow {
     fn from(then: &answer::HoldingThen) -> Self {
-        let Holding { held, until } = Holding::from(&then.holding);
+        let Holding { held, until, ended: _ } = Holding::from(&then.holding);
         Self {
             held,
             granted_until: until,
             from: then.span.from().to_string(),
             until: then.span.until().map(|until| until.to_string()),
-            ended: then.ended.map(|ended| Ended {
-                how: ended.how.as_str().to_owned(),
-                entry: ended.entry.map(Position::get),
-                by: None,
-            }),
+            ended: then.ended.map(|ended| Ended::new(ended, None)),
+        }
+    }
+}
+
+impl Ended {
+    fn new(ended: tenure_core::Ended, at: Option<EffectiveAt>) -> Self {
+        Self {
+            how: ended.how.as_str().to_owned(),
+            at: at.map(|at| at.to_string()),
+            entry: ended.entry.map(Position::get),
+            by: None,
         }
     }
 }
@@ -134,7 +141,11 @@ impl From<&answer::Holding> for Holding {
             }),
             by: None,
         };
-        Self { held, until: holding.until.map(|until| until.to_string()) }
+        Self {
+            held,
+            until: holding.until.map(|until| until.to_string()),
+            ended: holding.ends.map(|end| Ended::new(end.ended, Some(end.at))),
+        }
     }
 }
 
