@@ -515,7 +515,7 @@ fn a_check_that_is_wrong_has_its_problem_as_its_result() {
     let body = json!({ "checks": [
         check("destinations.manage"), check("destinations.mange"), check("trust.renew-key-pair"),
         { "principal": "alice@acme.example", "cann": "x", "on": "subaccount:dev" },
-        { "principal": "alice@acme.example", "can": ["x"], "on": "subaccount:dev" }, 7 ] });
+        { "principal": "alice@acme.example", "can": [["x"]], "on": "subaccount:dev" }, 7 ] });
     let answer = server.post("/v1/check", &body).ok();
     let codes: Vec<&Value> =
         answer["results"].as_array().unwrap().iter().map(|result| &result["code"]).collect();
