@@ -4,13 +4,15 @@
 //! [`View`](crate::ledger::view::View) pins. `plan` makes of X an expression over leaves, and says at which levels
 //! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
 //! questions about levels, role collections and holdings, `people` about members and principals,
-//! `holdings` about what was held over a stretch of time. `similar` finds the names that could be meant.
+//! `holdings` about what was held over a stretch of time, `diff` about what changed between two coordinates.
+//! `similar` finds the names that could be meant.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 //!
 //! Rules: `docs/semantics.md#questions`, `docs/semantics.md#order-of-errors`.
 
 pub mod answer;
+mod diff;
 mod evidence;
 mod holdings;
 mod interval;
@@ -21,6 +23,7 @@ mod plan;
 mod question;
 mod similar;
 
+pub use diff::Place;
 pub use listing::AssignmentFilter;
 pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};
