@@ -10,6 +10,7 @@
 
 mod ask;
 mod decide;
+mod diff;
 mod holdings;
 mod known;
 mod listing;

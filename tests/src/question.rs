@@ -10,11 +10,13 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::Index;
 
-use tenure_core::answer::{Answer, Answered, AskError, ComputedAt, Diff, Holding, What, Who};
+use tenure_core::answer::{
+    Answer, Answered, AskError, ComputedAt, Diff, Holding, LandscapeDiff, PowerDiff, What, Who,
+};
 use tenure_core::{
     Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, GrantableText, How,
-    Known, KnownAt, Ledger, Level, Mention, Now, OutcomeKind, Position, PrincipalFilter, Question,
-    Span,
+    Known, KnownAt, Ledger, Level, Mention, Now, OutcomeKind, Place, Position, PrincipalFilter,
+    Question, Span,
 };
 
 use crate::oracle::Oracle;
@@ -51,6 +53,7 @@ enum Sort {
     Members,
     Principals,
     Diff,
+    PowerDiff,
     Levels,
     RoleCollections,
     Catalog,
@@ -103,7 +106,8 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
         6 => Just(Sort::Holdings),
         2 => Just(Sort::Members),
         2 => Just(Sort::Principals),
-        3 => Just(Sort::Diff),
+        5 => Just(Sort::Diff),
+        4 => Just(Sort::PowerDiff),
         1 => Just(Sort::Levels),
         2 => Just(Sort::RoleCollections),
         1 => Just(Sort::Catalog),
@@ -124,6 +128,7 @@ pub fn drafts_at_moments() -> impl Strategy<Value = Draft> {
         2 => Just(Sort::Members),
         1 => Just(Sort::Principals),
         3 => Just(Sort::Diff),
+        2 => Just(Sort::PowerDiff),
         1 => Just(Sort::RoleCollections),
     ])
 }
@@ -324,6 +329,12 @@ impl Draft {
                 under: self.flags.1.then_some(under),
                 principal: (seldom && self.flags.2).then_some(principal),
             },
+            Sort::PowerDiff => Question::PowerDiff {
+                can,
+                place: if self.flags.1 { Place::Under(under) } else { Place::On(on) },
+                from: as_of,
+                until: self::as_of(other_at, other_known_at),
+            },
             Sort::Levels => Question::Levels { as_of },
             Sort::RoleCollections => Question::RoleCollections { on, as_of },
             Sort::Catalog => Question::Catalog { as_of },
@@ -437,6 +448,11 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
             let (first, second) = (coordinates(from), coordinates(until));
             let diff = oracle.diff(first, second, under.as_ref(), principal.as_ref())?;
             (Answer::Diff { diff, until: computed_at(oracle, until) }, from)
+        }
+        Question::PowerDiff { can, place, from, until } => {
+            let (first, second) = (coordinates(from), coordinates(until));
+            let diff = oracle.power_diff(&can, &place, first, second)?;
+            (Answer::PowerDiff { diff, until: computed_at(oracle, until) }, from)
         }
         Question::Levels { as_of } => {
             let (t, s) = coordinates(as_of);
@@ -570,6 +586,9 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
             }
             (until.known_at, until.recorded_at) = (KnownAt(0), None);
         }
+        Answer::PowerDiff { until, .. } => {
+            (until.known_at, until.recorded_at) = (KnownAt(0), None);
+        }
         Answer::Catalog(position) => *position = position.map(|_| Position::FIRST),
         Answer::History { positions, more } => {
             positions.clear();
@@ -623,7 +642,11 @@ pub fn says_something(answer: &Answer) -> bool {
         Answer::Holdings(rows) => rows.iter().any(|row| row.ended.is_some()),
         Answer::Members(members) => !members.is_empty(),
         Answer::Principals(principals) => principals.iter().any(|one| one.last_held.is_some()),
-        Answer::Diff { diff, .. } => *diff != Diff::default(),
+        Answer::Diff { diff, .. } => {
+            let nothing = diff.landscape.as_ref().map(|_| LandscapeDiff::default());
+            *diff != Diff { landscape: nothing, ..Diff::default() }
+        }
+        Answer::PowerDiff { diff, .. } => *diff != PowerDiff::default(),
         Answer::Levels(levels) => !levels.is_empty(),
         Answer::RoleCollections(all) => !all.is_empty(),
         Answer::Catalog(position) => position.is_some(),

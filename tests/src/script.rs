@@ -85,6 +85,20 @@ pub fn create(level: &str, parent: Option<&str>) -> Change {
     }
 }
 
+/// A directory that manages authorizations is created
+pub fn managing_directory(level: &str, parent: &str) -> Change {
+    Change::CreateLevel {
+        level: world::level(level),
+        parent: Some(world::level(parent)),
+        attributes: Attributes { authorizations: Some(true), ..Attributes::default() },
+    }
+}
+
+/// A level is moved
+pub fn move_to(level: &str, parent: &str) -> Change {
+    Change::MoveLevel { level: world::level(level), parent: world::level(parent) }
+}
+
 /// A level is deleted
 pub fn delete(level: &str) -> Change {
     Change::DeleteLevel { level: world::level(level) }
@@ -169,10 +183,18 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
     }
     let moments: Vec<EffectiveAt> =
         moments.into_iter().map(EffectiveAt::saturating_from_micros).collect();
-    for s in (0..=scenario.log.len() as u64).map(KnownAt) {
+    let newest = KnownAt(scenario.log.len() as u64);
+    for s in (0..=newest.0).map(KnownAt) {
+        let mut before = as_of(EffectiveAt::FIRST, KnownAt(s.0.saturating_sub(1)));
         for t in &moments {
             let nothing = AssignmentFilter::default();
             let as_of = as_of(*t, s);
+            // From the moment before, and to the same moment as it is known in the end.
+            for (from, until) in [(before, as_of), (as_of, question::as_of(*t, newest))] {
+                let diff = Question::Diff { from, until, under: None, principal: None };
+                ask(&diff, &ledger, &oracle)?;
+            }
+            before = as_of;
             ask(&Question::Levels { as_of }, &ledger, &oracle)?;
             ask(&Question::Catalog { as_of }, &ledger, &oracle)?;
             ask(&Question::Assignments { filter: nothing, as_of }, &ledger, &oracle)?;

@@ -117,6 +117,7 @@ fn rows(answer: &Answer) -> usize {
         Answer::Members(members) => members.len(),
         Answer::Principals(principals) => principals.len(),
         Answer::Diff { diff, .. } => diff.gained.len() + diff.lost.len() + diff.changed.len(),
+        Answer::PowerDiff { diff, .. } => diff.gained.len() + diff.lost.len(),
         Answer::Levels(levels) => levels.len(),
         Answer::RoleCollections(all) => all.len(),
         Answer::Catalog(position) => usize::from(position.is_some()),

@@ -4,9 +4,9 @@
 //! [`View`](crate::ledger::view::View) pins. `plan` makes of X an expression over leaves, and says at which levels
 //! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
 //! questions about levels, role collections and holdings, `people` about members and principals,
-//! `holdings` about what was held over a stretch of time. `similar` finds the names that could be meant,
-//! `observed` tells when somebody looked,
-//! `detail` which rows of an answer say why.
+//! `holdings` about what was held over a stretch of time, `diff` about what changed between two coordinates.
+//! `similar` finds the names that could be meant, `observed` tells when somebody looked, `detail` which rows of an
+//! answer say why.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 //!
@@ -14,6 +14,7 @@
 
 pub mod answer;
 mod detail;
+mod diff;
 mod evidence;
 mod holdings;
 mod interval;
@@ -26,6 +27,7 @@ mod question;
 mod similar;
 
 pub use detail::Detail;
+pub use diff::Place;
 pub use listing::AssignmentFilter;
 pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};

@@ -17,7 +17,7 @@ mod ledger;
 mod words;
 
 pub use ask::answer;
-pub use ask::{AsOf, AssignmentFilter, Detail, Known, Now, PrincipalFilter, Question};
+pub use ask::{AsOf, AssignmentFilter, Detail, Known, Now, Place, PrincipalFilter, Question};
 pub use index::mentions::Mention;
 pub use index_copy::{
     INDEX_FORMAT, IndexCheckpointError, IndexPiece, index_pieces, ledger_from_index,

@@ -78,6 +78,20 @@ fn questions() -> Vec<(&'static str, Question)> {
         ("diff", Texts::named("diff").with("from", "2026-01-01")),
         ("diff under a level", Texts::named("diff").with("from", "2026-01-01").with("under", DEV)),
         ("diff of a principal", Texts::named("diff").with("principal", ALICE)),
+        (
+            "diff of a power on a level",
+            Texts::named("diff")
+                .with("can", "accounts.read")
+                .with("on", DEV)
+                .with("from", "2026-01-01"),
+        ),
+        (
+            "diff of a power under a level",
+            Texts::named("diff")
+                .with("can", "accounts.read")
+                .with("under", DEV)
+                .with("from", "2026-01-01"),
+        ),
         ("assignments of a level", Texts::named("assignments").with("on", DEV)),
         ("assignments of a principal", Texts::named("assignments").with("principal", ALICE)),
         (

@@ -295,7 +295,7 @@ impl Texts {
             Question::Holdings { .. } => "holdings",
             Question::Members { .. } => "members",
             Question::Principals { .. } => "principals",
-            Question::Diff { .. } => "diff",
+            Question::Diff { .. } | Question::PowerDiff { .. } => "diff",
             Question::Levels { .. } => "levels",
             Question::RoleCollections { .. } => "role-collections",
             Question::Catalog { .. } => "catalog",
@@ -364,7 +364,10 @@ mod tests {
             of(Texts::named("assignments").with("role_collection", "Admins")),
             during(Texts::named("diff").with("known_from", "1").with("known_until", "2"))
                 .with("under", LEVEL)
-                .with("principal", "client:corp/c"),
+                .with("principal", "client:corp/c")
+                .with("limit", "3"),
+            during(Texts::named("diff").with("can", "scope:read")).with("under", LEVEL),
+            Texts::named("diff").with("can", "op").with("on", LEVEL).with("page_token", "t"),
             Texts::named("holdings")
                 .with("role", "app/A%2FB")
                 .with("from", "2025-03-01T00:00:00Z")
@@ -432,6 +435,19 @@ mod tests {
             (
                 Texts::named("assignments"),
                 "say at least one of `on`, `principal`, `role_collection` and `role`",
+            ),
+            (
+                Texts::named("diff").with("can", "op"),
+                "say one of `on` (a level) and `under` (a subtree)",
+            ),
+            (
+                Texts::named("diff").with("on", LEVEL),
+                "`on` goes with `can`: say `under`, or what one could do there",
+            ),
+            (
+                Texts::named("diff").with("can", "op").with("on", LEVEL).with("principal", "p@x"),
+                "`can` asks who gained or lost a power, `principal` about the holdings of one: say one of \
+                 the two",
             ),
             (
                 Texts::named("entry").with("entry", "x"),

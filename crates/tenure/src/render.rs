@@ -1,5 +1,7 @@
 //! What does an answer look like to a person?
 
+mod diff;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tenure_core::role_text;
@@ -35,6 +37,9 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
         if question != "check" {
             parts.push(nothing(question).to_owned());
         }
+    } else if question == "diff" {
+        let tables = diff::tables(&typed(answer)?);
+        parts.push(tables.iter().map(Rows::table).collect::<Vec<_>>().join("\n\n"));
     } else {
         parts.push(rows.table());
     }
@@ -152,7 +157,7 @@ pub(crate) fn rows(question: &str, answer: &Value) -> anyhow::Result<Rows> {
             }
             rows
         }
-        "diff" => diff(&typed(answer)?),
+        "diff" => diff::rows(&typed(answer)?),
         "assignments" => holdings(&typed::<api::Assignments>(answer)?.assignments),
         "holdings" => holdings_then(&typed(answer)?),
         "members" => members(&typed(answer)?),
@@ -238,22 +243,13 @@ fn granted(held: &Held) -> String {
 
 /// A holding in a line, and who gave it in lines below
 fn reason(holding: &Holding) -> String {
-    let Holding { held, until, ended } = holding;
+    let held = &holding.held;
     let via = held.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
-    let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
-    let not_before = held.not_before.as_ref().map(|at| format!(" (not before {at})"));
-    let mut line = format!(
-        "{} at {}{via}, since {}{until}, #{}{}",
-        granted(held),
-        held.level,
-        held.since,
-        held.entry,
-        not_before.unwrap_or_default()
-    );
+    let mut line = format!("{} at {}{via}, {}", granted(held), held.level, terms(holding));
     if let Some(by) = &held.by {
         line.push_str(&format!("\ngiven by {}", giver(by)));
     }
-    if let Some(end) = ended {
+    if let Some(end) = &holding.ended {
         line.push_str(&format!("\n{}", ended_then(end)));
     }
     if let Some(membership) = &held.membership {
@@ -262,6 +258,13 @@ fn reason(holding: &Holding) -> String {
         line.push_str(&format!("\nmember since {}{by}", membership.since));
     }
     line
+}
+
+/// Since when and until when something is held, and by which entry
+fn terms(Holding { held, until, .. }: &Holding) -> String {
+    let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    let not_before = held.not_before.as_ref().map(|at| format!(" (not before {at})"));
+    format!("since {}{until}, #{}{}", held.since, held.entry, not_before.unwrap_or_default())
 }
 
 /// Who made an entry, when and why
@@ -399,23 +402,6 @@ fn timeline(answer: &api::Timeline) -> Rows {
             end(interval.until.as_ref()),
             interval.because.iter().map(reason).collect::<Vec<_>>().join("\n"),
         ]);
-    }
-    rows
-}
-
-fn diff(answer: &api::Diff) -> Rows {
-    let mut rows =
-        Rows::new(&["change", "principal", "holds", "at", "via", "since", "until", "entry"]);
-    let mut push = |change: &str, holding: &Holding| {
-        let mut row = vec![change.to_owned()];
-        row.extend(holding_row(holding));
-        rows.rows.push(row);
-    };
-    answer.gained.iter().for_each(|holding| push("gained", holding));
-    answer.lost.iter().for_each(|holding| push("lost", holding));
-    for changed in &answer.changed {
-        push("before", &changed.before);
-        push("after", &changed.after);
     }
     rows
 }

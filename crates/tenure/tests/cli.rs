@@ -223,6 +223,16 @@ fn both_doors_answer_the_same_in_each_format() {
         [&["where", "alice@acme.example", "--under", "global-account:acme"][..], &can, &pins]
             .concat(),
         vec!["diff", "--from", "2023-01-01", "--until", "2026-01-01"],
+        vec![
+            "diff",
+            "--from",
+            "2023-01-01",
+            "--until",
+            "2026-01-01",
+            "--principal",
+            "bob@acme.example",
+        ],
+        [&["diff", "--from", "2023-01-01", "--until", "2026-01-01"][..], &can, &on].concat(),
         [&["assignments"][..], &on, &pins].concat(),
         vec!["history", "alice@acme.example"],
         vec!["log", "--after", "#12"],

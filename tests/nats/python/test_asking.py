@@ -28,7 +28,12 @@ QUESTIONS = {
     ],
     "timeline": [{**ALICE, **CAN}],
     "where": [{**ALICE, "can": "destinations.manage", "under": "global-account:acme", **AT}],
-    "diff": [{"from": "2024-01-15", "until": "2025-06-01"}],
+    "diff": [
+        {"from": "2024-01-15", "until": "2025-06-01"},
+        {"from": "2024-01-15", "until": "2025-06-01", "principal": "alice@acme.example", "limit": 1},
+        {**CAN, "from": "2024-01-15", "until": "2025-06-01"},
+        {"can": "destinations.manage", "under": "global-account:acme", "from": "2024-01-15", "until": "2025-06-01"},
+    ],
     "assignments": [{"on": "subaccount:dev", **AT}, {**ALICE, **AT, "explain": "full"}],
     "holdings": [ALICE, {"on": "subaccount:dev", "from": "2025-01-01", "explain": "full"}],
     "members": [{"set": "group:corp/admins", **AT}],

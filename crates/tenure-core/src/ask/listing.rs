@@ -1,11 +1,9 @@
-//! Which levels, role collections and holdings are there, and what changed between two coordinates?
+//! Which levels, role collections and holdings are there?
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::ask::answer::{AskError, Diff, Holding, LevelThen, RoleCollectionThen};
+use crate::ask::answer::{AskError, Holding, LevelThen, RoleCollectionThen};
 use crate::ask::plan::Asked;
-use crate::history::holding::HoldingKey;
 use crate::index::mentions::Mention;
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::moment::Moment;
@@ -39,7 +37,6 @@ pub(super) struct Wanted {
     on: Option<LevelRef>,
     role_collection: Option<Symbol>,
     role: Option<Held>,
-    under: Option<BTreeSet<LevelRef>>,
 }
 
 impl Wanted {
@@ -53,7 +50,6 @@ impl Wanted {
         self.on.is_none_or(|on| level == on)
             && self.role_collection.is_none_or(|name| grantable == Grantable::RoleCollection(name))
             && self.role.is_none_or(is_role)
-            && self.under.as_ref().is_none_or(|levels| levels.contains(&level))
     }
 }
 
@@ -106,7 +102,7 @@ impl View<'_> {
             Some(Asked::Held(held)) => Some(held),
             _ => None,
         };
-        Ok(Wanted { on, role_collection, role, under: None })
+        Ok(Wanted { on, role_collection, role })
     }
 
     /// Every timeline that may have what is wanted
@@ -148,48 +144,6 @@ impl View<'_> {
             }
             _ => Ok(()),
         }
-    }
-
-    /// The counting holdings gained, lost and changed from this coordinate to another
-    ///
-    /// The subtree of `under` is that of each coordinate.
-    ///
-    /// # Errors
-    /// A level in `under` that exists at neither of the two.
-    pub fn diff(
-        &self,
-        t: EffectiveAt,
-        other: &View<'_>,
-        other_t: EffectiveAt,
-        under: Option<&Level>,
-        principal: Option<&Principal>,
-    ) -> Result<Diff, AskError> {
-        let (then, now) = (Moment::new(self, t), Moment::new(other, other_t));
-        if let Some(under) = under
-            && then.level(under).is_err()
-            && now.level(under).is_err()
-        {
-            return Err(AskError::UnknownLevel(under.clone()));
-        }
-        let before = then.held_under(under, principal);
-        let after = now.held_under(under, principal);
-        let mut diff = Diff::default();
-        for (key, then) in &before {
-            let old = || self.own_holding(then);
-            match after.get(key) {
-                None => diff.lost.push(old()),
-                Some(now) if terms(now) != terms(then) => {
-                    diff.changed.push((old(), other.own_holding(now)));
-                }
-                Some(_) => {}
-            }
-        }
-        let gained = after.iter().filter(|(key, _)| !before.contains_key(key));
-        diff.gained.extend(gained.map(|(_, now)| other.own_holding(now)));
-        diff.gained.sort();
-        diff.lost.sort();
-        diff.changed.sort();
-        Ok(diff)
     }
 
     /// The levels that exist, in byte order
@@ -240,27 +194,12 @@ impl View<'_> {
         Ok(found)
     }
 
-    fn own_holding(&self, evidence: &Evidence) -> Holding {
+    pub(super) fn own_holding(&self, evidence: &Evidence) -> Holding {
         self.holding(&self.ledger.principal_of(evidence.key.principal).clone(), evidence)
     }
 }
 
 impl Moment<'_> {
-    fn held_under(
-        &self,
-        under: Option<&Level>,
-        principal: Option<&Principal>,
-    ) -> BTreeMap<HoldingKey, Evidence> {
-        let subtree: Option<BTreeSet<LevelRef>> = under.map(|under| {
-            let root = self.view.ledger.find_level(under);
-            root.into_iter().flat_map(|root| self.land.subtree(root)).collect()
-        });
-        let wanted = Wanted { under: subtree, ..Wanted::default() };
-        let principal = principal.map(|principal| self.view.ledger.find_principal(principal));
-        let found = self.evidence(principal, &wanted);
-        found.into_iter().map(|evidence| (evidence.key, evidence)).collect()
-    }
-
     /// The counting holdings that a filter takes; the search begins where the fewest are
     ///
     /// A principal without a number holds nothing.
@@ -291,8 +230,4 @@ impl Moment<'_> {
         }
         found
     }
-}
-
-fn terms(evidence: &Evidence) -> impl PartialEq + use<> {
-    (evidence.terms.since, evidence.terms.until, evidence.terms.entry)
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use crate::ask::answer::{Answer, Answered, AskError, ComputedAt, Hint};
 use crate::ask::detail::Detail;
+use crate::ask::diff::Place;
 use crate::ask::listing::AssignmentFilter;
-use crate::ask::observed::Place;
+use crate::ask::observed::PlaceRef;
 use crate::ask::people::PrincipalFilter;
 use crate::index::mentions::Mention;
 use crate::ledger::Ledger;
@@ -192,7 +193,7 @@ pub enum Question {
         /// As of when
         as_of: AsOf,
     },
-    /// Which holdings differ between two coordinates?
+    /// What differs between two coordinates: holdings, and levels and definitions unless it is about one principal?
     Diff {
         /// The first coordinates
         from: AsOf,
@@ -202,6 +203,17 @@ pub enum Question {
         under: Option<Level>,
         /// The principal whose holdings are compared; `None` is everybody
         principal: Option<Principal>,
+    },
+    /// Who gained or lost the power to X between two coordinates?
+    PowerDiff {
+        /// X
+        can: Abilities,
+        /// A level, or the root of a subtree, taken at each of the two
+        place: Place,
+        /// The first coordinates
+        from: AsOf,
+        /// The second coordinates
+        until: AsOf,
     },
     /// Which levels exist?
     Levels {
@@ -239,7 +251,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// The same question with its coordinates changed, both of them for [`Question::Diff`]
+    /// The same question with its coordinates changed; of a difference the first ones, then the second ones
     ///
     /// Over a stretch of time only `known_at` matters. History and single entries have no coordinates.
     #[must_use]
@@ -256,7 +268,9 @@ impl Question {
             | Self::Levels { as_of }
             | Self::RoleCollections { as_of, .. }
             | Self::Catalog { as_of } => *as_of = change(*as_of),
-            Self::Diff { from, until, .. } => (*from, *until) = (change(*from), change(*until)),
+            Self::Diff { from, until, .. } | Self::PowerDiff { from, until, .. } => {
+                (*from, *until) = (change(*from), change(*until));
+            }
             Self::WhoDuring { known_at, .. }
             | Self::WhoDuringAnywhere { known_at, .. }
             | Self::Timeline { known_at, .. }
@@ -399,6 +413,9 @@ impl Question {
             Self::Diff { from, until, under, principal } => {
                 pinned.diff(*from, *until, under.as_ref(), principal.as_ref())
             }
+            Self::PowerDiff { can, place, from, until } => {
+                pinned.power_diff(*from, *until, can, place)
+            }
             Self::Levels { as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Levels(view.levels(t))))
             }
@@ -420,7 +437,7 @@ impl Question {
 struct Pinned<'a> {
     ledger: &'a Ledger,
     now: Now,
-    place: Option<Place<'a>>,
+    place: Option<PlaceRef<'a>>,
     detail: &'a Detail,
 }
 
@@ -514,6 +531,24 @@ impl<'a> Pinned<'a> {
         let diff = before.diff(from, &after, until, under, principal)?;
         Ok(Answered {
             answer: Answer::Diff { diff, until: self.computed_at(&after, Some(until)) },
+            as_of: self.computed_at(&before, Some(from)),
+            known: None,
+            observed: None,
+        })
+    }
+
+    fn power_diff(
+        self,
+        from: AsOf,
+        until: AsOf,
+        can: &Abilities,
+        place: &Place,
+    ) -> Result<Answered, AskError> {
+        let (before, after) = (self.view(from.known_at)?, self.view(until.known_at)?);
+        let (from, until) = (self.moment(&before, from.at), self.moment(&after, until.at));
+        let diff = before.power_diff(from, &after, until, can, place)?;
+        Ok(Answered {
+            answer: Answer::PowerDiff { diff, until: self.computed_at(&after, Some(until)) },
             as_of: self.computed_at(&before, Some(from)),
             known: None,
             observed: None,

@@ -29,6 +29,12 @@ impl<'a> Land<'a> {
         Self { landscape, cut: cut.into() }
     }
 
+    /// Whether both are the same landscape and nothing changed between the two cuts
+    pub(crate) fn is_still(&self, other: &Self) -> bool {
+        std::ptr::eq(self.landscape, other.landscape)
+            && self.landscape.is_quiet_between(self.cut, other.cut)
+    }
+
     pub(crate) fn level(&self, level: LevelRef) -> Option<&'a LevelState> {
         self.landscape.track(level)?.states.at(self.cut)?.as_deref()
     }
@@ -251,6 +257,11 @@ impl<'a> Here<'a> {
         let ever = self.track.role_collections.keys();
         let predefined = self.table.into_iter().flat_map(|table| table.role_collections.keys());
         ever.chain(predefined).copied().filter(|n| self.role_collection(*n).is_some()).collect()
+    }
+
+    /// The names that a custom role collection ever had here
+    pub(crate) fn ever_custom(&self) -> impl Iterator<Item = Symbol> + use<'a> {
+        self.track.role_collections.keys().copied()
     }
 
     /// Whether the name means a custom role or role collection here; `None` if it means nothing

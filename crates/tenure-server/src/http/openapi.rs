@@ -222,7 +222,15 @@ path!(
     [],
     api::Where
 );
-path!(diff, get, "/v1/diff", "questions", "What changed between two coordinates", [], api::Diff);
+path!(
+    diff,
+    get,
+    "/v1/diff",
+    "questions",
+    "What changed between two coordinates, or who gained or lost a power",
+    [],
+    api::DiffAnswer
+);
 path!(assignments, get, "/v1/assignments", "questions", "Counting holdings", [], api::Assignments);
 path!(
     holdings,

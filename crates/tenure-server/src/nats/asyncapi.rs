@@ -45,7 +45,9 @@ fn described(kind: &Kind) -> Described {
         "check" => ("Check", "Whether a principal could, and why"),
         "timeline" => ("Timeline", "When a principal could"),
         "where" => ("Where", "On which levels a principal could"),
-        "diff" => ("Diff", "What changed between two coordinates"),
+        "diff" => {
+            ("DiffAnswer", "What changed between two coordinates, or who gained or lost a power")
+        }
         "assignments" => ("Assignments", "Counting holdings"),
         "holdings" => ("Holdings", "What was held during a stretch of time, and how it ended"),
         "members" => ("Members", "Members of a group or an attribute"),

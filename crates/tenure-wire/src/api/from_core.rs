@@ -1,12 +1,14 @@
 //! How does what the core answers become what doors answer?
 
 use tenure_core::{
-    EffectiveAt, KnownAt, Outcome, Position, Principal, RecordedAt, Refusal as CoreRefusal, answer,
+    Attributes, EffectiveAt, KnownAt, Level, Outcome, Position, Principal, RecordedAt,
+    Refusal as CoreRefusal, answer,
 };
 
 use super::{
-    AsOf, Ended, EntryResult, Gap, Held, Holding, HoldingRow, Interval, Known, LevelRow, Member,
-    Membership, Observed, Original, PrincipalRow, Refusal, RoleCollectionRow,
+    AsOf, Changed, DefinedAt, DefinitionRow, Ended, EntryResult, FeatureSets, Gap, Held, Holding,
+    HoldingRow, Interval, Known, LevelAttributes, LevelChanged, LevelMoved, LevelRow, Member,
+    Membership, Observed, Original, PowerDiffRow, PrincipalRow, Refusal, RoleCollectionRow,
 };
 use crate::convert::{environment_from_core, feature_set_from_core};
 use crate::sentence::{self, Submitted};
@@ -175,6 +177,77 @@ impl From<&answer::LevelThen> for LevelRow {
             authorizations: attributes.authorizations,
             environment: attributes.environment.map(environment_from_core),
             region: attributes.region.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+impl From<&Attributes> for LevelAttributes {
+    fn from(attributes: &Attributes) -> Self {
+        Self {
+            name: attributes.name.as_deref().map(str::to_owned),
+            feature_set: attributes.feature_set.map(feature_set_from_core),
+            authorizations: attributes.authorizations,
+            environment: attributes.environment.map(environment_from_core),
+            region: attributes.region.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+impl From<&(answer::Holding, answer::Holding)> for Changed {
+    fn from((before, after): &(answer::Holding, answer::Holding)) -> Self {
+        Self { before: before.into(), after: after.into() }
+    }
+}
+
+impl From<&answer::LevelMoved> for LevelMoved {
+    fn from(moved: &answer::LevelMoved) -> Self {
+        Self {
+            level: moved.level.to_string(),
+            from: moved.from.to_string(),
+            until: moved.until.to_string(),
+        }
+    }
+}
+
+impl From<&answer::LevelChanged> for LevelChanged {
+    fn from(changed: &answer::LevelChanged) -> Self {
+        let answer::LevelChanged { level, attributes, feature_set } = changed;
+        Self {
+            level: level.to_string(),
+            before: (&attributes.0).into(),
+            after: (&attributes.1).into(),
+            feature_set: FeatureSets {
+                before: feature_set_from_core(feature_set.0),
+                after: feature_set_from_core(feature_set.1),
+            },
+        }
+    }
+}
+
+impl From<&answer::DefinitionChanged> for DefinitionRow {
+    fn from(changed: &answer::DefinitionChanged) -> Self {
+        let at = match &changed.at {
+            answer::DefinedAt::Level(level) => DefinedAt::Level { level: level.to_string() },
+            answer::DefinedAt::Catalog { kind, feature_set, levels } => DefinedAt::Catalog {
+                kind: kind.to_string(),
+                feature_set: feature_set_from_core(*feature_set),
+                levels: *levels,
+            },
+        };
+        Self {
+            at,
+            role_collection: changed.role_collection.to_string(),
+            gained: changed.gained.clone(),
+            lost: changed.lost.clone(),
+        }
+    }
+}
+
+impl From<&answer::Subject<Vec<Level>>> for PowerDiffRow {
+    fn from(subject: &answer::Subject<Vec<Level>>) -> Self {
+        Self {
+            principal: subject.principal.to_string(),
+            levels: subject.detail.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenure_core::{
     ABILITIES_MAX, Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName,
-    Instant, Known, KnownAt, Level, Mention, OutcomeKind, Principal, PrincipalFilter,
+    Instant, Known, KnownAt, Level, Mention, OutcomeKind, Place, Principal, PrincipalFilter,
     PrincipalKind, Question, RoleText, plain_name,
 };
 use uuid::Uuid;
@@ -19,6 +19,8 @@ fn bad(name: &str, why: impl ToString) -> QuestionError {
 fn usage(why: &str) -> QuestionError {
     QuestionError::Bad(why.to_owned())
 }
+
+const ON_OR_UNDER: &str = "say one of `on` (a level) and `under` (a subtree)";
 
 /// Parameters that are being read
 pub(super) struct Reading<'a> {
@@ -55,12 +57,7 @@ impl Reading<'_> {
                 under: self.level("under")?,
                 as_of: self.as_of()?,
             },
-            "diff" => Question::Diff {
-                from: AsOf { at: self.instant("from")?, known_at: self.known("known_from")? },
-                until: AsOf { at: self.instant("until")?, known_at: self.known("known_until")? },
-                under: self.optional_level("under")?,
-                principal: self.optional_principal("principal")?,
-            },
+            "diff" => return self.diff(),
             "assignments" => {
                 let filter = self.filter()?;
                 Question::Assignments { filter, as_of: self.as_of()? }
@@ -104,7 +101,7 @@ impl Reading<'_> {
         let over_time = self.has("from") || self.has("until");
         match (self.has("on"), self.has("under")) {
             (true, true) | (false, false) => {
-                return Err(usage("say one of `on` (a level) and `under` (a subtree)"));
+                return Err(usage(ON_OR_UNDER));
             }
             _ => {}
         }
@@ -139,6 +136,30 @@ impl Reading<'_> {
             known_at: self.known("known_at")?,
             explain,
         })
+    }
+
+    fn diff(&self) -> Result<Question, QuestionError> {
+        let from = AsOf { at: self.instant("from")?, known_at: self.known("known_from")? };
+        let until = AsOf { at: self.instant("until")?, known_at: self.known("known_until")? };
+        if !self.has("can") {
+            if self.has("on") {
+                return Err(usage("`on` goes with `can`: say `under`, or what one could do there"));
+            }
+            let under = self.optional_level("under")?;
+            let principal = self.optional_principal("principal")?;
+            return Ok(Question::Diff { from, until, under, principal });
+        }
+        if self.has("principal") {
+            return Err(usage(
+                "`can` asks who gained or lost a power, `principal` about the holdings of one: say one of the two",
+            ));
+        }
+        let place = match (self.optional_level("on")?, self.optional_level("under")?) {
+            (Some(on), None) => Place::On(on),
+            (None, Some(under)) => Place::Under(under),
+            _ => return Err(usage(ON_OR_UNDER)),
+        };
+        Ok(Question::PowerDiff { can: self.can()?, place, from, until })
     }
 
     fn history(&self) -> Result<Question, QuestionError> {

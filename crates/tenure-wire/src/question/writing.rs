@@ -1,8 +1,8 @@
 //! How are the parameters of a question written?
 
 use tenure_core::{
-    Abilities, AsOf, AssignmentFilter, EffectiveAt, Known, Mention, OutcomeKind, PrincipalKind,
-    Question,
+    Abilities, AsOf, AssignmentFilter, EffectiveAt, Known, Mention, OutcomeKind, Place,
+    PrincipalKind, Question,
 };
 
 use super::Parameters;
@@ -40,6 +40,13 @@ impl Writing {
     fn as_of(&mut self, as_of: AsOf) {
         self.put_if("at", as_of.at);
         self.known("known_at", as_of.known_at);
+    }
+
+    fn both(&mut self, from: AsOf, until: AsOf) {
+        self.put_if("from", from.at);
+        self.put_if("until", until.at);
+        self.known("known_from", from.known_at);
+        self.known("known_until", until.known_at);
     }
 
     fn explain(&mut self, explain: bool) {
@@ -131,12 +138,17 @@ impl Writing {
                 self.as_of(*as_of);
             }
             Question::Diff { from, until, under, principal } => {
-                self.put_if("from", from.at);
-                self.put_if("until", until.at);
-                self.known("known_from", from.known_at);
-                self.known("known_until", until.known_at);
+                self.both(*from, *until);
                 self.put_if("under", under.as_ref());
                 self.put_if("principal", principal.as_ref());
+            }
+            Question::PowerDiff { can, place, from, until } => {
+                self.can(can);
+                match place {
+                    Place::On(on) => self.put("on", on),
+                    Place::Under(under) => self.put("under", under),
+                }
+                self.both(*from, *until);
             }
             Question::Levels { as_of } => {
                 self.as_of(*as_of);
