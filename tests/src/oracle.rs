@@ -15,6 +15,7 @@ mod known;
 mod listing;
 mod names;
 mod over;
+mod search;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,8 +12,9 @@ use proptest::sample::Index;
 
 use tenure_core::answer::{Answer, Answered, AskError, ComputedAt, Diff, Holding, What, Who};
 use tenure_core::{
-    Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, GrantableText, How, Known,
-    KnownAt, Ledger, Level, Mention, Now, OutcomeKind, Position, PrincipalFilter, Question, Span,
+    Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, FoundKind, GrantableText, How,
+    Known, KnownAt, Ledger, Level, Mention, Now, OutcomeKind, Position, PrincipalFilter, Question,
+    Search, Span,
 };
 
 use crate::oracle::Oracle;
@@ -47,6 +48,7 @@ enum Sort {
     Holdings,
     Members,
     Principals,
+    Search,
     Diff,
     Levels,
     RoleCollections,
@@ -100,8 +102,9 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
         6 => Just(Sort::Holdings),
         2 => Just(Sort::Members),
         2 => Just(Sort::Principals),
+        2 => Just(Sort::Search),
         3 => Just(Sort::Diff),
-        1 => Just(Sort::Levels),
+        2 => Just(Sort::Levels),
         2 => Just(Sort::RoleCollections),
         1 => Just(Sort::Catalog),
         2 => Just(Sort::History),
@@ -120,6 +123,7 @@ pub fn drafts_at_moments() -> impl Strategy<Value = Draft> {
         4 => Just(Sort::Assignments),
         2 => Just(Sort::Members),
         1 => Just(Sort::Principals),
+        1 => Just(Sort::Search),
         3 => Just(Sort::Diff),
         1 => Just(Sort::RoleCollections),
     ])
@@ -310,6 +314,21 @@ impl Draft {
                 };
                 Question::Principals { filter, as_of }
             }
+            Sort::Search => {
+                let text = world::SEARCHED[self.principal % world::SEARCHED.len()].into();
+                let kind = match (self.flags.0, self.flags.1) {
+                    (true, true) => Some(FoundKind::Level(on.kind())),
+                    (true, false) => Some(FoundKind::Principal(principal.kind())),
+                    (false, true) => Some(match can {
+                        Ability::RoleCollection(_) => FoundKind::RoleCollection,
+                        Ability::Operation(_) => FoundKind::Operation,
+                        Ability::Role(_) | Ability::Scope(_) => FoundKind::Role,
+                    }),
+                    (false, false) => None,
+                };
+                let limit = if self.flags.2 { 20 } else { known_at.0 as usize % 5 + 1 };
+                Question::Search { search: Search { text, kind, limit }, as_of }
+            }
             Sort::Diff => Question::Diff {
                 from: as_of,
                 until: self::as_of(other_at, other_known_at),
@@ -424,6 +443,10 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
         Question::Principals { filter, as_of } => {
             let (t, s) = coordinates(as_of);
             (Answer::Principals(oracle.principals(&filter, t, s)), as_of)
+        }
+        Question::Search { search, as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Search(oracle.search(&search, t, s)), as_of)
         }
         Question::Diff { from, until, under, principal } => {
             let (first, second) = (coordinates(from), coordinates(until));
@@ -570,6 +593,7 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
         Answer::What(_)
         | Answer::Where(_)
         | Answer::Principals(_)
+        | Answer::Search(_)
         | Answer::Levels(_)
         | Answer::RoleCollections(_) => {}
     }
@@ -614,6 +638,7 @@ pub fn says_something(answer: &Answer) -> bool {
         Answer::Holdings(rows) => rows.iter().any(|row| row.ended.is_some()),
         Answer::Members(members) => !members.is_empty(),
         Answer::Principals(principals) => principals.iter().any(|one| one.last_held.is_some()),
+        Answer::Search(search) => !search.found.is_empty(),
         Answer::Diff { diff, .. } => *diff != Diff::default(),
         Answer::Levels(levels) => !levels.is_empty(),
         Answer::RoleCollections(all) => !all.is_empty(),

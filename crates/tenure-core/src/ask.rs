@@ -4,7 +4,8 @@
 //! [`View`](crate::ledger::view::View) pins. `plan` makes of X an expression over leaves, and says at which levels
 //! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
 //! questions about levels, role collections and holdings, `people` about members and principals,
-//! `holdings` about what was held over a stretch of time. `similar` finds the names that could be meant.
+//! `holdings` about what was held over a stretch of time. `similar` finds the names that could be meant,
+//! `search` those that contain a text.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 //!
@@ -19,8 +20,10 @@ mod moment;
 mod people;
 mod plan;
 mod question;
+mod search;
 mod similar;
 
 pub use listing::AssignmentFilter;
 pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};
+pub use search::{FoundKind, Search};

@@ -17,7 +17,7 @@ mod ledger;
 mod words;
 
 pub use ask::answer;
-pub use ask::{AsOf, AssignmentFilter, Known, Now, PrincipalFilter, Question};
+pub use ask::{AsOf, AssignmentFilter, FoundKind, Known, Now, PrincipalFilter, Question, Search};
 pub use index::mentions::Mention;
 pub use index_copy::{
     INDEX_FORMAT, IndexCheckpointError, IndexPiece, index_pieces, ledger_from_index,
@@ -42,7 +42,8 @@ pub use words::level::{
     ParseLevelError,
 };
 pub use words::name::{
-    NAME_BYTES_MAX, NameError, lower_case, normalised, plain_name, plain_text, prose, shown,
+    NAME_BYTES_MAX, NameError, lower_case, normalised, plain_name, plain_text, prose, searched,
+    shown,
 };
 pub use words::outcome::{
     APPLICATIONS_MAX, Fingerprint, Original, Outcome, OutcomeKind, Reason, ReasonParts, Recorded,

@@ -43,6 +43,7 @@ pub enum Answer {
     Holdings(api::Holdings),
     Members(api::Members),
     Principals(api::Principals),
+    Search(api::Search),
     Levels(api::Levels),
     RoleCollections(api::RoleCollections),
     Catalog(api::CatalogAnswer),
@@ -235,6 +236,11 @@ impl Asker<'_> {
                     next_page_token: page.next_token(self.asked, &computed),
                 })
             }
+            answer::Answer::Search(search) => Answer::Search(api::Search {
+                as_of,
+                found: search.found.iter().map(api::Found::from).collect(),
+                more: search.more,
+            }),
             answer::Answer::Diff { diff, until } => Answer::Diff(api::Diff {
                 as_of: api::DiffAsOf { from: as_of, until: self.as_of(&until) },
                 gained: api::holdings(&diff.gained),

@@ -87,6 +87,7 @@ fn questions() -> Vec<(&'static str, Question)> {
         ("holdings", Texts::named("holdings").with("principal", ALICE)),
         ("members", Texts::named("members").with("set", "group:sap.default/developers")),
         ("principals", Texts::named("principals")),
+        ("search", Texts::named("search").with("q", "viewer")),
         ("levels", Texts::named("levels")),
         ("role-collections", Texts::named("role-collections").with("on", DEV)),
         ("catalog", Texts::named("catalog")),

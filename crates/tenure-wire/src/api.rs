@@ -464,6 +464,32 @@ pub struct Principals {
     pub next_page_token: Option<String>,
 }
 
+/// A name that contains a text
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Found {
+    /// A level's kind, a principal's kind, `role-collection`, `role` or `operation`
+    pub kind: String,
+    /// As questions take it: of a level and a principal with its kind, of a role `application/name`
+    pub id: String,
+    /// The display name of a level, or an operation in words
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What a level lies in, from the root down: each by its display name, or `kind:id` if it has none
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Vec<String>>,
+}
+
+/// The names that contain a text
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Search {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// The best first
+    pub found: Vec<Found>,
+    /// Whether the limit left some out
+    pub more: bool,
+}
+
 /// A level, with its explicit attributes
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LevelRow {

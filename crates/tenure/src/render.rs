@@ -37,6 +37,9 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
     } else {
         parts.push(rows.table());
     }
+    if answer.get("more") == Some(&Value::Bool(true)) {
+        parts.push("there are more: say another word, or a higher --limit".to_owned());
+    }
     parts.extend(footer(answer));
     Ok(parts.join("\n"))
 }
@@ -113,6 +116,7 @@ pub(crate) fn rows(question: &str, answer: &Value) -> anyhow::Result<Rows> {
         "holdings" => holdings_then(&typed(answer)?),
         "members" => members(&typed(answer)?),
         "principals" => principals(&typed(answer)?),
+        "search" => found(&typed(answer)?),
         "levels" => levels(&typed(answer)?),
         "role-collections" => role_collections(&typed(answer)?),
         "catalog" => catalog(&typed(answer)?),
@@ -302,6 +306,19 @@ fn principals(answer: &api::Principals) -> Rows {
     for row in &answer.principals {
         let last_held = row.last_held.clone().unwrap_or_default();
         rows.push([row.principal.clone(), row.holdings.to_string(), last_held]);
+    }
+    rows
+}
+
+fn found(answer: &api::Search) -> Rows {
+    let mut rows = Rows::new(&["kind", "id", "title", "in"]);
+    for found in &answer.found {
+        let id = match found.kind.as_str() {
+            "role-collection" => look_alike::role_collection(&found.id),
+            _ => look_alike::visible(&found.id),
+        };
+        let path = found.path.iter().flatten().cloned().collect::<Vec<_>>().join(" / ");
+        rows.push([found.kind.clone(), id, found.title.clone().unwrap_or_default(), path]);
     }
     rows
 }

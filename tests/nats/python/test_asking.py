@@ -33,6 +33,7 @@ QUESTIONS = {
     "holdings": [ALICE, {"on": "subaccount:dev", "from": "2025-01-01", "explain": "full"}],
     "members": [{"set": "group:corp/admins", **AT}],
     "principals": [AT, {"kind": "user", "holding": True, **AT}],
+    "search": [{"q": "DEV", **AT}, {"q": "subaccount viewer", "kind": "role-collection", "limit": 1, **AT}],
     "levels": [AT],
     "role-collections": [{"on": "subaccount:dev", **AT}],
     "catalog": [AT],

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::ask::answer::{Answer, Answered, AskError, ComputedAt, Hint};
 use crate::ask::listing::AssignmentFilter;
 use crate::ask::people::PrincipalFilter;
+use crate::ask::search::Search;
 use crate::index::mentions::Mention;
 use crate::ledger::Ledger;
 use crate::ledger::view::View;
@@ -190,6 +191,13 @@ pub enum Question {
         /// As of when
         as_of: AsOf,
     },
+    /// Which known names contain a text?
+    Search {
+        /// The text, and which names are wanted
+        search: Search,
+        /// As of when
+        as_of: AsOf,
+    },
     /// Which holdings differ between two coordinates?
     Diff {
         /// The first coordinates
@@ -251,6 +259,7 @@ impl Question {
             | Self::Assignments { as_of, .. }
             | Self::Members { as_of, .. }
             | Self::Principals { as_of, .. }
+            | Self::Search { as_of, .. }
             | Self::Levels { as_of }
             | Self::RoleCollections { as_of, .. }
             | Self::Catalog { as_of } => *as_of = change(*as_of),
@@ -360,6 +369,9 @@ impl Question {
             }
             Self::Principals { filter, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Principals(view.principals(filter, t))))
+            }
+            Self::Search { search, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Search(view.search(search, t))))
             }
             Self::Diff { from, until, under, principal } => {
                 pinned.diff(*from, *until, under.as_ref(), principal.as_ref())

@@ -52,7 +52,7 @@ impl<'v> Moment<'v> {
         self.land.here_under(level, self.feature_set(level))
     }
 
-    fn feature_set(&self, level: LevelRef) -> FeatureSet {
+    pub(crate) fn feature_set(&self, level: LevelRef) -> FeatureSet {
         let mut known = self.feature_sets.borrow_mut();
         let mut climbed = Vec::new();
         let mut found = None;

@@ -95,7 +95,7 @@ pub(crate) fn parameters_schema(kind: &Kind) -> Value {
     ),
     paths(
         append, history, entry, who, what, check, check_many, timeline, where_could, diff,
-        assignments, holdings, members, principals, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
+        assignments, holdings, members, principals, search, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
     ),
     components(schemas(v1::Entry)),
     tags(
@@ -239,6 +239,15 @@ path!(
     "Known principals, and how much each holds",
     [],
     api::Principals
+);
+path!(
+    search,
+    get,
+    "/v1/search",
+    "questions",
+    "Names that contain every word of a text, the best first",
+    [],
+    api::Search
 );
 path!(levels, get, "/v1/levels", "questions", "Levels that exist", [], api::Levels);
 path!(

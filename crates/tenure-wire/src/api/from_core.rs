@@ -5,7 +5,7 @@ use tenure_core::{
 };
 
 use super::{
-    AsOf, Ended, EntryResult, Held, Holding, HoldingRow, Interval, Known, LevelRow, Member,
+    AsOf, Ended, EntryResult, Found, Held, Holding, HoldingRow, Interval, Known, LevelRow, Member,
     Membership, Original, PrincipalRow, Refusal, RoleCollectionRow,
 };
 use crate::convert::{environment_from_core, feature_set_from_core};
@@ -107,6 +107,18 @@ impl From<&answer::PrincipalThen> for PrincipalRow {
             principal: then.principal.to_string(),
             holdings: then.holdings,
             last_held: then.last_held.map(|at| at.to_string()),
+        }
+    }
+}
+
+impl From<&answer::Found> for Found {
+    fn from(found: &answer::Found) -> Self {
+        let path = found.path.as_ref();
+        Self {
+            kind: found.kind.as_str().to_owned(),
+            id: found.id.clone(),
+            title: found.title.as_deref().map(str::to_owned),
+            path: path.map(|path| path.iter().map(ToString::to_string).collect()),
         }
     }
 }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenure_core::{
-    Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName, Instant, Known, KnownAt,
-    Level, Mention, OutcomeKind, Principal, PrincipalFilter, PrincipalKind, Question, RoleText,
-    plain_name,
+    Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName, FoundKind, Instant, Known,
+    KnownAt, Level, Mention, OutcomeKind, Principal, PrincipalFilter, PrincipalKind, Question,
+    RoleText, Search, plain_name, searched,
 };
 use uuid::Uuid;
 
-use super::{LIMIT, LIMIT_MAX, MinPosition, Parameters, QuestionError, WAIT_MS_MAX};
+use super::{
+    LIMIT, LIMIT_MAX, MinPosition, Parameters, QuestionError, SEARCH_BYTES_MAX, SEARCH_LIMIT,
+    SEARCH_LIMIT_MAX, WAIT_MS_MAX,
+};
 
 fn bad(name: &str, why: impl ToString) -> QuestionError {
     QuestionError::Bad(format!("`{name}`: {}", why.to_string()))
@@ -87,6 +90,7 @@ impl Reading<'_> {
                 };
                 Question::Principals { filter, as_of: self.as_of()? }
             }
+            "search" => Question::Search { search: self.search()?, as_of: self.as_of()? },
             "levels" => Question::Levels { as_of: self.as_of()? },
             "role-collections" => {
                 Question::RoleCollections { on: self.level("on")?, as_of: self.as_of()? }
@@ -153,6 +157,25 @@ impl Reading<'_> {
             outcome: self.outcome()?,
             after: KnownAt(self.number("after")?.unwrap_or(0)),
             limit: Some(self.limit()?),
+        })
+    }
+
+    fn search(&self) -> Result<Search, QuestionError> {
+        let text = self.required("q")?;
+        if text.len() > SEARCH_BYTES_MAX {
+            let why = format!("it has {} bytes: at most {SEARCH_BYTES_MAX} are taken", text.len());
+            return Err(bad("q", why));
+        }
+        if searched(text).is_empty() {
+            return Err(bad("q", "it has no word: say a part of a name"));
+        }
+        let why = "it is a level's kind like `subaccount`, a principal's like `user`, \
+                   `role-collection`, `role` or `operation`";
+        let kind = |text| FoundKind::parse(text).ok_or_else(|| bad("kind", why));
+        Ok(Search {
+            text: text.into(),
+            kind: self.get("kind").map(kind).transpose()?,
+            limit: self.limit_of(SEARCH_LIMIT, SEARCH_LIMIT_MAX)?,
         })
     }
 
@@ -288,11 +311,15 @@ impl Reading<'_> {
     }
 
     pub(super) fn limit(&self) -> Result<usize, QuestionError> {
-        let Some(number) = self.number("limit")? else { return Ok(LIMIT) };
+        self.limit_of(LIMIT, LIMIT_MAX)
+    }
+
+    fn limit_of(&self, absent: usize, most: usize) -> Result<usize, QuestionError> {
+        let Some(number) = self.number("limit")? else { return Ok(absent) };
         usize::try_from(number)
             .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-            .ok_or_else(|| bad("limit", format!("it is 1 to {LIMIT_MAX}")))
+            .filter(|limit| (1..=most).contains(limit))
+            .ok_or_else(|| bad("limit", format!("it is 1 to {most}")))
     }
 
     fn outcome(&self) -> Result<Option<OutcomeKind>, QuestionError> {

@@ -1,10 +1,11 @@
 //! How are the parameters of a question written?
 
 use tenure_core::{
-    AsOf, AssignmentFilter, EffectiveAt, Known, Mention, OutcomeKind, PrincipalKind, Question,
+    AsOf, AssignmentFilter, EffectiveAt, FoundKind, Known, Mention, OutcomeKind, PrincipalKind,
+    Question, Search,
 };
 
-use super::Parameters;
+use super::{Parameters, SEARCH_LIMIT};
 
 /// Parameters that are being written
 #[derive(Default)]
@@ -122,6 +123,13 @@ impl Writing {
                 self.put_if("kind", filter.kind.map(PrincipalKind::as_str));
                 self.put_if("origin", filter.origin.as_ref());
                 self.put_if("holding", filter.holding);
+                self.as_of(*as_of);
+            }
+            Question::Search { search, as_of } => {
+                let Search { text, kind, limit } = search;
+                self.put("q", text);
+                self.put_if("kind", kind.map(FoundKind::as_str));
+                self.put_if("limit", Some(limit).filter(|limit| **limit != SEARCH_LIMIT));
                 self.as_of(*as_of);
             }
             Question::Diff { from, until, under, principal } => {
