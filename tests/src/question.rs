@@ -13,8 +13,8 @@ use proptest::sample::Index;
 use tenure_core::answer::{Answer, Answered, AskError, ComputedAt, Diff, Holding, What, Who};
 use tenure_core::{
     Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, FoundKind, GrantableText, How,
-    Known, KnownAt, Ledger, Level, Mention, Now, OutcomeKind, Position, PrincipalFilter, Question,
-    Search, Span,
+    Known, KnownAt, Ledger, Level, LevelFilter, Mention, Now, OutcomeKind, Position,
+    PrincipalFilter, Question, Search, Span,
 };
 
 use crate::oracle::Oracle;
@@ -335,7 +335,13 @@ impl Draft {
                 under: self.flags.1.then_some(under),
                 principal: (seldom && self.flags.2).then_some(principal),
             },
-            Sort::Levels => Question::Levels { as_of },
+            Sort::Levels => {
+                let filter = LevelFilter {
+                    kind: (self.flags.2 && seldom).then_some(on.kind()),
+                    under: self.flags.1.then_some(under),
+                };
+                Question::Levels { filter, as_of }
+            }
             Sort::RoleCollections => Question::RoleCollections { on, as_of },
             Sort::Catalog => Question::Catalog { as_of },
             Sort::History => {
@@ -453,9 +459,9 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
             let diff = oracle.diff(first, second, under.as_ref(), principal.as_ref())?;
             (Answer::Diff { diff, until: computed_at(oracle, until) }, from)
         }
-        Question::Levels { as_of } => {
+        Question::Levels { filter, as_of } => {
             let (t, s) = coordinates(as_of);
-            (Answer::Levels(oracle.levels(t, s)), as_of)
+            (Answer::Levels(oracle.levels(&filter, t, s)?), as_of)
         }
         Question::RoleCollections { on, as_of } => {
             let (t, s) = coordinates(as_of);

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use tenure_core::{
     Ability, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId, Fingerprint,
-    GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Question, Recorded, RecordedAt,
-    Submission,
+    GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, LevelFilter, Question, Recorded,
+    RecordedAt, Submission,
 };
 
 use crate::harness::same;
@@ -173,7 +173,8 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
         for t in &moments {
             let nothing = AssignmentFilter::default();
             let as_of = as_of(*t, s);
-            ask(&Question::Levels { as_of }, &ledger, &oracle)?;
+            let filter = LevelFilter::default();
+            ask(&Question::Levels { filter, as_of }, &ledger, &oracle)?;
             ask(&Question::Catalog { as_of }, &ledger, &oracle)?;
             ask(&Question::Assignments { filter: nothing, as_of }, &ledger, &oracle)?;
         }

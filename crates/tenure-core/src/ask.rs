@@ -23,7 +23,7 @@ mod question;
 mod search;
 mod similar;
 
-pub use listing::AssignmentFilter;
+pub use listing::{AssignmentFilter, LevelFilter};
 pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};
 pub use search::{FoundKind, Search};

@@ -17,7 +17,9 @@ mod ledger;
 mod words;
 
 pub use ask::answer;
-pub use ask::{AsOf, AssignmentFilter, FoundKind, Known, Now, PrincipalFilter, Question, Search};
+pub use ask::{
+    AsOf, AssignmentFilter, FoundKind, Known, LevelFilter, Now, PrincipalFilter, Question, Search,
+};
 pub use index::mentions::Mention;
 pub use index_copy::{
     INDEX_FORMAT, IndexCheckpointError, IndexPiece, index_pieces, ledger_from_index,

@@ -89,6 +89,7 @@ fn questions() -> Vec<(&'static str, Question)> {
         ("principals", Texts::named("principals")),
         ("search", Texts::named("search").with("q", "viewer")),
         ("levels", Texts::named("levels")),
+        ("levels under a level", Texts::named("levels").with("under", DEV)),
         ("role-collections", Texts::named("role-collections").with("on", DEV)),
         ("catalog", Texts::named("catalog")),
         ("history", Texts::named("history")),

@@ -295,6 +295,7 @@ mod tests {
                 .with("holding", "false"),
             of(Texts::named("search").with("q", "zoë  Prod")),
             of(Texts::named("search").with("q", "x").with("kind", "cf-org").with("limit", "7")),
+            of(Texts::named("levels").with("under", LEVEL)).with("kind", "cf-org"),
             of(Texts::named("levels")),
             of(Texts::named("role-collections").with("on", LEVEL)),
             of(Texts::named("catalog")),

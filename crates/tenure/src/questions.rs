@@ -334,6 +334,12 @@ pub(crate) struct Entry {
 /// The levels that exist
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Levels {
+    /// Only in the subtree of this level, itself included
+    #[arg(long, value_name = "LEVEL")]
+    under: Option<String>,
+    /// Only of this kind, like subaccount
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     as_of: AsOf,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::ask::answer::{Answer, Answered, AskError, ComputedAt, Hint};
-use crate::ask::listing::AssignmentFilter;
+use crate::ask::listing::{AssignmentFilter, LevelFilter};
 use crate::ask::people::PrincipalFilter;
 use crate::ask::search::Search;
 use crate::index::mentions::Mention;
@@ -211,6 +211,8 @@ pub enum Question {
     },
     /// Which levels exist?
     Levels {
+        /// Which of them
+        filter: LevelFilter,
         /// As of when
         as_of: AsOf,
     },
@@ -260,7 +262,7 @@ impl Question {
             | Self::Members { as_of, .. }
             | Self::Principals { as_of, .. }
             | Self::Search { as_of, .. }
-            | Self::Levels { as_of }
+            | Self::Levels { as_of, .. }
             | Self::RoleCollections { as_of, .. }
             | Self::Catalog { as_of } => *as_of = change(*as_of),
             Self::Diff { from, until, .. } => (*from, *until) = (change(*from), change(*until)),
@@ -376,8 +378,8 @@ impl Question {
             Self::Diff { from, until, under, principal } => {
                 pinned.diff(*from, *until, under.as_ref(), principal.as_ref())
             }
-            Self::Levels { as_of } => {
-                pinned.at(*as_of, |view, t| Ok(Answer::Levels(view.levels(t))))
+            Self::Levels { filter, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Levels(view.levels_of(filter, t)?)))
             }
             Self::RoleCollections { on, as_of } => pinned
                 .at(*as_of, |view, t| Ok(Answer::RoleCollections(view.role_collections(on, t)?))),

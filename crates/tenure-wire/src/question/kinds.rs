@@ -218,7 +218,20 @@ pub const KINDS: &[Kind] = &[
             MIN_POSITION,
         ],
     },
-    Kind { name: "levels", title: "Which levels exist", parameters: &[AT, KNOWN_AT, MIN_POSITION] },
+    Kind {
+        name: "levels",
+        title: "Which levels exist",
+        parameters: &[
+            Parameter {
+                name: "under",
+                title: "Only in the subtree of this level, itself included",
+            },
+            Parameter { name: "kind", title: "Only of this kind, such as `subaccount`" },
+            AT,
+            KNOWN_AT,
+            MIN_POSITION,
+        ],
+    },
     Kind {
         name: "role-collections",
         title: "Which role collections exist at a level",

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tenure_core::{
     Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName, FoundKind, Instant, Known,
-    KnownAt, Level, Mention, OutcomeKind, Principal, PrincipalFilter, PrincipalKind, Question,
-    RoleText, Search, plain_name, searched,
+    KnownAt, Level, LevelFilter, LevelKind, Mention, OutcomeKind, Principal, PrincipalFilter,
+    PrincipalKind, Question, RoleText, Search, plain_name, searched,
 };
 use uuid::Uuid;
 
@@ -91,7 +91,11 @@ impl Reading<'_> {
                 Question::Principals { filter, as_of: self.as_of()? }
             }
             "search" => Question::Search { search: self.search()?, as_of: self.as_of()? },
-            "levels" => Question::Levels { as_of: self.as_of()? },
+            "levels" => {
+                let filter =
+                    LevelFilter { under: self.optional_level("under")?, kind: self.level_kind()? };
+                Question::Levels { filter, as_of: self.as_of()? }
+            }
             "role-collections" => {
                 Question::RoleCollections { on: self.level("on")?, as_of: self.as_of()? }
             }
@@ -250,6 +254,12 @@ impl Reading<'_> {
         let why = "it is `user`, `client`, `group`, `attribute` or `everyone`";
         let read = |text| PrincipalKind::parse(text).ok_or_else(|| bad("kind", why));
         self.get("kind").map(read).transpose()
+    }
+
+    fn level_kind(&self) -> Result<Option<LevelKind>, QuestionError> {
+        let kinds = || LevelKind::ALL.map(|kind| format!("`{kind}`")).join(", ");
+        let why = || bad("kind", format!("it is one of {}", kinds()));
+        self.get("kind").map(|text| LevelKind::parse(text).ok_or_else(why)).transpose()
     }
 
     fn origin(&self) -> Result<Option<Arc<str>>, QuestionError> {

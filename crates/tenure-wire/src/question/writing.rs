@@ -140,7 +140,9 @@ impl Writing {
                 self.put_if("under", under.as_ref());
                 self.put_if("principal", principal.as_ref());
             }
-            Question::Levels { as_of } => {
+            Question::Levels { filter, as_of } => {
+                self.put_if("under", filter.under.as_ref());
+                self.put_if("kind", filter.kind);
                 self.as_of(*as_of);
             }
             Question::RoleCollections { on, as_of } => {
