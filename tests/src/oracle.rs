@@ -14,6 +14,7 @@ mod holdings;
 mod known;
 mod listing;
 mod names;
+mod notes;
 mod over;
 mod search;
 mod state;

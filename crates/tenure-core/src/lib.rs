@@ -25,7 +25,7 @@ pub use index_copy::{
     INDEX_FORMAT, IndexCheckpointError, IndexPiece, index_pieces, ledger_from_index,
 };
 pub use ledger::view::View;
-pub use ledger::{Ledger, LedgerInMemory, Snapshot};
+pub use ledger::{Ledger, LedgerInMemory, Snapshot, Trial};
 pub use words::ability::Ability;
 pub use words::catalog::{
     Catalog, CatalogDocument, CatalogError, OperationRow, RoleCollectionRow, RoleRow,
@@ -47,6 +47,7 @@ pub use words::name::{
     NAME_BYTES_MAX, NameError, lower_case, normalised, plain_name, plain_text, prose, searched,
     shown,
 };
+pub use words::note::{LATER_MAX, Later, Note, Noted};
 pub use words::outcome::{
     APPLICATIONS_MAX, Fingerprint, Original, Outcome, OutcomeKind, Reason, ReasonParts, Recorded,
     Refusal, RefusalCode, Submission,

@@ -53,6 +53,39 @@ pub struct EntryResult {
     pub original: Option<Original>,
 }
 
+/// What became of an entry that was handed in, or would become of it
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AppendResult {
+    /// Its id; null if it could not be decoded
+    pub id: Option<String>,
+    /// Its place in the log; null in a dry run
+    pub position: Option<u64>,
+    /// When the log recorded it; null in a dry run
+    pub recorded_at: Option<String>,
+    /// `applied`, `refused` or `duplicate`
+    pub outcome: String,
+    /// Why it was refused
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+    /// What a duplicate repeats
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<Original>,
+    /// What the author of an applied entry may not have meant
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// Something that the author of a change may not have meant
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Note {
+    /// `terms_changed`, `repeated` or `scheduled`
+    pub code: String,
+    /// The change, counted from 0
+    pub change: usize,
+    /// A sentence
+    pub message: String,
+}
+
 /// An entry of the log with what became of it
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EntryRow {
@@ -79,7 +112,7 @@ pub struct EntryRow {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Appended {
     /// One for each entry, in order
-    pub results: Vec<EntryResult>,
+    pub results: Vec<AppendResult>,
     /// What to pass as `min_position` to read one's own writes
     pub revision: String,
 }

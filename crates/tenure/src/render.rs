@@ -479,7 +479,28 @@ pub(crate) fn entries(list: &[EntryRow]) -> Rows {
 /// What became of an entry, in a few words
 pub(crate) fn outcome(result: &api::EntryResult, voided_by: Option<u64>) -> String {
     let voided = voided_by.map(|void| format!(", voided by #{void}")).unwrap_or_default();
-    match (&result.refusal, &result.original) {
+    let became = became(&result.outcome, result.refusal.as_ref(), result.original.as_ref());
+    format!("{became}{voided}")
+}
+
+/// What became of an entry that was handed in, in a few words
+pub(crate) fn appended(result: &api::AppendResult) -> String {
+    became(&result.outcome, result.refusal.as_ref(), result.original.as_ref())
+}
+
+/// Notes in lines
+pub(crate) fn notes(notes: &[api::Note]) -> String {
+    let line =
+        |note: &api::Note| format!("{}, change {}: {}", note.code, note.change, note.message);
+    notes.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn became(
+    outcome: &str,
+    refusal: Option<&api::Refusal>,
+    original: Option<&api::Original>,
+) -> String {
+    match (refusal, original) {
         (Some(refusal), _) => {
             let change = refusal.change.map(|n| format!(", change {n}")).unwrap_or_default();
             format!("refused: {}{change}: {}", refusal.code, refusal.message)
@@ -487,7 +508,7 @@ pub(crate) fn outcome(result: &api::EntryResult, voided_by: Option<u64>) -> Stri
         (None, Some(original)) => {
             format!("duplicate of #{} ({})", original.position, original.outcome)
         }
-        (None, None) => format!("{}{voided}", result.outcome),
+        (None, None) => outcome.to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tenure_core::Instant;
-use tenure_wire::api::Appended;
+use tenure_wire::api::{AppendResult, Appended};
 use tenure_wire::codec;
 
 use crate::door::{DoorArgs, Wrong};
@@ -217,16 +217,20 @@ fn append(door: &DoorArgs, output: &Output, entries: Vec<Value>) -> anyhow::Resu
 }
 
 fn results(appended: &Appended) -> Rows {
-    let mut rows = Rows::new(&["#", "recorded", "outcome", "id"]);
-    for result in &appended.results {
-        rows.push([
-            result.position.to_string(),
-            result.recorded_at.clone(),
-            render::outcome(result, None),
+    let noted = appended.results.iter().any(|result| !result.notes.is_empty());
+    let mut head = vec!["#", "recorded", "outcome", "id"];
+    head.extend(noted.then_some("notes"));
+    let row = |result: &AppendResult| {
+        let mut row = vec![
+            result.position.map(|position| position.to_string()).unwrap_or_default(),
+            result.recorded_at.clone().unwrap_or_default(),
+            render::appended(result),
             result.id.clone().unwrap_or_default(),
-        ]);
-    }
-    rows
+        ];
+        row.extend(noted.then(|| render::notes(&result.notes)));
+        row
+    };
+    Rows { head, rows: appended.results.iter().map(row).collect() }
 }
 
 /// Sends entries in requests that a server takes

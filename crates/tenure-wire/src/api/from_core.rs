@@ -1,12 +1,13 @@
 //! How does what the core answers become what doors answer?
 
 use tenure_core::{
-    KnownAt, Outcome, Position, Principal, RecordedAt, Refusal as CoreRefusal, answer,
+    Entry, KnownAt, Note as CoreNote, Noted, Outcome, Position, Principal, RecordedAt,
+    Refusal as CoreRefusal, answer,
 };
 
 use super::{
-    AsOf, Ended, EntryResult, Found, Held, Holding, HoldingRow, Interval, Known, LevelRow, Member,
-    Membership, Original, PrincipalRow, Refusal, RoleCollectionRow,
+    AppendResult, AsOf, Ended, EntryResult, Found, Held, Holding, HoldingRow, Interval, Known,
+    LevelRow, Member, Membership, Note, Original, PrincipalRow, Refusal, RoleCollectionRow,
 };
 use crate::convert::{environment_from_core, feature_set_from_core};
 use crate::sentence::{self, Submitted};
@@ -52,6 +53,49 @@ impl EntryResult {
             refusal,
             original,
         }
+    }
+}
+
+impl From<EntryResult> for AppendResult {
+    /// What became of an entry, without notes
+    fn from(result: EntryResult) -> Self {
+        let EntryResult { id, position, recorded_at, outcome, refusal, original } = result;
+        let (position, recorded_at) = (Some(position), Some(recorded_at));
+        Self { id, position, recorded_at, outcome, refusal, original, notes: Vec::new() }
+    }
+}
+
+impl AppendResult {
+    /// The same with the notes on an entry that was recorded then
+    ///
+    /// A note on an entry that is refused ends the sentence of its refusal.
+    #[must_use]
+    pub fn with_notes(
+        mut self,
+        notes: &[CoreNote],
+        entry: &Entry,
+        recorded_at: RecordedAt,
+    ) -> Self {
+        let t = entry.effective_at().unwrap_or(recorded_at.instant());
+        for note in notes {
+            match (&mut self.refusal, &note.what) {
+                (Some(refusal), Noted::Scheduled(later)) => {
+                    refusal.message.push_str(&sentence::hint(later));
+                }
+                (Some(_), _) => {}
+                (None, what) => self.notes.extend(entry.changes().get(note.change).map(|change| {
+                    let message = sentence::note(what, change, t);
+                    Note { code: what.code().to_owned(), change: note.change, message }
+                })),
+            }
+        }
+        self
+    }
+
+    /// The same of an entry that nobody handed in yet: it has no place in the log
+    #[must_use]
+    pub fn of_dry_run(self) -> Self {
+        Self { position: None, recorded_at: None, ..self }
     }
 }
 
