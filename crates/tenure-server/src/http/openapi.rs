@@ -153,8 +153,9 @@ path!(
     post,
     "/v1/entries",
     "log",
-    "Append: durable in the log and applied here, each entry on its own",
-    [request_body(content(
+    "Append: durable in the log and applied here, each entry on its own; or a dry run",
+    [params(("dry_run" = Option<bool>, Query, description = "`true`: nothing is appended; the answer says what would become of each entry, one after another")),
+    request_body(content(
         (AppendBody = "application/json"),
         (AppendBody = "application/msgpack")
     )),],
