@@ -15,8 +15,10 @@ mod holdings;
 mod known;
 mod listing;
 mod names;
+mod notes;
 mod observed;
 mod over;
+mod search;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use tenure_core::{
     Abilities, Ability, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId,
-    Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Question, Recorded,
-    RecordedAt, Submission,
+    Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, LevelFilter, Question,
+    Recorded, RecordedAt, Submission,
 };
 
 use crate::harness::same;
@@ -195,7 +195,8 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
                 ask(&diff, &ledger, &oracle)?;
             }
             before = as_of;
-            ask(&Question::Levels { as_of }, &ledger, &oracle)?;
+            let filter = LevelFilter::default();
+            ask(&Question::Levels { filter, as_of }, &ledger, &oracle)?;
             ask(&Question::Catalog { as_of }, &ledger, &oracle)?;
             ask(&Question::Assignments { filter: nothing, as_of }, &ledger, &oracle)?;
         }

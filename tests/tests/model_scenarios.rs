@@ -115,6 +115,10 @@ fn questions_have_telling_answers() {
                 }
                 Answer::Members(_) => note("members", says),
                 Answer::Principals(_) => note("principals", says),
+                Answer::Search(search) => {
+                    note("search", says);
+                    note("search with more", search.more);
+                }
                 Answer::Diff { diff, .. } => {
                     note("diff", says);
                     note("diff of terms", !diff.changed.is_empty());

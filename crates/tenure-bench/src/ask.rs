@@ -116,6 +116,7 @@ fn rows(answer: &Answer) -> usize {
         Answer::Holdings(rows) => rows.len(),
         Answer::Members(members) => members.len(),
         Answer::Principals(principals) => principals.len(),
+        Answer::Search(search) => search.found.len(),
         Answer::Diff { diff, .. } => diff.gained.len() + diff.lost.len() + diff.changed.len(),
         Answer::PowerDiff { diff, .. } => diff.gained.len() + diff.lost.len(),
         Answer::Levels(levels) => levels.len(),

@@ -5,8 +5,8 @@
 //! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
 //! questions about levels, role collections and holdings, `people` about members and principals,
 //! `holdings` about what was held over a stretch of time, `diff` about what changed between two coordinates.
-//! `similar` finds the names that could be meant, `observed` tells when somebody looked, `detail` which rows of an
-//! answer say why.
+//! `similar` finds the names that could be meant, `search` those that contain a text, `observed` tells when somebody
+//! looked, `detail` which rows of an answer say why.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 //!
@@ -24,10 +24,12 @@ mod observed;
 mod people;
 mod plan;
 mod question;
+mod search;
 mod similar;
 
 pub use detail::Detail;
 pub use diff::Place;
-pub use listing::AssignmentFilter;
+pub use listing::{AssignmentFilter, LevelFilter};
 pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};
+pub use search::{FoundKind, Search};

@@ -45,6 +45,7 @@ pub enum Answer {
     Holdings(api::Holdings),
     Members(api::Members),
     Principals(api::Principals),
+    Search(api::Search),
     Levels(api::Levels),
     RoleCollections(api::RoleCollections),
     Catalog(api::CatalogAnswer),
@@ -246,6 +247,11 @@ impl Asker<'_> {
                     next_page_token: page.next_token(self.asked, &computed),
                 })
             }
+            answer::Answer::Search(search) => Answer::Search(api::Search {
+                as_of,
+                found: search.found.iter().map(api::Found::from).collect(),
+                more: search.more,
+            }),
             answer::Answer::Diff { diff, until } => {
                 Answer::Diff(self.diff(&diff, &computed, &until))
             }

@@ -53,6 +53,39 @@ pub struct EntryResult {
     pub original: Option<Original>,
 }
 
+/// What became of an entry that was handed in, or would become of it
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AppendResult {
+    /// Its id; null if it could not be decoded
+    pub id: Option<String>,
+    /// Its place in the log; null in a dry run
+    pub position: Option<u64>,
+    /// When the log recorded it; null in a dry run
+    pub recorded_at: Option<String>,
+    /// `applied`, `refused` or `duplicate`
+    pub outcome: String,
+    /// Why it was refused
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+    /// What a duplicate repeats
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<Original>,
+    /// What the author of an applied entry may not have meant
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// Something that the author of a change may not have meant
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Note {
+    /// `terms_changed`, `repeated` or `scheduled`
+    pub code: String,
+    /// The change, counted from 0
+    pub change: usize,
+    /// A sentence
+    pub message: String,
+}
+
 /// An entry of the log with what became of it
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EntryRow {
@@ -82,7 +115,7 @@ pub struct EntryRow {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Appended {
     /// One for each entry, in order
-    pub results: Vec<EntryResult>,
+    pub results: Vec<AppendResult>,
     /// What to pass as `min_position` to read one's own writes
     pub revision: String,
 }
@@ -695,6 +728,32 @@ pub struct Principals {
     /// What to pass as `page_token` for the next page; absent on the last
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_page_token: Option<String>,
+}
+
+/// A name that contains a text
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Found {
+    /// A level's kind, a principal's kind, `role-collection`, `role` or `operation`
+    pub kind: String,
+    /// As questions take it: of a level and a principal with its kind, of a role `application/name`
+    pub id: String,
+    /// The display name of a level, or an operation in words
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What a level lies in, from the root down: each by its display name, or `kind:id` if it has none
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Vec<String>>,
+}
+
+/// The names that contain a text
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Search {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// The best first
+    pub found: Vec<Found>,
+    /// Whether the limit left some out
+    pub more: bool,
 }
 
 /// A level, with its explicit attributes

@@ -135,6 +135,7 @@ fn command(texts: &Texts, folder: &Path) -> String {
         "diff" | "assignments" | "principals" => None,
         "members" => Some("set"),
         "entry" => Some("entry"),
+        "search" => Some("q"),
         _ => Some("principal"),
     };
     words.extend(by_itself.and_then(|name| parameters.get(name)).map(str::to_owned));

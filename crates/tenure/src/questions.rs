@@ -277,6 +277,28 @@ pub(crate) struct Principals {
     as_of: AsOf,
 }
 
+/// The names that contain some words: of levels, principals, role collections, roles and operations
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct Search {
+    /// Words that a name or an id contains, each of them, in any letter case and without accents
+    #[arg(required = true, value_name = "WORDS")]
+    #[serde(rename = "q", serialize_with = "in_one_text")]
+    words: Vec<String>,
+    /// Only of this kind: subaccount (or another level), user (or another principal), role-collection, role, operation
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// At most so many names, 1 to 200 [default: 20]
+    #[arg(long, value_name = "N")]
+    limit: Option<u16>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    as_of: AsOf,
+}
+
+fn in_one_text<S: serde::Serializer>(words: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&words.join(" "))
+}
+
 /// The entries that name a principal, a level or a role collection, refused ones too
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct History {
@@ -327,6 +349,12 @@ pub(crate) struct Entry {
 /// The levels that exist
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Levels {
+    /// Only in the subtree of this level, itself included
+    #[arg(long, value_name = "LEVEL")]
+    under: Option<String>,
+    /// Only of this kind, like subaccount
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     as_of: AsOf,

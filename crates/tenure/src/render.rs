@@ -43,6 +43,9 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
     } else {
         parts.push(rows.table());
     }
+    if answer.get("more") == Some(&Value::Bool(true)) {
+        parts.push("there are more: say another word, or a higher --limit".to_owned());
+    }
     parts.extend(footer(answer));
     Ok(parts.join("\n"))
 }
@@ -162,6 +165,7 @@ pub(crate) fn rows(question: &str, answer: &Value) -> anyhow::Result<Rows> {
         "holdings" => holdings_then(&typed(answer)?),
         "members" => members(&typed(answer)?),
         "principals" => principals(&typed(answer)?),
+        "search" => found(&typed(answer)?),
         "levels" => levels(&typed(answer)?),
         "role-collections" => role_collections(&typed(answer)?),
         "catalog" => catalog(&typed(answer)?),
@@ -374,6 +378,19 @@ fn principals(answer: &api::Principals) -> Rows {
     rows
 }
 
+fn found(answer: &api::Search) -> Rows {
+    let mut rows = Rows::new(&["kind", "id", "title", "in"]);
+    for found in &answer.found {
+        let id = match found.kind.as_str() {
+            "role-collection" => look_alike::role_collection(&found.id),
+            _ => look_alike::visible(&found.id),
+        };
+        let path = found.path.iter().flatten().cloned().collect::<Vec<_>>().join(" / ");
+        rows.push([found.kind.clone(), id, found.title.clone().unwrap_or_default(), path]);
+    }
+    rows
+}
+
 fn what(answer: &api::What) -> Rows {
     let mut rows = Rows::new(&["kind", "name"]);
     let lists = [
@@ -519,7 +536,28 @@ fn effective(row: &EntryRow) -> String {
 /// What became of an entry, in a few words
 pub(crate) fn outcome(result: &api::EntryResult, voided_by: Option<u64>) -> String {
     let voided = voided_by.map(|void| format!(", voided by #{void}")).unwrap_or_default();
-    match (&result.refusal, &result.original) {
+    let became = became(&result.outcome, result.refusal.as_ref(), result.original.as_ref());
+    format!("{became}{voided}")
+}
+
+/// What became of an entry that was handed in, in a few words
+pub(crate) fn appended(result: &api::AppendResult) -> String {
+    became(&result.outcome, result.refusal.as_ref(), result.original.as_ref())
+}
+
+/// Notes in lines
+pub(crate) fn notes(notes: &[api::Note]) -> String {
+    let line =
+        |note: &api::Note| format!("{}, change {}: {}", note.code, note.change, note.message);
+    notes.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn became(
+    outcome: &str,
+    refusal: Option<&api::Refusal>,
+    original: Option<&api::Original>,
+) -> String {
+    match (refusal, original) {
         (Some(refusal), _) => {
             let change = refusal.change.map(|n| format!(", change {n}")).unwrap_or_default();
             format!("refused: {}{change}: {}", refusal.code, refusal.message)
@@ -527,7 +565,7 @@ pub(crate) fn outcome(result: &api::EntryResult, voided_by: Option<u64>) -> Stri
         (None, Some(original)) => {
             format!("duplicate of #{} ({})", original.position, original.outcome)
         }
-        (None, None) => format!("{}{voided}", result.outcome),
+        (None, None) => outcome.to_owned(),
     }
 }
 

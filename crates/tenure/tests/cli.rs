@@ -237,7 +237,10 @@ fn both_doors_answer_the_same_in_each_format() {
         vec!["history", "alice@acme.example"],
         vec!["log", "--after", "#12"],
         vec!["entry", "#14"],
+        [&["search", "SUB", "viewer"][..], &pins].concat(),
+        [&["search", "ali", "--limit", "1"][..], &pins].concat(),
         [&["levels"][..], &pins].concat(),
+        [&["levels", "--under", "global-account:acme", "--kind", "subaccount"][..], &pins].concat(),
         [&["role-collections"][..], &on, &pins].concat(),
         [&["catalog"][..], &pins].concat(),
     ];
@@ -387,6 +390,37 @@ fn granting_and_revoking_say_what_became_of_it() {
         let ran = tenure(&[&held[..], &[]].concat());
         ran.exits(0);
         assert!(ran.stdout.contains("applied"), "{ran:#?}");
+    });
+}
+
+#[test]
+fn a_dry_run_says_what_would_become_of_it_and_appends_nothing() {
+    at_both_doors(|tenure| {
+        let before = tenure(&["export"]).stdout;
+        let grant =
+            ["grant", "Subaccount Viewer", "--to", "zoe@acme.example", "--on", "subaccount:dev"];
+        let json = |arguments: &[&str]| tenure(&[&["--format", "json"], arguments].concat());
+        let dry = json(&[&grant[..], &["--dry-run"]].concat());
+        let result = dry.exits(0).json()["results"][0].clone();
+        assert_eq!((&result["outcome"], &result["position"]), (&json!("applied"), &json!(null)));
+        let ran = tenure(&[&grant[..], &["--dry-run"]].concat());
+        assert!(ran.exits(0).stdout.contains("nothing was appended"), "{ran:#?}");
+        let revoke =
+            ["revoke", "Subaccount Viewer", "--from", "zoe@acme.example", "--on", "subaccount:dev"];
+        json(&[&revoke[..], &["--dry-run"]].concat()).exits(1);
+        assert_eq!(tenure(&["export"]).stdout, before);
+        // What was really appended has notes where it changes nothing.
+        tenure(&grant).exits(0);
+        let again = tenure(&grant);
+        assert!(again.exits(0).stdout.contains("repeated, change 0"), "{again:#?}");
+        let scheduled = [&grant[..], &["--effective-at", "2090-01-01"]].concat();
+        tenure(&scheduled).exits(0);
+        let note = json(&revoke).exits(0).json()["results"][0]["notes"][0].clone();
+        assert_eq!(note["code"], "scheduled");
+        assert!(note["message"].as_str().unwrap().contains("2090-01-01T00:00:00Z"), "{note}");
+        let refusal = json(&revoke).exits(1).json()["results"][0]["refusal"].clone();
+        assert_eq!(refusal["code"], "not_held");
+        assert!(refusal["message"].as_str().unwrap().contains("it is granted later"), "{refusal}");
     });
 }
 

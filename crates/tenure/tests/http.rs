@@ -208,6 +208,92 @@ fn an_entry_is_waited_for() {
 }
 
 #[test]
+fn a_dry_run_decides_entries_one_after_another_and_keeps_none() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let newest = server.position();
+    let first = entry(&[grant("carol@acme.example")]);
+    let mut other = first.clone();
+    other["reason"] = "another content".into();
+    let mut late = entry(&[grant("carol@acme.example")]);
+    late["changes"][0]["until"] = "2098-01-01T00:00:00Z".into();
+    let known = server.get("/v1/entries/14").ok()["entry"].clone();
+    let body = json!({ "entries": [first, first, other, late, known] });
+    let dry = server.post("/v1/entries?dry_run=true", &body).ok();
+    let results = dry["results"].as_array().unwrap();
+    let outcomes: Vec<&str> = results.iter().map(|one| one["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["applied", "duplicate", "refused", "applied", "duplicate"]);
+    assert!(results.iter().all(|one| one["position"].is_null() && one["recorded_at"].is_null()));
+    assert_eq!(results[0]["id"], first["id"]);
+    assert_eq!(results[1]["original"]["position"], newest + 1);
+    assert_eq!(results[2]["refusal"]["code"], "id_reused");
+    assert_eq!(results[3]["notes"][0]["code"], "terms_changed");
+    assert_eq!(results[4]["original"], json!({ "position": 14, "outcome": "applied" }));
+    assert!(dry["revision"].as_str().unwrap().ends_with(&format!("@{newest}")));
+    // Nothing is there, and none of the ids is taken.
+    assert_eq!(server.position(), newest);
+    let id = first["id"].as_str().unwrap();
+    server.get(&format!("/v1/entries/{id}")).is_problem(404, "unknown_entry", &[]);
+    server.get("/v1/entries?principal=carol@acme.example").ok();
+    let appended = server.post("/v1/entries?dry_run=false", &first).ok();
+    assert_eq!(appended["results"][0]["position"], newest + 1);
+    assert_eq!(appended["results"][0]["outcome"], "applied");
+    assert_eq!(appended["results"][0].get("notes"), None);
+    let again = server.post("/v1/entries", &late).ok();
+    let note = &again["results"][0]["notes"][0];
+    assert_eq!((&note["code"], &note["change"]), (&json!("terms_changed"), &json!(0)));
+    // A row of the log has no notes.
+    let row = server.get(&format!("/v1/entries/{}", newest + 2)).ok();
+    assert_eq!(row.get("notes"), None);
+    for (query, code, part) in [
+        ("dry_run=yes", "bad_request", "`dry_run`"),
+        ("dryrun=true", "unknown_parameter", "dryrun"),
+        ("dry_run=true&dry_run=true", "bad_request", "twice"),
+    ] {
+        server.post(&format!("/v1/entries?{query}"), &first).is_problem(400, code, &[part]);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_search_finds_what_other_questions_take() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let found = |query: &str| {
+        let answer = server.get(&format!("/v1/search?{query}")).ok();
+        let found = answer["found"].as_array().unwrap().clone();
+        (found, answer["more"] == true)
+    };
+    let (all, more) = found("q=DEV");
+    assert_eq!((&all[0]["kind"], &all[0]["id"]), (&json!("subaccount"), &json!("subaccount:dev")));
+    let path = ["global-account:acme", "directory:eu", "directory:west"];
+    assert_eq!(all[0]["path"], json!(path));
+    assert!(!more);
+    let (alice, _) = found("q=ali&kind=user");
+    assert_eq!(alice[0]["id"], "user:sap.default/alice@acme.example");
+    let (one, more) = found("q=viewer&limit=1");
+    assert_eq!((one.len(), more), (1, true));
+    let (operation, _) = found("q=destinations.manage");
+    assert_eq!(operation[0]["kind"], "operation");
+    assert_eq!(found("q=xyzzy"), (vec![], false));
+    for (query, part) in [
+        ("q=", "no word"),
+        ("q=x&kind=scope", "`kind`"),
+        ("q=x&limit=201", "1 to 200"),
+        ("kind=user", "`q` is missing"),
+    ] {
+        server.get(&format!("/v1/search?{query}")).is_problem(400, "bad_request", &[part]);
+    }
+    let levels = |query: &str| server.get(&format!("/v1/levels?{query}"));
+    let under = levels("under=subaccount:dev").ok();
+    assert_eq!(under["levels"][0]["level"], "subaccount:dev");
+    assert_eq!(levels("kind=global-account").ok()["levels"].as_array().unwrap().len(), 1);
+    levels("under=subaccount:nowhere").is_problem(404, "unknown_level", &[]);
+    levels("kind=user").is_problem(400, "bad_request", &["`subaccount`"]);
+    server.stop();
+}
+
+#[test]
 fn pages_are_of_one_answer() {
     let data = tempfile::tempdir().unwrap();
     let server = server(&data);

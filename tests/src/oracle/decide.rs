@@ -60,7 +60,7 @@ impl Reasons {
 }
 
 /// The moment of an instant that is not before 1970
-fn moment(instant: Instant) -> Option<EffectiveAt> {
+pub(super) fn moment(instant: Instant) -> Option<EffectiveAt> {
     (instant.micros() >= 0).then(|| EffectiveAt::saturating_from_micros(instant.micros()))
 }
 
@@ -119,7 +119,7 @@ impl Oracle {
         (Outcome::Applied, facts)
     }
 
-    fn decide_change(
+    pub(super) fn decide_change(
         &self,
         state: &State,
         named: &BTreeSet<Principal>,
@@ -356,7 +356,7 @@ fn must_be_custom(state: &State, level: &Level, name: &Arc<str>, reasons: &mut R
 
 /// A bare name is looked for among the holdings of `from` at the level, else among the roles there;
 /// `None` if neither gives exactly one. A full name says which role it is
-fn resolve_held(
+pub(super) fn resolve_held(
     state: &State,
     level: &Level,
     text: &RoleText,

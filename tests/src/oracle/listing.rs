@@ -8,8 +8,8 @@ use tenure_core::answer::{
     AskError, GrantedName, Holding, LevelThen, Member, PrincipalThen, RoleCollectionThen,
 };
 use tenure_core::{
-    Ability, AssignmentFilter, EffectiveAt, KnownAt, Level, Mention, Position, Principal,
-    PrincipalFilter, RoleText, Span,
+    Ability, AssignmentFilter, EffectiveAt, KnownAt, Level, LevelFilter, Mention, Position,
+    Principal, PrincipalFilter, RoleText, Span,
 };
 
 use super::Oracle;
@@ -113,15 +113,27 @@ impl Oracle {
     }
 
     /// The levels that exist
-    pub fn levels(&self, t: EffectiveAt, s: KnownAt) -> Vec<LevelThen> {
-        let levels = self.state(t, s).levels.into_iter();
-        levels
+    pub fn levels(
+        &self,
+        filter: &LevelFilter,
+        t: EffectiveAt,
+        s: KnownAt,
+    ) -> Result<Vec<LevelThen>, AskError> {
+        let moment = Moment::new(self, t, s);
+        let mut levels = moment.state.levels.clone();
+        if let Some(under) = &filter.under {
+            moment.must_exist(under)?;
+            levels.retain(|level, _| moment.state.upwards(level).contains(under));
+        }
+        levels.retain(|level, _| filter.kind.is_none_or(|kind| kind == level.kind()));
+        let levels = levels.into_iter();
+        Ok(levels
             .map(|(level, state)| LevelThen {
                 level,
                 parent: state.parent,
                 attributes: state.attributes,
             })
-            .collect()
+            .collect())
     }
 
     /// The role collections that exist at a level

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::ask::search::FoundKind;
 use crate::words::change::EntryId;
 use crate::words::ended::Ended;
 use crate::words::instant::{EffectiveAt, RecordedAt};
@@ -129,6 +130,8 @@ pub enum Answer {
     Members(Vec<Member>),
     /// In byte order
     Principals(Vec<PrincipalThen>),
+    /// The best first
+    Search(Search),
     /// What differs, and the second coordinates
     Diff {
         /// What differs
@@ -406,6 +409,28 @@ pub struct PrincipalThen {
     pub holdings: usize,
     /// When the last of its own holdings ended; `None` if one runs, or none ever did
     pub last_held: Option<EffectiveAt>,
+}
+
+/// The names that contain a text
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Search {
+    /// The best first
+    pub found: Vec<Found>,
+    /// Whether the limit left some out
+    pub more: bool,
+}
+
+/// A name that contains a text
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// What it is the name of
+    pub kind: FoundKind,
+    /// As questions take it: of a level and a principal with its kind, of a role `application/name`
+    pub id: String,
+    /// The display name of a level, or an operation in words
+    pub title: Option<Arc<str>>,
+    /// What a level lies in, from the root down, each by its display name if it has one
+    pub path: Option<Vec<Arc<str>>>,
 }
 
 /// A level that exists

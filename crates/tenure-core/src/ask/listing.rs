@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::ask::answer::{AskError, Holding, LevelThen, RoleCollectionThen};
 use crate::ask::plan::Asked;
+use crate::history::landscape::LevelState;
 use crate::index::mentions::Mention;
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::moment::Moment;
@@ -12,7 +13,7 @@ use crate::words::ability::Ability;
 use crate::words::catalog::Defined;
 use crate::words::grantable::{Grantable, RoleText};
 use crate::words::instant::EffectiveAt;
-use crate::words::level::Level;
+use crate::words::level::{Level, LevelKind};
 use crate::words::position::KnownAt;
 use crate::words::principal::Principal;
 use crate::words::requirement::Held;
@@ -29,6 +30,15 @@ pub struct AssignmentFilter {
     pub role_collection: Option<Arc<str>>,
     /// Of this single role
     pub role: Option<RoleText>,
+}
+
+/// Which levels are asked for; an absent field leaves none out
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LevelFilter {
+    /// In the subtree of this level, itself included
+    pub under: Option<Level>,
+    /// Of this kind
+    pub kind: Option<LevelKind>,
 }
 
 /// Which holdings are wanted, by the numbers of their names; an absent field leaves none out
@@ -148,16 +158,41 @@ impl View<'_> {
 
     /// The levels that exist, in byte order
     pub fn levels(&self, t: EffectiveAt) -> Vec<LevelThen> {
+        self.described(self.land(t).levels())
+    }
+
+    /// The levels that a filter takes, in byte order
+    ///
+    /// # Errors
+    /// An unknown level in `under`.
+    /// # Cost
+    /// O(levels of the subtree), or of all levels that ever were.
+    pub fn levels_of(
+        &self,
+        filter: &LevelFilter,
+        t: EffectiveAt,
+    ) -> Result<Vec<LevelThen>, AskError> {
+        let now = Moment::new(self, t);
+        let land = now.land;
+        let wanted = |level: &LevelRef| filter.kind.is_none_or(|kind| kind == level.kind);
+        let Some(under) = &filter.under else {
+            return Ok(self.described(land.levels().filter(|(level, _)| wanted(level))));
+        };
+        let subtree = land.subtree(now.level(under)?).into_iter().filter(wanted);
+        Ok(self.described(subtree.filter_map(|level| Some((level, land.level(level)?)))))
+    }
+
+    fn described<'l>(
+        &self,
+        levels: impl Iterator<Item = (LevelRef, &'l LevelState)>,
+    ) -> Vec<LevelThen> {
         let text = |level: LevelRef| self.ledger.level_of(level).clone();
-        let mut levels: Vec<LevelThen> = self
-            .land(t)
-            .levels()
-            .map(|(level, state)| LevelThen {
-                level: text(level),
-                parent: state.parent.map(text),
-                attributes: state.attributes.clone(),
-            })
-            .collect();
+        let described = levels.map(|(level, state)| LevelThen {
+            level: text(level),
+            parent: state.parent.map(text),
+            attributes: state.attributes.clone(),
+        });
+        let mut levels: Vec<LevelThen> = described.collect();
         levels.sort_by(|a, b| a.level.cmp(&b.level));
         levels
     }

@@ -122,6 +122,7 @@ impl Question {
             Self::WhoDuringAnywhere { .. }
             | Self::Members { .. }
             | Self::Principals { .. }
+            | Self::Search { .. }
             | Self::Diff { .. }
             | Self::PowerDiff { .. }
             | Self::Levels { .. }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use crate::ask::answer::{Answer, Answered, AskError, ComputedAt, Hint};
 use crate::ask::detail::Detail;
 use crate::ask::diff::Place;
-use crate::ask::listing::AssignmentFilter;
+use crate::ask::listing::{AssignmentFilter, LevelFilter};
 use crate::ask::observed::PlaceRef;
 use crate::ask::people::PrincipalFilter;
+use crate::ask::search::Search;
 use crate::index::mentions::Mention;
 use crate::ledger::Ledger;
 use crate::ledger::view::View;
@@ -193,6 +194,13 @@ pub enum Question {
         /// As of when
         as_of: AsOf,
     },
+    /// Which known names contain a text?
+    Search {
+        /// The text, and which names are wanted
+        search: Search,
+        /// As of when
+        as_of: AsOf,
+    },
     /// What differs between two coordinates: holdings, and levels and definitions unless it is about one principal?
     Diff {
         /// The first coordinates
@@ -217,6 +225,8 @@ pub enum Question {
     },
     /// Which levels exist?
     Levels {
+        /// Which of them
+        filter: LevelFilter,
         /// As of when
         as_of: AsOf,
     },
@@ -265,7 +275,8 @@ impl Question {
             | Self::Assignments { as_of, .. }
             | Self::Members { as_of, .. }
             | Self::Principals { as_of, .. }
-            | Self::Levels { as_of }
+            | Self::Search { as_of, .. }
+            | Self::Levels { as_of, .. }
             | Self::RoleCollections { as_of, .. }
             | Self::Catalog { as_of } => *as_of = change(*as_of),
             Self::Diff { from, until, .. } | Self::PowerDiff { from, until, .. } => {
@@ -410,14 +421,17 @@ impl Question {
             Self::Principals { filter, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Principals(view.principals(filter, t))))
             }
+            Self::Search { search, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Search(view.search(search, t))))
+            }
             Self::Diff { from, until, under, principal } => {
                 pinned.diff(*from, *until, under.as_ref(), principal.as_ref())
             }
             Self::PowerDiff { can, place, from, until } => {
                 pinned.power_diff(*from, *until, can, place)
             }
-            Self::Levels { as_of } => {
-                pinned.at(*as_of, |view, t| Ok(Answer::Levels(view.levels(t))))
+            Self::Levels { filter, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Levels(view.levels_of(filter, t)?)))
             }
             Self::RoleCollections { on, as_of } => pinned
                 .at(*as_of, |view, t| Ok(Answer::RoleCollections(view.role_collections(on, t)?))),

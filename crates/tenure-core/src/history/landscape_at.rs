@@ -241,6 +241,26 @@ impl<'a> Here<'a> {
         )
     }
 
+    /// The custom roles and role collections that exist here, in no order
+    pub(crate) fn custom(&self) -> impl Iterator<Item = Grantable> + use<'a> {
+        let cut = self.cut;
+        let roles = self.track.roles.iter();
+        let roles = roles.filter(move |(_, track)| track.at(cut).is_some_and(Option::is_some));
+        let names = self.track.role_collections.iter();
+        let names = names.filter(move |(_, track)| track.at(cut).is_some_and(Option::is_some));
+        let names = names.map(|(name, _)| Grantable::RoleCollection(*name));
+        roles.map(|(role, _)| Grantable::Role(*role)).chain(names)
+    }
+
+    /// What the catalogue predefines at levels like this one, hidden or not; in no order
+    pub(crate) fn predefined(&self) -> impl Iterator<Item = Grantable> + use<'a> {
+        let table = self.table;
+        let roles = table.into_iter().flat_map(|table| table.roles.keys());
+        let names = table.into_iter().flat_map(|table| table.role_collections.keys());
+        let names = names.map(|name| Grantable::RoleCollection(*name));
+        roles.map(|role| Grantable::Role(*role)).chain(names)
+    }
+
     /// A custom role collection hides a predefined one of its name
     pub(crate) fn role_collection(&self, name: Symbol) -> Option<RoleCollectionHere<'a>> {
         let custom =

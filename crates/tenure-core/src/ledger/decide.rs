@@ -14,7 +14,7 @@ use crate::history::landscape_at::{Here, Land};
 use crate::history::observations::Observation;
 use crate::history::order::OrderKey;
 use crate::index;
-use crate::index::timeline::Of;
+use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::state::Ledger;
 use crate::ledger::view::View;
 use crate::words::catalog::Definitions;
@@ -63,6 +63,20 @@ pub(crate) fn check(
     trust: Trust,
 ) -> Result<Fact, Reason> {
     Deciding { ledger }.check(key, change, earlier, trust)
+}
+
+/// The timeline of the holding that a revoke refers to, and whose it is
+pub(crate) fn revoked(
+    ledger: &mut Ledger,
+    key: OrderKey,
+    change: &Change,
+) -> Option<(TimelineId, PrincipalRef)> {
+    let Change::Revoke { level, grantable, from, .. } = change else { return None };
+    let (level, from) = (ledger.level_ref(level), ledger.principal_ref(from));
+    let HoldingKey { principal, grantable, level } =
+        Deciding { ledger }.revoked(key, level, grantable, from)?;
+    let timeline = ledger.index.find_holding_timeline(level, grantable)?;
+    Some((timeline, principal))
 }
 
 /// Names that are met are numbered, so it needs the ledger for itself
@@ -369,20 +383,30 @@ impl Deciding<'_> {
     ) -> Result<Fact, Reason> {
         let t = key.effective_at;
         let level_ref = self.existing(t, level)?;
-        let taken = match grantable {
-            GrantableText::RoleCollection(name) => {
-                Some(Grantable::RoleCollection(self.ledger.symbols.intern(name)))
-            }
-            GrantableText::Role(role) => {
-                self.resolve_held(key, level_ref, role, from).map(Grantable::Role)
-            }
-        };
-        let taken = taken.ok_or(Reason::NotHeld)?;
-        let holding = HoldingKey { principal: from, grantable: taken, level: level_ref };
+        let holding = self.revoked(key, level_ref, grantable, from).ok_or(Reason::NotHeld)?;
         if decides && expect != Some(RevokeExpects::Any) && !self.is_held(key, &holding) {
             return Err(Reason::NotHeld);
         }
         Ok(self.holding(key, holding, Edge::Stop))
+    }
+
+    /// The holding that a revoke refers to
+    fn revoked(
+        &mut self,
+        key: OrderKey,
+        level: LevelRef,
+        grantable: &GrantableText,
+        from: PrincipalRef,
+    ) -> Option<HoldingKey> {
+        let grantable = match grantable {
+            GrantableText::RoleCollection(name) => {
+                Grantable::RoleCollection(self.ledger.symbols.intern(name))
+            }
+            GrantableText::Role(role) => {
+                Grantable::Role(self.resolve_held(key, level, role, from)?)
+            }
+        };
+        Some(HoldingKey { principal: from, grantable, level })
     }
 
     fn check_void(&self, key: OrderKey, entry: EntryId) -> Result<Fact, Reason> {

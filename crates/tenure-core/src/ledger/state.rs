@@ -34,7 +34,7 @@ use crate::words::symbol::{LevelRef, PrincipalRef, Registry, SharedMap, Symbol, 
 ///
 /// It does not keep the contents of entries. When an id comes again, the caller is asked for the content of
 /// the entry that owns it. [`LedgerInMemory`](crate::LedgerInMemory) keeps the contents.
-// INVARIANT (ledger): only the ledger itself takes entries in, never one of its snapshots.
+// INVARIANT (ledger): only the ledger itself and a trial take entries in, never a snapshot.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub(crate) symbols: Symbols,
@@ -125,6 +125,12 @@ impl Ledger {
                 everyone: self.everyone.clone(),
             },
         }
+    }
+
+    /// A ledger like this one that takes entries in for itself alone
+    pub(crate) fn aside(&self) -> Self {
+        let Snapshot { ledger } = self.snapshot();
+        Self { owners: self.owners.aside(), structure: self.structure.aside(), ..ledger }
     }
 
     /// The position that the next entry gets

@@ -52,6 +52,7 @@ fn described(kind: &Kind) -> Described {
         "holdings" => ("Holdings", "What was held during a stretch of time, and how it ended"),
         "members" => ("Members", "Members of a group or an attribute"),
         "principals" => ("Principals", "Known principals, and how much each holds"),
+        "search" => ("Search", "Names that contain every word of a text, the best first"),
         "levels" => ("Levels", "Levels that exist"),
         "role-collections" => ("RoleCollections", "Role collections of a level"),
         "catalog" => ("CatalogAnswer", "The catalogue in force"),

@@ -1,14 +1,15 @@
 //! How does what the core answers become what doors answer?
 
 use tenure_core::{
-    Attributes, EffectiveAt, KnownAt, Level, Outcome, Position, Principal, RecordedAt,
-    Refusal as CoreRefusal, answer,
+    Attributes, EffectiveAt, Entry, KnownAt, Level, Note as CoreNote, Noted, Outcome, Position,
+    Principal, RecordedAt, Refusal as CoreRefusal, answer,
 };
 
 use super::{
-    AsOf, Changed, DefinedAt, DefinitionRow, Ended, EntryResult, FeatureSets, Gap, Held, Holding,
-    HoldingRow, Interval, Known, LevelAttributes, LevelChanged, LevelMoved, LevelRow, Member,
-    Membership, Observed, Original, PowerDiffRow, PrincipalRow, Refusal, RoleCollectionRow,
+    AppendResult, AsOf, Changed, DefinedAt, DefinitionRow, Ended, EntryResult, FeatureSets, Found,
+    Gap, Held, Holding, HoldingRow, Interval, Known, LevelAttributes, LevelChanged, LevelMoved,
+    LevelRow, Member, Membership, Note, Observed, Original, PowerDiffRow, PrincipalRow, Refusal,
+    RoleCollectionRow,
 };
 use crate::convert::{environment_from_core, feature_set_from_core};
 use crate::sentence::{self, Submitted};
@@ -54,6 +55,49 @@ impl EntryResult {
             refusal,
             original,
         }
+    }
+}
+
+impl From<EntryResult> for AppendResult {
+    /// What became of an entry, without notes
+    fn from(result: EntryResult) -> Self {
+        let EntryResult { id, position, recorded_at, outcome, refusal, original } = result;
+        let (position, recorded_at) = (Some(position), Some(recorded_at));
+        Self { id, position, recorded_at, outcome, refusal, original, notes: Vec::new() }
+    }
+}
+
+impl AppendResult {
+    /// The same with the notes on an entry that was recorded then
+    ///
+    /// A note on an entry that is refused ends the sentence of its refusal.
+    #[must_use]
+    pub fn with_notes(
+        mut self,
+        notes: &[CoreNote],
+        entry: &Entry,
+        recorded_at: RecordedAt,
+    ) -> Self {
+        let t = entry.effective_at().unwrap_or(recorded_at.instant());
+        for note in notes {
+            match (&mut self.refusal, &note.what) {
+                (Some(refusal), Noted::Scheduled(later)) => {
+                    refusal.message.push_str(&sentence::hint(later));
+                }
+                (Some(_), _) => {}
+                (None, what) => self.notes.extend(entry.changes().get(note.change).map(|change| {
+                    let message = sentence::note(what, change, t);
+                    Note { code: what.code().to_owned(), change: note.change, message }
+                })),
+            }
+        }
+        self
+    }
+
+    /// The same of an entry that nobody handed in yet: it has no place in the log
+    #[must_use]
+    pub fn of_dry_run(self) -> Self {
+        Self { position: None, recorded_at: None, ..self }
     }
 }
 
@@ -116,6 +160,18 @@ impl From<&answer::PrincipalThen> for PrincipalRow {
             principal: then.principal.to_string(),
             holdings: then.holdings,
             last_held: then.last_held.map(|at| at.to_string()),
+        }
+    }
+}
+
+impl From<&answer::Found> for Found {
+    fn from(found: &answer::Found) -> Self {
+        let path = found.path.as_ref();
+        Self {
+            kind: found.kind.as_str().to_owned(),
+            id: found.id.clone(),
+            title: found.title.as_deref().map(str::to_owned),
+            path: path.map(|path| path.iter().map(ToString::to_string).collect()),
         }
     }
 }

@@ -217,7 +217,38 @@ pub const KINDS: &[Kind] = &[
             MIN_POSITION,
         ],
     },
-    Kind { name: "levels", title: "Which levels exist", parameters: &[AT, KNOWN_AT, MIN_POSITION] },
+    Kind {
+        name: "search",
+        title: "Which levels, principals, role collections, roles and operations have a name that contains a text",
+        parameters: &[
+            Parameter {
+                name: "q",
+                title: "Words that the name or the id contains, each of them, in any letter case and without accents",
+            },
+            Parameter {
+                name: "kind",
+                title: "Only of this kind: that of a level, that of a principal, `role-collection`, `role` or `operation`",
+            },
+            AT,
+            KNOWN_AT,
+            Parameter { name: "limit", title: "At most so many names, 1 to 200; 20 if absent" },
+            MIN_POSITION,
+        ],
+    },
+    Kind {
+        name: "levels",
+        title: "Which levels exist",
+        parameters: &[
+            Parameter {
+                name: "under",
+                title: "Only in the subtree of this level, itself included",
+            },
+            Parameter { name: "kind", title: "Only of this kind, such as `subaccount`" },
+            AT,
+            KNOWN_AT,
+            MIN_POSITION,
+        ],
+    },
     Kind {
         name: "role-collections",
         title: "Which role collections exist at a level",

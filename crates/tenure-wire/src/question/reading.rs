@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use tenure_core::{
     ABILITIES_MAX, Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName,
-    Instant, Known, KnownAt, Level, Mention, OutcomeKind, Place, Principal, PrincipalFilter,
-    PrincipalKind, Question, RoleText, plain_name,
+    FoundKind, Instant, Known, KnownAt, Level, LevelFilter, LevelKind, Mention, OutcomeKind, Place,
+    Principal, PrincipalFilter, PrincipalKind, Question, RoleText, Search, plain_name, searched,
 };
 use uuid::Uuid;
 
-use super::{LIMIT, LIMIT_MAX, MinPosition, Parameters, QuestionError, WAIT_MS_MAX};
+use super::{
+    LIMIT, LIMIT_MAX, MinPosition, Parameters, QuestionError, SEARCH_BYTES_MAX, SEARCH_LIMIT,
+    SEARCH_LIMIT_MAX, WAIT_MS_MAX,
+};
 
 fn bad(name: &str, why: impl ToString) -> QuestionError {
     QuestionError::Bad(format!("`{name}`: {}", why.to_string()))
@@ -84,7 +87,12 @@ impl Reading<'_> {
                 };
                 Question::Principals { filter, as_of: self.as_of()? }
             }
-            "levels" => Question::Levels { as_of: self.as_of()? },
+            "search" => Question::Search { search: self.search()?, as_of: self.as_of()? },
+            "levels" => {
+                let filter =
+                    LevelFilter { under: self.optional_level("under")?, kind: self.level_kind()? };
+                Question::Levels { filter, as_of: self.as_of()? }
+            }
             "role-collections" => {
                 Question::RoleCollections { on: self.level("on")?, as_of: self.as_of()? }
             }
@@ -177,6 +185,25 @@ impl Reading<'_> {
         })
     }
 
+    fn search(&self) -> Result<Search, QuestionError> {
+        let text = self.required("q")?;
+        if text.len() > SEARCH_BYTES_MAX {
+            let why = format!("it has {} bytes: at most {SEARCH_BYTES_MAX} are taken", text.len());
+            return Err(bad("q", why));
+        }
+        if searched(text).is_empty() {
+            return Err(bad("q", "it has no word: say a part of a name"));
+        }
+        let why = "it is a level's kind like `subaccount`, a principal's like `user`, \
+                   `role-collection`, `role` or `operation`";
+        let kind = |text| FoundKind::parse(text).ok_or_else(|| bad("kind", why));
+        Ok(Search {
+            text: text.into(),
+            kind: self.get("kind").map(kind).transpose()?,
+            limit: self.limit_of(SEARCH_LIMIT, SEARCH_LIMIT_MAX)?,
+        })
+    }
+
     fn entry(&self) -> Result<EntryName, QuestionError> {
         let text = self.required("entry")?;
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -256,6 +283,12 @@ impl Reading<'_> {
         self.get("kind").map(read).transpose()
     }
 
+    fn level_kind(&self) -> Result<Option<LevelKind>, QuestionError> {
+        let kinds = || LevelKind::ALL.map(|kind| format!("`{kind}`")).join(", ");
+        let why = || bad("kind", format!("it is one of {}", kinds()));
+        self.get("kind").map(|text| LevelKind::parse(text).ok_or_else(why)).transpose()
+    }
+
     fn origin(&self) -> Result<Option<Arc<str>>, QuestionError> {
         let read = |text| Principal::everyone(text).map(|everyone| everyone.origin().into());
         let origin = self.get("origin").map(read).transpose();
@@ -315,11 +348,15 @@ impl Reading<'_> {
     }
 
     pub(super) fn limit(&self) -> Result<usize, QuestionError> {
-        let Some(number) = self.number("limit")? else { return Ok(LIMIT) };
+        self.limit_of(LIMIT, LIMIT_MAX)
+    }
+
+    fn limit_of(&self, absent: usize, most: usize) -> Result<usize, QuestionError> {
+        let Some(number) = self.number("limit")? else { return Ok(absent) };
         usize::try_from(number)
             .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-            .ok_or_else(|| bad("limit", format!("it is 1 to {LIMIT_MAX}")))
+            .filter(|limit| (1..=most).contains(limit))
+            .ok_or_else(|| bad("limit", format!("it is 1 to {most}")))
     }
 
     fn outcome(&self) -> Result<Option<OutcomeKind>, QuestionError> {

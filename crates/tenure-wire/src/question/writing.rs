@@ -1,11 +1,11 @@
 //! How are the parameters of a question written?
 
 use tenure_core::{
-    Abilities, AsOf, AssignmentFilter, EffectiveAt, Known, Mention, OutcomeKind, Place,
-    PrincipalKind, Question,
+    Abilities, AsOf, AssignmentFilter, EffectiveAt, FoundKind, Known, Mention, OutcomeKind, Place,
+    PrincipalKind, Question, Search,
 };
 
-use super::Parameters;
+use super::{Parameters, SEARCH_LIMIT};
 
 /// Parameters that are being written
 #[derive(Default)]
@@ -137,6 +137,13 @@ impl Writing {
                 self.put_if("holding", filter.holding);
                 self.as_of(*as_of);
             }
+            Question::Search { search, as_of } => {
+                let Search { text, kind, limit } = search;
+                self.put("q", text);
+                self.put_if("kind", kind.map(FoundKind::as_str));
+                self.put_if("limit", Some(limit).filter(|limit| **limit != SEARCH_LIMIT));
+                self.as_of(*as_of);
+            }
             Question::Diff { from, until, under, principal } => {
                 self.both(*from, *until);
                 self.put_if("under", under.as_ref());
@@ -150,7 +157,9 @@ impl Writing {
                 }
                 self.both(*from, *until);
             }
-            Question::Levels { as_of } => {
+            Question::Levels { filter, as_of } => {
+                self.put_if("under", filter.under.as_ref());
+                self.put_if("kind", filter.kind);
                 self.as_of(*as_of);
             }
             Question::RoleCollections { on, as_of } => {
