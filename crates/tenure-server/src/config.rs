@@ -30,6 +30,8 @@ pub struct Partial {
     pub allow_open: Option<bool>,
     /// Where the paths of operators are served too, and nothing else
     pub operators_listen: Option<ListenAt>,
+    /// The file of bearer tokens, by which callers say who they are
+    pub tokens: Option<PathBuf>,
     /// Names of this server, beside those of loopback
     pub hosts: Option<Vec<Host>>,
     /// The log: `embedded`, or the URLs of NATS servers
@@ -191,6 +193,8 @@ pub struct Settings {
     pub listen: ListenAt,
     /// Where the paths of operators are served too, and nothing else
     pub operators_listen: Option<ListenAt>,
+    /// The file of bearer tokens, by which callers say who they are; without one nobody is asked
+    pub tokens: Option<PathBuf>,
     /// Names of this server, beside those of loopback
     pub hosts: Vec<Host>,
     /// The log
@@ -233,6 +237,7 @@ impl Partial {
             listen: self.listen.or(other.listen),
             allow_open: self.allow_open.or(other.allow_open),
             operators_listen: self.operators_listen.or(other.operators_listen),
+            tokens: self.tokens.or(other.tokens),
             hosts: self.hosts.or(other.hosts),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
@@ -310,6 +315,7 @@ impl Partial {
             data: self.data.unwrap_or_else(|| PathBuf::from("tenure-data")),
             listen,
             operators_listen: self.operators_listen,
+            tokens: self.tokens,
             hosts: self.hosts.unwrap_or_default(),
             log,
             genesis,

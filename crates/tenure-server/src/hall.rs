@@ -8,6 +8,7 @@ mod access;
 mod asking;
 mod caller;
 mod following;
+mod tokens;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::problem::{Code, problem};
 pub use access::{Action, Grounds};
 pub use caller::{Authentication, Caller};
 pub(crate) use following::Changes;
+pub use tokens::{Tokens, TokensError, token_digest};
 
 /// Questions that compute at once
 const COMPUTING_MAX: usize = 64;
@@ -72,6 +74,8 @@ pub struct Hall {
     engine: OnceCell<Engine>,
     metrics: Arc<Metrics>,
     default_origin: String,
+    /// There if callers say who they are by tokens
+    tokens: Option<Arc<Tokens>>,
     places: Semaphore,
     /// Questions that compute at once: one whose client has gone computes to its end
     computing: Arc<Semaphore>,
@@ -87,6 +91,10 @@ pub(crate) fn broken_rule() -> Problem {
     problem(Code::Internal, "a rule that should always hold did not: please report it")
 }
 
+fn unauthenticated(why: &str) -> Problem {
+    problem(Code::Unauthenticated, why)
+}
+
 fn shutting_down() -> Problem {
     problem(Code::NotReady, "the server is shutting down")
 }
@@ -98,12 +106,51 @@ impl Hall {
             engine: OnceCell::new(),
             metrics,
             default_origin: default_origin.to_owned(),
+            tokens: None,
             places: Semaphore::new(limits.requests_max),
             computing: Arc::new(Semaphore::new(limits.requests_max.min(COMPUTING_MAX))),
             sizing: Arc::new(Semaphore::new(1)),
             request_timeout: limits.request_timeout,
             closing: watch::Sender::new(false),
         }
+    }
+
+    /// The same where callers say by tokens who they are
+    #[must_use]
+    pub fn with_tokens(self, tokens: Option<Arc<Tokens>>) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// The caller of a request over HTTP, by its header `authorization`; a closed door says nothing of what is behind it
+    ///
+    /// # Errors
+    /// `unauthenticated`: nothing was sent where tokens are configured, or something that is no token of now.
+    pub(crate) fn caller(&self, authorization: Option<&str>) -> Result<Caller, Problem> {
+        match (authorization, &self.tokens) {
+            (None, None) => Ok(Caller::anonymous()),
+            (None, Some(_)) => Err(unauthenticated("say who you are: send `authorization: Bearer <token>`")),
+            (Some(sent), _) => self.caller_of(sent),
+        }
+    }
+
+    /// The caller of a request over NATS; who sends nothing is known to the broker alone
+    ///
+    /// # Errors
+    /// `unauthenticated`: what was sent is no token of now.
+    pub(crate) fn caller_over_nats(&self, authorization: Option<&str>) -> Result<Caller, Problem> {
+        authorization.map_or_else(|| Ok(Caller::anonymous_over_nats()), |sent| self.caller_of(sent))
+    }
+
+    fn caller_of(&self, authorization: &str) -> Result<Caller, Problem> {
+        let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(unauthenticated("`authorization` is `Bearer <token>`: no other scheme is taken"));
+        }
+        let now = ask::now().instant();
+        let owner = self.tokens.as_ref().and_then(|tokens| tokens.owner(token.trim(), now));
+        owner.map(Caller::of_token).ok_or_else(|| {
+            unauthenticated("the token is none of this server, or it has expired: ask its operator for one")
+        })
     }
 
     /// Opens the hall: from now on the ledger answers

@@ -52,6 +52,8 @@ codes! {
     UnknownParameter "unknown_parameter" 400 "The parameter is unknown",
     /// A page token that is none, or of another question
     BadPageToken "bad_page_token" 400 "The page token does not fit",
+    /// A caller that does not say who it is, or cannot prove it
+    Unauthenticated "unauthenticated" 401 "It is not known who asks",
     /// A request of a web page that is not this server's
     ForeignOrigin "foreign_origin" 403 "A web page of a stranger may not do this",
     /// A level that does not exist then

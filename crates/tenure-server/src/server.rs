@@ -12,7 +12,7 @@ use tenure_log::nats::connect::ConnectError;
 
 use crate::config::{LogSettings, Settings};
 use crate::engine::{Engine, Options, Progress, StartError, Writer, open_or_begin_again};
-use crate::hall::{Hall, Limits};
+use crate::hall::{Hall, Limits, Tokens, TokensError};
 use crate::http::{HttpDoor, ListenAt, Listener};
 use crate::metrics::Metrics;
 use crate::nats;
@@ -41,6 +41,9 @@ pub enum ServeError {
     /// The journal cannot be folded
     #[error("the ledger cannot start")]
     Start(#[source] StartError),
+    /// Callers cannot be told by their tokens
+    #[error("the tokens cannot be used")]
+    Tokens(#[source] TokensError),
     /// Questions cannot come over NATS
     #[error("questions over NATS cannot be answered")]
     Questions(#[source] ConnectError),
@@ -63,6 +66,11 @@ impl Server {
     /// # Errors
     /// A folder that cannot be used, or an address that cannot be listened at.
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
+        let tokens = settings.tokens.as_deref().map(Tokens::open).transpose();
+        let tokens = tokens.map_err(ServeError::Tokens)?.map(Arc::new);
+        if let Some(tokens) = &tokens {
+            tokens.watch();
+        }
         // The folder first: who holds the ledger already is the likelier reason to stop.
         let (data, ledger) = (&settings.data, settings.ledger.as_deref());
         let journal = match &settings.log {
@@ -84,7 +92,8 @@ impl Server {
             requests_max: settings.requests_max,
             request_timeout: settings.request_timeout,
         };
-        let hall = Hall::new(limits, &settings.default_origin, Arc::clone(&metrics));
+        let hall = Hall::new(limits, &settings.default_origin, Arc::clone(&metrics))
+            .with_tokens(tokens);
         Ok(Self { listener, operators, hall: Arc::new(hall), metrics, journal, settings })
     }
 

@@ -35,6 +35,15 @@ pub(crate) struct DoorArgs {
         help_heading = "Where to ask"
     )]
     server: String,
+    /// File with the bearer token that says who asks (the environment TENURE_TOKEN has the token itself)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "TENURE_TOKEN_FILE",
+        help_heading = "Where to ask"
+    )]
+    token_file: Option<PathBuf>,
     /// Open this data folder instead; no server may hold it (for `serve`: the folder to serve)
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where to ask")]
     pub(crate) data: Option<PathBuf>,
@@ -76,7 +85,7 @@ impl Refused {
 
 /// A door
 pub(crate) enum Door {
-    Remote { agent: ureq::Agent, base: String },
+    Remote { agent: ureq::Agent, base: String, token: Option<String> },
     Local { hall: Box<Hall>, writer: Writer },
 }
 
@@ -108,12 +117,23 @@ impl DoorArgs {
                 .timeout_global(Some(Duration::from_secs(120)))
                 .build()
                 .into();
-            return Ok(Door::Remote { agent, base: self.server.trim_end_matches('/').to_owned() });
+            let base = self.server.trim_end_matches('/').to_owned();
+            return Ok(Door::Remote { agent, base, token: self.token()? });
         };
         if genesis == Genesis::Manual {
             self.folder()?;
         }
         Self::folder_door(folder, genesis, self.accept_clock)
+    }
+
+    /// The token that says who asks, if there is one; it is in no argument, which others on this machine could read
+    fn token(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.token_file else {
+            return Ok(std::env::var("TENURE_TOKEN").ok().filter(|token| !token.is_empty()));
+        };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the token file `{}` cannot be read", path.display()))?;
+        Ok(Some(text.trim().to_owned()))
     }
 
     /// Opens a data folder
@@ -144,7 +164,7 @@ impl Door {
     /// Asks a question and gives the JSON of its answer
     pub(crate) fn ask(&self, texts: &Texts) -> anyhow::Result<Value> {
         match self {
-            Self::Remote { agent, base } => {
+            Self::Remote { agent, base, token } => {
                 let mut url = format!("{base}/v1/{}", path(texts.name));
                 let mut parameters = texts.parameters.clone();
                 if texts.name == "entry" {
@@ -158,7 +178,11 @@ impl Door {
                 if !query.is_empty() {
                     url = format!("{url}?{query}");
                 }
-                received(base, agent.get(&url).call())
+                let mut request = agent.get(&url);
+                if let Some(token) = token {
+                    request = request.header("authorization", format!("Bearer {token}"));
+                }
+                received(base, request.call())
             }
             Self::Local { hall, .. } => {
                 let Texts { name, parameters } = texts.clone();
@@ -182,12 +206,15 @@ impl Door {
 
     fn hand_in(&self, body: &Value, dry_run: bool) -> anyhow::Result<Appended> {
         match self {
-            Self::Remote { agent, base } => {
+            Self::Remote { agent, base, token } => {
                 let query = if dry_run { "?dry_run=true" } else { "" };
-                let sent = agent
+                let mut request = agent
                     .post(format!("{base}/v1/entries{query}"))
-                    .content_type("application/json")
-                    .send(serde_json::to_vec(body)?.as_slice());
+                    .content_type("application/json");
+                if let Some(token) = token {
+                    request = request.header("authorization", format!("Bearer {token}"));
+                }
+                let sent = request.send(serde_json::to_vec(body)?.as_slice());
                 Ok(serde_json::from_value(received(base, sent)?)?)
             }
             Self::Local { hall, .. } => {

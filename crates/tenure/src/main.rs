@@ -15,6 +15,7 @@ mod render;
 mod republish;
 mod serve;
 mod submit;
+mod token;
 
 use std::process::ExitCode;
 
@@ -77,6 +78,7 @@ enum Command {
     Verify(maintain::Verify),
     Rebuild(maintain::Rebuild),
     Republish(republish::Republish),
+    Token(token::Token),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -126,6 +128,7 @@ fn main() -> ExitCode {
         Command::Verify(verify) => verify.run(&door),
         Command::Rebuild(rebuild) => rebuild.run(&door),
         Command::Republish(republish) => republish.run(&door),
+        Command::Token(token) => token.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tenure", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -30,6 +30,9 @@ pub(crate) struct Serve {
     /// many clients there are
     #[arg(long, value_name = "ADDRESS", env = "TENURE_OPERATORS_LISTEN")]
     operators_listen: Option<ListenAt>,
+    /// File of bearer tokens (TOML, mode 0600): who sends none of them gets 401. `tenure token new` makes one
+    #[arg(long, value_name = "FILE", env = "TENURE_TOKENS")]
+    tokens: Option<PathBuf>,
     /// Names that clients may ask this server by, beside localhost and the loopback addresses: a,b:7480
     #[arg(long, value_name = "HOSTS", env = "TENURE_HOSTS", value_delimiter = ',')]
     hosts: Option<Vec<Host>>,
@@ -76,6 +79,7 @@ impl Serve {
             listen: self.listen,
             allow_open: self.allow_open,
             operators_listen: self.operators_listen,
+            tokens: self.tokens,
             hosts: self.hosts,
             log: self.log,
             nats: self.nats.into(),
@@ -106,6 +110,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         data = %settings.data.display(),
         listen = %settings.listen,
         operators_listen = settings.operators_listen.as_ref().map(tracing::field::display),
+        tokens = settings.tokens.as_ref().map(|path| tracing::field::display(path.display())),
         hosts = ?settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         log = ?settings.log,
         default_origin = settings.default_origin,

@@ -9,6 +9,8 @@ use tenure_core::Principal;
 pub enum Authentication {
     /// The caller sent nothing that says who it is
     Nothing,
+    /// The caller sent a bearer token of the token file
+    Token,
     /// The caller opened the data folder, and could write its files by hand as well
     OwnFolder,
 }
@@ -24,6 +26,17 @@ impl Caller {
     /// A caller of whom nothing is known
     pub fn anonymous() -> Self {
         Self { principal: Principal::anonymous(), authentication: Authentication::Nothing }
+    }
+
+    /// The caller whose token was sent
+    pub(super) fn of_token(principal: Principal) -> Self {
+        Self { principal, authentication: Authentication::Token }
+    }
+
+    /// A caller over NATS of whom nothing is known
+    pub(crate) fn anonymous_over_nats() -> Self {
+        let principal = Principal::of_nats("anonymous").unwrap_or_else(Principal::anonymous);
+        Self { principal, authentication: Authentication::Nothing }
     }
 
     /// A caller that has opened the data folder itself

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -17,7 +18,7 @@ use tenure_wire::api::{EntryRow, Problem};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::door::App;
-use super::request::{caller, parameters};
+use super::request::{Asker, parameters};
 use super::response::Failure;
 use crate::hall::Changes;
 use crate::problem::{Code, problem};
@@ -38,11 +39,12 @@ struct Cursor {
 
 pub(super) async fn changes(
     State(door): App,
+    Extension(caller): Asker,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let after = after(query.as_deref(), &headers)?;
-    let changes = door.hall.follow(&caller(), after)?;
+    let changes = door.hall.follow(&caller, after)?;
     let _place = Arc::clone(&door.streams).try_acquire_owned().map_err(|_| {
         problem(
             Code::Overloaded,

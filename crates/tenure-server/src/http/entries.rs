@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
@@ -10,7 +11,7 @@ use tenure_core::shown;
 use tenure_wire::api::Problem;
 
 use super::door::App;
-use super::request::{body_tree, caller, parameters};
+use super::request::{Asker, body_tree, parameters};
 use super::response::{Failure, json};
 use crate::body::entries_of;
 use crate::hall::broken_rule;
@@ -18,6 +19,7 @@ use crate::problem::{Code, problem};
 
 pub(super) async fn append(
     State(door): App,
+    Extension(caller): Asker,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
@@ -30,9 +32,9 @@ pub(super) async fn append(
         tokio::task::spawn_blocking(move || entries_of(tree, hall.default_origin())).await;
     let entries = decoded.map_err(|_| broken_rule())??;
     if dry_run {
-        return json(&door.hall.dry_run(&caller(), entries).await?);
+        return json(&door.hall.dry_run(&caller, entries).await?);
     }
-    json(&door.hall.append(&caller(), entries).await?)
+    json(&door.hall.append(&caller, entries).await?)
 }
 
 /// Whether the entries are only tried

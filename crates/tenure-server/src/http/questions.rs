@@ -1,5 +1,6 @@
 //! How are questions asked over HTTP?
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
@@ -9,7 +10,7 @@ use tenure_wire::api::Problem;
 use tenure_wire::question::{self, Asked, Parameters};
 
 use super::door::{App, HttpDoor};
-use super::request::{body_tree, caller, parameters};
+use super::request::{Asker, body_tree, parameters};
 use super::response::{Failure, json};
 use crate::body::checks_of;
 use crate::problem::{Code, of_texts, problem};
@@ -20,23 +21,33 @@ fn read(door: &HttpDoor, name: &str, parameters: Parameters) -> Result<Asked, Pr
 
 pub(super) async fn ask(
     State(door): App,
+    Extension(caller): Asker,
     name: &'static str,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let asked = read(&door, name, parameters(query.as_deref())?)?;
-    json(&door.hall.ask(&caller(), asked).await?)
+    json(&door.hall.ask(&caller, asked).await?)
 }
 
-pub(super) async fn check(app: App, query: RawQuery) -> Result<Response, Failure> {
-    ask(app, "check", query).await
+pub(super) async fn check(
+    app: App,
+    caller: Asker,
+    query: RawQuery,
+) -> Result<Response, Failure> {
+    ask(app, caller, "check", query).await
 }
 
-pub(super) async fn history(app: App, query: RawQuery) -> Result<Response, Failure> {
-    ask(app, "history", query).await
+pub(super) async fn history(
+    app: App,
+    caller: Asker,
+    query: RawQuery,
+) -> Result<Response, Failure> {
+    ask(app, caller, "history", query).await
 }
 
 pub(super) async fn entry(
     State(door): App,
+    Extension(caller): Asker,
     entry: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
@@ -50,16 +61,16 @@ pub(super) async fn entry(
     }
     parameters.set("entry", entry);
     let asked = read(&door, "entry", parameters)?;
-    let caller = caller();
     door.hall.arrive(&caller, &asked, &door.waiting).await?;
     json(&door.hall.ask(&caller, asked).await?)
 }
 
 pub(super) async fn check_many(
     State(door): App,
+    Extension(caller): Asker,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Failure> {
     let checks = checks_of(body_tree(&headers, &body)?, door.hall.default_origin())?;
-    json(&door.hall.check_many(&caller(), checks).await?)
+    json(&door.hall.check_many(&caller, checks).await?)
 }

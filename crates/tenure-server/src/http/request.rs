@@ -1,18 +1,44 @@
 //! Who sent a request, and what do its query and its body say?
 
+use axum::Extension;
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use tenure_wire::api::Problem;
 use tenure_wire::codec;
 use tenure_wire::question::{self, Parameters};
 
+use super::door::{App, HttpDoor};
 use super::media_type::format;
+use super::response::Failure;
 use crate::hall::Caller;
 use crate::problem::{Code, of_texts, problem};
 
-/// Who sent a request; nobody says so yet
-pub(super) fn caller() -> Caller {
-    Caller::anonymous()
+/// Who sent a request, as a handler takes it
+pub(super) type Asker = Extension<Caller>;
+
+/// Finds out who sends a request before anything of it is looked up; who cannot be known is turned away
+pub(super) async fn callers(State(door): App, mut request: Request, next: Next) -> Response {
+    match caller(&door, request.headers()) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => Failure(problem).into_response(),
+    }
+}
+
+fn caller(door: &HttpDoor, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let sent: Vec<_> = headers.get_all(AUTHORIZATION).iter().collect();
+    match sent[..] {
+        [] => door.hall.caller(None),
+        // A text that is no header value of ours is no token either.
+        [one] => door.hall.caller(Some(one.to_str().unwrap_or_default())),
+        _ => Err(problem(Code::BadRequest, "the request has more than one `authorization`")),
+    }
 }
 
 /// Parameters that name a principal

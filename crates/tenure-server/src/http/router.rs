@@ -21,6 +21,7 @@ use super::entries::append;
 use super::limits::{in_flight, limits};
 use super::operators::{healthz, metrics, openapi, readyz};
 use super::questions::{ask, check, check_many, entry, history};
+use super::request::{Asker, callers};
 use super::response::Failure;
 use super::stranger::strangers;
 use crate::hall::broken_rule;
@@ -35,13 +36,15 @@ pub(super) fn router(door: &Arc<HttpDoor>) -> Router {
     let sent = sent().layer(limits.clone()).layer(from_fn_with_state(Arc::clone(door), bodies));
     let counted = asked().layer(limits).merge(sent);
     let counted = counted.layer(from_fn_with_state(Arc::clone(door), in_flight));
-    let paths = counted.merge(of_operators()).route("/v1/changes", get(changes));
-    guarded(paths, door)
+    let paths = counted.merge(measured()).route("/v1/changes", get(changes));
+    // Who asks is known before a place is taken, and before anything is looked up.
+    let paths = paths.layer(from_fn_with_state(Arc::clone(door), callers));
+    guarded(paths.merge(health()), door)
 }
 
 /// The paths of operators alone
 pub(super) fn operators_router(door: &Arc<HttpDoor>) -> Router {
-    guarded(of_operators(), door)
+    guarded(health().merge(measured()), door)
 }
 
 /// What is asked without a body
@@ -52,7 +55,7 @@ fn asked() -> Paths {
     let mut paths = Router::new();
     for name in questions {
         let path = format!("/v1/{name}");
-        paths = paths.route(&path, get(move |app: App, query: RawQuery| ask(app, name, query)));
+        paths = paths.route(&path, get(move |app: App, caller: Asker, query: RawQuery| ask(app, caller, name, query)));
     }
     paths
         .route("/v1/check", get(check))
@@ -66,12 +69,14 @@ fn sent() -> Paths {
     Router::new().route("/v1/check", post(check_many)).route("/v1/entries", post(append))
 }
 
-/// What operators ask; it is answered also when as many requests as are served at once are served
-fn of_operators() -> Paths {
-    Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+/// What operators ask; it is answered also when as many requests as are served at once are served, and whoever asks
+fn health() -> Paths {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
+}
+
+/// The metrics; they too are answered however many requests there are
+fn measured() -> Paths {
+    Router::new().route("/metrics", get(metrics))
 }
 
 /// What every request passes first, from the last line up

@@ -25,7 +25,7 @@ use super::subject::{QUEUE_GROUP, ask_subject};
 use crate::body::{BODY_BYTES_MAX, checks_of, format_named, question_of};
 use crate::config::LogSettings;
 use crate::engine::chain;
-use crate::hall::{Caller, Hall, broken_rule};
+use crate::hall::{Hall, broken_rule};
 use crate::problem::{Code, of_texts, problem};
 
 /// Messages that may wait between the connection and this door, of each subscription; more are lost, so it
@@ -223,6 +223,8 @@ struct Request {
     subject: Subject,
     reply: Subject,
     format: Format,
+    /// What says who asks
+    authorization: Option<String>,
     payload: bytes::Bytes,
     began: Instant,
 }
@@ -237,10 +239,12 @@ impl Request {
             tracing::debug!(reply = ?message.reply, "a request has no inbox for its reply");
             return None;
         }
-        let kind = message.headers.as_ref().and_then(content_type).unwrap_or_default();
+        let header = |name| message.headers.as_ref().and_then(|headers| header(headers, name));
+        let kind = header("content-type").unwrap_or_default();
         Some(Self {
             reply: message.reply?,
             format: format_named(&kind).unwrap_or(Format::Json),
+            authorization: header("authorization"),
             subject: message.subject,
             payload: message.payload,
             began: Instant::now(),
@@ -257,11 +261,11 @@ impl Request {
     }
 }
 
-/// The header of that name, however it is written
-fn content_type(headers: &HeaderMap) -> Option<String> {
-    let named = |name: &str| name.eq_ignore_ascii_case("content-type");
+/// The header of that name, however the name is written
+fn header(headers: &HeaderMap, wanted: &str) -> Option<String> {
+    let named = |name: &str| name.eq_ignore_ascii_case(wanted);
     let (_, values) = headers.iter().find(|(name, _)| named(name.as_ref()))?;
-    values.first().map(|value| value.as_str().to_ascii_lowercase())
+    values.first().map(|value| value.as_str().to_owned())
 }
 
 fn encode(format: Format, answer: &impl Serialize) -> Reply {
@@ -350,8 +354,7 @@ impl NatsDoor {
             let detail = format!("a request has at most {BODY_BYTES_MAX} bytes: send less at once");
             return Err(problem(Code::TooLarge, detail));
         }
-        // A request does not say yet who sent it.
-        let caller = Caller::anonymous();
+        let caller = self.hall.caller_over_nats(request.authorization.as_deref())?;
         let name = request.question();
         if question::kind(name).is_none() {
             let name: String = name.chars().take(160).collect();
