@@ -50,8 +50,8 @@ fn invariant_trial() {
             question::ask_within(&question, ledger, KnownAt(begun.len() as u64))
         };
         let (mut told, mut told_in_trial) = (Vec::new(), Vec::new());
-        for n in 0..rest.len() {
-            told.push(ledger.apply_noting(&rest[n]));
+        for (n, recorded) in rest.iter().enumerate() {
+            told.push(ledger.apply_noting(recorded));
             told_in_trial.extend(tried.get(n).map(|one| trial.apply_noting(one)));
             for draft in &drafts {
                 same("an answer in a trial", &ask(draft, &trial), &ask(draft, &ledger))?;

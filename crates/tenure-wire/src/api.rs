@@ -5,7 +5,9 @@
 mod from_core;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::v1;
 
@@ -440,13 +442,35 @@ pub struct Changed {
 }
 
 /// What changed between two coordinates, or who gained or lost a power where `can` was asked
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum DiffAnswer {
     /// What changed
     Diff(Diff),
     /// Who gained or lost the power
     Power(PowerDiff),
+}
+
+// Not derived: the schema of the power fits a difference in which nobody gained or lost anything as well, so that it
+// would not be exactly one of the two.
+impl PartialSchema for DiffAnswer {
+    fn schema() -> RefOr<Schema> {
+        let description = "What changed between two coordinates, or who gained or lost a power where `can` was asked";
+        AnyOfBuilder::new()
+            .item(Ref::from_schema_name(Diff::name()))
+            .item(Ref::from_schema_name(PowerDiff::name()))
+            .description(Some(description))
+            .into()
+    }
+}
+
+impl ToSchema for DiffAnswer {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Diff::name().into_owned(), Diff::schema()));
+        schemas.push((PowerDiff::name().into_owned(), PowerDiff::schema()));
+        Diff::schemas(schemas);
+        PowerDiff::schemas(schemas);
+    }
 }
 
 /// What changed between two coordinates

@@ -11,7 +11,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use common::{Ran, Server, Start, command, entry, grant, landscape, run, tenure, tenure_on};
+use common::{
+    Ran, Server, Start, command, entry, entry_at, grant, landscape, run, tenure, tenure_on,
+};
 use serde_json::{Value, json};
 
 const CHECK: [&str; 6] =
@@ -285,6 +287,77 @@ fn assert_csv(text: &str) {
     }
     assert!(!quoted && fields.len() > 1, "{text}");
     assert!(fields.iter().all(|n| *n == fields[0]), "{fields:?}: {text}");
+}
+
+/// Nobody is granted or loses anything, and yet a power is lost: the subaccount is moved.
+#[test]
+fn a_move_is_told_and_who_lost_a_power_by_it() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path());
+    let dora = "user:sap.default/dora@acme.example";
+    server.append(&[
+        entry_at(
+            "2025-01-01T00:00:00Z",
+            &[
+                json!({ "type": "create_level", "level": "directory:apj", "parent": "global-account:acme" }),
+                json!({ "type": "grant", "level": "directory:eu",
+                    "role_collection": "Directory Administrator", "to": dora }),
+            ],
+        ),
+        entry_at(
+            "2026-02-20T00:00:00Z",
+            &[json!({ "type": "move_level", "level": "subaccount:dev", "parent": "directory:apj" })],
+        ),
+    ]);
+    let url = server.url();
+    let diff = |more: &[&str]| {
+        let times = ["diff", "--from", "2026-02-19", "--until", "2026-02-21"];
+        run(command().args(["--server", &url]).args(times).args(more))
+    };
+    let ran = diff(&[]);
+    ran.exits(0);
+    let table = " CHANGE  LEVEL           BEFORE             AFTER\n \
+                  moved   subaccount:dev  in directory:west  in directory:apj\n";
+    assert!(ran.stdout.starts_with(table), "{}", ran.stdout);
+    for place in [["--on", "subaccount:dev"], ["--under", "global-account:acme"]] {
+        let ran = diff(&[&["--can", "subaccounts.update"][..], &place].concat());
+        ran.exits(0);
+        let table = " CHANGE  PRINCIPAL                           LEVEL\n \
+                      lost    user:sap.default/dora@acme.example  subaccount:dev\n";
+        assert!(ran.stdout.starts_with(table), "{}", ran.stdout);
+    }
+    let ran = diff(&["--principal", dora]);
+    assert!(ran.stdout.starts_with("nothing\n"), "{}", ran.stdout);
+    for wrong in [
+        &["--on", "subaccount:dev"][..],
+        &["--can", "subaccounts.update"],
+        &["--can", "subaccounts.update", "--on", "subaccount:dev", "--principal", dora],
+    ] {
+        diff(wrong).exits(2);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_difference_comes_whole_however_many_pages_it_has() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path());
+    let grants = |n: usize| {
+        let users = (0..250).map(|user| grant(&format!("u{}@acme.example", 250 * n + user)));
+        entry(&users.collect::<Vec<_>>())
+    };
+    let level =
+        json!({ "type": "create_level", "level": "subaccount:new", "parent": "directory:eu" });
+    let entries = (0..5).map(grants).chain([entry(&[level])]);
+    server.append(&entries.collect::<Vec<_>>());
+    let url = server.url();
+    let diff = ["diff", "--from", "2025-01-01", "--known-from", "#15", "--format", "json"];
+    let answer = run(command().args(["--server", &url]).args(diff)).json();
+    assert_eq!(answer["gained"].as_array().unwrap().len(), 1_250);
+    assert_eq!(answer["levels"]["created"], json!(["subaccount:new"]));
+    assert!(answer["catalogs"]["from"].is_string());
+    assert_eq!(answer.get("next_page_token"), None);
+    server.stop();
 }
 
 #[test]

@@ -70,9 +70,8 @@ impl Oracle {
                 }
             },
             Deed::AddMember { set, member } => {
-                if state.members.contains_key(&(set.clone(), member.clone())) {
-                    noted.push(Noted::Repeated);
-                }
+                let member = (set.clone(), member.clone());
+                noted.extend(state.members.contains_key(&member).then_some(Noted::Repeated));
             }
             Deed::Revoke { key } => {
                 if !state.holdings.contains_key(key) {

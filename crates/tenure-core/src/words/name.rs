@@ -239,6 +239,10 @@ fn lower(c: char) -> impl Iterator<Item = char> {
 ///
 /// There is no white space at its ends.
 pub fn searched(text: &str) -> String {
+    // Nearly every name is searched as it is, but for its case.
+    if text.is_ascii() && has_single_spaces_within(text) {
+        return text.to_ascii_lowercase();
+    }
     let words = text.split_whitespace().enumerate();
     let spaced = words.flat_map(|(n, word)| (n > 0).then_some(" ").into_iter().chain([word]));
     if text.is_ascii() {
@@ -248,6 +252,20 @@ pub fn searched(text: &str) -> String {
     let plain: String = chars.flat_map(lower).collect();
     // A word of marks alone leaves nothing between two spaces.
     plain.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the only white space of an ASCII text is single spaces, and none is at its ends
+fn has_single_spaces_within(text: &str) -> bool {
+    let mut spaced = true;
+    for byte in text.bytes() {
+        let space = byte == b' ';
+        // What lies below a space is a control character, which may be white space.
+        if byte < b' ' || (space && spaced) {
+            return false;
+        }
+        spaced = space;
+    }
+    !spaced || text.is_empty()
 }
 
 #[cfg(test)]
@@ -318,6 +336,12 @@ mod tests {
             ("\u{301}", ""),
             ("e\u{301}\u{3000}E", "e e"),
             (" \n", ""),
+            ("", ""),
+            ("A b", "a b"),
+            ("A ", "a"),
+            (" A", "a"),
+            ("A  b", "a b"),
+            ("A\tb", "a b"),
         ] {
             assert_eq!(super::searched(text), searched, "{text}");
             assert_eq!(super::searched(searched), searched, "{text}");

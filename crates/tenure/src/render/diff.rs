@@ -105,10 +105,12 @@ fn letter(set: FeatureSet) -> &'static str {
 }
 
 fn definitions(definitions: &[DefinitionRow]) -> Rows {
-    let mut rows = Rows::new(&["role collection", "at", "roles gained", "roles lost"]);
+    let mut rows = Rows::new(&["role collection", "at", "roles"]);
     for row in definitions {
         let name = look_alike::role_collection(&row.role_collection);
-        rows.push([name, place(&row.at), row.gained.join("\n"), row.lost.join("\n")]);
+        let gained = row.gained.iter().map(|role| format!("+ {role}"));
+        let lost = row.lost.iter().map(|role| format!("- {role}"));
+        rows.push([name, place(&row.at), gained.chain(lost).collect::<Vec<_>>().join("\n")]);
     }
     rows
 }
@@ -117,8 +119,9 @@ fn place(at: &DefinedAt) -> String {
     match at {
         DefinedAt::Level { level } => level.clone(),
         DefinedAt::Catalog { kind, feature_set, levels } => {
-            let set = letter(*feature_set);
-            format!("every {kind} with feature set {set}, {levels} by the catalogue")
+            let count =
+                if *levels == 1 { "1 level".to_owned() } else { format!("{levels} levels") };
+            format!("{kind}, feature set {} ({count})", letter(*feature_set))
         }
     }
 }
