@@ -128,7 +128,9 @@ impl Hall {
     pub(crate) fn caller(&self, authorization: Option<&str>) -> Result<Caller, Problem> {
         match (authorization, &self.tokens) {
             (None, None) => Ok(Caller::anonymous()),
-            (None, Some(_)) => Err(unauthenticated("say who you are: send `authorization: Bearer <token>`")),
+            (None, Some(_)) => {
+                Err(unauthenticated("say who you are: send `authorization: Bearer <token>`"))
+            }
             (Some(sent), _) => self.caller_of(sent),
         }
     }
@@ -144,12 +146,16 @@ impl Hall {
     fn caller_of(&self, authorization: &str) -> Result<Caller, Problem> {
         let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
         if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(unauthenticated("`authorization` is `Bearer <token>`: no other scheme is taken"));
+            return Err(unauthenticated(
+                "`authorization` is `Bearer <token>`: no other scheme is taken",
+            ));
         }
         let now = ask::now().instant();
         let owner = self.tokens.as_ref().and_then(|tokens| tokens.owner(token.trim(), now));
         owner.map(Caller::of_token).ok_or_else(|| {
-            unauthenticated("the token is none of this server, or it has expired: ask its operator for one")
+            unauthenticated(
+                "the token is none of this server, or it has expired: ask its operator for one",
+            )
         })
     }
 

@@ -92,8 +92,8 @@ impl Server {
             requests_max: settings.requests_max,
             request_timeout: settings.request_timeout,
         };
-        let hall = Hall::new(limits, &settings.default_origin, Arc::clone(&metrics))
-            .with_tokens(tokens);
+        let hall =
+            Hall::new(limits, &settings.default_origin, Arc::clone(&metrics)).with_tokens(tokens);
         Ok(Self { listener, operators, hall: Arc::new(hall), metrics, journal, settings })
     }
 

@@ -12,7 +12,7 @@ use std::fs;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tenure_core::Question;
+use tenure_core::{Principal, Question};
 use tenure_server::hall::{Action, Authentication, Caller, Hall, Limits};
 use tenure_server::metrics::Metrics;
 use tenure_wire::codec::{self, Encoded, Format};
@@ -24,11 +24,13 @@ const ALICE: &str = "user:sap.default/alice@acme.example";
 
 /// Every state that a caller can be in, with the word that stands above its column
 fn callers() -> Vec<(&'static str, Caller)> {
-    let callers = vec![("anonymous", Caller::anonymous()), ("local", Caller::local())];
+    let token = Caller::of_token(Principal::parse("client:corp/ci").unwrap());
+    let callers =
+        vec![("anonymous", Caller::anonymous()), ("token", token), ("local", Caller::local())];
     for (_, caller) in &callers {
         // A way to be authenticated that comes later does not compile here without its column.
         match caller.authentication() {
-            Authentication::Nothing | Authentication::OwnFolder => {}
+            Authentication::Nothing | Authentication::Token | Authentication::OwnFolder => {}
         }
     }
     callers

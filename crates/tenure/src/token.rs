@@ -45,14 +45,17 @@ impl Token {
 impl New {
     fn run(&self) -> anyhow::Result<ExitCode> {
         let wrong = |why: String| Wrong(format!("--principal: {why}"));
-        let principal = Principal::parse(&self.principal).map_err(|error| wrong(error.to_string()))?;
+        let principal =
+            Principal::parse(&self.principal).map_err(|error| wrong(error.to_string()))?;
         if !matches!(principal.kind(), PrincipalKind::User | PrincipalKind::Client) {
             return Err(wrong("a token is of a user or a client".to_owned()).into());
         }
         let expires = self.expires.as_deref().map(Instant::parse_or_date).transpose();
         let expires = expires.map_err(|error| Wrong(format!("--expires: {error}")))?;
         let token = token();
-        say(&format!("# {token}\n# Keep it: it is shown once. Add these lines to the token file of the server:\n"))?;
+        say(&format!(
+            "# {token}\n# Keep it: it is shown once. Add these lines to the token file of the server:\n"
+        ))?;
         say(&format!(
             "[[token]]\nsha256 = \"{}\"\nprincipal = {}",
             token_digest(&token),

@@ -49,9 +49,17 @@ fn guarded(lines: &str) -> Guarded {
 }
 
 /// The status and the JSON of a request with an `authorization`
-fn request(server: &Server, method: &str, path: &str, sent: Option<&str>, body: &Value) -> (u16, Value) {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", server.url()));
+fn request(
+    server: &Server,
+    method: &str,
+    path: &str,
+    sent: Option<&str>,
+    body: &Value,
+) -> (u16, Value) {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut request =
+        ureq::http::Request::builder().method(method).uri(format!("{}{path}", server.url()));
     if let Some(sent) = sent {
         request = request.header("authorization", sent);
     }
@@ -83,11 +91,14 @@ fn who_sends_a_token_is_recorded_and_who_sends_none_is_turned_away() {
     let sent = bearer(&token);
     let (status, answer) = request(&server, "POST", "/v1/entries", Some(&sent), &entries);
     assert_eq!(status, 200, "{answer:#}");
-    let (_, log) = request(&server, "GET", "/v1/entries?submitter=client:corp/ci", Some(&sent), &Value::Null);
+    let (_, log) =
+        request(&server, "GET", "/v1/entries?submitter=client:corp/ci", Some(&sent), &Value::Null);
     assert_eq!(log["entries"].as_array().unwrap().len(), landscape().len(), "{log:#}");
 
     let (_, before) = request(&server, "GET", "/v1/levels", Some(&sent), &Value::Null);
-    for wrong in [None, Some("Bearer nobodys"), Some("Basic YTpi"), Some("Bearer"), Some(token.as_str())] {
+    for wrong in
+        [None, Some("Bearer nobodys"), Some("Basic YTpi"), Some("Bearer"), Some(token.as_str())]
+    {
         for (method, path) in [
             ("GET", "/v1/levels"),
             ("GET", "/v1/who?can=destinations.manage&on=subaccount:dev"),
@@ -100,7 +111,11 @@ fn who_sends_a_token_is_recorded_and_who_sends_none_is_turned_away() {
             ("POST", "/v1/check"),
         ] {
             let (status, problem) = request(&server, method, path, wrong, &entries);
-            assert_eq!((status, &problem["code"]), (401, &json!("unauthenticated")), "{path} {wrong:?}");
+            assert_eq!(
+                (status, &problem["code"]),
+                (401, &json!("unauthenticated")),
+                "{path} {wrong:?}"
+            );
             assert!(!problem.to_string().contains(&token), "{problem}");
         }
     }
@@ -123,7 +138,8 @@ fn the_file_is_read_again_when_it_changes() {
     let (ann, ann_lines) = made(ANN, &["--expires", "2999-01-01"]);
     let (old, old_lines) = made(ANN, &["--expires", "2020-01-01"]);
     let Guarded { server, tokens, .. } = guarded(&(ci_lines.clone() + &old_lines));
-    let status = |token: &str| request(&server, "GET", "/v1/levels", Some(&bearer(token)), &Value::Null).0;
+    let status =
+        |token: &str| request(&server, "GET", "/v1/levels", Some(&bearer(token)), &Value::Null).0;
     assert_eq!([status(&ci), status(&ann), status(&old)], [200, 401, 401]);
     write(&tokens, &ann_lines);
     poll(|| (status(&ann) == 200).then_some(())).unwrap_or_else(|| panic!("{}", server.stderr()));
@@ -173,15 +189,22 @@ fn the_command_line_sends_a_token_and_shows_none() {
     let file = folder.path().join("token");
     write(&file, &format!("{token}\n"));
     let arguments = ["--token-file", file.to_str().unwrap(), "grant", "Subaccount Viewer"];
-    let granted = cli(&server, "", &[&arguments[..], &["--to", "a@x", "--on", "subaccount:dev"]].concat());
+    let granted =
+        cli(&server, "", &[&arguments[..], &["--to", "a@x", "--on", "subaccount:dev"]].concat());
     assert!(granted.stdout.contains("applied"), "{granted:?}");
     let refused = cli(&server, "wrong", &["levels"]);
     assert_eq!(refused.status.code(), Some(3), "{refused:?}");
     assert!(refused.stderr.contains("unauthenticated"), "{refused:?}");
     let none = cli(&server, "", &["levels"]);
     assert!(none.stderr.contains("authorization: Bearer"), "{none:?}");
-    let (_, row) = request(&server, "POST", "/v1/entries", Some(&sent), &json!({
-        "actor": "user:corp/ann@x", "changes": [grant("b@x")] }));
+    let (_, row) = request(
+        &server,
+        "POST",
+        "/v1/entries",
+        Some(&sent),
+        &json!({
+        "actor": "user:corp/ann@x", "changes": [grant("b@x")] }),
+    );
     assert_eq!(row["results"][0]["outcome"], "applied", "{row:#}");
     let (_, metrics) = request(&server, "GET", "/metrics", Some(&sent), &Value::Null);
     for shown in [server.stderr(), metrics.to_string(), refused.stderr, none.stderr] {

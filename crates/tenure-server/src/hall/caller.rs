@@ -29,7 +29,7 @@ impl Caller {
     }
 
     /// The caller whose token was sent
-    pub(super) fn of_token(principal: Principal) -> Self {
+    pub fn of_token(principal: Principal) -> Self {
         Self { principal, authentication: Authentication::Token }
     }
 

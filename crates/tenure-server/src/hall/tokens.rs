@@ -214,8 +214,9 @@ fn place(error: &toml::de::Error, text: &str) -> String {
 }
 
 fn token(written: &WrittenToken) -> Result<Token, String> {
-    let digest = digest(&written.sha256)
-        .ok_or("`sha256` is the digest of a token, 64 hexadecimal digits: `tenure token new` prints it")?;
+    let digest = digest(&written.sha256).ok_or(
+        "`sha256` is the digest of a token, 64 hexadecimal digits: `tenure token new` prints it",
+    )?;
     let principal = Principal::parse(&written.principal).map_err(|error| error.to_string())?;
     if !matches!(principal.kind(), PrincipalKind::User | PrincipalKind::Client) {
         return Err(format!("`{principal}` is a set: a token is of a user or a client"));

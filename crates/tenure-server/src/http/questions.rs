@@ -29,19 +29,11 @@ pub(super) async fn ask(
     json(&door.hall.ask(&caller, asked).await?)
 }
 
-pub(super) async fn check(
-    app: App,
-    caller: Asker,
-    query: RawQuery,
-) -> Result<Response, Failure> {
+pub(super) async fn check(app: App, caller: Asker, query: RawQuery) -> Result<Response, Failure> {
     ask(app, caller, "check", query).await
 }
 
-pub(super) async fn history(
-    app: App,
-    caller: Asker,
-    query: RawQuery,
-) -> Result<Response, Failure> {
+pub(super) async fn history(app: App, caller: Asker, query: RawQuery) -> Result<Response, Failure> {
     ask(app, caller, "history", query).await
 }
 

@@ -55,7 +55,10 @@ fn asked() -> Paths {
     let mut paths = Router::new();
     for name in questions {
         let path = format!("/v1/{name}");
-        paths = paths.route(&path, get(move |app: App, caller: Asker, query: RawQuery| ask(app, caller, name, query)));
+        paths = paths.route(
+            &path,
+            get(move |app: App, caller: Asker, query: RawQuery| ask(app, caller, name, query)),
+        );
     }
     paths
         .route("/v1/check", get(check))
