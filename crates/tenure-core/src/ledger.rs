@@ -5,12 +5,15 @@
 //! what was known at one position, so entries taken in later do not show in it. A [`Snapshot`] serves
 //! readers while the ledger takes entries in.
 
+pub(crate) mod access;
 pub(crate) mod applying;
 pub(crate) mod decide;
 pub(crate) mod in_memory;
+pub(crate) mod kept;
 pub(crate) mod moment;
 pub(crate) mod state;
 pub(crate) mod view;
 
 pub use in_memory::LedgerInMemory;
+pub use kept::Kept;
 pub use state::{Ledger, Snapshot};
