@@ -11,12 +11,15 @@
 mod access;
 mod ask;
 mod decide;
+mod diff;
 mod holdings;
 mod known;
 mod listing;
 mod names;
+mod notes;
 mod observed;
 mod over;
+mod search;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};

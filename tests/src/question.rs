@@ -10,11 +10,13 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::Index;
 
-use tenure_core::answer::{Answer, Answered, AskError, ComputedAt, Diff, Holding, What, Who};
+use tenure_core::answer::{
+    Answer, Answered, AskError, ComputedAt, Diff, Holding, LandscapeDiff, PowerDiff, What, Who,
+};
 use tenure_core::{
-    Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, GrantableText, How,
-    Known, KnownAt, Ledger, Level, Mention, Now, OutcomeKind, Position, PrincipalFilter, Question,
-    Span,
+    Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, FoundKind,
+    GrantableText, How, Known, KnownAt, Ledger, Level, LevelFilter, Mention, Now, OutcomeKind,
+    Place, Position, PrincipalFilter, Question, Search, Span,
 };
 
 use crate::oracle::Oracle;
@@ -50,7 +52,9 @@ enum Sort {
     Holdings,
     Members,
     Principals,
+    Search,
     Diff,
+    PowerDiff,
     Levels,
     RoleCollections,
     Catalog,
@@ -103,8 +107,10 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
         6 => Just(Sort::Holdings),
         2 => Just(Sort::Members),
         2 => Just(Sort::Principals),
-        3 => Just(Sort::Diff),
-        1 => Just(Sort::Levels),
+        2 => Just(Sort::Search),
+        5 => Just(Sort::Diff),
+        4 => Just(Sort::PowerDiff),
+        2 => Just(Sort::Levels),
         2 => Just(Sort::RoleCollections),
         1 => Just(Sort::Catalog),
         2 => Just(Sort::History),
@@ -123,7 +129,9 @@ pub fn drafts_at_moments() -> impl Strategy<Value = Draft> {
         4 => Just(Sort::Assignments),
         2 => Just(Sort::Members),
         1 => Just(Sort::Principals),
+        1 => Just(Sort::Search),
         3 => Just(Sort::Diff),
+        2 => Just(Sort::PowerDiff),
         1 => Just(Sort::RoleCollections),
     ])
 }
@@ -319,13 +327,40 @@ impl Draft {
                 };
                 Question::Principals { filter, as_of }
             }
+            Sort::Search => {
+                let text = world::SEARCHED[self.principal % world::SEARCHED.len()].into();
+                let kind = match (self.flags.0, self.flags.1) {
+                    (true, true) => Some(FoundKind::Level(on.kind())),
+                    (true, false) => Some(FoundKind::Principal(principal.kind())),
+                    (false, true) => Some(match asked {
+                        Ability::RoleCollection(_) => FoundKind::RoleCollection,
+                        Ability::Operation(_) => FoundKind::Operation,
+                        Ability::Role(_) | Ability::Scope(_) => FoundKind::Role,
+                    }),
+                    (false, false) => None,
+                };
+                let limit = if self.flags.2 { 20 } else { known_at.0 as usize % 5 + 1 };
+                Question::Search { search: Search { text, kind, limit }, as_of }
+            }
             Sort::Diff => Question::Diff {
                 from: as_of,
                 until: self::as_of(other_at, other_known_at),
                 under: self.flags.1.then_some(under),
                 principal: (seldom && self.flags.2).then_some(principal),
             },
-            Sort::Levels => Question::Levels { as_of },
+            Sort::PowerDiff => Question::PowerDiff {
+                can,
+                place: if self.flags.1 { Place::Under(under) } else { Place::On(on) },
+                from: as_of,
+                until: self::as_of(other_at, other_known_at),
+            },
+            Sort::Levels => {
+                let filter = LevelFilter {
+                    kind: (self.flags.2 && seldom).then_some(on.kind()),
+                    under: self.flags.1.then_some(under),
+                };
+                Question::Levels { filter, as_of }
+            }
             Sort::RoleCollections => Question::RoleCollections { on, as_of },
             Sort::Catalog => Question::Catalog { as_of },
             Sort::History => {
@@ -434,14 +469,23 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
             let (t, s) = coordinates(as_of);
             (Answer::Principals(oracle.principals(&filter, t, s)), as_of)
         }
+        Question::Search { search, as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Search(oracle.search(&search, t, s)), as_of)
+        }
         Question::Diff { from, until, under, principal } => {
             let (first, second) = (coordinates(from), coordinates(until));
             let diff = oracle.diff(first, second, under.as_ref(), principal.as_ref())?;
             (Answer::Diff { diff, until: computed_at(oracle, until) }, from)
         }
-        Question::Levels { as_of } => {
+        Question::PowerDiff { can, place, from, until } => {
+            let (first, second) = (coordinates(from), coordinates(until));
+            let diff = oracle.power_diff(&can, &place, first, second)?;
+            (Answer::PowerDiff { diff, until: computed_at(oracle, until) }, from)
+        }
+        Question::Levels { filter, as_of } => {
             let (t, s) = coordinates(as_of);
-            (Answer::Levels(oracle.levels(t, s)), as_of)
+            (Answer::Levels(oracle.levels(&filter, t, s)?), as_of)
         }
         Question::RoleCollections { on, as_of } => {
             let (t, s) = coordinates(as_of);
@@ -571,6 +615,9 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
             }
             (until.known_at, until.recorded_at) = (KnownAt(0), None);
         }
+        Answer::PowerDiff { until, .. } => {
+            (until.known_at, until.recorded_at) = (KnownAt(0), None);
+        }
         Answer::Catalog(position) => *position = position.map(|_| Position::FIRST),
         Answer::History { positions, more } => {
             positions.clear();
@@ -580,6 +627,7 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
         Answer::What(_)
         | Answer::Where(_)
         | Answer::Principals(_)
+        | Answer::Search(_)
         | Answer::Levels(_)
         | Answer::RoleCollections(_) => {}
     }
@@ -624,7 +672,12 @@ pub fn says_something(answer: &Answer) -> bool {
         Answer::Holdings(rows) => rows.iter().any(|row| row.ended.is_some()),
         Answer::Members(members) => !members.is_empty(),
         Answer::Principals(principals) => principals.iter().any(|one| one.last_held.is_some()),
-        Answer::Diff { diff, .. } => *diff != Diff::default(),
+        Answer::Search(search) => !search.found.is_empty(),
+        Answer::Diff { diff, .. } => {
+            let nothing = diff.landscape.as_ref().map(|_| LandscapeDiff::default());
+            *diff != Diff { landscape: nothing, ..Diff::default() }
+        }
+        Answer::PowerDiff { diff, .. } => *diff != PowerDiff::default(),
         Answer::Levels(levels) => !levels.is_empty(),
         Answer::RoleCollections(all) => !all.is_empty(),
         Answer::Catalog(position) => position.is_some(),

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use tenure_core::{
     Abilities, Ability, Access, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId,
-    Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Level, Principal,
-    Question, Recorded, RecordedAt, Submission,
+    Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Level, LevelFilter,
+    Principal, Question, Recorded, RecordedAt, Submission,
 };
 
 use crate::harness::same;
@@ -101,6 +101,20 @@ pub fn create(level: &str, parent: Option<&str>) -> Change {
         parent: parent.map(world::level),
         attributes: Attributes::default(),
     }
+}
+
+/// A directory that manages authorizations is created
+pub fn managing_directory(level: &str, parent: &str) -> Change {
+    Change::CreateLevel {
+        level: world::level(level),
+        parent: Some(world::level(parent)),
+        attributes: Attributes { authorizations: Some(true), ..Attributes::default() },
+    }
+}
+
+/// A level is moved
+pub fn move_to(level: &str, parent: &str) -> Change {
+    Change::MoveLevel { level: world::level(level), parent: world::level(parent) }
 }
 
 /// A level is deleted
@@ -193,11 +207,20 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
     }
     let moments: Vec<EffectiveAt> =
         moments.into_iter().map(EffectiveAt::saturating_from_micros).collect();
-    for s in (0..=scenario.log.len() as u64).map(KnownAt) {
+    let newest = KnownAt(scenario.log.len() as u64);
+    for s in (0..=newest.0).map(KnownAt) {
+        let mut before = as_of(EffectiveAt::FIRST, KnownAt(s.0.saturating_sub(1)));
         for t in &moments {
             let nothing = AssignmentFilter::default();
             let as_of = as_of(*t, s);
-            ask(&Question::Levels { as_of }, &ledger, &oracle)?;
+            // From the moment before, and to the same moment as it is known in the end.
+            for (from, until) in [(before, as_of), (as_of, question::as_of(*t, newest))] {
+                let diff = Question::Diff { from, until, under: None, principal: None };
+                ask(&diff, &ledger, &oracle)?;
+            }
+            before = as_of;
+            let filter = LevelFilter::default();
+            ask(&Question::Levels { filter, as_of }, &ledger, &oracle)?;
             ask(&Question::Catalog { as_of }, &ledger, &oracle)?;
             ask(&Question::Assignments { filter: nothing, as_of }, &ledger, &oracle)?;
         }

@@ -123,6 +123,23 @@ pub const PRINCIPALS: [&str; 12] = [
     "group:sap.default/Ops",
     "everyone:sap.ids",
 ];
+/// Texts that are searched for: parts of names, words in any order, and texts that nothing contains
+pub const SEARCHED: [&str; 14] = [
+    "a",
+    "ALICE",
+    "admins",
+    "s1",
+    " x  ali ",
+    "named a1",
+    "Ádmins",
+    "read",
+    "app reader",
+    "view",
+    "op",
+    "corp",
+    "nothing",
+    "x@alice",
+];
 /// A user whom nothing ever names
 pub const NOBODY: &str = "user:corp/nobody@x";
 

@@ -2,14 +2,20 @@
 //!
 //! Short logs written by hand, asked about exhaustively: at and beside each moment, known at each position.
 
-use tenure_core::answer::Answer;
-use tenure_core::{AsOf, AssignmentFilter, EffectiveAt, KnownAt, Now, Question};
-use tenure_tests::script::{
-    Script, add, collection, create, delete, exhaust, fold, grant, hour, no_collection, publish,
-    remove, revoke, void,
+use tenure_core::answer::{Answer, AskError, DefinedAt, Diff, LandscapeDiff, PowerDiff};
+use tenure_core::{
+    AsOf, AssignmentFilter, EffectiveAt, FeatureSet, KnownAt, LedgerInMemory, LevelKind, Now,
+    Place, Question,
 };
+use tenure_tests::script::{
+    Script, add, collection, create, delete, exhaust, fold, grant, hour, managing_directory,
+    move_to, no_collection, publish, remove, revoke, void,
+};
+use tenure_tests::world;
 
 const G: &str = "global-account:g";
+const D1: &str = "directory:d1";
+const D2: &str = "directory:d2";
 const S1: &str = "subaccount:s1";
 const ALICE: &str = "user:corp/alice@x";
 const BOB: &str = "user:corp/bob@x";
@@ -177,4 +183,115 @@ fn what_was_just_recorded_is_in_force_although_the_clock_of_the_asker_is_behind(
     let Answer::Diff { diff, until } = answered.answer else { panic!("no difference") };
     assert_eq!((answered.as_of.at, until.at), (Some(moment(2)), Some(moment(5))));
     assert_eq!(diff.gained.len(), 1);
+}
+
+/// From one hour to another, as known at the end
+fn between(ledger: &LedgerInMemory, question: impl Fn(AsOf, AsOf) -> Question) -> Answer {
+    let newest = KnownAt(ledger.newest_position().unwrap().get());
+    let now = Now { at: EffectiveAt::LAST, newest };
+    let as_of = |hours| {
+        let at = Some(EffectiveAt::saturating_from_micros(hour(hours)));
+        AsOf { at, known_at: newest.into() }
+    };
+    question(as_of(4), as_of(6)).ask(ledger, now).unwrap().answer
+}
+
+fn changed(ledger: &LedgerInMemory, under: Option<&str>) -> Diff {
+    let under = under.map(world::level);
+    let found = between(ledger, |from, until| {
+        let under = under.clone();
+        Question::Diff { from, until, under, principal: None }
+    });
+    let Answer::Diff { diff, .. } = found else { panic!("no difference") };
+    diff
+}
+
+fn power(ledger: &LedgerInMemory, can: &str, place: &Place) -> PowerDiff {
+    let found = between(ledger, |from, until| {
+        let (can, place) = (world::ability(can), place.clone());
+        Question::PowerDiff { can: can.into(), place, from, until }
+    });
+    let Answer::PowerDiff { diff, .. } = found else { panic!("no difference") };
+    diff
+}
+
+fn told(rows: &[tenure_core::answer::Subject<Vec<tenure_core::Level>>]) -> Vec<String> {
+    rows.iter().map(|row| format!("{} {:?}", row.principal, row.detail)).collect()
+}
+
+/// Nobody is granted or loses anything, and yet a move gives a power and takes one.
+#[test]
+fn a_move_shows_as_such_and_in_the_difference_of_a_power() {
+    let script = landscape()
+        .at(2, None, vec![managing_directory(D1, G), managing_directory(D2, G)])
+        .at(3, None, vec![move_to(S1, D1), grant(D1, "Admins", ALICE), grant(D2, "Admins", GROUP)])
+        .at(3, None, vec![add(GROUP, BOB)])
+        .at(5, None, vec![move_to(S1, D2)]);
+    settle(script.clone());
+    let (ledger, _) = fold(&script.scenario()).unwrap();
+    for under in [None, Some(G), Some(D1), Some(D2), Some(S1)] {
+        let diff = changed(&ledger, under);
+        let LandscapeDiff { moved, .. } = diff.landscape.clone().unwrap();
+        let [moved] = moved.as_slice() else { panic!("{diff:?}") };
+        let texts = [&moved.level, &moved.from, &moved.until].map(ToString::to_string);
+        assert_eq!(texts, [S1, D1, D2]);
+        assert_eq!((diff.gained.len(), diff.lost.len(), diff.changed.len()), (0, 0, 0));
+    }
+    for place in [Place::On(world::level(S1)), Place::Under(world::level(G))] {
+        let diff = power(&ledger, "view", &place);
+        assert_eq!(told(&diff.gained), [format!("{GROUP} [{S1}]"), format!("{BOB} [{S1}]")]);
+        assert_eq!(told(&diff.lost), [format!("{ALICE} [{S1}]")]);
+    }
+    // What is not there at one of the two is nobody there.
+    let diff = power(&ledger, "view", &Place::Under(world::level(D1)));
+    assert_eq!((told(&diff.gained), told(&diff.lost).len()), (Vec::new(), 1));
+}
+
+/// What a catalogue alone changes is one row for all levels of a kind, but for those where the name is custom.
+#[test]
+fn a_new_catalogue_is_one_row_for_each_kind_and_feature_set() {
+    let script = landscape()
+        .at(2, None, vec![create("subaccount:s2", Some(G)), create("subaccount:s3", Some(G))])
+        .at(3, None, vec![collection("subaccount:s3", "Ops")])
+        .at(5, None, vec![publish(1)]);
+    let (ledger, _) = fold(&script.clone().scenario()).unwrap();
+    settle(script);
+    let rows = changed(&ledger, None).landscape.unwrap().definitions;
+    let of = |name: &str| {
+        let row = rows.iter().find(|row| {
+            let DefinedAt::Catalog { kind, .. } = row.at else { panic!("{row:?}") };
+            kind == LevelKind::Subaccount && *row.role_collection == *name
+        });
+        row.map(|row| row.at.clone())
+    };
+    let at = |levels| {
+        let (kind, feature_set) = (LevelKind::Subaccount, FeatureSet::B);
+        Some(DefinedAt::Catalog { kind, feature_set, levels })
+    };
+    assert_eq!(of("Viewers"), at(3), "{rows:?}");
+    assert_eq!(of("Ops"), at(2), "{rows:?}");
+}
+
+/// An error only where neither coordinate has an answer: of the level before that of the power.
+#[test]
+fn a_power_is_unknown_only_if_it_is_so_at_both_coordinates() {
+    let script = landscape().at(5, None, vec![create("subaccount:s2", Some(G))]);
+    let (ledger, _) = fold(&script.scenario()).unwrap();
+    let asked = |can: &str, on: &str, hours: [i64; 2]| {
+        let [from, until] = hours.map(|hours| AsOf {
+            at: Some(EffectiveAt::saturating_from_micros(hour(hours))),
+            known_at: KnownAt(3).into(),
+        });
+        let (can, place) = (world::ability(can), Place::On(world::level(on)));
+        let now = Now { at: EffectiveAt::LAST, newest: KnownAt(3) };
+        let asked = Question::PowerDiff { can: can.into(), place, from, until }.ask(&ledger, now);
+        asked.map(|answered| answered.answer)
+    };
+    let (s2, never) = ("subaccount:s2", "operation:never");
+    assert!(asked("view", s2, [4, 6]).is_ok());
+    assert_eq!(asked("view", s2, [3, 4]), Err(AskError::UnknownLevel(world::level(s2))));
+    assert_eq!(asked(never, s2, [3, 4]), Err(AskError::UnknownLevel(world::level(s2))));
+    let unknown = AskError::UnknownOperation("never".into());
+    assert_eq!(asked(never, s2, [4, 6]), Err(unknown.clone()));
+    assert_eq!(asked(never, s2, [6, 4]), Err(unknown));
 }

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 
 use tenure_core::{
     LedgerInMemory, Outcome, OutcomeKind, Question, RefusalCode, Submission,
-    answer::{Answer, AskError},
+    answer::{Answer, AskError, DefinedAt, DefinitionChanged, LandscapeDiff},
 };
 use tenure_tests::harness::samples;
 use tenure_tests::question;
@@ -116,9 +116,26 @@ fn questions_have_telling_answers() {
                 }
                 Answer::Members(_) => note("members", says),
                 Answer::Principals(_) => note("principals", says),
+                Answer::Search(search) => {
+                    note("search", says);
+                    note("search with more", search.more);
+                }
                 Answer::Diff { diff, .. } => {
                     note("diff", says);
                     note("diff of terms", !diff.changed.is_empty());
+                    let Some(landscape) = diff.landscape else { continue };
+                    let LandscapeDiff { created, deleted, moved, changed, definitions } = landscape;
+                    note("diff of levels created", !created.is_empty());
+                    note("diff of levels deleted", !deleted.is_empty());
+                    note("diff of levels moved", !moved.is_empty());
+                    note("diff of attributes", !changed.is_empty());
+                    let of_level = |row: &DefinitionChanged| matches!(row.at, DefinedAt::Level(_));
+                    note("diff of custom definitions", definitions.iter().any(of_level));
+                    note("diff of catalogues", definitions.iter().any(|row| !of_level(row)));
+                }
+                Answer::PowerDiff { diff, .. } => {
+                    note("diff of a power gained", !diff.gained.is_empty());
+                    note("diff of a power lost", !diff.lost.is_empty());
                 }
                 Answer::Levels(_) => note("levels", says),
                 Answer::RoleCollections(_) => note("role collections", says),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tenure_core::{
     Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, Instant, Known, KnownAt, Level,
-    Mention, Principal, Question,
+    LevelFilter, Mention, Principal, Question,
 };
 use tenure_demo::dice::Dice;
 
@@ -188,7 +188,10 @@ impl<'a> Asker<'a> {
                 }
                 Question::Assignments { filter, as_of }
             }
-            Class::Levels => Question::Levels { as_of: self.now_or_back() },
+            Class::Levels => {
+                let filter = LevelFilter::default();
+                Question::Levels { filter, as_of: self.now_or_back() }
+            }
             Class::RoleCollections => {
                 let (as_of, on) = (self.now_or_back(), self.subaccount());
                 Question::RoleCollections { on, as_of }

@@ -4,9 +4,9 @@
 //! [`View`](crate::ledger::view::View) pins. `plan` makes of X an expression over leaves, and says at which levels
 //! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
 //! questions about levels, role collections and holdings, `people` about members and principals,
-//! `holdings` about what was held over a stretch of time. `similar` finds the names that could be meant,
-//! `observed` tells when somebody looked,
-//! `detail` which rows of an answer say why.
+//! `holdings` about what was held over a stretch of time, `diff` about what changed between two coordinates.
+//! `similar` finds the names that could be meant, `search` those that contain a text, `observed` tells when somebody
+//! looked, `detail` which rows of an answer say why.
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 //!
@@ -14,6 +14,7 @@
 
 pub mod answer;
 mod detail;
+mod diff;
 mod evidence;
 mod holdings;
 mod interval;
@@ -23,9 +24,12 @@ mod observed;
 mod people;
 mod plan;
 mod question;
+mod search;
 mod similar;
 
 pub use detail::Detail;
-pub use listing::AssignmentFilter;
+pub use diff::Place;
+pub use listing::{AssignmentFilter, LevelFilter};
 pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};
+pub use search::{FoundKind, Search};

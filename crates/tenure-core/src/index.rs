@@ -305,7 +305,7 @@ impl Index {
         }
     }
 
-    fn all_timelines_of(&self, principal: PrincipalRef) -> Vec<TimelineId> {
+    pub(crate) fn all_timelines_of(&self, principal: PrincipalRef) -> Vec<TimelineId> {
         let memberships = self.memberships.get(principal.number as usize).into_iter();
         self.of_principal(principal).chain(memberships.flat_map(Mirror::timelines)).collect()
     }

@@ -17,13 +17,16 @@ mod ledger;
 mod words;
 
 pub use ask::answer;
-pub use ask::{AsOf, AssignmentFilter, Detail, Known, Now, PrincipalFilter, Question};
+pub use ask::{
+    AsOf, AssignmentFilter, Detail, FoundKind, Known, LevelFilter, Now, Place, PrincipalFilter,
+    Question, Search,
+};
 pub use index::mentions::Mention;
 pub use index_copy::{
     INDEX_FORMAT, IndexCheckpointError, IndexPiece, index_pieces, ledger_from_index,
 };
 pub use ledger::view::View;
-pub use ledger::{Kept, Ledger, LedgerInMemory, Snapshot};
+pub use ledger::{Kept, Ledger, LedgerInMemory, Snapshot, Trial};
 pub use words::ability::{ABILITIES_MAX, Abilities, Ability};
 pub use words::catalog::{
     Catalog, CatalogDocument, CatalogError, OperationRow, RoleCollectionRow, RoleRow,
@@ -42,8 +45,10 @@ pub use words::level::{
     LevelKind, ParseLevelError,
 };
 pub use words::name::{
-    NAME_BYTES_MAX, NameError, lower_case, normalised, plain_name, plain_text, prose, shown,
+    NAME_BYTES_MAX, NameError, lower_case, normalised, plain_name, plain_text, prose, searched,
+    shown,
 };
+pub use words::note::{LATER_MAX, Later, Note, Noted};
 pub use words::outcome::{
     APPLICATIONS_MAX, Fingerprint, Original, Outcome, OutcomeKind, Reason, ReasonParts, Recorded,
     Refusal, RefusalCode, Submission,

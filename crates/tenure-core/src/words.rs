@@ -10,6 +10,7 @@ pub(crate) mod grantable;
 pub(crate) mod instant;
 pub(crate) mod level;
 pub(crate) mod name;
+pub(crate) mod note;
 pub(crate) mod outcome;
 pub(crate) mod pages;
 pub(crate) mod position;

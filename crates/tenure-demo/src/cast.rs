@@ -1,6 +1,6 @@
 //! Which people does the story name?
 //!
-//! Chance leaves these people alone, so that the six questions get the intended answers.
+//! Chance leaves these people alone, so that the questions get the intended answers.
 
 use crate::estate::{App, INVOICING, ORDERS, PRICING, SHIPPING, Unit, WAREHOUSE, WEBSHOP};
 use crate::names::user;
@@ -24,6 +24,10 @@ pub(crate) const PRIYA: &str = "user:corp-idp/priya.raman@acme.example";
 pub(crate) const LUKAS: &str = "user:corp-idp/lukas.meier@acme.example";
 pub(crate) const YUSUF: &str = "user:corp-idp/yusuf.demir@acme.example";
 pub(crate) const BEATRIZ: &str = "user:corp-idp/beatriz.moreira@acme.example";
+
+/// Tomasz has an account of SAP's identity provider too, from the company that Acme bought
+pub(crate) const TOMASZ_AT_SAP: &str = "user:sap.default/tomasz.zielinski@acme.example";
+pub(crate) const ANA: &str = "user:sap.default/ana.ruiz@contour.example";
 
 /// The portal in which access is requested and approved
 pub(crate) const PORTAL: &str = "client:sap.default/access-portal";

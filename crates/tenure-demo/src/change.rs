@@ -148,6 +148,25 @@ pub(crate) fn manage_authorizations(level: &str) -> Change {
     }
 }
 
+pub(crate) fn create_level(level: &str, parent: &str, name: &str) -> Change {
+    Change::CreateLevel {
+        level: level.to_owned(),
+        parent: Some(parent.to_owned()),
+        name: Some(name.to_owned()),
+        feature_set: None,
+        authorizations: None,
+        environment: None,
+        region: None,
+        access: None,
+    }
+}
+
+/// A listing of who holds what on a level was taken, or its audit log was read since a moment
+pub(crate) fn observe(level: &str, from: Option<String>) -> Change {
+    let source = if from.is_some() { "audit log" } else { "listing" };
+    Change::Observe { level: level.to_owned(), subtree: None, source: source.to_owned(), from }
+}
+
 pub(crate) fn create_role(level: &str, name: &str, application: &str, scopes: &[&str]) -> Change {
     Change::CreateRole {
         level: level.to_owned(),

@@ -125,6 +125,21 @@ impl Desk {
         self.put(actor, reason, Some(effective_at), changes, Intended::Applied)
     }
 
+    /// Files an entry of which it is known only that it happened between a time and now
+    pub(crate) fn file_between(
+        &mut self,
+        actor: &str,
+        reason: &str,
+        not_before: String,
+        changes: Vec<Change>,
+    ) {
+        self.put(actor, reason, None, changes, Intended::Applied);
+        let last = self.messages.last_mut().and_then(|message| message.entries.last_mut());
+        if let Some((entry, _)) = last {
+            entry.not_before = Some(not_before);
+        }
+    }
+
     /// Files an attempt that the ledger is meant to refuse
     pub(crate) fn attempt(
         &mut self,

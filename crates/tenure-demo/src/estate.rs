@@ -8,6 +8,8 @@ pub(crate) const GLOBAL_ACCOUNT: &str = "global-account:acme";
 pub(crate) const PLATFORM: &str = "subaccount:platform";
 /// The subaccount in which everybody tries things out, until it is deleted
 pub(crate) const SANDBOX: &str = "subaccount:sandbox";
+/// The subaccount of Contour, a company that Acme buys
+pub(crate) const CONTOUR: &str = "subaccount:contour-portal";
 /// The service-manager credential of the build pipeline
 pub(crate) const SERVICE_MANAGER: &str = "service-instance:platform-service-manager";
 

@@ -1,12 +1,13 @@
 //! Which questions are worth asking in the demo?
 //!
-//! There are six: who could do something on a past day; the same as it was known on another day; who could for a short
-//! while; what changed although nobody did anything; what changed for one person; and who could anywhere.
+//! There are eight: who could do something on a past day; the same as it was known on another day; who could for a short
+//! while; what changed although nobody did anything; what changed for one person; who could anywhere; what nobody looked
+//! at; and an account of another origin.
 
 use tenure_wire::question::Texts;
 
-use crate::cast::{LUKAS, PRIYA};
-use crate::estate::GLOBAL_ACCOUNT;
+use crate::cast::{LUKAS, PRIYA, TOMASZ};
+use crate::estate::{CONTOUR, GLOBAL_ACCOUNT};
 
 const ORDERS_PROD: &str = "subaccount:orders-prod";
 const PAYMENTS_PROD: &str = "subaccount:payments-prod";
@@ -23,7 +24,7 @@ pub struct DemoQuestion {
     pub see: &'static str,
 }
 
-/// The six questions to the ledger of [`crate::demo`]; each answer has at most a dozen rows
+/// The eight questions to the ledger of [`crate::demo`]; each answer has at most a dozen rows
 pub fn demo_questions() -> Vec<DemoQuestion> {
     let who_on_20_march = Texts::named("who")
         .with("can", MANAGE)
@@ -82,6 +83,24 @@ pub fn demo_questions() -> Vec<DemoQuestion> {
                 .with("at", "2026-05-15"),
             see: "Eight clients, and three people with service keys. Yusuf Demir left Shipping eight \
                   months before; his key to its production stayed.",
+        },
+        DemoQuestion {
+            asked: "Who could manage destinations of Contour on 20 March 2026, just after Acme had bought it?",
+            question: Texts::named("who")
+                .with("can", MANAGE)
+                .with("on", CONTOUR)
+                .with("at", "2026-03-20"),
+            see: "Nobody is known, and that is not \"nobody\": the first listing is of 7 April.",
+        },
+        DemoQuestion {
+            asked: "Could Tomasz Zielinski manage them on 15 May?",
+            question: Texts::named("check")
+                .with("principal", TOMASZ)
+                .with("can", MANAGE)
+                .with("on", CONTOUR)
+                .with("at", "2026-05-15"),
+            see: "Not by his account of Acme's identity provider. But he has one of SAP's too, and that one \
+                  could: it may have been given as early as 2 March.",
         },
     ]
 }

@@ -1,23 +1,23 @@
 //! What happens to the people of the cast?
 //!
-//! The scenes that the six questions ask about, each on its day.
+//! The scenes that the questions ask about, each on its day.
 
 use tenure_core::RefusalCode;
 use tenure_wire::v1::Change;
 
 use crate::calendar::day as date;
 use crate::cast::{
-    BEATRIZ, CHIDI, DANIEL, DANIELA, DRIFT, IBRAHIM, INGRID, JONAS, LENA, LUKAS, MAREK, MATEO,
-    NOOR, PORTAL, PRIYA, RAHUL, SCIM, TOMASZ, YUSUF,
+    ANA, BEATRIZ, CHIDI, DANIEL, DANIELA, DRIFT, IBRAHIM, INGRID, JONAS, LENA, LUKAS, MAREK, MATEO,
+    NOOR, PORTAL, PRIYA, RAHUL, SCIM, TOMASZ, TOMASZ_AT_SAP, YUSUF,
 };
 use crate::change::{
-    add_member, collection, create_collection, grant, grant_until, remove_member, revoke, role,
-    void,
+    add_member, collection, create_collection, create_level, grant, grant_until, observe,
+    remove_member, revoke, role, void,
 };
 use crate::company::{Company, Correction, Scene};
-use crate::estate::{ORDERS, PAYMENTS, SHIPPING, Stage, TREASURY, Unit, WEBSHOP};
+use crate::estate::{CONTOUR, ORDERS, PAYMENTS, SHIPPING, Stage, TREASURY, Unit, WEBSHOP};
 
-const SCENES: [Scene; 13] = [
+const SCENES: [Scene; 16] = [
     (date(2024, 4, 22), priya_looks_at_payments),
     (date(2024, 6, 11), lena_makes_a_key),
     (date(2024, 10, 7), release_crew),
@@ -31,6 +31,9 @@ const SCENES: [Scene; 13] = [
     (date(2025, 11, 14), noor_for_three_days),
     (date(2025, 12, 9), jonas_is_reported_late),
     (date(2026, 2, 16), beatriz_gets_a_key),
+    (date(2026, 3, 2), contour_is_bought),
+    (date(2026, 4, 7), contour_is_listed),
+    (date(2026, 5, 5), contour_is_watched),
 ];
 
 const DESTINATIONS: &str = "Destination Administrator";
@@ -196,4 +199,28 @@ fn beatriz_gets_a_key(company: &mut Company) {
     let changes = vec![grant_until(&role(KEY), &WEBSHOP.destination(Stage::Prod), BEATRIZ, until)];
     let reason = company.ticketed("REQ", "a service key for the new storefront's tests");
     company.desk.file(BEATRIZ, &reason, changes);
+}
+
+/// The subaccount of a company that was bought comes under Acme's global account; who holds what there nobody knows
+fn contour_is_bought(company: &mut Company) {
+    let changes = vec![create_level(CONTOUR, &Unit::Commerce.directory(), "Contour Portal")];
+    company.desk.file(INGRID, "Acme has bought Contour: its portal is ours now", changes);
+}
+
+/// Five weeks later somebody looks for the first time, and finds what was given at a time that nobody wrote down
+fn contour_is_listed(company: &mut Company) {
+    let destinations = collection(DESTINATIONS);
+    let given = [ANA, TOMASZ_AT_SAP].map(|user| grant(&destinations, CONTOUR, user));
+    let reason = "Found by the first listing";
+    let not_before = date(2026, 3, 2).at(0, 0).text();
+    company.desk.together(|desk| {
+        desk.file_between(DRIFT, reason, not_before, given.into());
+        desk.file(DRIFT, reason, vec![observe(CONTOUR, None)]);
+    });
+}
+
+/// The portal's audit log is read as well, back to the first listing
+fn contour_is_watched(company: &mut Company) {
+    let since = date(2026, 4, 7).at(12, 0).text();
+    company.desk.file(DRIFT, "The audit log of four weeks", vec![observe(CONTOUR, Some(since))]);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tenure_wire::api::EntryResult;
+use tenure_wire::api::AppendResult;
 
 /// Bad lines that are listed one by one
 const BAD_LINES_LISTED_MAX: usize = 100;
@@ -141,7 +141,7 @@ impl Summary {
     pub(crate) fn result(
         &mut self,
         line: u64,
-        result: &EntryResult,
+        result: &AppendResult,
         types: impl Iterator<Item = &'static str>,
     ) -> bool {
         let entries = &mut self.entries;

@@ -5,7 +5,7 @@
 
 use std::error::Error;
 
-use tenure_wire::api::EntryResult;
+use tenure_wire::api::AppendResult;
 use tenure_wire::question::Texts;
 use tenure_wire::v1::Entry;
 
@@ -18,7 +18,7 @@ pub trait Target {
     ///
     /// # Errors
     /// [`TargetError`]: the entries may or may not be in the ledger. Appending them again is safe.
-    fn append(&mut self, entries: Vec<Entry>) -> Result<Vec<EntryResult>, TargetError>;
+    fn append(&mut self, entries: Vec<Entry>) -> Result<Vec<AppendResult>, TargetError>;
 
     /// Answers a question; the answer knows all that was appended here before
     ///

@@ -4,8 +4,8 @@
 //! becomes of their entries. There are two logs: [`embedded`] is the log of a ledger that runs alone, whose
 //! journal is its log; [`nats`] is a stream in NATS JetStream, which any number of ledgers follow.
 
-use tenure_core::{Entry, Outcome, Position, Principal, RecordedAt};
-use tenure_wire::api::EntryResult;
+use tenure_core::{Entry, Note, Outcome, Position, Principal, RecordedAt};
+use tenure_wire::api::{AppendResult, EntryResult};
 use tenure_wire::message::{Item, Origin, Reading};
 use tenure_wire::sentence::Submitted;
 use tokio::sync::oneshot;
@@ -42,15 +42,22 @@ pub struct Receipt {
     pub entry: Option<Entry>,
     /// What the fold decided
     pub outcome: Outcome,
+    /// What its author may not have meant
+    pub notes: Vec<Note>,
 }
 
 impl Receipt {
     /// What a door answers
-    pub fn result(&self) -> EntryResult {
+    pub fn result(&self) -> AppendResult {
         // What is appended through a door can be decoded, so no bytes are kept for a sentence.
         let undecoded = Submitted::Malformed { raw: &[], reading: Reading::Unknown };
         let submitted = self.entry.as_ref().map_or(undecoded, Submitted::Entry);
-        EntryResult::new(self.position, self.recorded_at, &self.outcome, submitted)
+        let result = EntryResult::new(self.position, self.recorded_at, &self.outcome, submitted);
+        let result = AppendResult::from(result);
+        match &self.entry {
+            Some(entry) => result.with_notes(&self.notes, entry, self.recorded_at),
+            None => result,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! The same for every door: the core is asked, a page is cut, and the answer is put into the words of
 //! [`tenure_wire::api`]. Rows of the log are read from the journal.
 
+mod diff;
 mod giver;
 mod page;
 
@@ -39,10 +40,12 @@ pub enum Answer {
     Timeline(api::Timeline),
     Where(api::Where),
     Diff(api::Diff),
+    PowerDiff(api::PowerDiff),
     Assignments(api::Assignments),
     Holdings(api::Holdings),
     Members(api::Members),
     Principals(api::Principals),
+    Search(api::Search),
     Levels(api::Levels),
     RoleCollections(api::RoleCollections),
     Catalog(api::CatalogAnswer),
@@ -91,7 +94,7 @@ pub fn ask(engine: &Engine, asked: &Asked, now: Now) -> Result<Answer, Problem> 
     let token = PageToken::of(asked, now.newest)?;
     let question = match &token {
         None => Cow::Borrowed(&asked.question),
-        Some(token) => Cow::Owned(asked.question.clone().map_as_of(|_| token.as_of())),
+        Some(token) => Cow::Owned(token.pin(asked.question.clone())),
     };
     let ledger = engine.ledger();
     let start = token.as_ref().map_or(0, PageToken::offset);
@@ -244,19 +247,17 @@ impl Asker<'_> {
                     next_page_token: page.next_token(self.asked, &computed),
                 })
             }
-            answer::Answer::Diff { diff, until } => Answer::Diff(api::Diff {
-                as_of: api::DiffAsOf { from: as_of, until: self.as_of(&until) },
-                gained: api::holdings(&diff.gained),
-                lost: api::holdings(&diff.lost),
-                changed: diff
-                    .changed
-                    .iter()
-                    .map(|(before, after)| api::Changed {
-                        before: before.into(),
-                        after: after.into(),
-                    })
-                    .collect(),
+            answer::Answer::Search(search) => Answer::Search(api::Search {
+                as_of,
+                found: search.found.iter().map(api::Found::from).collect(),
+                more: search.more,
             }),
+            answer::Answer::Diff { diff, until } => {
+                Answer::Diff(self.diff(&diff, &computed, &until))
+            }
+            answer::Answer::PowerDiff { diff, until } => {
+                Answer::PowerDiff(self.power_diff(&diff, &computed, &until))
+            }
             answer::Answer::Levels(found) => Answer::Levels(api::Levels {
                 as_of,
                 levels: found.iter().map(api::LevelRow::from).collect(),

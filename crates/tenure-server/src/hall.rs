@@ -22,6 +22,7 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, SemaphorePermit, wa
 
 use self::asking::PATIENCE;
 use crate::ask::{self, Answer};
+use crate::dry_run;
 use crate::engine::{ClockReport, Engine, Report};
 use crate::metrics::Metrics;
 use crate::problem::{Code, problem};
@@ -396,6 +397,39 @@ impl Hall {
         let newest = receipts.last().map_or(0, |receipt| receipt.position.get());
         let results = receipts.iter().map(Receipt::result).collect();
         Ok(Appended { results, revision: revision(engine.name(), KnownAt(newest)) })
+    }
+
+    /// Tells what would become of entries if they were appended now; nothing is appended
+    ///
+    /// # Errors
+    /// A caller that may not append, or a ledger that does not answer.
+    pub(crate) async fn dry_run(
+        &self,
+        caller: &Caller,
+        entries: Vec<Encoded>,
+    ) -> Result<Appended, Problem> {
+        self.decide(caller, Action::Append(&entries))?;
+        let engine = self.engine()?.clone();
+        let submitter = caller.principal().clone();
+        let place = self.computing_place().await?;
+        let decided = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            dry_run::answer(&engine, &submitter, entries)
+        });
+        decided.await.unwrap_or_else(|_| Err(broken_rule()))
+    }
+
+    /// The same in this thread
+    ///
+    /// # Errors
+    /// As an append of these entries would have before it began.
+    pub fn dry_run_blocking(
+        &self,
+        caller: &Caller,
+        entries: Vec<Encoded>,
+    ) -> Result<Appended, Problem> {
+        self.decide(caller, Action::Append(&entries))?;
+        dry_run::answer(self.engine()?, caller.principal(), entries)
     }
 
     /// Appends entries from a thread that may block

@@ -7,6 +7,7 @@
 pub mod ask;
 mod body;
 pub mod config;
+mod dry_run;
 pub mod engine;
 pub mod hall;
 pub mod http;

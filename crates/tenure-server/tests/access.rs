@@ -78,6 +78,20 @@ fn questions() -> Vec<(&'static str, Question)> {
         ("diff", Texts::named("diff").with("from", "2026-01-01")),
         ("diff under a level", Texts::named("diff").with("from", "2026-01-01").with("under", DEV)),
         ("diff of a principal", Texts::named("diff").with("principal", ALICE)),
+        (
+            "diff of a power on a level",
+            Texts::named("diff")
+                .with("can", "accounts.read")
+                .with("on", DEV)
+                .with("from", "2026-01-01"),
+        ),
+        (
+            "diff of a power under a level",
+            Texts::named("diff")
+                .with("can", "accounts.read")
+                .with("under", DEV)
+                .with("from", "2026-01-01"),
+        ),
         ("assignments of a level", Texts::named("assignments").with("on", DEV)),
         ("assignments of a principal", Texts::named("assignments").with("principal", ALICE)),
         (
@@ -87,7 +101,9 @@ fn questions() -> Vec<(&'static str, Question)> {
         ("holdings", Texts::named("holdings").with("principal", ALICE)),
         ("members", Texts::named("members").with("set", "group:sap.default/developers")),
         ("principals", Texts::named("principals")),
+        ("search", Texts::named("search").with("q", "viewer")),
         ("levels", Texts::named("levels")),
+        ("levels under a level", Texts::named("levels").with("under", DEV)),
         ("role-collections", Texts::named("role-collections").with("on", DEV)),
         ("catalog", Texts::named("catalog")),
         ("history", Texts::named("history")),

@@ -5,7 +5,9 @@
 mod from_core;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::v1;
 
@@ -53,6 +55,39 @@ pub struct EntryResult {
     pub original: Option<Original>,
 }
 
+/// What became of an entry that was handed in, or would become of it
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AppendResult {
+    /// Its id; null if it could not be decoded
+    pub id: Option<String>,
+    /// Its place in the log; null in a dry run
+    pub position: Option<u64>,
+    /// When the log recorded it; null in a dry run
+    pub recorded_at: Option<String>,
+    /// `applied`, `refused` or `duplicate`
+    pub outcome: String,
+    /// Why it was refused
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+    /// What a duplicate repeats
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<Original>,
+    /// What the author of an applied entry may not have meant
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// Something that the author of a change may not have meant
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Note {
+    /// `terms_changed`, `repeated` or `scheduled`
+    pub code: String,
+    /// The change, counted from 0
+    pub change: usize,
+    /// A sentence
+    pub message: String,
+}
+
 /// An entry of the log with what became of it
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EntryRow {
@@ -82,7 +117,7 @@ pub struct EntryRow {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Appended {
     /// One for each entry, in order
-    pub results: Vec<EntryResult>,
+    pub results: Vec<AppendResult>,
     /// What to pass as `min_position` to read one's own writes
     pub revision: String,
 }
@@ -406,7 +441,41 @@ pub struct Changed {
     pub after: Holding,
 }
 
+/// What changed between two coordinates, or who gained or lost a power where `can` was asked
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DiffAnswer {
+    /// What changed
+    Diff(Diff),
+    /// Who gained or lost the power
+    Power(PowerDiff),
+}
+
+// Not derived: the schema of the power fits a difference in which nobody gained or lost anything as well, so that it
+// would not be exactly one of the two.
+impl PartialSchema for DiffAnswer {
+    fn schema() -> RefOr<Schema> {
+        let description = "What changed between two coordinates, or who gained or lost a power where `can` was asked";
+        AnyOfBuilder::new()
+            .item(Ref::from_schema_name(Diff::name()))
+            .item(Ref::from_schema_name(PowerDiff::name()))
+            .description(Some(description))
+            .into()
+    }
+}
+
+impl ToSchema for DiffAnswer {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Diff::name().into_owned(), Diff::schema()));
+        schemas.push((PowerDiff::name().into_owned(), PowerDiff::schema()));
+        Diff::schemas(schemas);
+        PowerDiff::schemas(schemas);
+    }
+}
+
 /// What changed between two coordinates
+///
+/// A page has rows of `gained`, `lost`, `changed`, the lists of `levels` and `definitions`, in this order.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Diff {
     /// The coordinates
@@ -417,6 +486,152 @@ pub struct Diff {
     pub lost: Vec<Holding>,
     /// Counting at both, under other terms
     pub changed: Vec<Changed>,
+    /// Levels that differ; absent where one principal was asked about
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<LevelsDiff>,
+    /// Role collections whose existing roles differ; absent where one principal was asked about
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definitions: Option<Vec<DefinitionRow>>,
+    /// The catalogues in force, on the first page; absent where one principal was asked about
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogs: Option<Catalogs>,
+    /// What to pass as `page_token` for the next page; absent on the last
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
+/// Levels that differ, each list in byte order
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LevelsDiff {
+    /// Existing at the second alone
+    pub created: Vec<String>,
+    /// Existing at the first alone
+    pub deleted: Vec<String>,
+    /// With another parent
+    pub moved: Vec<LevelMoved>,
+    /// With other attributes, or another feature set in force
+    pub changed: Vec<LevelChanged>,
+}
+
+/// A level that lies in another one than before
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LevelMoved {
+    /// The level
+    pub level: String,
+    /// Its parent at the first coordinate
+    pub from: String,
+    /// Its parent at the second coordinate
+    pub until: String,
+}
+
+/// A level with other attributes than before
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LevelChanged {
+    /// The level
+    pub level: String,
+    /// Its explicit attributes at the first coordinate
+    pub before: LevelAttributes,
+    /// Its explicit attributes at the second coordinate
+    pub after: LevelAttributes,
+    /// The feature set in force there
+    pub feature_set: FeatureSets,
+}
+
+/// The explicit attributes of a level
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LevelAttributes {
+    /// Display name
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Feature set
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feature_set: Option<v1::FeatureSet>,
+    /// Whether a directory manages authorizations
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorizations: Option<bool>,
+    /// Environment
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<v1::Environment>,
+    /// Region
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// The feature set in force at both coordinates
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FeatureSets {
+    /// At the first
+    pub before: v1::FeatureSet,
+    /// At the second
+    pub after: v1::FeatureSet,
+}
+
+/// A role collection whose existing roles differ
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DefinitionRow {
+    /// Where
+    #[serde(flatten)]
+    pub at: DefinedAt,
+    /// Its name
+    pub role_collection: String,
+    /// Roles that exist at the second coordinate alone, `application/name`
+    pub gained: Vec<String>,
+    /// Roles that exist at the first coordinate alone, `application/name`
+    pub lost: Vec<String>,
+}
+
+/// Where a role collection has other roles than before
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum DefinedAt {
+    /// At one level
+    Level {
+        /// The level
+        level: String,
+    },
+    /// At every level of a kind under a feature set, by the catalogue alone
+    Catalog {
+        /// The kind
+        kind: String,
+        /// The feature set in force there
+        feature_set: v1::FeatureSet,
+        /// How many levels it changes
+        levels: usize,
+    },
+}
+
+/// The versions of the catalogues in force at both coordinates
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Catalogs {
+    /// At the first; null if there is none
+    pub from: Option<String>,
+    /// At the second; null if there is none
+    pub until: Option<String>,
+}
+
+/// Who gained or lost a power between two coordinates
+///
+/// A page has rows of `gained`, then of `lost`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PowerDiff {
+    /// The coordinates
+    pub as_of: DiffAsOf,
+    /// Who could at the second alone, in byte order
+    pub gained: Vec<PowerDiffRow>,
+    /// Who could at the first alone, in byte order
+    pub lost: Vec<PowerDiffRow>,
+    /// What to pass as `page_token` for the next page; absent on the last
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
+/// Who gained or lost a power, and where
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PowerDiffRow {
+    /// A user, a client or a set
+    pub principal: String,
+    /// In byte order
+    pub levels: Vec<String>,
 }
 
 /// Counting holdings
@@ -537,6 +752,32 @@ pub struct Principals {
     /// What to pass as `page_token` for the next page; absent on the last
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_page_token: Option<String>,
+}
+
+/// A name that contains a text
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Found {
+    /// A level's kind, a principal's kind, `role-collection`, `role` or `operation`
+    pub kind: String,
+    /// As questions take it: of a level and a principal with its kind, of a role `application/name`
+    pub id: String,
+    /// The display name of a level, or an operation in words
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What a level lies in, from the root down: each by its display name, or `kind:id` if it has none
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Vec<String>>,
+}
+
+/// The names that contain a text
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Search {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// The best first
+    pub found: Vec<Found>,
+    /// Whether the limit left some out
+    pub more: bool,
 }
 
 /// A level, with its explicit attributes

@@ -25,6 +25,12 @@ pub use kinds::{KINDS, Kind, Parameter, kind};
 pub const LIMIT: usize = 1_000;
 /// Most items a page
 pub const LIMIT_MAX: usize = 10_000;
+/// Names that a search finds where no `limit` is asked for
+pub const SEARCH_LIMIT: usize = 20;
+/// Most names that a search finds
+pub const SEARCH_LIMIT_MAX: usize = 200;
+/// Longest text that is searched for, in bytes
+pub const SEARCH_BYTES_MAX: usize = 512;
 /// Longest that a question waits for an entry, in milliseconds
 pub const WAIT_MS_MAX: u64 = 20_000;
 
@@ -295,7 +301,8 @@ impl Texts {
             Question::Holdings { .. } => "holdings",
             Question::Members { .. } => "members",
             Question::Principals { .. } => "principals",
-            Question::Diff { .. } => "diff",
+            Question::Search { .. } => "search",
+            Question::Diff { .. } | Question::PowerDiff { .. } => "diff",
             Question::Levels { .. } => "levels",
             Question::RoleCollections { .. } => "role-collections",
             Question::Catalog { .. } => "catalog",
@@ -364,7 +371,10 @@ mod tests {
             of(Texts::named("assignments").with("role_collection", "Admins")),
             during(Texts::named("diff").with("known_from", "1").with("known_until", "2"))
                 .with("under", LEVEL)
-                .with("principal", "client:corp/c"),
+                .with("principal", "client:corp/c")
+                .with("limit", "3"),
+            during(Texts::named("diff").with("can", "scope:read")).with("under", LEVEL),
+            Texts::named("diff").with("can", "op").with("on", LEVEL).with("page_token", "t"),
             Texts::named("holdings")
                 .with("role", "app/A%2FB")
                 .with("from", "2025-03-01T00:00:00Z")
@@ -373,6 +383,9 @@ mod tests {
             of(Texts::named("principals").with("kind", "client"))
                 .with("origin", "corp")
                 .with("holding", "false"),
+            of(Texts::named("search").with("q", "zoë  Prod")),
+            of(Texts::named("search").with("q", "x").with("kind", "cf-org").with("limit", "7")),
+            of(Texts::named("levels").with("under", LEVEL)).with("kind", "cf-org"),
             of(Texts::named("levels")),
             of(Texts::named("role-collections").with("on", LEVEL)),
             of(Texts::named("catalog")),
@@ -434,9 +447,27 @@ mod tests {
                 "say at least one of `on`, `principal`, `role_collection` and `role`",
             ),
             (
+                Texts::named("diff").with("can", "op"),
+                "say one of `on` (a level) and `under` (a subtree)",
+            ),
+            (
+                Texts::named("diff").with("on", LEVEL),
+                "`on` goes with `can`: say `under`, or what one could do there",
+            ),
+            (
+                Texts::named("diff").with("can", "op").with("on", LEVEL).with("principal", "p@x"),
+                "`can` asks who gained or lost a power, `principal` about the holdings of one: say one of \
+                 the two",
+            ),
+            (
                 Texts::named("entry").with("entry", "x"),
                 "`entry`: it is a position (digits alone) or an id (a UUID)",
             ),
+            (
+                Texts::named("search").with("q", " \u{301}"),
+                "`q`: it has no word: say a part of a name",
+            ),
+            (Texts::named("search").with("q", "x").with("limit", "201"), "`limit`: it is 1 to 200"),
             (
                 what().with("cann", "x"),
                 "`cann` is no parameter of this question; it has principal, on, at, known_at, \

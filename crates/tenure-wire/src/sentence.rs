@@ -1,11 +1,11 @@
-//! Why was an entry refused, in a sentence?
+//! Why was an entry refused, and what may its author not have meant, in a sentence?
 //!
-//! A refusal is data ([`Reason`]), and so it is kept. This is the one place where it becomes English: what was
-//! wrong, where, and what would be right. The names in a sentence come from the entry.
+//! A refusal is data ([`Reason`]), and so it is kept; a note is data too. This is the one place where they become
+//! English: what was wrong, where, and what would be right. The names in a sentence come from the entry.
 
 use tenure_core::{
-    Attribute, Change, Entry, GrantableText, Instant, LedgerOperation, Level, LevelKind, Reason,
-    RecordedAt, Refusal, RoleText,
+    Attribute, Change, EffectiveAt, Entry, GrantableText, Instant, Later, LedgerOperation, Level,
+    LevelKind, Noted, Reason, RecordedAt, Refusal, RoleText,
 };
 
 use crate::codec::decode_entry;
@@ -271,6 +271,83 @@ fn forbidden(operation: LedgerOperation, at: &Level, change: &Change) -> String 
         }
         _ => lacks,
     }
+}
+
+/// The sentence of a note on a change that takes effect then
+pub fn note(noted: &Noted, change: &Change, t: Instant) -> String {
+    match noted {
+        Noted::TermsChanged { from, to } => {
+            let ends = |end: &Option<EffectiveAt>| match end {
+                Some(end) => format!("until {end}"),
+                None => "without an end".to_owned(),
+            };
+            format!("{} at {t}: it ran {}, and runs {} now", runs(change), ends(from), ends(to))
+        }
+        Noted::Repeated => repeated(change, t),
+        Noted::Scheduled(later) => format!("{} again: {}", starts(change), entries(later)),
+        Noted::LastAdministrator => {
+            "nobody who signs in administers the ledger any more: only whoever can open its data folder can \
+             give rights"
+                .to_owned()
+        }
+    }
+}
+
+/// What ends the sentence of a refused revoke whose holding later entries start
+pub(crate) fn hint(later: &Later) -> String {
+    format!("; it is granted later: {}", entries(later))
+}
+
+/// What runs already before a change starts it
+fn runs(change: &Change) -> String {
+    match change {
+        Change::Grant { level, grantable, to, .. } => {
+            format!("`{to}` already holds the {grantable} at `{level}`")
+        }
+        Change::AddMember { set, member } => format!("`{member}` is already a member of `{set}`"),
+        _ => "it already runs".to_owned(),
+    }
+}
+
+fn repeated(change: &Change, t: Instant) -> String {
+    match change {
+        Change::Revoke { level, grantable, from, .. } => {
+            format!("`{from}` does not hold the {grantable} at `{level}` at {t}: nothing ends")
+        }
+        Change::RemoveMember { set, member, .. } => {
+            format!("`{member}` is no member of `{set}` at {t}: nothing ends")
+        }
+        Change::RemovePrincipal { principal } => {
+            format!("`{principal}` has neither a holding nor a membership at {t}: nothing ends")
+        }
+        Change::Grant { .. } => {
+            format!("{} at {t}, with the same end: this entry answers for it now", runs(change))
+        }
+        _ => format!("{} at {t}", runs(change)),
+    }
+}
+
+/// What later entries start after a change ended it
+fn starts(change: &Change) -> String {
+    match change {
+        Change::Revoke { level, grantable, from, .. } => {
+            format!("later entries give `{from}` the {grantable} at `{level}`")
+        }
+        Change::RemoveMember { set, member, .. } => {
+            format!("later entries make `{member}` a member of `{set}`")
+        }
+        Change::RemovePrincipal { principal } => {
+            format!("later entries start a holding or a membership of `{principal}`")
+        }
+        _ => "later entries start it".to_owned(),
+    }
+}
+
+/// Entries by their positions, with when each takes effect
+fn entries(later: &Later) -> String {
+    let named = later.entries.iter().map(|(at, position)| format!("position {position} at {at}"));
+    let more = (later.more > 0).then(|| format!("and {} more", later.more));
+    named.chain(more).collect::<Vec<_>>().join(", ")
 }
 
 fn bad_time(field: &str, instant: Instant) -> String {

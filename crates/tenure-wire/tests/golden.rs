@@ -119,6 +119,12 @@ fn samples() -> Vec<(&'static str, Value)> {
         ),
         ("remove_principal", json!({"principal": "user:corp/a@b.example"})),
         ("publish_catalog", json!({"catalog": catalog})),
+        ("observe", json!({"level": LEVEL, "source": "listing"})),
+        (
+            "observe-full",
+            json!({"level": LEVEL, "subtree": true, "source": "audit log",
+            "from": "2026-02-01T00:00:00Z"}),
+        ),
         ("void", json!({"entry": "01930f0e-7c1e-7d2a-9b1a-000000000000"})),
         (
             "void-note",
@@ -135,6 +141,9 @@ fn samples() -> Vec<(&'static str, Value)> {
             if name.ends_with("full") {
                 entry["reason"] = json!("INC-4711");
                 entry["effective_at"] = json!("2026-03-01T00:00:00Z");
+            }
+            if name == "observe-full" {
+                entry["not_before"] = json!("2026-01-01T00:00:00Z");
             }
             (name, entry)
         })

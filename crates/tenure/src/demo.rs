@@ -1,4 +1,4 @@
-//! `tenure demo`: a made-up company, and six questions that are worth asking of it
+//! `tenure demo`: a made-up company, and eight questions that are worth asking of it
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ const FOLDER: &str = "tenure-demo";
 const MESSAGES_A_FLUSH: usize = 256;
 
 /// Build a made-up company with three years of history (in `--data`, by default `tenure-demo`), and ask
-/// six questions of it
+/// eight questions of it
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Keep serving it afterwards
@@ -135,6 +135,7 @@ fn command(texts: &Texts, folder: &Path) -> String {
         "diff" | "assignments" | "principals" => None,
         "members" => Some("set"),
         "entry" => Some("entry"),
+        "search" => Some("q"),
         _ => Some("principal"),
     };
     words.extend(by_itself.and_then(|name| parameters.get(name)).map(str::to_owned));

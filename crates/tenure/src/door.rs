@@ -172,10 +172,20 @@ impl Door {
 
     /// Appends the entries of a body, as `POST /v1/entries` takes it
     pub(crate) fn append(&self, body: &Value) -> anyhow::Result<Appended> {
+        self.hand_in(body, false)
+    }
+
+    /// Asks what would become of the entries of a body
+    pub(crate) fn dry_run(&self, body: &Value) -> anyhow::Result<Appended> {
+        self.hand_in(body, true)
+    }
+
+    fn hand_in(&self, body: &Value, dry_run: bool) -> anyhow::Result<Appended> {
         match self {
             Self::Remote { agent, base } => {
+                let query = if dry_run { "?dry_run=true" } else { "" };
                 let sent = agent
-                    .post(format!("{base}/v1/entries"))
+                    .post(format!("{base}/v1/entries{query}"))
                     .content_type("application/json")
                     .send(serde_json::to_vec(body)?.as_slice());
                 Ok(serde_json::from_value(received(base, sent)?)?)
@@ -197,7 +207,11 @@ impl Door {
                 };
                 let entries =
                     drafts.into_iter().enumerate().map(decode).collect::<Result<Vec<_>, _>>()?;
-                let appended = hall.append_blocking(&Caller::local(), entries);
+                let caller = Caller::local();
+                let appended = match dry_run {
+                    true => hall.dry_run_blocking(&caller, entries),
+                    false => hall.append_blocking(&caller, entries),
+                };
                 Ok(appended.map_err(Refused)?)
             }
         }

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tenure_import::{AskFailure, Drift, ImportError, Options, Summary, Target, TargetError};
-use tenure_wire::api::EntryResult;
+use tenure_wire::api::AppendResult;
 use tenure_wire::question::Texts;
 use tenure_wire::v1;
 
@@ -99,7 +99,7 @@ fn bytes_bar(length: u64) -> ProgressBar {
 struct Through<'a>(&'a Door);
 
 impl Target for Through<'_> {
-    fn append(&mut self, entries: Vec<v1::Entry>) -> Result<Vec<EntryResult>, TargetError> {
+    fn append(&mut self, entries: Vec<v1::Entry>) -> Result<Vec<AppendResult>, TargetError> {
         let body = serde_json::json!({ "entries": entries });
         let appended = self.0.append(&body).map_err(TargetError::new)?;
         Ok(appended.results)

@@ -177,9 +177,16 @@ pub(crate) struct Where {
     as_of: AsOf,
 }
 
-/// What changed between two times, or between two states of knowledge
+/// What changed between two times or two states of knowledge, or who gained or lost a power
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Diff {
+    /// Who gained or lost the power to do this: an operation, or role:…, scope:…, role-collection:…; several mean any
+    /// of them
+    #[arg(long, value_name = "WHAT", conflicts_with = "principal")]
+    can: Vec<String>,
+    /// With --can: on this level
+    #[arg(long, value_name = "LEVEL", requires = "can", conflicts_with = "under")]
+    on: Option<String>,
     /// The first time: an instant or a date [default: now]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
@@ -192,7 +199,7 @@ pub(crate) struct Diff {
     /// What was known at the second: a position or a recorded time [default: now]
     #[arg(long, value_name = "POSITION|TIME")]
     known_until: Option<String>,
-    /// Only in the subtree of this level
+    /// Only in the subtree of this level, as it was at each time
     #[arg(long, value_name = "LEVEL")]
     under: Option<String>,
     /// Only holdings of this principal
@@ -270,6 +277,28 @@ pub(crate) struct Principals {
     as_of: AsOf,
 }
 
+/// The names that contain some words: of levels, principals, role collections, roles and operations
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct Search {
+    /// Words that a name or an id contains, each of them, in any letter case and without accents
+    #[arg(required = true, value_name = "WORDS")]
+    #[serde(rename = "q", serialize_with = "in_one_text")]
+    words: Vec<String>,
+    /// Only of this kind: subaccount (or another level), user (or another principal), role-collection, role, operation
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// At most so many names, 1 to 200 [default: 20]
+    #[arg(long, value_name = "N")]
+    limit: Option<u16>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    as_of: AsOf,
+}
+
+fn in_one_text<S: serde::Serializer>(words: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&words.join(" "))
+}
+
 /// The entries that name a principal, a level or a role collection, refused ones too
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct History {
@@ -320,6 +349,12 @@ pub(crate) struct Entry {
 /// The levels that exist
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Levels {
+    /// Only in the subtree of this level, itself included
+    #[arg(long, value_name = "LEVEL")]
+    under: Option<String>,
+    /// Only of this kind, like subaccount
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     as_of: AsOf,
@@ -394,29 +429,46 @@ pub(crate) fn show(format: Format, name: &str, answer: &Value) -> anyhow::Result
 /// Asks for all pages and puts them together
 pub(crate) fn whole(door: &Door, mut texts: Texts) -> anyhow::Result<Value> {
     let mut answer = door.ask(&texts)?;
-    let (list, next) = match texts.name {
-        "who" => ("subjects", "page_token"),
-        "where" => ("levels", "page_token"),
-        "assignments" => ("assignments", "page_token"),
-        "holdings" => ("holdings", "page_token"),
-        "members" => ("members", "page_token"),
-        "principals" => ("principals", "page_token"),
-        "history" => ("entries", "after"),
+    let (lists, next): (&[&str], &str) = match texts.name {
+        "who" => (&["/subjects"], "page_token"),
+        "where" => (&["/levels"], "page_token"),
+        "diff" => (&DIFF_LISTS, "page_token"),
+        "assignments" => (&["/assignments"], "page_token"),
+        "holdings" => (&["/holdings"], "page_token"),
+        "members" => (&["/members"], "page_token"),
+        "principals" => (&["/principals"], "page_token"),
+        "history" => (&["/entries"], "after"),
         _ => return Ok(answer),
     };
     let one_page = texts.name == "history" && texts.parameters.get("limit").is_some();
     loop {
-        let Some(Value::Object(all)) = Some(&mut answer) else { return Ok(answer) };
+        let Some(all) = answer.as_object_mut() else { return Ok(answer) };
         let token = all.remove(&format!("next_{next}"));
         let Some(token) = token.filter(|_| !one_page) else { return Ok(answer) };
         let token = token.as_str().map_or_else(|| token.to_string(), str::to_owned);
         texts.parameters.set(next, token);
-        let Value::Object(mut page) = door.ask(&texts)? else { return Ok(answer) };
-        if let (Some(Value::Array(all)), Some(Value::Array(more))) =
-            (all.get_mut(list), page.remove(list))
-        {
-            all.extend(more);
+        let mut page = door.ask(&texts)?;
+        for list in lists {
+            if let (Some(Value::Array(all)), Some(Value::Array(more))) =
+                (answer.pointer_mut(list), page.pointer_mut(list))
+            {
+                all.append(more);
+            }
         }
-        all.extend(page.remove_entry(&format!("next_{next}")));
+        if let (Some(all), Some(page)) = (answer.as_object_mut(), page.as_object_mut()) {
+            all.extend(page.remove_entry(&format!("next_{next}")));
+        }
     }
 }
+
+/// The lists of a difference
+const DIFF_LISTS: [&str; 8] = [
+    "/gained",
+    "/lost",
+    "/changed",
+    "/levels/created",
+    "/levels/deleted",
+    "/levels/moved",
+    "/levels/changed",
+    "/definitions",
+];

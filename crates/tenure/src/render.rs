@@ -1,5 +1,7 @@
 //! What does an answer look like to a person?
 
+mod diff;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tenure_core::role_text;
@@ -35,8 +37,14 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
         if question != "check" {
             parts.push(nothing(question).to_owned());
         }
+    } else if question == "diff" {
+        let tables = diff::tables(&typed(answer)?);
+        parts.push(tables.iter().map(Rows::table).collect::<Vec<_>>().join("\n\n"));
     } else {
         parts.push(rows.table());
+    }
+    if answer.get("more") == Some(&Value::Bool(true)) {
+        parts.push("there are more: say another word, or a higher --limit".to_owned());
     }
     parts.extend(footer(answer));
     Ok(parts.join("\n"))
@@ -152,11 +160,12 @@ pub(crate) fn rows(question: &str, answer: &Value) -> anyhow::Result<Rows> {
             }
             rows
         }
-        "diff" => diff(&typed(answer)?),
+        "diff" => diff::rows(&typed(answer)?),
         "assignments" => holdings(&typed::<api::Assignments>(answer)?.assignments),
         "holdings" => holdings_then(&typed(answer)?),
         "members" => members(&typed(answer)?),
         "principals" => principals(&typed(answer)?),
+        "search" => found(&typed(answer)?),
         "levels" => levels(&typed(answer)?),
         "role-collections" => role_collections(&typed(answer)?),
         "catalog" => catalog(&typed(answer)?),
@@ -238,22 +247,13 @@ fn granted(held: &Held) -> String {
 
 /// A holding in a line, and who gave it in lines below
 fn reason(holding: &Holding) -> String {
-    let Holding { held, until, ended } = holding;
+    let held = &holding.held;
     let via = held.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
-    let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
-    let not_before = held.not_before.as_ref().map(|at| format!(" (not before {at})"));
-    let mut line = format!(
-        "{} at {}{via}, since {}{until}, #{}{}",
-        granted(held),
-        held.level,
-        held.since,
-        held.entry,
-        not_before.unwrap_or_default()
-    );
+    let mut line = format!("{} at {}{via}, {}", granted(held), held.level, terms(holding));
     if let Some(by) = &held.by {
         line.push_str(&format!("\ngiven by {}", giver(by)));
     }
-    if let Some(end) = ended {
+    if let Some(end) = &holding.ended {
         line.push_str(&format!("\n{}", ended_then(end)));
     }
     if let Some(membership) = &held.membership {
@@ -262,6 +262,13 @@ fn reason(holding: &Holding) -> String {
         line.push_str(&format!("\nmember since {}{by}", membership.since));
     }
     line
+}
+
+/// Since when and until when something is held, and by which entry
+fn terms(Holding { held, until, .. }: &Holding) -> String {
+    let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    let not_before = held.not_before.as_ref().map(|at| format!(" (not before {at})"));
+    format!("since {}{until}, #{}{}", held.since, held.entry, not_before.unwrap_or_default())
 }
 
 /// Who made an entry, when and why
@@ -371,6 +378,19 @@ fn principals(answer: &api::Principals) -> Rows {
     rows
 }
 
+fn found(answer: &api::Search) -> Rows {
+    let mut rows = Rows::new(&["kind", "id", "title", "in"]);
+    for found in &answer.found {
+        let id = match found.kind.as_str() {
+            "role-collection" => look_alike::role_collection(&found.id),
+            _ => look_alike::visible(&found.id),
+        };
+        let path = found.path.iter().flatten().cloned().collect::<Vec<_>>().join(" / ");
+        rows.push([found.kind.clone(), id, found.title.clone().unwrap_or_default(), path]);
+    }
+    rows
+}
+
 fn what(answer: &api::What) -> Rows {
     let mut rows = Rows::new(&["kind", "name"]);
     let lists = [
@@ -399,23 +419,6 @@ fn timeline(answer: &api::Timeline) -> Rows {
             end(interval.until.as_ref()),
             interval.because.iter().map(reason).collect::<Vec<_>>().join("\n"),
         ]);
-    }
-    rows
-}
-
-fn diff(answer: &api::Diff) -> Rows {
-    let mut rows =
-        Rows::new(&["change", "principal", "holds", "at", "via", "since", "until", "entry"]);
-    let mut push = |change: &str, holding: &Holding| {
-        let mut row = vec![change.to_owned()];
-        row.extend(holding_row(holding));
-        rows.rows.push(row);
-    };
-    answer.gained.iter().for_each(|holding| push("gained", holding));
-    answer.lost.iter().for_each(|holding| push("lost", holding));
-    for changed in &answer.changed {
-        push("before", &changed.before);
-        push("after", &changed.after);
     }
     rows
 }
@@ -535,7 +538,28 @@ fn effective(row: &EntryRow) -> String {
 /// What became of an entry, in a few words
 pub(crate) fn outcome(result: &api::EntryResult, voided_by: Option<u64>) -> String {
     let voided = voided_by.map(|void| format!(", voided by #{void}")).unwrap_or_default();
-    match (&result.refusal, &result.original) {
+    let became = became(&result.outcome, result.refusal.as_ref(), result.original.as_ref());
+    format!("{became}{voided}")
+}
+
+/// What became of an entry that was handed in, in a few words
+pub(crate) fn appended(result: &api::AppendResult) -> String {
+    became(&result.outcome, result.refusal.as_ref(), result.original.as_ref())
+}
+
+/// Notes in lines
+pub(crate) fn notes(notes: &[api::Note]) -> String {
+    let line =
+        |note: &api::Note| format!("{}, change {}: {}", note.code, note.change, note.message);
+    notes.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn became(
+    outcome: &str,
+    refusal: Option<&api::Refusal>,
+    original: Option<&api::Original>,
+) -> String {
+    match (refusal, original) {
         (Some(refusal), _) => {
             let change = refusal.change.map(|n| format!(", change {n}")).unwrap_or_default();
             format!("refused: {}{change}: {}", refusal.code, refusal.message)
@@ -543,7 +567,7 @@ pub(crate) fn outcome(result: &api::EntryResult, voided_by: Option<u64>) -> Stri
         (None, Some(original)) => {
             format!("duplicate of #{} ({})", original.position, original.outcome)
         }
-        (None, None) => format!("{}{voided}", result.outcome),
+        (None, None) => outcome.to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `tenure submit`, `grant` and `revoke`: appending entries
+//! `tenure submit`, `grant` and `revoke`: appending entries, or trying them
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tenure_core::Instant;
-use tenure_wire::api::Appended;
+use tenure_wire::api::{AppendResult, Appended};
 use tenure_wire::codec;
 
-use crate::door::{DoorArgs, Wrong};
+use crate::door::{Door, DoorArgs, Wrong};
 use crate::output::{Format, Output, Rows, say};
 use crate::render;
 
@@ -25,6 +25,16 @@ const BATCH_BYTES_MAX: usize = 900_000;
 pub(crate) struct Submit {
     /// The file; `-` for standard input
     file: PathBuf,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Whether entries are appended
+#[derive(Clone, Copy, Debug, Args)]
+struct How {
+    /// Append nothing; show what would become of the entries, each after the ones before it
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// What an entry says besides its change
@@ -45,6 +55,8 @@ struct About {
     /// The id of the entry, a UUID; an entry that is sent again with the same id counts once [default: a new one]
     #[arg(long, value_name = "UUID")]
     id: Option<String>,
+    #[command(flatten)]
+    how: How,
 }
 
 /// Grant a role collection, or a single role
@@ -133,7 +145,8 @@ impl Grant {
                 change.insert("expect".to_owned(), "not_held".into());
             }
         }
-        append(door, output, vec![self.about.entry(change)?])
+        let how = self.about.how;
+        append(door, output, vec![self.about.entry(change)?], how)
     }
 }
 
@@ -148,7 +161,8 @@ impl Revoke {
         {
             change.insert("expect".to_owned(), "any".into());
         }
-        append(door, output, vec![self.about.entry(change)?])
+        let how = self.about.how;
+        append(door, output, vec![self.about.entry(change)?], how)
     }
 }
 
@@ -171,7 +185,7 @@ impl Submit {
                 entry.entry("id").or_insert_with(new);
             }
         }
-        append(door, output, entries)
+        append(door, output, entries, self.how)
     }
 }
 
@@ -207,32 +221,63 @@ fn entries(text: &str) -> anyhow::Result<Vec<Value>> {
     }
 }
 
-/// Appends entries, and shows what became of each
-fn append(door: &DoorArgs, output: &Output, entries: Vec<Value>) -> anyhow::Result<ExitCode> {
-    let door = door.appending()?;
-    let appended = in_batches(&entries, |batch| door.append(batch));
+/// Appends entries, or tries them, and shows what became of each
+fn append(
+    door: &DoorArgs,
+    output: &Output,
+    entries: Vec<Value>,
+    How { dry_run }: How,
+) -> anyhow::Result<ExitCode> {
+    // What only reads leaves a folder as it is: built-in catalogues that it lacks are not appended.
+    let door = if dry_run { door.reading()? } else { door.appending()? };
+    let appended = match dry_run {
+        true => tried(&entries, &door),
+        false => in_batches(&entries, |batch| door.append(batch)),
+    };
     door.close();
     let appended = appended?;
     let refused = appended.results.iter().any(|result| result.outcome == "refused");
     match output.format {
         Format::Json => say(&serde_json::to_string_pretty(&appended)?)?,
-        Format::Table => say(&results(&appended).table())?,
+        Format::Table => {
+            if dry_run {
+                say("dry run: nothing was appended")?;
+            }
+            say(&results(&appended).table())?;
+        }
         Format::Csv => say(results(&appended).csv()?.trim_end())?,
     }
     Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 fn results(appended: &Appended) -> Rows {
-    let mut rows = Rows::new(&["#", "recorded", "outcome", "id"]);
-    for result in &appended.results {
-        rows.push([
-            result.position.to_string(),
-            result.recorded_at.clone(),
-            render::outcome(result, None),
+    let noted = appended.results.iter().any(|result| !result.notes.is_empty());
+    let mut head = vec!["#", "recorded", "outcome", "id"];
+    head.extend(noted.then_some("notes"));
+    let row = |result: &AppendResult| {
+        let mut row = vec![
+            result.position.map(|position| position.to_string()).unwrap_or_default(),
+            result.recorded_at.clone().unwrap_or_default(),
+            render::appended(result),
             result.id.clone().unwrap_or_default(),
-        ]);
-    }
-    rows
+        ];
+        row.extend(noted.then(|| render::notes(&result.notes)));
+        row
+    };
+    Rows { head, rows: appended.results.iter().map(row).collect() }
+}
+
+/// Tries entries in one request: of several, each would see nothing of the others
+fn tried(entries: &[Value], door: &Door) -> anyhow::Result<Appended> {
+    let mut requests = 0;
+    in_batches(entries, |batch| {
+        requests += 1;
+        if requests > 1 {
+            let most = "at most 1,000 entries and 900,000 bytes can be tried at once";
+            return Err(Wrong(most.to_owned()).into());
+        }
+        door.dry_run(batch)
+    })
 }
 
 /// Sends entries in requests that a server takes

@@ -501,8 +501,9 @@ fn what_is_wrong_with_a_question_is_said() {
     }
     let answer = server.post("/v1/who", &json!({}));
     answer.is_problem(405, "method_not_allowed", &["/v1/who", "POST"]);
-    let answer = server.post("/v1/entries?dry_run=true", &entry(&[grant("x@y.example")]));
-    answer.is_problem(400, "unknown_parameter", &[]);
+    // An append that was meant as a dry run must not be one.
+    let answer = server.post("/v1/entries?dryrun=true", &entry(&[grant("x@y.example")]));
+    answer.is_problem(400, "unknown_parameter", &["`dryrun`", "`dry_run`"]);
     assert_eq!(server.position(), newest);
     server.stop();
 }
@@ -515,7 +516,7 @@ fn a_check_that_is_wrong_has_its_problem_as_its_result() {
     let body = json!({ "checks": [
         check("destinations.manage"), check("destinations.mange"), check("trust.renew-key-pair"),
         { "principal": "alice@acme.example", "cann": "x", "on": "subaccount:dev" },
-        { "principal": "alice@acme.example", "can": ["x"], "on": "subaccount:dev" }, 7 ] });
+        { "principal": "alice@acme.example", "can": [["x"]], "on": "subaccount:dev" }, 7 ] });
     let answer = server.post("/v1/check", &body).ok();
     let codes: Vec<&Value> =
         answer["results"].as_array().unwrap().iter().map(|result| &result["code"]).collect();

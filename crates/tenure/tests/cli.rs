@@ -11,7 +11,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use common::{Ran, Server, Start, command, entry, grant, landscape, run, tenure, tenure_on};
+use common::{
+    Ran, Server, Start, command, entry, entry_at, grant, landscape, run, tenure, tenure_on,
+};
 use serde_json::{Value, json};
 
 const CHECK: [&str; 6] =
@@ -223,11 +225,24 @@ fn both_doors_answer_the_same_in_each_format() {
         [&["where", "alice@acme.example", "--under", "global-account:acme"][..], &can, &pins]
             .concat(),
         vec!["diff", "--from", "2023-01-01", "--until", "2026-01-01"],
+        vec![
+            "diff",
+            "--from",
+            "2023-01-01",
+            "--until",
+            "2026-01-01",
+            "--principal",
+            "bob@acme.example",
+        ],
+        [&["diff", "--from", "2023-01-01", "--until", "2026-01-01"][..], &can, &on].concat(),
         [&["assignments"][..], &on, &pins].concat(),
         vec!["history", "alice@acme.example"],
         vec!["log", "--after", "#12"],
         vec!["entry", "#14"],
+        [&["search", "SUB", "viewer"][..], &pins].concat(),
+        [&["search", "ali", "--limit", "1"][..], &pins].concat(),
         [&["levels"][..], &pins].concat(),
+        [&["levels", "--under", "global-account:acme", "--kind", "subaccount"][..], &pins].concat(),
         [&["role-collections"][..], &on, &pins].concat(),
         [&["catalog"][..], &pins].concat(),
     ];
@@ -272,6 +287,77 @@ fn assert_csv(text: &str) {
     }
     assert!(!quoted && fields.len() > 1, "{text}");
     assert!(fields.iter().all(|n| *n == fields[0]), "{fields:?}: {text}");
+}
+
+/// Nobody is granted or loses anything, and yet a power is lost: the subaccount is moved.
+#[test]
+fn a_move_is_told_and_who_lost_a_power_by_it() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path());
+    let dora = "user:sap.default/dora@acme.example";
+    server.append(&[
+        entry_at(
+            "2025-01-01T00:00:00Z",
+            &[
+                json!({ "type": "create_level", "level": "directory:apj", "parent": "global-account:acme" }),
+                json!({ "type": "grant", "level": "directory:eu",
+                    "role_collection": "Directory Administrator", "to": dora }),
+            ],
+        ),
+        entry_at(
+            "2026-02-20T00:00:00Z",
+            &[json!({ "type": "move_level", "level": "subaccount:dev", "parent": "directory:apj" })],
+        ),
+    ]);
+    let url = server.url();
+    let diff = |more: &[&str]| {
+        let times = ["diff", "--from", "2026-02-19", "--until", "2026-02-21"];
+        run(command().args(["--server", &url]).args(times).args(more))
+    };
+    let ran = diff(&[]);
+    ran.exits(0);
+    let table = " CHANGE  LEVEL           BEFORE             AFTER\n \
+                  moved   subaccount:dev  in directory:west  in directory:apj\n";
+    assert!(ran.stdout.starts_with(table), "{}", ran.stdout);
+    for place in [["--on", "subaccount:dev"], ["--under", "global-account:acme"]] {
+        let ran = diff(&[&["--can", "subaccounts.update"][..], &place].concat());
+        ran.exits(0);
+        let table = " CHANGE  PRINCIPAL                           LEVEL\n \
+                      lost    user:sap.default/dora@acme.example  subaccount:dev\n";
+        assert!(ran.stdout.starts_with(table), "{}", ran.stdout);
+    }
+    let ran = diff(&["--principal", dora]);
+    assert!(ran.stdout.starts_with("nothing\n"), "{}", ran.stdout);
+    for wrong in [
+        &["--on", "subaccount:dev"][..],
+        &["--can", "subaccounts.update"],
+        &["--can", "subaccounts.update", "--on", "subaccount:dev", "--principal", dora],
+    ] {
+        diff(wrong).exits(2);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_difference_comes_whole_however_many_pages_it_has() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path());
+    let grants = |n: usize| {
+        let users = (0..250).map(|user| grant(&format!("u{}@acme.example", 250 * n + user)));
+        entry(&users.collect::<Vec<_>>())
+    };
+    let level =
+        json!({ "type": "create_level", "level": "subaccount:new", "parent": "directory:eu" });
+    let entries = (0..5).map(grants).chain([entry(&[level])]);
+    server.append(&entries.collect::<Vec<_>>());
+    let url = server.url();
+    let diff = ["diff", "--from", "2025-01-01", "--known-from", "#15", "--format", "json"];
+    let answer = run(command().args(["--server", &url]).args(diff)).json();
+    assert_eq!(answer["gained"].as_array().unwrap().len(), 1_250);
+    assert_eq!(answer["levels"]["created"], json!(["subaccount:new"]));
+    assert!(answer["catalogs"]["from"].is_string());
+    assert_eq!(answer.get("next_page_token"), None);
+    server.stop();
 }
 
 #[test]
@@ -377,6 +463,37 @@ fn granting_and_revoking_say_what_became_of_it() {
         let ran = tenure(&[&held[..], &[]].concat());
         ran.exits(0);
         assert!(ran.stdout.contains("applied"), "{ran:#?}");
+    });
+}
+
+#[test]
+fn a_dry_run_says_what_would_become_of_it_and_appends_nothing() {
+    at_both_doors(|tenure| {
+        let before = tenure(&["export"]).stdout;
+        let grant =
+            ["grant", "Subaccount Viewer", "--to", "zoe@acme.example", "--on", "subaccount:dev"];
+        let json = |arguments: &[&str]| tenure(&[&["--format", "json"], arguments].concat());
+        let dry = json(&[&grant[..], &["--dry-run"]].concat());
+        let result = dry.exits(0).json()["results"][0].clone();
+        assert_eq!((&result["outcome"], &result["position"]), (&json!("applied"), &json!(null)));
+        let ran = tenure(&[&grant[..], &["--dry-run"]].concat());
+        assert!(ran.exits(0).stdout.contains("nothing was appended"), "{ran:#?}");
+        let revoke =
+            ["revoke", "Subaccount Viewer", "--from", "zoe@acme.example", "--on", "subaccount:dev"];
+        json(&[&revoke[..], &["--dry-run"]].concat()).exits(1);
+        assert_eq!(tenure(&["export"]).stdout, before);
+        // What was really appended has notes where it changes nothing.
+        tenure(&grant).exits(0);
+        let again = tenure(&grant);
+        assert!(again.exits(0).stdout.contains("repeated, change 0"), "{again:#?}");
+        let scheduled = [&grant[..], &["--effective-at", "2090-01-01"]].concat();
+        tenure(&scheduled).exits(0);
+        let note = json(&revoke).exits(0).json()["results"][0]["notes"][0].clone();
+        assert_eq!(note["code"], "scheduled");
+        assert!(note["message"].as_str().unwrap().contains("2090-01-01T00:00:00Z"), "{note}");
+        let refusal = json(&revoke).exits(1).json()["results"][0]["refusal"].clone();
+        assert_eq!(refusal["code"], "not_held");
+        assert!(refusal["message"].as_str().unwrap().contains("it is granted later"), "{refusal}");
     });
 }
 

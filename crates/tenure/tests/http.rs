@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{
-    ADMIN, Events, PATIENCE, Server, Start, entry, grant, landscape, poll, query, tenure, tenure_on,
+    ADMIN, Events, PATIENCE, Server, Start, entry, entry_at, grant, landscape, poll, query, tenure,
+    tenure_on,
 };
 use serde_json::{Value, json};
 use tenure_core::{DEFAULT_ORIGIN, Ledger, RecordedAt};
@@ -208,6 +209,92 @@ fn an_entry_is_waited_for() {
 }
 
 #[test]
+fn a_dry_run_decides_entries_one_after_another_and_keeps_none() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let newest = server.position();
+    let first = entry(&[grant("carol@acme.example")]);
+    let mut other = first.clone();
+    other["reason"] = "another content".into();
+    let mut late = entry(&[grant("carol@acme.example")]);
+    late["changes"][0]["until"] = "2098-01-01T00:00:00Z".into();
+    let known = server.get("/v1/entries/14").ok()["entry"].clone();
+    let body = json!({ "entries": [first, first, other, late, known] });
+    let dry = server.post("/v1/entries?dry_run=true", &body).ok();
+    let results = dry["results"].as_array().unwrap();
+    let outcomes: Vec<&str> = results.iter().map(|one| one["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["applied", "duplicate", "refused", "applied", "duplicate"]);
+    assert!(results.iter().all(|one| one["position"].is_null() && one["recorded_at"].is_null()));
+    assert_eq!(results[0]["id"], first["id"]);
+    assert_eq!(results[1]["original"]["position"], newest + 1);
+    assert_eq!(results[2]["refusal"]["code"], "id_reused");
+    assert_eq!(results[3]["notes"][0]["code"], "terms_changed");
+    assert_eq!(results[4]["original"], json!({ "position": 14, "outcome": "applied" }));
+    assert!(dry["revision"].as_str().unwrap().ends_with(&format!("@{newest}")));
+    // Nothing is there, and none of the ids is taken.
+    assert_eq!(server.position(), newest);
+    let id = first["id"].as_str().unwrap();
+    server.get(&format!("/v1/entries/{id}")).is_problem(404, "unknown_entry", &[]);
+    server.get("/v1/entries?principal=carol@acme.example").ok();
+    let appended = server.post("/v1/entries?dry_run=false", &first).ok();
+    assert_eq!(appended["results"][0]["position"], newest + 1);
+    assert_eq!(appended["results"][0]["outcome"], "applied");
+    assert_eq!(appended["results"][0].get("notes"), None);
+    let again = server.post("/v1/entries", &late).ok();
+    let note = &again["results"][0]["notes"][0];
+    assert_eq!((&note["code"], &note["change"]), (&json!("terms_changed"), &json!(0)));
+    // A row of the log has no notes.
+    let row = server.get(&format!("/v1/entries/{}", newest + 2)).ok();
+    assert_eq!(row.get("notes"), None);
+    for (query, code, part) in [
+        ("dry_run=yes", "bad_request", "`dry_run`"),
+        ("dryrun=true", "unknown_parameter", "dryrun"),
+        ("dry_run=true&dry_run=true", "bad_request", "twice"),
+    ] {
+        server.post(&format!("/v1/entries?{query}"), &first).is_problem(400, code, &[part]);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_search_finds_what_other_questions_take() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let found = |query: &str| {
+        let answer = server.get(&format!("/v1/search?{query}")).ok();
+        let found = answer["found"].as_array().unwrap().clone();
+        (found, answer["more"] == true)
+    };
+    let (all, more) = found("q=DEV");
+    assert_eq!((&all[0]["kind"], &all[0]["id"]), (&json!("subaccount"), &json!("subaccount:dev")));
+    let path = ["global-account:acme", "directory:eu", "directory:west"];
+    assert_eq!(all[0]["path"], json!(path));
+    assert!(!more);
+    let (alice, _) = found("q=ali&kind=user");
+    assert_eq!(alice[0]["id"], "user:sap.default/alice@acme.example");
+    let (one, more) = found("q=viewer&limit=1");
+    assert_eq!((one.len(), more), (1, true));
+    let (operation, _) = found("q=destinations.manage");
+    assert_eq!(operation[0]["kind"], "operation");
+    assert_eq!(found("q=xyzzy"), (vec![], false));
+    for (query, part) in [
+        ("q=", "no word"),
+        ("q=x&kind=scope", "`kind`"),
+        ("q=x&limit=201", "1 to 200"),
+        ("kind=user", "`q` is missing"),
+    ] {
+        server.get(&format!("/v1/search?{query}")).is_problem(400, "bad_request", &[part]);
+    }
+    let levels = |query: &str| server.get(&format!("/v1/levels?{query}"));
+    let under = levels("under=subaccount:dev").ok();
+    assert_eq!(under["levels"][0]["level"], "subaccount:dev");
+    assert_eq!(levels("kind=global-account").ok()["levels"].as_array().unwrap().len(), 1);
+    levels("under=subaccount:nowhere").is_problem(404, "unknown_level", &[]);
+    levels("kind=user").is_problem(400, "bad_request", &["`subaccount`"]);
+    server.stop();
+}
+
+#[test]
 fn pages_are_of_one_answer() {
     let data = tempfile::tempdir().unwrap();
     let server = server(&data);
@@ -231,6 +318,124 @@ fn pages_are_of_one_answer() {
         server.append(&[entry(&[grant(&format!("a{}@acme.example", pages.len()))])]);
     }
     assert_eq!(json!(pages), whole["subjects"]);
+    server.stop();
+}
+
+#[test]
+fn a_difference_is_of_one_answer_over_all_its_lists() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let move_dev =
+        json!({ "type": "move_level", "level": "subaccount:dev", "parent": "directory:eu" });
+    let changes = [
+        move_dev,
+        json!({ "type": "create_level", "level": "subaccount:new", "parent": "directory:west" }),
+        json!({ "type": "set_level", "level": "directory:west", "name": "West" }),
+        json!({ "type": "create_role_collection", "level": "subaccount:dev", "role_collection": "Mine",
+            "roles": ["Subaccount Viewer"] }),
+        json!({ "type": "revoke", "level": "subaccount:dev", "role_collection": "Subaccount Viewer",
+            "from": "user:sap.default/bob@acme.example" }),
+        grant("carol@acme.example"),
+    ];
+    server.append(&[entry(&changes)]);
+    let question = "/v1/diff?from=2025-01-01";
+    let whole = server.get(question).ok();
+    assert_eq!(whole["gained"][0]["principal"], "user:sap.default/carol@acme.example");
+    assert_eq!(whole["lost"][0]["principal"], "user:sap.default/bob@acme.example");
+    assert_eq!(
+        whole["levels"],
+        json!({
+            "created": ["subaccount:new"],
+            "deleted": [],
+            "moved": [{ "level": "subaccount:dev", "from": "directory:west", "until": "directory:eu" }],
+            "changed": [{ "level": "directory:west", "before": {}, "after": { "name": "West" },
+                "feature_set": { "before": "B", "after": "B" } }],
+        })
+    );
+    let definitions = whole["definitions"].as_array().unwrap();
+    assert_eq!(definitions[0]["level"], "subaccount:dev");
+    assert_eq!(definitions[0]["gained"], json!(["cis-local/Subaccount Viewer"]));
+    let by_catalog = definitions.iter().find(|row| row["kind"] == "subaccount").unwrap();
+    assert_eq!((&by_catalog["feature_set"], &by_catalog["levels"]), (&json!("B"), &json!(1)));
+    let catalog = |side: &str| whole["as_of"][side]["catalog"].clone();
+    assert_eq!(whole["catalogs"], json!({ "from": catalog("from"), "until": catalog("until") }));
+    let lists = [
+        "/gained",
+        "/lost",
+        "/changed",
+        "/levels/created",
+        "/levels/deleted",
+        "/levels/moved",
+        "/levels/changed",
+        "/definitions",
+    ];
+    let rows = |answer: &Value| -> Vec<(&str, Value)> {
+        let of = |list| answer.pointer(list).unwrap().as_array().unwrap().clone();
+        lists.iter().flat_map(|list| of(list).into_iter().map(|row| (*list, row))).collect()
+    };
+    let mut pages = Vec::new();
+    let (mut as_of, mut token) = (None, String::new());
+    loop {
+        let page = server.get(&format!("{question}&limit=2{token}")).ok();
+        assert_eq!(page["as_of"], *as_of.get_or_insert_with(|| page["as_of"].clone()));
+        assert_eq!(page.get("catalogs").is_some(), pages.is_empty());
+        assert!(rows(&page).len() <= 2);
+        pages.extend(rows(&page));
+        let Some(next) = page["next_page_token"].as_str() else { break };
+        token = format!("&page_token={next}");
+        // What is recorded meanwhile is not part of this answer, neither at the one coordinate nor at the other.
+        server.append(&[entry(&[grant(&format!("a{}@acme.example", pages.len()))])]);
+    }
+    assert_eq!(pages, rows(&whole));
+    let own = server.get(&format!("{question}&principal=bob@acme.example")).ok();
+    for field in ["levels", "definitions", "catalogs"] {
+        assert_eq!(own.get(field), None);
+    }
+    server.stop();
+}
+
+#[test]
+fn who_gained_or_lost_a_power_is_asked_in_the_same_place() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let (apj, dora) = ("directory:apj", "user:sap.default/dora@acme.example");
+    server.append(&[
+        entry_at(
+            "2025-01-01T00:00:00Z",
+            &[
+                json!({ "type": "create_level", "level": apj, "parent": "global-account:acme" }),
+                json!({ "type": "grant", "level": "directory:eu", "role_collection": "Directory Administrator",
+                    "to": dora }),
+            ],
+        ),
+        entry_at(
+            "2026-04-01T00:00:00Z",
+            &[json!({ "type": "move_level", "level": "subaccount:dev", "parent": apj })],
+        ),
+    ]);
+    let times = "from=2026-03-01&until=2026-05-01";
+    let can = "can=subaccounts.update";
+    let lost = json!([{ "principal": dora, "levels": ["subaccount:dev"] }]);
+    for place in ["on=subaccount:dev", "under=global-account:acme", "under=directory:eu"] {
+        let diff = server.get(&format!("/v1/diff?{can}&{place}&{times}")).ok();
+        assert_eq!((&diff["gained"], &diff["lost"]), (&json!([]), &lost), "{place}");
+        assert_eq!(diff["as_of"]["from"]["at"], "2026-03-01T00:00:00Z");
+    }
+    let back = "from=2026-05-01&until=2026-03-01";
+    let diff = server.get(&format!("/v1/diff?{can}&on=subaccount:dev&{back}&limit=1")).ok();
+    assert_eq!((&diff["gained"], diff.get("next_page_token")), (&lost, None));
+    let whole = server.get(&format!("/v1/diff?{times}")).ok();
+    assert_eq!(whole["levels"]["moved"][0]["level"], "subaccount:dev");
+    for (query, status, code) in [
+        (format!("{can}&{times}"), 400, "bad_request"),
+        (format!("on=subaccount:dev&{times}"), 400, "bad_request"),
+        (format!("{can}&on=subaccount:dev&principal={dora}"), 400, "bad_request"),
+        (format!("{can}&on=subaccount:nowhere&{times}"), 404, "unknown_level"),
+        (format!("can=no.such&on=subaccount:dev&{times}"), 404, "unknown_operation"),
+        (format!("can=role:none&on=subaccount:dev&{times}"), 404, "unknown_role"),
+    ] {
+        server.get(&format!("/v1/diff?{query}")).is_problem(status, code, &[]);
+    }
     server.stop();
 }
 

@@ -124,6 +124,29 @@ async fn replicas_share_the_questions_and_each_answers_as_newly_as_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replica_tries_entries_tells_notes_and_is_searched() {
+    let nats = Nats::start(Version::Newest);
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&nats, &data).ready();
+    let newest = append(&server, &landscape());
+    let carol = entry(&[grant("carol@acme.example")]);
+    let tried = server.post("/v1/entries?dry_run=true", &carol).ok()["results"][0].clone();
+    assert_eq!((&tried["outcome"], &tried["position"]), (&json!("applied"), &Value::Null));
+    // The first attempt did not take the place or the id.
+    assert_eq!(append(&server, &[carol]), newest + 1);
+    let again = server.post("/v1/entries", &entry(&[grant("carol@acme.example")])).ok();
+    assert_eq!(again["results"][0]["notes"][0]["code"], "repeated");
+    let client = client(&nats).await;
+    let seen = json!({ "q": "CAROL", "kind": "user", "min_position": newest + 2 });
+    let found = ask(&client, "search", seen).await;
+    assert_eq!(found["found"][0]["id"], "user:sap.default/carol@acme.example");
+    let under = json!({ "under": "directory:eu", "kind": "subaccount" });
+    let levels = ask(&client, "levels", under).await;
+    assert_eq!(levels["levels"][0]["level"], "subaccount:dev");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_away_is_asked_again_and_nobody_has_to_do_anything() {
     for version in Version::ALL {
         let mut nats = Nats::start(version);

@@ -46,21 +46,26 @@ pub(super) fn is_own(text: &RoleText) -> bool {
     text.application.as_deref() == Some("tenure")
 }
 
+/// Whether it is what whoever governs holds
+pub(super) fn governs(key: &Key) -> bool {
+    key.granted == Granted::Role(own_role("Administrator")) && key.level == ledger()
+}
+
 fn is_right(key: &Key) -> bool {
     matches!(&key.granted, Granted::Role(role) if *role.application == *"tenure")
 }
 
-/// Whether somebody who signs in holds the ledger for ever
-pub(super) fn is_governed(state: &State) -> bool {
-    state.holdings.iter().any(|(key, terms)| {
-        let (text, ledger) = (key.principal.as_str(), ledger());
+/// Those who sign in and administer the ledger for ever
+pub(super) fn governors(state: &State) -> Vec<Principal> {
+    let governing = state.holdings.iter().filter(|(key, terms)| {
+        let text = key.principal.as_str();
         let own_client = text.starts_with("client:tenure/") || text.starts_with("client:nats/");
-        key.granted == Granted::Role(own_role("Administrator"))
-            && key.level == ledger
+        governs(key)
             && terms.until.is_none()
             && (text.starts_with("user:") || text.starts_with("client:"))
             && !own_client
-    })
+    });
+    governing.map(|(key, _)| key.principal.clone()).collect()
 }
 
 /// A submitter at the moment at which its entry is recorded
@@ -75,7 +80,7 @@ type Need = (LedgerOperation, Level);
 
 impl Oracle {
     /// What the newest counted change of `access` says
-    fn access(&self, s: KnownAt) -> Access {
+    pub(super) fn access(&self, s: KnownAt) -> Access {
         let mut access = Access::Open;
         for fact in self.counted(s).into_iter().flat_map(|line| &line.facts) {
             if let Deed::SetLevel { level, attributes } = &fact.deed

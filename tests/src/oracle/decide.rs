@@ -15,7 +15,7 @@ use tenure_core::{
     PrincipalKind, Reason, RecordedAt, RefusalCode, RevokeExpects, RoleText,
 };
 
-use super::access::{is_governed, is_own, ledger};
+use super::access::{governors, is_own, ledger};
 use super::names::matching;
 use super::state::{CustomRole, Deed, Fact, Granted, Key, RoleName, State, fits};
 use super::{Oracle, principals_of, refused};
@@ -61,7 +61,7 @@ impl Reasons {
 }
 
 /// The moment of an instant that is not before 1970
-fn moment(instant: Instant) -> Option<EffectiveAt> {
+pub(super) fn moment(instant: Instant) -> Option<EffectiveAt> {
     (instant.micros() >= 0).then(|| EffectiveAt::saturating_from_micros(instant.micros()))
 }
 
@@ -127,7 +127,7 @@ impl Oracle {
         (Outcome::Applied, facts)
     }
 
-    fn decide_change(
+    pub(super) fn decide_change(
         &self,
         state: &State,
         named: &BTreeSet<Principal>,
@@ -190,7 +190,7 @@ impl Oracle {
                 reasons.0.extend(foreign(level, attributes));
                 if let Some(access) = attributes.access {
                     reasons.add_if(says_when, Reason::AccessWithTime);
-                    let locks_out = access == Access::Enforced && !is_governed(state);
+                    let locks_out = access == Access::Enforced && governors(state).is_empty();
                     reasons.add_if(locks_out, Reason::NoAdministrator);
                 }
                 Deed::SetLevel { level: level.clone(), attributes: attributes.clone() }
@@ -390,7 +390,7 @@ fn must_be_custom(state: &State, level: &Level, name: &Arc<str>, reasons: &mut R
 
 /// A bare name is looked for among the holdings of `from` at the level, else among the roles there;
 /// `None` if neither gives exactly one. A full name says which role it is
-fn resolve_held(
+pub(super) fn resolve_held(
     state: &State,
     level: &Level,
     text: &RoleText,

@@ -1,15 +1,15 @@
-//! Which levels, role collections, holdings and principals are there, and what changed between two coordinates?
+//! Which levels, role collections, holdings and principals are there?
 //!
 //! Rules: `docs/semantics.md#questions`.
 
 use std::collections::BTreeSet;
 
 use tenure_core::answer::{
-    AskError, Diff, GrantedName, Holding, LevelThen, Member, PrincipalThen, RoleCollectionThen,
+    AskError, GrantedName, Holding, LevelThen, Member, PrincipalThen, RoleCollectionThen,
 };
 use tenure_core::{
-    Ability, AssignmentFilter, EffectiveAt, KnownAt, Level, Mention, Position, Principal,
-    PrincipalFilter, RoleText, Span,
+    Ability, AssignmentFilter, EffectiveAt, KnownAt, Level, LevelFilter, Mention, Position,
+    Principal, PrincipalFilter, RoleText, Span,
 };
 
 use super::Oracle;
@@ -113,52 +113,28 @@ impl Oracle {
         }
     }
 
-    /// The counting holdings gained, lost and changed from one pair of coordinates to another
-    pub fn diff(
-        &self,
-        (t, s): (EffectiveAt, KnownAt),
-        (other_t, other_s): (EffectiveAt, KnownAt),
-        under: Option<&Level>,
-        principal: Option<&Principal>,
-    ) -> Result<Diff, AskError> {
-        let moments = [Moment::new(self, t, s), Moment::new(self, other_t, other_s)];
-        if let Some(under) = under {
-            moments[0].must_exist(under).or(moments[1].must_exist(under))?;
-        }
-        let [before, after] = moments.each_ref().map(|moment| {
-            let subtree = under.map(|under| moment.state.subtree(under));
-            let at = |level: &Level| subtree.as_ref().is_none_or(|levels| levels.contains(level));
-            moment.holdings(at, principal)
-        });
-        let same_key = |a: &Holding, b: &Holding| {
-            (&a.principal, &a.level, &a.granted) == (&b.principal, &b.level, &b.granted)
-        };
-        let mut diff = Diff::default();
-        for old in &before {
-            match after.iter().find(|new| same_key(old, new)) {
-                None => diff.lost.push(old.clone()),
-                Some(new) => {
-                    if (old.since, old.until, old.entry) != (new.since, new.until, new.entry) {
-                        diff.changed.push((old.clone(), new.clone()));
-                    }
-                }
-            }
-        }
-        let gained = after.iter().filter(|new| !before.iter().any(|old| same_key(old, new)));
-        diff.gained = gained.cloned().collect();
-        Ok(diff)
-    }
-
     /// The levels that exist
-    pub fn levels(&self, t: EffectiveAt, s: KnownAt) -> Vec<LevelThen> {
-        let levels = self.state(t, s).levels.into_iter();
-        levels
+    pub fn levels(
+        &self,
+        filter: &LevelFilter,
+        t: EffectiveAt,
+        s: KnownAt,
+    ) -> Result<Vec<LevelThen>, AskError> {
+        let moment = Moment::new(self, t, s);
+        let mut levels = moment.state.levels.clone();
+        if let Some(under) = &filter.under {
+            moment.must_exist(under)?;
+            levels.retain(|level, _| moment.state.upwards(level).contains(under));
+        }
+        levels.retain(|level, _| filter.kind.is_none_or(|kind| kind == level.kind()));
+        let levels = levels.into_iter();
+        Ok(levels
             .map(|(level, state)| LevelThen {
                 level,
                 parent: state.parent,
                 attributes: state.attributes,
             })
-            .collect()
+            .collect())
     }
 
     /// The role collections that exist at a level

@@ -66,7 +66,7 @@ impl State {
     }
 
     /// The explicit one of the nearest level at or above that has one, else `B`
-    fn feature_set(&self, level: &Level) -> FeatureSet {
+    pub(super) fn feature_set(&self, level: &Level) -> FeatureSet {
         self.upwards(level)
             .iter()
             .find_map(|level| self.levels[level].attributes.feature_set)

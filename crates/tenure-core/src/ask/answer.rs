@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::ask::search::FoundKind;
 use crate::words::change::EntryId;
 use crate::words::ended::Ended;
 use crate::words::instant::{EffectiveAt, RecordedAt};
-use crate::words::level::{Attributes, Level};
+use crate::words::level::{Attributes, FeatureSet, Level, LevelKind};
 use crate::words::position::{KnownAt, Position};
 use crate::words::principal::Principal;
 use crate::words::requirement::{LeafRow, Requirement};
@@ -29,7 +30,7 @@ pub struct ComputedAt {
 pub struct Answered {
     /// The answer
     pub answer: Answer,
-    /// The coordinates that it was computed at; the first ones of [`Answer::Diff`]
+    /// The coordinates that it was computed at; the first ones of [`Answer::Diff`] and [`Answer::PowerDiff`]
     pub as_of: ComputedAt,
     /// Whether the one principal asked about is known, if it is about one
     pub known: Option<NameKnown>,
@@ -129,10 +130,19 @@ pub enum Answer {
     Members(Vec<Member>),
     /// In byte order
     Principals(Vec<PrincipalThen>),
+    /// The best first
+    Search(Search),
     /// What differs, and the second coordinates
     Diff {
         /// What differs
         diff: Diff,
+        /// The second coordinates
+        until: ComputedAt,
+    },
+    /// Who gained or lost the power, and the second coordinates
+    PowerDiff {
+        /// Who
+        diff: PowerDiff,
         /// The second coordinates
         until: ComputedAt,
     },
@@ -298,6 +308,85 @@ pub struct Diff {
     pub lost: Vec<Holding>,
     /// Counting at both, with another `since`, `until` or `entry`
     pub changed: Vec<(Holding, Holding)>,
+    /// What changed of levels and definitions; `None` where the question is about one principal
+    pub landscape: Option<LandscapeDiff>,
+}
+
+/// What changed of levels and definitions between two coordinates
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LandscapeDiff {
+    /// Existing at the second alone, in byte order
+    pub created: Vec<Level>,
+    /// Existing at the first alone, in byte order
+    pub deleted: Vec<Level>,
+    /// Existing at both, with another parent, in byte order
+    pub moved: Vec<LevelMoved>,
+    /// Existing at both, with other attributes or another feature set in force, in byte order
+    pub changed: Vec<LevelChanged>,
+    /// The role collections whose existing roles differ: those of single levels first, in byte order
+    pub definitions: Vec<DefinitionChanged>,
+}
+
+/// A level that lies in another one than before
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct LevelMoved {
+    /// The level
+    pub level: Level,
+    /// Its parent at the first coordinate
+    pub from: Level,
+    /// Its parent at the second coordinate
+    pub until: Level,
+}
+
+/// A level with other attributes than before
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LevelChanged {
+    /// The level
+    pub level: Level,
+    /// Its explicit attributes, before and after
+    pub attributes: (Attributes, Attributes),
+    /// The feature set in force there, before and after
+    pub feature_set: (FeatureSet, FeatureSet),
+}
+
+/// Where a role collection has other roles than before
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum DefinedAt {
+    /// At one level, for whatever reason
+    Level(Level),
+    /// At every level of a kind under a feature set, by the catalogue alone
+    Catalog {
+        /// The kind
+        kind: LevelKind,
+        /// The feature set in force there, before and after
+        feature_set: FeatureSet,
+        /// How many levels that were looked at it changes
+        levels: usize,
+    },
+}
+
+/// A role collection whose existing roles differ
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct DefinitionChanged {
+    /// Where
+    pub at: DefinedAt,
+    /// Its name
+    pub role_collection: Arc<str>,
+    /// Its roles that exist at the second coordinate alone, as `application/name`
+    pub gained: Vec<String>,
+    /// Its roles that exist at the first coordinate alone, as `application/name`
+    pub lost: Vec<String>,
+}
+
+/// Who gained or lost a power between two coordinates
+///
+/// Users, clients and sets, each with the levels, all in byte order.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PowerDiff {
+    /// Who could at the second coordinate alone
+    pub gained: Vec<Subject<Vec<Level>>>,
+    /// Who could at the first coordinate alone
+    pub lost: Vec<Subject<Vec<Level>>>,
 }
 
 /// A member of a set
@@ -320,6 +409,28 @@ pub struct PrincipalThen {
     pub holdings: usize,
     /// When the last of its own holdings ended; `None` if one runs, or none ever did
     pub last_held: Option<EffectiveAt>,
+}
+
+/// The names that contain a text
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Search {
+    /// The best first
+    pub found: Vec<Found>,
+    /// Whether the limit left some out
+    pub more: bool,
+}
+
+/// A name that contains a text
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// What it is the name of
+    pub kind: FoundKind,
+    /// As questions take it: of a level and a principal with its kind, of a role `application/name`
+    pub id: String,
+    /// The display name of a level, or an operation in words
+    pub title: Option<Arc<str>>,
+    /// What a level lies in, from the root down, each by its display name if it has one
+    pub path: Option<Vec<Arc<str>>>,
 }
 
 /// A level that exists

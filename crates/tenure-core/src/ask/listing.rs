@@ -1,11 +1,10 @@
-//! Which levels, role collections and holdings are there, and what changed between two coordinates?
+//! Which levels, role collections and holdings are there?
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::ask::answer::{AskError, Diff, Holding, LevelThen, RoleCollectionThen};
+use crate::ask::answer::{AskError, Holding, LevelThen, RoleCollectionThen};
 use crate::ask::plan::Asked;
-use crate::history::holding::HoldingKey;
+use crate::history::landscape::LevelState;
 use crate::index::mentions::Mention;
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::moment::Moment;
@@ -14,7 +13,7 @@ use crate::words::ability::Ability;
 use crate::words::catalog::Defined;
 use crate::words::grantable::{Grantable, RoleText};
 use crate::words::instant::EffectiveAt;
-use crate::words::level::Level;
+use crate::words::level::{Level, LevelKind};
 use crate::words::position::KnownAt;
 use crate::words::principal::Principal;
 use crate::words::requirement::Held;
@@ -33,13 +32,21 @@ pub struct AssignmentFilter {
     pub role: Option<RoleText>,
 }
 
+/// Which levels are asked for; an absent field leaves none out
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LevelFilter {
+    /// In the subtree of this level, itself included
+    pub under: Option<Level>,
+    /// Of this kind
+    pub kind: Option<LevelKind>,
+}
+
 /// Which holdings are wanted, by the numbers of their names; an absent field leaves none out
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     on: Option<LevelRef>,
     role_collection: Option<Symbol>,
     role: Option<Held>,
-    under: Option<BTreeSet<LevelRef>>,
 }
 
 impl Wanted {
@@ -53,7 +60,6 @@ impl Wanted {
         self.on.is_none_or(|on| level == on)
             && self.role_collection.is_none_or(|name| grantable == Grantable::RoleCollection(name))
             && self.role.is_none_or(is_role)
-            && self.under.as_ref().is_none_or(|levels| levels.contains(&level))
     }
 }
 
@@ -106,7 +112,7 @@ impl View<'_> {
             Some(Asked::Held(held)) => Some(held),
             _ => None,
         };
-        Ok(Wanted { on, role_collection, role, under: None })
+        Ok(Wanted { on, role_collection, role })
     }
 
     /// Every timeline that may have what is wanted
@@ -152,60 +158,43 @@ impl View<'_> {
         }
     }
 
-    /// The counting holdings gained, lost and changed from this coordinate to another
-    ///
-    /// The subtree of `under` is that of each coordinate.
-    ///
-    /// # Errors
-    /// A level in `under` that exists at neither of the two.
-    pub fn diff(
-        &self,
-        t: EffectiveAt,
-        other: &View<'_>,
-        other_t: EffectiveAt,
-        under: Option<&Level>,
-        principal: Option<&Principal>,
-    ) -> Result<Diff, AskError> {
-        let (then, now) = (Moment::new(self, t), Moment::new(other, other_t));
-        if let Some(under) = under
-            && then.level(under).is_err()
-            && now.level(under).is_err()
-        {
-            return Err(AskError::UnknownLevel(under.clone()));
-        }
-        let before = then.held_under(under, principal);
-        let after = now.held_under(under, principal);
-        let mut diff = Diff::default();
-        for (key, then) in &before {
-            let old = || self.own_holding(then);
-            match after.get(key) {
-                None => diff.lost.push(old()),
-                Some(now) if terms(now) != terms(then) => {
-                    diff.changed.push((old(), other.own_holding(now)));
-                }
-                Some(_) => {}
-            }
-        }
-        let gained = after.iter().filter(|(key, _)| !before.contains_key(key));
-        diff.gained.extend(gained.map(|(_, now)| other.own_holding(now)));
-        diff.gained.sort();
-        diff.lost.sort();
-        diff.changed.sort();
-        Ok(diff)
-    }
-
     /// The levels that exist, in byte order
     pub fn levels(&self, t: EffectiveAt) -> Vec<LevelThen> {
+        self.described(self.land(t).levels())
+    }
+
+    /// The levels that a filter takes, in byte order
+    ///
+    /// # Errors
+    /// An unknown level in `under`.
+    /// # Cost
+    /// O(levels of the subtree), or of all levels that ever were.
+    pub fn levels_of(
+        &self,
+        filter: &LevelFilter,
+        t: EffectiveAt,
+    ) -> Result<Vec<LevelThen>, AskError> {
+        let now = Moment::new(self, t);
+        let land = now.land;
+        let wanted = |level: &LevelRef| filter.kind.is_none_or(|kind| kind == level.kind);
+        let Some(under) = &filter.under else {
+            return Ok(self.described(land.levels().filter(|(level, _)| wanted(level))));
+        };
+        let subtree = land.subtree(now.level(under)?).into_iter().filter(wanted);
+        Ok(self.described(subtree.filter_map(|level| Some((level, land.level(level)?)))))
+    }
+
+    fn described<'l>(
+        &self,
+        levels: impl Iterator<Item = (LevelRef, &'l LevelState)>,
+    ) -> Vec<LevelThen> {
         let text = |level: LevelRef| self.ledger.level_of(level).clone();
-        let mut levels: Vec<LevelThen> = self
-            .land(t)
-            .levels()
-            .map(|(level, state)| LevelThen {
-                level: text(level),
-                parent: state.shown_parent().map(text),
-                attributes: state.attributes.clone(),
-            })
-            .collect();
+        let described = levels.map(|(level, state)| LevelThen {
+            level: text(level),
+            parent: state.shown_parent().map(text),
+            attributes: state.attributes.clone(),
+        });
+        let mut levels: Vec<LevelThen> = described.collect();
         levels.sort_by(|a, b| a.level.cmp(&b.level));
         levels
     }
@@ -242,27 +231,12 @@ impl View<'_> {
         Ok(found)
     }
 
-    fn own_holding(&self, evidence: &Evidence) -> Holding {
+    pub(super) fn own_holding(&self, evidence: &Evidence) -> Holding {
         self.holding(&self.ledger.principal_of(evidence.key.principal).clone(), evidence)
     }
 }
 
 impl Moment<'_> {
-    fn held_under(
-        &self,
-        under: Option<&Level>,
-        principal: Option<&Principal>,
-    ) -> BTreeMap<HoldingKey, Evidence> {
-        let subtree: Option<BTreeSet<LevelRef>> = under.map(|under| {
-            let root = self.view.ledger.find_level(under);
-            root.into_iter().flat_map(|root| self.land.subtree(root)).collect()
-        });
-        let wanted = Wanted { under: subtree, ..Wanted::default() };
-        let principal = principal.map(|principal| self.view.ledger.find_principal(principal));
-        let found = self.evidence(principal, &wanted);
-        found.into_iter().map(|evidence| (evidence.key, evidence)).collect()
-    }
-
     /// The counting holdings that a filter takes; the search begins where the fewest are
     ///
     /// A principal without a number holds nothing.
@@ -293,8 +267,4 @@ impl Moment<'_> {
         }
         found
     }
-}
-
-fn terms(evidence: &Evidence) -> impl PartialEq + use<> {
-    (evidence.terms.since, evidence.terms.until, evidence.terms.entry)
 }

@@ -243,7 +243,7 @@ impl Moment<'_> {
     /// Every known principal that satisfies a plan; sets by their own holdings alone
     ///
     /// The set `everyone:` also matches users that no entry names. They are not known, so they are left out.
-    fn who_by(&self, plan: &Plan) -> RoaringBitmap {
+    pub(super) fn who_by(&self, plan: &Plan) -> RoaringBitmap {
         let of_leaf = |leaf: &usize| {
             let given = plan.leaves.get(*leaf).map_or(&[][..], |leaf| &leaf.given);
             let mut holders = given.iter().map(|given| self.holders(*given));

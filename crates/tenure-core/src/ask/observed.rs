@@ -16,7 +16,7 @@ use crate::words::symbol::LevelRef;
 
 /// Where a question is asked
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Place<'a> {
+pub(super) enum PlaceRef<'a> {
     On(&'a Level),
     Under(&'a Level),
 }
@@ -26,17 +26,17 @@ impl View<'_> {
     ///
     /// # Cost
     /// O(moves of the level and those above it × log observations); under a level, that for each level of the subtree.
-    pub(super) fn observed_at(&self, place: Place<'_>, t: EffectiveAt) -> Option<Observed> {
+    pub(super) fn observed_at(&self, place: PlaceRef<'_>, t: EffectiveAt) -> Option<Observed> {
         if self.ledger.observations.is_empty() {
             return None;
         }
         match place {
-            Place::On(level) => {
+            PlaceRef::On(level) => {
                 let seen = self.seen(self.ledger.find_level(level)?);
                 let first = seen.first()?;
                 Some(Observed::At { first, before: seen.before(t), after: seen.after(t) })
             }
-            Place::Under(level) => self.observed_under(self.ledger.find_level(level)?, t),
+            PlaceRef::Under(level) => self.observed_under(self.ledger.find_level(level)?, t),
         }
     }
 
@@ -62,8 +62,8 @@ impl View<'_> {
     ///
     /// # Cost
     /// That of [`View::observed_at`], and O(n log n) of the observations within the stretch.
-    pub(super) fn observed_over(&self, place: Place<'_>, span: Span) -> Option<Observed> {
-        let Place::On(level) = place else { return None };
+    pub(super) fn observed_over(&self, place: PlaceRef<'_>, span: Span) -> Option<Observed> {
+        let PlaceRef::On(level) = place else { return None };
         if self.ledger.observations.is_empty() {
             return None;
         }
@@ -105,24 +105,26 @@ impl View<'_> {
 
 impl Question {
     /// Where it is asked, if its answer says when that place was observed
-    pub(super) fn place(&self) -> Option<Place<'_>> {
+    pub(super) fn place(&self) -> Option<PlaceRef<'_>> {
         match self {
             Self::Who { on, .. }
             | Self::WhoDuring { on, .. }
             | Self::What { on, .. }
             | Self::Check { on, .. }
             | Self::Timeline { on, .. }
-            | Self::RoleCollections { on, .. } => Some(Place::On(on)),
+            | Self::RoleCollections { on, .. } => Some(PlaceRef::On(on)),
             Self::Assignments { filter, .. } | Self::Holdings { filter, .. } => {
-                filter.on.as_ref().map(Place::On)
+                filter.on.as_ref().map(PlaceRef::On)
             }
             Self::WhoAnywhere { under, .. } | Self::Where { under, .. } => {
-                Some(Place::Under(under))
+                Some(PlaceRef::Under(under))
             }
             Self::WhoDuringAnywhere { .. }
             | Self::Members { .. }
             | Self::Principals { .. }
+            | Self::Search { .. }
             | Self::Diff { .. }
+            | Self::PowerDiff { .. }
             | Self::Levels { .. }
             | Self::Catalog { .. }
             | Self::History { .. }

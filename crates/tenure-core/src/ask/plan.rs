@@ -64,12 +64,17 @@ impl View<'_> {
         can: &Abilities,
         defined: impl Fn(Asked) -> bool,
     ) -> Result<Vec<Asked>, AskError> {
-        can.iter()
-            .map(|ability| {
-                let asked = self.asked(ability)?;
-                if defined(asked) { Ok(asked) } else { Err(unknown_operation(ability)) }
-            })
-            .collect()
+        can.iter().map(|ability| self.asked_if(ability, &defined)).collect()
+    }
+
+    /// The same of one X
+    pub(super) fn asked_if(
+        &self,
+        ability: &Ability,
+        defined: impl Fn(Asked) -> bool,
+    ) -> Result<Asked, AskError> {
+        let asked = self.asked(ability)?;
+        if defined(asked) { Ok(asked) } else { Err(unknown_operation(ability)) }
     }
 
     /// Resolves X to numbers; an error if no known entry ever defined it

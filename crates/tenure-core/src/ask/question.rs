@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use crate::ask::answer::{Answer, Answered, AskError, ComputedAt, Hint};
 use crate::ask::detail::Detail;
-use crate::ask::listing::AssignmentFilter;
-use crate::ask::observed::Place;
+use crate::ask::diff::Place;
+use crate::ask::listing::{AssignmentFilter, LevelFilter};
+use crate::ask::observed::PlaceRef;
 use crate::ask::people::PrincipalFilter;
+use crate::ask::search::Search;
 use crate::index::mentions::Mention;
 use crate::ledger::Ledger;
 use crate::ledger::view::View;
@@ -192,7 +194,14 @@ pub enum Question {
         /// As of when
         as_of: AsOf,
     },
-    /// Which holdings differ between two coordinates?
+    /// Which known names contain a text?
+    Search {
+        /// The text, and which names are wanted
+        search: Search,
+        /// As of when
+        as_of: AsOf,
+    },
+    /// What differs between two coordinates: holdings, and levels and definitions unless it is about one principal?
     Diff {
         /// The first coordinates
         from: AsOf,
@@ -203,8 +212,21 @@ pub enum Question {
         /// The principal whose holdings are compared; `None` is everybody
         principal: Option<Principal>,
     },
+    /// Who gained or lost the power to X between two coordinates?
+    PowerDiff {
+        /// X
+        can: Abilities,
+        /// A level, or the root of a subtree, taken at each of the two
+        place: Place,
+        /// The first coordinates
+        from: AsOf,
+        /// The second coordinates
+        until: AsOf,
+    },
     /// Which levels exist?
     Levels {
+        /// Which of them
+        filter: LevelFilter,
         /// As of when
         as_of: AsOf,
     },
@@ -239,7 +261,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// The same question with its coordinates changed, both of them for [`Question::Diff`]
+    /// The same question with its coordinates changed; of a difference the first ones, then the second ones
     ///
     /// Over a stretch of time only `known_at` matters. History and single entries have no coordinates.
     #[must_use]
@@ -253,10 +275,13 @@ impl Question {
             | Self::Assignments { as_of, .. }
             | Self::Members { as_of, .. }
             | Self::Principals { as_of, .. }
-            | Self::Levels { as_of }
+            | Self::Search { as_of, .. }
+            | Self::Levels { as_of, .. }
             | Self::RoleCollections { as_of, .. }
             | Self::Catalog { as_of } => *as_of = change(*as_of),
-            Self::Diff { from, until, .. } => (*from, *until) = (change(*from), change(*until)),
+            Self::Diff { from, until, .. } | Self::PowerDiff { from, until, .. } => {
+                (*from, *until) = (change(*from), change(*until));
+            }
             Self::WhoDuring { known_at, .. }
             | Self::WhoDuringAnywhere { known_at, .. }
             | Self::Timeline { known_at, .. }
@@ -396,11 +421,17 @@ impl Question {
             Self::Principals { filter, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Principals(view.principals(filter, t))))
             }
+            Self::Search { search, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Search(view.search(search, t))))
+            }
             Self::Diff { from, until, under, principal } => {
                 pinned.diff(*from, *until, under.as_ref(), principal.as_ref())
             }
-            Self::Levels { as_of } => {
-                pinned.at(*as_of, |view, t| Ok(Answer::Levels(view.levels(t))))
+            Self::PowerDiff { can, place, from, until } => {
+                pinned.power_diff(*from, *until, can, place)
+            }
+            Self::Levels { filter, as_of } => {
+                pinned.at(*as_of, |view, t| Ok(Answer::Levels(view.levels_of(filter, t)?)))
             }
             Self::RoleCollections { on, as_of } => pinned
                 .at(*as_of, |view, t| Ok(Answer::RoleCollections(view.role_collections(on, t)?))),
@@ -420,7 +451,7 @@ impl Question {
 struct Pinned<'a> {
     ledger: &'a Ledger,
     now: Now,
-    place: Option<Place<'a>>,
+    place: Option<PlaceRef<'a>>,
     detail: &'a Detail,
 }
 
@@ -514,6 +545,24 @@ impl<'a> Pinned<'a> {
         let diff = before.diff(from, &after, until, under, principal)?;
         Ok(Answered {
             answer: Answer::Diff { diff, until: self.computed_at(&after, Some(until)) },
+            as_of: self.computed_at(&before, Some(from)),
+            known: None,
+            observed: None,
+        })
+    }
+
+    fn power_diff(
+        self,
+        from: AsOf,
+        until: AsOf,
+        can: &Abilities,
+        place: &Place,
+    ) -> Result<Answered, AskError> {
+        let (before, after) = (self.view(from.known_at)?, self.view(until.known_at)?);
+        let (from, until) = (self.moment(&before, from.at), self.moment(&after, until.at));
+        let diff = before.power_diff(from, &after, until, can, place)?;
+        Ok(Answered {
+            answer: Answer::PowerDiff { diff, until: self.computed_at(&after, Some(until)) },
             as_of: self.computed_at(&before, Some(from)),
             known: None,
             observed: None,

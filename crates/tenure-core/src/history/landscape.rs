@@ -452,6 +452,16 @@ impl Landscape {
         track.of.is_some().then_some(track)
     }
 
+    /// Whether no change lies between two cuts
+    pub(crate) fn is_quiet_between(&self, one: Cut, other: Cut) -> bool {
+        let steps_until = |cut: Cut| match self.steps.binary_search_by_key(&cut.0, |step| step.key)
+        {
+            Ok(place) => place + 1,
+            Err(place) => place,
+        };
+        steps_until(one) == steps_until(other)
+    }
+
     /// All levels that ever were, in no meaningful order
     pub(crate) fn tracks(&self) -> impl Iterator<Item = (LevelRef, &LevelTrack)> {
         self.levels.iter().filter_map(|track| Some((track.of?, &**track)))

@@ -30,6 +30,12 @@ impl<'a> Land<'a> {
         Self { landscape, cut: cut.into() }
     }
 
+    /// Whether both are the same landscape and nothing changed between the two cuts
+    pub(crate) fn is_still(&self, other: &Self) -> bool {
+        std::ptr::eq(self.landscape, other.landscape)
+            && self.landscape.is_quiet_between(self.cut, other.cut)
+    }
+
     pub(crate) fn level(&self, level: LevelRef) -> Option<&'a LevelState> {
         self.landscape.track(level)?.states.at(self.cut)?.as_deref()
     }
@@ -248,6 +254,27 @@ impl<'a> Here<'a> {
         custom.map(|(role, _)| *role).chain(predefined).chain(tenure::roles_at(self.kind))
     }
 
+    /// The custom roles and role collections that exist here, in no order
+    pub(crate) fn custom(&self) -> impl Iterator<Item = Grantable> + use<'a> {
+        let cut = self.cut;
+        let roles = self.track.roles.iter();
+        let roles = roles.filter(move |(_, track)| track.at(cut).is_some_and(Option::is_some));
+        let names = self.track.role_collections.iter();
+        let names = names.filter(move |(_, track)| track.at(cut).is_some_and(Option::is_some));
+        let names = names.map(|(name, _)| Grantable::RoleCollection(*name));
+        roles.map(|(role, _)| Grantable::Role(*role)).chain(names)
+    }
+
+    /// What is predefined at levels like this one, hidden or not; in no order
+    pub(crate) fn predefined(&self) -> impl Iterator<Item = Grantable> + use<'a> {
+        let table = self.table;
+        let roles = table.into_iter().flat_map(|table| table.roles.keys().copied());
+        let roles = roles.chain(tenure::roles_at(self.kind));
+        let names = table.into_iter().flat_map(|table| table.role_collections.keys());
+        let names = names.map(|name| Grantable::RoleCollection(*name));
+        roles.map(Grantable::Role).chain(names)
+    }
+
     /// A custom role collection hides a predefined one of its name
     pub(crate) fn role_collection(&self, name: Symbol) -> Option<RoleCollectionHere<'a>> {
         let custom =
@@ -264,6 +291,11 @@ impl<'a> Here<'a> {
         let ever = self.track.role_collections.keys();
         let predefined = self.table.into_iter().flat_map(|table| table.role_collections.keys());
         ever.chain(predefined).copied().filter(|n| self.role_collection(*n).is_some()).collect()
+    }
+
+    /// The names that a custom role collection ever had here
+    pub(crate) fn ever_custom(&self) -> impl Iterator<Item = Symbol> + use<'a> {
+        self.track.role_collections.keys().copied()
     }
 
     /// Whether the name means a custom role or role collection here; `None` if it means nothing

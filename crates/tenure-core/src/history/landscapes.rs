@@ -70,6 +70,11 @@ pub(crate) struct Known<'a> {
 }
 
 impl Structure {
+    /// The same, with landscapes folded for it alone: two copies that go on differently number their versions alike
+    pub(crate) fn aside(&self) -> Self {
+        Self { folded: Arc::default(), ..self.clone() }
+    }
+
     /// Takes a change in at its place
     pub(crate) fn insert(&mut self, key: OrderKey, change: &Arc<Structural>, late: bool) {
         // Before the first change there is nothing. No clamp could cut off a change that takes effect at once.

@@ -2,7 +2,7 @@
 //!
 //! The first decodable entry with an id owns it. The table has positions alone, about seven bytes each. The
 //! ids themselves are kept by position elsewhere. A ledger and its snapshots share one table, which only the
-//! ledger adds to. A snapshot does not see ids that were added later.
+//! ledger adds to. A snapshot does not see ids that were added later. A trial keeps its ids in a table of its own.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -25,6 +25,8 @@ pub(crate) struct Owners {
     hasher: RandomState,
     /// The owners whose positions do not fit into four bytes
     far: Arc<RwLock<HashMap<EntryId, Position>>>,
+    /// The owners that only this copy has; `None` in a ledger and its snapshots
+    own: Option<HashMap<EntryId, Position>>,
 }
 
 impl Default for Owners {
@@ -33,11 +35,17 @@ impl Default for Owners {
             parts: Arc::new(std::array::from_fn(|_| RwLock::default())),
             hasher: RandomState::new(),
             far: Arc::default(),
+            own: None,
         }
     }
 }
 
 impl Owners {
+    /// The same owners; ids that the result takes in are its own
+    pub(crate) fn aside(&self) -> Self {
+        Self { own: Some(HashMap::new()), ..self.clone() }
+    }
+
     fn part(&self, hash: u64) -> &RwLock<HashTable<u32>> {
         // The table itself uses the highest and the lowest bits.
         let part = (hash >> 32) as usize % PARTS;
@@ -51,6 +59,9 @@ impl Owners {
         id: EntryId,
         id_at: impl Fn(Position) -> Option<EntryId>,
     ) -> Option<Position> {
+        if let Some(own) = self.own.as_ref().and_then(|own| own.get(&id)) {
+            return Some(*own);
+        }
         let hash = self.hasher.hash_one(id);
         let part = self.part(hash).read();
         match part.find(hash, |one| place(*one).and_then(&id_at) == Some(id)) {
@@ -75,11 +86,18 @@ impl Owners {
     /// Makes a position the owner of its id, unless the id has an owner; the result says whether it became the
     /// owner
     pub(crate) fn insert(
-        &self,
+        &mut self,
         id: EntryId,
         position: Position,
         id_at: impl Fn(Position) -> Option<EntryId>,
     ) -> bool {
+        if self.own.is_some() {
+            if self.get(id, id_at).is_some() {
+                return false;
+            }
+            self.own.get_or_insert_default().insert(id, position);
+            return true;
+        }
         let id_of = |one: u32| {
             let known = place(one).filter(|one| *one != position);
             known.map_or(Some(id), &id_at)
@@ -112,7 +130,7 @@ mod tests {
 
     #[test]
     fn invariant_owners() {
-        let owners = Owners::default();
+        let mut owners = Owners::default();
         let id = |n: u64| EntryId(Uuid::from_u128(u128::from(n % 5_000)));
         // The second half has the ids of the first.
         for n in 1..10_000_u64 {
@@ -130,5 +148,13 @@ mod tests {
         let knows = |at: Position| (at.get() <= 100).then(|| id(at.get()));
         assert!(owners.get(id(100), knows).is_some());
         assert!(owners.get(id(101), knows).is_none());
+        // What a copy aside takes in, nobody else sees.
+        let mut aside = owners.aside();
+        let (new, at) = (id(4_999), Position::new(101).unwrap());
+        assert!(!aside.insert(id(100), at, knows));
+        assert!(aside.insert(new, at, knows));
+        assert!(!aside.insert(new, at.next(), knows));
+        assert_eq!(aside.get(new, knows), Some(at));
+        assert_eq!(owners.get(new, knows), None);
     }
 }

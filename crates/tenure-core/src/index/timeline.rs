@@ -295,6 +295,20 @@ impl Timeline {
             .map(|event| event.position)
     }
 
+    /// Whether nothing happened after one position and up to another
+    ///
+    /// # Cost
+    /// O(log events).
+    pub(crate) fn is_quiet_between(&self, after: u64, until: u64) -> bool {
+        let last = |prefix: u64| {
+            let prefix = u32::try_from(prefix).unwrap_or(u32::MAX);
+            let (_, events) = self.run_of(prefix);
+            let count = events.partition_point(|event| event.position <= prefix);
+            count.checked_sub(1).and_then(|last| events.get(last)).map(|event| event.position)
+        };
+        last(after) == last(until)
+    }
+
     /// Adds the principals that started after one position and up to another
     pub(crate) fn started_between(&self, after: u64, until: u64, found: &mut RoaringBitmap) {
         let ends = |run: &Arc<Run>| run.events.last().map_or(0, |last| u64::from(last.position));
@@ -340,6 +354,11 @@ impl Timeline {
     /// Keeps every principal apart from here on
     pub(crate) fn set_all_apart(&mut self) {
         self.whole_apart = true;
+    }
+
+    /// Whether any principal is kept apart
+    pub(crate) fn has_apart(&self) -> bool {
+        !self.apart.is_empty()
     }
 
     pub(crate) fn is_apart(&self, number: u32) -> bool {

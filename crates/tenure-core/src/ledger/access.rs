@@ -22,8 +22,9 @@ use crate::words::instant::{EffectiveAt, RecordedAt};
 use crate::words::level::{Access, Attributes, Level};
 use crate::words::outcome::{OutcomeKind, Reason, Refusal};
 use crate::words::position::{KnownAt, Position};
-use crate::words::principal::Principal;
+use crate::words::principal::{Principal, PrincipalKind};
 use crate::words::symbol::{LevelRef, PrincipalRef};
+use crate::words::tenure;
 use crate::words::tenure::LedgerOperation::{self, Administer, Append};
 
 /// Every applied change of `access`, in log order
@@ -92,6 +93,33 @@ impl Ledger {
         }
         let found = rights.first_forbidden(entry.changes());
         Ok(found.map(|(change, asked)| rights.refusal(change, asked)))
+    }
+}
+
+/// Those who sign in and administer the ledger without an end
+///
+/// # Cost
+/// O(principals that ever held the role × their changes of it).
+pub(crate) fn governors(view: &View<'_>, t: EffectiveAt) -> Vec<PrincipalRef> {
+    let ledger = view.ledger;
+    let administrator = Grantable::Role(tenure::ADMINISTRATOR);
+    let timeline = ledger.index.find_holding_timeline(LevelRef::LEDGER, administrator);
+    let Some(timeline) = timeline else { return Vec::new() };
+    let holders = Moment::new(view, t).holders(Given { timeline, custom: false });
+    let governs = |holder: &PrincipalRef| {
+        let running = view.running(timeline, *holder, t);
+        signs_in(ledger.principal_of(*holder))
+            && running.is_some_and(|running| running.terms.until.is_none())
+    };
+    holders.iter().map(|number| ledger.numbered(number)).filter(governs).collect()
+}
+
+/// Whether it is somebody for whom an issuer or a token can vouch over HTTP
+fn signs_in(principal: &Principal) -> bool {
+    match principal.kind() {
+        PrincipalKind::User => true,
+        PrincipalKind::Client => !matches!(principal.origin(), "tenure" | "nats"),
+        _ => false,
     }
 }
 

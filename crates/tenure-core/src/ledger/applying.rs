@@ -13,10 +13,12 @@ use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::decide;
 use crate::ledger::decide::{Beside, Fact};
 use crate::ledger::kept::Kept;
+use crate::ledger::notes;
 use crate::ledger::state::Ledger;
 use crate::words::change::{Change, Entry};
 use crate::words::grantable::Grantable;
 use crate::words::instant::{EffectiveAt, RecordedAt};
+use crate::words::note::Note;
 use crate::words::outcome::{
     Original, Outcome, OutcomeKind, Reason, Recorded, Refusal, Submission,
 };
@@ -34,6 +36,40 @@ enum Trust {
     },
     /// It was applied before: what only decides whether it is applied is passed over
     Restore,
+}
+
+/// Whoever hears of each change before it is taken in
+trait Author {
+    /// The change stands
+    fn allowed(&mut self, ledger: &Ledger, key: OrderKey, fact: &Fact);
+    /// The change does not stand, and nothing of its entry does
+    fn refused(&mut self, ledger: &mut Ledger, key: OrderKey, change: &Change, reason: &Reason);
+}
+
+/// Nobody waits for an answer: nothing is looked at
+struct Nobody;
+
+impl Author for Nobody {
+    fn allowed(&mut self, _: &Ledger, _: OrderKey, _: &Fact) {}
+    fn refused(&mut self, _: &mut Ledger, _: OrderKey, _: &Change, _: &Reason) {}
+}
+
+impl Author for Vec<Note> {
+    fn allowed(&mut self, ledger: &Ledger, key: OrderKey, fact: &Fact) {
+        let change = usize::from(key.index);
+        let noted = notes::of_fact(ledger, key, fact).into_iter();
+        self.extend(noted.map(|what| Note { change, what }));
+    }
+
+    fn refused(&mut self, ledger: &mut Ledger, key: OrderKey, change: &Change, reason: &Reason) {
+        self.clear();
+        if *reason == Reason::NotHeld
+            && let Some((timeline, principal)) = decide::revoked(ledger, key, change)
+        {
+            let later = notes::later(ledger, key, timeline, principal);
+            self.extend(later.map(|what| Note { change: usize::from(key.index), what }));
+        }
+    }
 }
 
 /// A change that was taken in
@@ -90,6 +126,34 @@ impl Ledger {
         recorded: &Recorded,
         kept: &K,
     ) -> Result<Outcome, K::Error> {
+        self.take(recorded, kept, &mut Nobody)
+    }
+
+    /// The same, with what the author of the entry may not have meant
+    ///
+    /// The notes are those of an applied entry. Of a revoke that is refused because nothing is held, the one note says
+    /// which later entries start the holding again.
+    ///
+    /// # Errors
+    /// As [`Ledger::apply_with`].
+    /// # Cost
+    /// More than [`Ledger::apply_with`]: O(changes of the holdings and memberships that the entry changes).
+    pub fn apply_noting<K: Kept>(
+        &mut self,
+        recorded: &Recorded,
+        kept: &K,
+    ) -> Result<(Outcome, Vec<Note>), K::Error> {
+        let mut notes = Vec::new();
+        let outcome = self.take(recorded, kept, &mut notes)?;
+        Ok((outcome, notes))
+    }
+
+    fn take<K: Kept>(
+        &mut self,
+        recorded: &Recorded,
+        kept: &K,
+        author: &mut impl Author,
+    ) -> Result<Outcome, K::Error> {
         let position = self.next_position();
         let Recorded { recorded_at, submitter, submission } = recorded;
         let (entry, fingerprint) = match submission {
@@ -111,7 +175,7 @@ impl Ledger {
         self.begin(position, *recorded_at, submitter);
         let (outcome, timelines) = match original {
             Some((owner, content)) => (self.known_id(owner, content == *fingerprint), None),
-            None => self.decide(position, *recorded_at, entry, Trust::Decide { forbidden }),
+            None => self.decide(position, *recorded_at, entry, Trust::Decide { forbidden }, author),
         };
         self.note(position, entry, &outcome, timelines);
         Ok(outcome)
@@ -139,10 +203,12 @@ impl Ledger {
         };
         let timelines = match outcome {
             Outcome::Refused(_) | Outcome::Duplicate(_) => None,
-            Outcome::Applied => match self.decide(position, recorded_at, entry, Trust::Restore) {
-                (Outcome::Applied, timelines) => timelines,
-                (other, _) => return Err(other),
-            },
+            Outcome::Applied => {
+                match self.decide(position, recorded_at, entry, Trust::Restore, &mut Nobody) {
+                    (Outcome::Applied, timelines) => timelines,
+                    (other, _) => return Err(other),
+                }
+            }
         };
         if !self.note(position, entry, outcome, timelines) && *outcome == Outcome::Applied {
             let owner = self.owner(entry.id()).unwrap_or(position);
@@ -229,6 +295,7 @@ impl Ledger {
         recorded_at: RecordedAt,
         entry: &Entry,
         trust: Trust,
+        author: &mut impl Author,
     ) -> (Outcome, Option<Vec<TimelineId>>) {
         let recorded_at = EffectiveAt::saturating_from_micros(recorded_at.micros());
         let effective_at = match entry.effective_at().map(EffectiveAt::try_from) {
@@ -261,10 +328,12 @@ impl Ledger {
             let beside = Beside { earlier, says_when, decides };
             match decide::check(self, key, change, beside) {
                 Ok(fact) => {
+                    author.allowed(self, key, &fact);
                     let told = self.take_in(key, &fact, timing, &mut done);
                     taken.push(Taken { key, fact, told });
                 }
                 Err(reason) => {
+                    author.refused(self, key, change, &reason);
                     self.take_back(&taken, done);
                     return (refused(Some(n), reason), None);
                 }

@@ -14,8 +14,8 @@ use crate::history::landscape_at::{Here, Land};
 use crate::history::observations::Observation;
 use crate::history::order::OrderKey;
 use crate::index;
-use crate::index::timeline::Of;
-use crate::ledger::moment::{Given, Moment};
+use crate::index::timeline::{Of, TimelineId};
+use crate::ledger::access::governors;
 use crate::ledger::state::Ledger;
 use crate::ledger::view::View;
 use crate::words::catalog::Definitions;
@@ -25,9 +25,8 @@ use crate::words::instant::{EffectiveAt, Instant};
 use crate::words::level::{Access, Attributes, Level, LevelKind};
 use crate::words::outcome::{APPLICATIONS_MAX, OutcomeKind, Reason};
 use crate::words::position::{KnownAt, Position};
-use crate::words::principal::{Principal, PrincipalKind};
+use crate::words::principal::Principal;
 use crate::words::symbol::{LevelRef, PrincipalRef, Symbol};
-use crate::words::tenure;
 
 /// What a change becomes, its names resolved
 #[derive(Clone, Debug)]
@@ -66,6 +65,20 @@ pub(crate) fn check(
     beside: Beside<'_>,
 ) -> Result<Fact, Reason> {
     Deciding { ledger }.check(key, change, beside)
+}
+
+/// The timeline of the holding that a revoke refers to, and whose it is
+pub(crate) fn revoked(
+    ledger: &mut Ledger,
+    key: OrderKey,
+    change: &Change,
+) -> Option<(TimelineId, PrincipalRef)> {
+    let Change::Revoke { level, grantable, from, .. } = change else { return None };
+    let (level, from) = (ledger.level_ref(level), ledger.principal_ref(from));
+    let HoldingKey { principal, grantable, level } =
+        Deciding { ledger }.revoked(key, level, grantable, from)?;
+    let timeline = ledger.index.find_holding_timeline(level, grantable)?;
+    Some((timeline, principal))
 }
 
 /// Names that are met are numbered, so it needs the ledger for itself
@@ -271,26 +284,11 @@ impl Deciding<'_> {
         if says_when {
             return Err(Reason::AccessWithTime);
         }
-        if access == Access::Enforced && !self.has_administrator(key) {
+        let view = View::of(self.ledger, KnownAt::from(key.position));
+        if access == Access::Enforced && governors(&view, key.effective_at).is_empty() {
             return Err(Reason::NoAdministrator);
         }
         Ok(())
-    }
-
-    /// Whether somebody who signs in administers the ledger without an end
-    fn has_administrator(&self, key: OrderKey) -> bool {
-        let ledger = &*self.ledger;
-        let administrator = Grantable::Role(tenure::ADMINISTRATOR);
-        let timeline = ledger.index.find_holding_timeline(LevelRef::LEDGER, administrator);
-        let Some(timeline) = timeline else { return false };
-        let view = View::of(ledger, KnownAt::from(key.position));
-        let now = Moment::new(&view, key.effective_at);
-        let holders = now.holders(Given { timeline, custom: false });
-        holders.iter().map(|number| ledger.numbered(number)).any(|holder| {
-            let running = view.running(timeline, holder, key.effective_at);
-            signs_in(ledger.principal_of(holder))
-                && running.is_some_and(|running| running.terms.until.is_none())
-        })
     }
 
     fn check_observe(
@@ -417,20 +415,30 @@ impl Deciding<'_> {
     ) -> Result<Fact, Reason> {
         let t = key.effective_at;
         let level_ref = self.existing(t, level)?;
-        let taken = match grantable {
-            GrantableText::RoleCollection(name) => {
-                Some(Grantable::RoleCollection(self.ledger.symbols.intern(name)))
-            }
-            GrantableText::Role(role) => {
-                self.resolve_held(key, level_ref, role, from).map(Grantable::Role)
-            }
-        };
-        let taken = taken.ok_or(Reason::NotHeld)?;
-        let holding = HoldingKey { principal: from, grantable: taken, level: level_ref };
+        let holding = self.revoked(key, level_ref, grantable, from).ok_or(Reason::NotHeld)?;
         if decides && expect != Some(RevokeExpects::Any) && !self.is_held(key, &holding) {
             return Err(Reason::NotHeld);
         }
         Ok(self.holding(key, holding, Edge::Stop))
+    }
+
+    /// The holding that a revoke refers to
+    fn revoked(
+        &mut self,
+        key: OrderKey,
+        level: LevelRef,
+        grantable: &GrantableText,
+        from: PrincipalRef,
+    ) -> Option<HoldingKey> {
+        let grantable = match grantable {
+            GrantableText::RoleCollection(name) => {
+                Grantable::RoleCollection(self.ledger.symbols.intern(name))
+            }
+            GrantableText::Role(role) => {
+                Grantable::Role(self.resolve_held(key, level, role, from)?)
+            }
+        };
+        Some(HoldingKey { principal: from, grantable, level })
     }
 
     fn check_void(&self, key: OrderKey, entry: EntryId) -> Result<Fact, Reason> {
@@ -571,15 +579,6 @@ pub(crate) fn matching<'a>(
 fn no_own_role(texts: &[RoleText]) -> Result<(), Reason> {
     let own = texts.iter().position(RoleText::is_own);
     own.map_or(Ok(()), |nth| Err(Reason::OwnRoleInCollection { nth }))
-}
-
-/// Whether it is somebody for whom an issuer or a token can vouch over HTTP
-fn signs_in(principal: &Principal) -> bool {
-    match principal.kind() {
-        PrincipalKind::User => true,
-        PrincipalKind::Client => !matches!(principal.origin(), "tenure" | "nats"),
-        _ => false,
-    }
 }
 
 fn structural(change: Structural) -> Fact {

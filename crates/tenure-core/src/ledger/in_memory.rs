@@ -8,6 +8,7 @@ use imbl::Vector;
 use crate::ledger::kept::Kept;
 use crate::ledger::state::Ledger;
 use crate::words::change::Entry;
+use crate::words::note::Note;
 use crate::words::outcome::{Fingerprint, Outcome, Recorded, Submission};
 use crate::words::position::Position;
 use crate::words::principal::Principal;
@@ -23,7 +24,7 @@ pub struct LedgerInMemory {
     contents: Contents,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Contents {
     fingerprints: Vector<Option<Fingerprint>>,
     entries: SharedMap<Position, Entry>,
@@ -80,5 +81,21 @@ impl LedgerInMemory {
         let Ok(outcome) = self.ledger.apply_with(recorded, &self.contents);
         self.contents.keep(position, recorded);
         outcome
+    }
+
+    /// The same, with what the author of the entry may not have meant
+    ///
+    /// # Cost
+    /// As [`Ledger::apply_noting`].
+    pub fn apply_noting(&mut self, recorded: &Recorded) -> (Outcome, Vec<Note>) {
+        let position = self.ledger.next_position();
+        let Ok(told) = self.ledger.apply_noting(recorded, &self.contents);
+        self.contents.keep(position, recorded);
+        told
+    }
+
+    /// A ledger that goes on from here for itself
+    pub fn trial(&self) -> Self {
+        Self { ledger: self.ledger.aside(), contents: self.contents.clone() }
     }
 }

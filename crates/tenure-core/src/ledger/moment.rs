@@ -13,7 +13,7 @@ use roaring::RoaringBitmap;
 
 use crate::history::holding::{HoldingHistory, HoldingKey};
 use crate::history::landscape_at::{Here, Land};
-use crate::index::timeline::{Of, TimelineId};
+use crate::index::timeline::{Of, Timeline, TimelineId};
 use crate::ledger::view::{Evidence, Holder, View};
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
@@ -28,7 +28,7 @@ pub(crate) struct Moment<'v> {
     pub(crate) t: EffectiveAt,
     pub(crate) land: Land<'v>,
     /// How many of the known entries were recorded by that moment
-    prefix: u64,
+    pub(crate) prefix: u64,
     /// The feature sets found so far, so that a deep landscape is climbed once
     feature_sets: RefCell<Map<LevelRef, FeatureSet>>,
 }
@@ -52,7 +52,8 @@ impl<'v> Moment<'v> {
         self.land.here_under(level, self.feature_set(level))
     }
 
-    fn feature_set(&self, level: LevelRef) -> FeatureSet {
+    /// The feature set in force at a level
+    pub(crate) fn feature_set(&self, level: LevelRef) -> FeatureSet {
         let mut known = self.feature_sets.borrow_mut();
         let mut climbed = Vec::new();
         let mut found = None;
@@ -109,10 +110,9 @@ impl<'v> Moment<'v> {
             let principal = self.view.ledger.numbered(*number);
             self.counting(given, principal).is_some()
         };
-        let last_end = || self.land.last_end(level, given.custom.then_some(grantable));
         let mut held = if timeline.custom() != given.custom || timeline.begins_after(self.prefix) {
             RoaringBitmap::new()
-        } else if timeline.last_reset(self.prefix) == last_end() {
+        } else if self.agree_on_end(timeline, level, given.custom.then_some(grantable)) {
             timeline.held(self.prefix)
         } else {
             timeline.met(self.prefix).iter().filter(counts).collect()
@@ -129,6 +129,24 @@ impl<'v> Moment<'v> {
             }
         }
         held
+    }
+
+    /// Whether a timeline and the landscape agree on the last deletion, so that the events say who holds
+    fn agree_on_end(
+        &self,
+        timeline: &Timeline,
+        level: LevelRef,
+        custom: Option<Grantable>,
+    ) -> bool {
+        timeline.last_reset(self.prefix) == self.land.last_end(level, custom)
+    }
+
+    /// Whether the events of a timeline say who holds, but for the principals kept apart
+    pub(crate) fn relies_on(&self, given: Given) -> bool {
+        let timeline = self.view.ledger.index.timeline(given.timeline);
+        let Of::Holding { level, grantable } = timeline.of else { return false };
+        timeline.custom() == given.custom
+            && self.agree_on_end(timeline, level, given.custom.then_some(grantable))
     }
 
     /// The known members of a set

@@ -36,7 +36,7 @@ use crate::words::tenure;
 ///
 /// It does not keep the contents of entries. When an id comes again, the caller is asked for the content of
 /// the entry that owns it ([`Kept`](crate::Kept)). [`LedgerInMemory`](crate::LedgerInMemory) keeps the contents.
-// INVARIANT (ledger): only the ledger itself takes entries in, never one of its snapshots. The ledger's own level has
+// INVARIANT (ledger): only the ledger itself and a trial take entries in, never a snapshot. The ledger's own level has
 // the number 0, and the ledger's own names come first among the symbols.
 #[derive(Debug)]
 pub struct Ledger {
@@ -154,6 +154,12 @@ impl Ledger {
                 everyone: self.everyone.clone(),
             },
         }
+    }
+
+    /// A ledger like this one that takes entries in for itself alone
+    pub(crate) fn aside(&self) -> Self {
+        let Snapshot { ledger } = self.snapshot();
+        Self { owners: self.owners.aside(), structure: self.structure.aside(), ..ledger }
     }
 
     /// The position that the next entry gets

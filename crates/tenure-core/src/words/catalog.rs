@@ -450,6 +450,8 @@ pub(crate) struct Definitions {
     pub(crate) version: Arc<str>,
     pub(crate) custom_in_directories: bool,
     aliases: Map<Symbol, Symbol>,
+    /// The first title that the document has for each operation
+    titles: Map<Symbol, Arc<str>>,
     /// By kind and feature set
     tables: [[Table; 2]; LevelKind::ALL.len()],
     /// All that it defines, for "was it ever defined"
@@ -528,8 +530,12 @@ impl Definitions {
                 table.role_collections.insert(name, roles);
             }
         }
+        let mut titles: Map<Symbol, Arc<str>> = Map::default();
         for row in &document.operations {
             let name = symbols.intern(&row.operation);
+            if let Some(title) = &row.title {
+                titles.entry(name).or_insert_with(|| Arc::clone(title));
+            }
             let requires =
                 Arc::new(row.requires.map(&mut |leaf| compiled(leaf, symbols, &aliases)));
             for place in places(&row.at, row.feature_sets.as_ref()) {
@@ -546,6 +552,7 @@ impl Definitions {
                 .as_ref()
                 .is_some_and(|kinds| kinds.contains(&LevelKind::Directory)),
             aliases,
+            titles,
             tables,
             defined: defined.into_iter().collect(),
         }
@@ -553,6 +560,11 @@ impl Definitions {
 
     pub(crate) fn table(&self, kind: LevelKind, set: FeatureSet) -> &Table {
         self.tables.get(kind as usize).and_then(|sets| sets.get(set as usize)).unwrap_or(&NOTHING)
+    }
+
+    /// An operation in words, if the document has any for it
+    pub(crate) fn title(&self, operation: Symbol) -> Option<&Arc<str>> {
+        self.titles.get(&operation)
     }
 
     /// The real name of a scope

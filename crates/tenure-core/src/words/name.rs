@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use regex_syntax::hir::{Class, Hir, HirKind};
+use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Longest name, in bytes of its canonical form
@@ -223,13 +224,48 @@ pub(crate) fn user_name(what: &'static str, text: &str) -> Result<String, NameEr
 /// A final sigma is a sigma: what stands around a letter does not decide its lower case. A mapping to what Unicode
 /// 16.0 does not assign is younger than it, and is none.
 pub fn lower_case(text: &str) -> String {
-    let lower = |c: char| {
-        let younger = c.to_lowercase().any(|lower| !is_assigned(lower));
-        let kept = younger.then_some(c);
-        let mapped = (!younger).then(|| c.to_lowercase()).into_iter().flatten();
-        kept.into_iter().chain(mapped).map(|c| if c == 'ς' { 'σ' } else { c })
-    };
     text.chars().flat_map(lower).nfc().collect()
+}
+
+/// The lower case of one code point, by its own mapping
+fn lower(c: char) -> impl Iterator<Item = char> {
+    let younger = c.to_lowercase().any(|lower| !is_assigned(lower));
+    let kept = younger.then_some(c);
+    let mapped = (!younger).then(|| c.to_lowercase()).into_iter().flatten();
+    kept.into_iter().chain(mapped).map(|c| if c == 'ς' { 'σ' } else { c })
+}
+
+/// A text as it is searched: decomposed, without marks, in lower case, and with one space for each run of white space
+///
+/// There is no white space at its ends.
+pub fn searched(text: &str) -> String {
+    // Nearly every name is searched as it is, but for its case.
+    if text.is_ascii() && has_single_spaces_within(text) {
+        return text.to_ascii_lowercase();
+    }
+    let words = text.split_whitespace().enumerate();
+    let spaced = words.flat_map(|(n, word)| (n > 0).then_some(" ").into_iter().chain([word]));
+    if text.is_ascii() {
+        return spaced.map(str::to_ascii_lowercase).collect();
+    }
+    let chars = spaced.flat_map(str::chars).nfd().filter(|c| !is_combining_mark(*c));
+    let plain: String = chars.flat_map(lower).collect();
+    // A word of marks alone leaves nothing between two spaces.
+    plain.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the only white space of an ASCII text is single spaces, and none is at its ends
+fn has_single_spaces_within(text: &str) -> bool {
+    let mut spaced = true;
+    for byte in text.bytes() {
+        let space = byte == b' ';
+        // What lies below a space is a control character, which may be white space.
+        if byte < b' ' || (space && spaced) {
+            return false;
+        }
+        spaced = space;
+    }
+    !spaced || text.is_empty()
 }
 
 #[cfg(test)]
@@ -285,6 +321,30 @@ mod tests {
             let found = user_name("name of a user", text).unwrap();
             assert_eq!(found, canonical);
             assert_eq!(user_name("name of a user", &found).unwrap(), canonical);
+        }
+    }
+
+    #[test]
+    fn a_text_is_searched_without_case_marks_and_more_than_one_space() {
+        for (text, searched) in [
+            ("  Zoë \t Groß ", "zoe groß"),
+            ("Ångström", "angstrom"),
+            ("ΟΔΥΣΣΕΥΣ", "οδυσσευσ"),
+            ("ὈΔΥΣΣΕΎΣ", "οδυσσευσ"),
+            ("İzmir", "izmir"),
+            ("a \u{301} b", "a b"),
+            ("\u{301}", ""),
+            ("e\u{301}\u{3000}E", "e e"),
+            (" \n", ""),
+            ("", ""),
+            ("A b", "a b"),
+            ("A ", "a"),
+            (" A", "a"),
+            ("A  b", "a b"),
+            ("A\tb", "a b"),
+        ] {
+            assert_eq!(super::searched(text), searched, "{text}");
+            assert_eq!(super::searched(searched), searched, "{text}");
         }
     }
 

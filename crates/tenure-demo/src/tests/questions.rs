@@ -1,9 +1,11 @@
-//! Do the six questions get the answers that their hints promise?
+//! Do the questions get the answers that their hints promise?
 
 use std::collections::BTreeSet;
 
-use tenure_core::answer::{Answer, GrantedName, Holding, Who};
-use tenure_core::{AsOf, DEFAULT_ORIGIN, EffectiveAt, Known, KnownAt, Now, Principal, Question};
+use tenure_core::answer::{Answer, Answered, GrantedName, Holding, Observed, Who};
+use tenure_core::{
+    Ability, AsOf, DEFAULT_ORIGIN, EffectiveAt, Known, KnownAt, Level, Now, Principal, Question,
+};
 use tenure_wire::question::{self, Texts};
 
 use super::{FOLDED, at, instant};
@@ -37,10 +39,14 @@ fn read(texts: Texts) -> Question {
     question::read(texts.name, texts.parameters, DEFAULT_ORIGIN).unwrap().question
 }
 
-fn ask(question: &Question) -> Answer {
+fn answered(question: &Question) -> Answered {
     let ledger = &FOLDED.0;
     let newest = KnownAt::from(ledger.newest_position().unwrap());
-    question.ask(ledger, Now { at: EffectiveAt::LAST, newest }).unwrap().answer
+    question.ask(ledger, Now { at: EffectiveAt::LAST, newest }).unwrap()
+}
+
+fn ask(question: &Question) -> Answer {
+    answered(question).answer
 }
 
 fn who(question: &Question) -> Who<Vec<Holding>> {
@@ -58,9 +64,9 @@ fn table(who: &Who<Vec<Holding>>) -> Vec<String> {
 }
 
 #[test]
-fn the_questions_are_six_and_short() {
+fn the_questions_are_eight_and_short() {
     let questions = demo_questions();
-    assert_eq!(questions.len(), 6);
+    assert_eq!(questions.len(), 8);
     for DemoQuestion { asked, see, .. } in questions {
         assert!(asked.ends_with('?') && see.ends_with('.'), "{asked} {see}");
     }
@@ -210,6 +216,40 @@ fn the_sixth_question_finds_keys_and_one_that_was_forgotten() {
         ]
     );
     assert!(found.sets.is_empty());
+}
+
+#[test]
+fn the_seventh_question_finds_what_nobody_looked_at() {
+    let found = answered(&question(7));
+    let Answer::Who(who) = found.answer else { panic!() };
+    assert!(who.subjects.is_empty() && who.sets.is_empty(), "{who:?}");
+    let Some(Observed::At { first, before: None, after }) = found.observed else { panic!() };
+    assert_eq!(after, Some(first));
+    assert!(first.to_string().starts_with("2026-04-07T"), "{first}");
+    // From the second look on there is no gap.
+    let later =
+        answered(&question(7).map_as_of(|as_of| AsOf { at: Some(at("2026-04-20")), ..as_of }));
+    let Some(Observed::At { before, after, .. }) = later.observed else { panic!() };
+    assert_eq!((before, after), (Some(at("2026-04-20")), Some(at("2026-04-20"))));
+}
+
+#[test]
+fn the_eighth_question_finds_an_account_of_another_origin() {
+    let found = answered(&question(8));
+    let Answer::Check(check) = &found.answer else { panic!() };
+    assert!(!check.allowed);
+    let known = found.known.unwrap();
+    let elsewhere: Vec<String> = known.elsewhere.iter().map(ToString::to_string).collect();
+    assert_eq!(elsewhere, ["user:sap.default/tomasz.zielinski@acme.example"]);
+    let other = Question::Check {
+        principal: known.elsewhere[0].clone(),
+        can: Ability::parse("destinations.manage").unwrap().into(),
+        on: Level::parse("subaccount:contour-portal").unwrap(),
+        as_of: AsOf { at: Some(at("2026-05-15")), known_at: Known::Newest },
+    };
+    let Answer::Check(check) = ask(&other) else { panic!() };
+    assert!(check.allowed);
+    assert_eq!(check.because[0].not_before, Some(at("2026-03-02")));
 }
 
 #[test]

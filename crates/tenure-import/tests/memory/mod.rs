@@ -9,7 +9,7 @@ use tenure_core::{
 };
 use tenure_import::{AskFailure, Target, TargetError};
 use tenure_wire::Names;
-use tenure_wire::api::{self, AsOf, EntryResult, EntryRow};
+use tenure_wire::api::{self, AppendResult, AsOf, EntryResult, EntryRow};
 use tenure_wire::codec::Encoded;
 use tenure_wire::question::{self, Texts};
 use tenure_wire::sentence::Submitted;
@@ -138,12 +138,12 @@ fn time(text: &str) -> Result<EffectiveAt, AskFailure> {
 }
 
 impl Target for Memory {
-    fn append(&mut self, entries: Vec<v1::Entry>) -> Result<Vec<EntryResult>, TargetError> {
+    fn append(&mut self, entries: Vec<v1::Entry>) -> Result<Vec<AppendResult>, TargetError> {
         self.calls.push(entries.len());
         let mut results = Vec::new();
         for entry in entries {
             let entry = entry.to_core(Names::Full).map_err(TargetError::new)?;
-            results.push(self.take(Encoded::new(entry).map_err(TargetError::new)?));
+            results.push(self.take(Encoded::new(entry).map_err(TargetError::new)?).into());
         }
         Ok(results)
     }

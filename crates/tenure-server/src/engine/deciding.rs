@@ -91,13 +91,18 @@ pub(super) fn decide(
             let submitter = message.submitter.clone();
             let recorded = Recorded { recorded_at, submitter, submission };
             let earlier = Rows { first, unwritten: &rows, written: &kept };
-            let outcome = ledger.apply_with(&recorded, &earlier)?;
+            // Only who waits for an answer hears of notes, and pays for them.
+            let (outcome, notes) = match receipts {
+                Some(_) => ledger.apply_noting(&recorded, &earlier)?,
+                None => (ledger.apply_with(&recorded, &earlier)?, Vec::new()),
+            };
             if let Some(receipts) = &mut receipts {
                 let entry = match recorded.submission {
                     Submission::Entry(entry, _) => Some(entry),
                     Submission::Malformed => None,
                 };
-                receipts.push(Receipt { position, recorded_at, entry, outcome: outcome.clone() });
+                let outcome = outcome.clone();
+                receipts.push(Receipt { position, recorded_at, entry, outcome, notes });
             }
             let (submitter, origin) = (recorded.submitter, origin.take());
             rows.push(Row { recorded_at, submitter, outcome, payload, origin });

@@ -106,7 +106,7 @@ pub(crate) fn parameters_schema(kind: &Kind) -> Value {
     ),
     paths(
         append, history, entry, who, what, check, check_many, timeline, where_could, diff,
-        assignments, holdings, members, principals, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
+        assignments, holdings, members, principals, search, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
     ),
     components(schemas(v1::Entry)),
     tags(
@@ -164,8 +164,9 @@ path!(
     post,
     "/v1/entries",
     "log",
-    "Append: durable in the log and applied here, each entry on its own",
-    [request_body(content(
+    "Append: durable in the log and applied here, each entry on its own; or a dry run",
+    [params(("dry_run" = Option<bool>, Query, description = "`true`: nothing is appended; the answer says what would become of each entry, one after another")),
+    request_body(content(
         (AppendBody = "application/json"),
         (AppendBody = "application/msgpack")
     )),],
@@ -222,7 +223,15 @@ path!(
     [],
     api::Where
 );
-path!(diff, get, "/v1/diff", "questions", "What changed between two coordinates", [], api::Diff);
+path!(
+    diff,
+    get,
+    "/v1/diff",
+    "questions",
+    "What changed between two coordinates, or who gained or lost a power",
+    [],
+    api::DiffAnswer
+);
 path!(assignments, get, "/v1/assignments", "questions", "Counting holdings", [], api::Assignments);
 path!(
     holdings,
@@ -250,6 +259,15 @@ path!(
     "Known principals, and how much each holds",
     [],
     api::Principals
+);
+path!(
+    search,
+    get,
+    "/v1/search",
+    "questions",
+    "Names that contain every word of a text, the best first",
+    [],
+    api::Search
 );
 path!(levels, get, "/v1/levels", "questions", "Levels that exist", [], api::Levels);
 path!(

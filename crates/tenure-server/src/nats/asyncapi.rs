@@ -45,11 +45,14 @@ fn described(kind: &Kind) -> Described {
         "check" => ("Check", "Whether a principal could, and why"),
         "timeline" => ("Timeline", "When a principal could"),
         "where" => ("Where", "On which levels a principal could"),
-        "diff" => ("Diff", "What changed between two coordinates"),
+        "diff" => {
+            ("DiffAnswer", "What changed between two coordinates, or who gained or lost a power")
+        }
         "assignments" => ("Assignments", "Counting holdings"),
         "holdings" => ("Holdings", "What was held during a stretch of time, and how it ended"),
         "members" => ("Members", "Members of a group or an attribute"),
         "principals" => ("Principals", "Known principals, and how much each holds"),
+        "search" => ("Search", "Names that contain every word of a text, the best first"),
         "levels" => ("Levels", "Levels that exist"),
         "role-collections" => ("RoleCollections", "Role collections of a level"),
         "catalog" => ("CatalogAnswer", "The catalogue in force"),

@@ -1,12 +1,15 @@
 //! How does what the core answers become what doors answer?
 
 use tenure_core::{
-    EffectiveAt, KnownAt, Outcome, Position, Principal, RecordedAt, Refusal as CoreRefusal, answer,
+    Attributes, EffectiveAt, Entry, KnownAt, Level, Note as CoreNote, Noted, Outcome, Position,
+    Principal, RecordedAt, Refusal as CoreRefusal, answer,
 };
 
 use super::{
-    AsOf, Ended, EntryResult, Gap, Held, Holding, HoldingRow, Interval, Known, LevelRow, Member,
-    Membership, Observed, Original, PrincipalRow, Refusal, RoleCollectionRow,
+    AppendResult, AsOf, Changed, DefinedAt, DefinitionRow, Ended, EntryResult, FeatureSets, Found,
+    Gap, Held, Holding, HoldingRow, Interval, Known, LevelAttributes, LevelChanged, LevelMoved,
+    LevelRow, Member, Membership, Note, Observed, Original, PowerDiffRow, PrincipalRow, Refusal,
+    RoleCollectionRow,
 };
 use crate::convert::{access_from_core, environment_from_core, feature_set_from_core};
 use crate::sentence::{self, Submitted};
@@ -52,6 +55,49 @@ impl EntryResult {
             refusal,
             original,
         }
+    }
+}
+
+impl From<EntryResult> for AppendResult {
+    /// What became of an entry, without notes
+    fn from(result: EntryResult) -> Self {
+        let EntryResult { id, position, recorded_at, outcome, refusal, original } = result;
+        let (position, recorded_at) = (Some(position), Some(recorded_at));
+        Self { id, position, recorded_at, outcome, refusal, original, notes: Vec::new() }
+    }
+}
+
+impl AppendResult {
+    /// The same with the notes on an entry that was recorded then
+    ///
+    /// A note on an entry that is refused ends the sentence of its refusal.
+    #[must_use]
+    pub fn with_notes(
+        mut self,
+        notes: &[CoreNote],
+        entry: &Entry,
+        recorded_at: RecordedAt,
+    ) -> Self {
+        let t = entry.effective_at().unwrap_or(recorded_at.instant());
+        for note in notes {
+            match (&mut self.refusal, &note.what) {
+                (Some(refusal), Noted::Scheduled(later)) => {
+                    refusal.message.push_str(&sentence::hint(later));
+                }
+                (Some(_), _) => {}
+                (None, what) => self.notes.extend(entry.changes().get(note.change).map(|change| {
+                    let message = sentence::note(what, change, t);
+                    Note { code: what.code().to_owned(), change: note.change, message }
+                })),
+            }
+        }
+        self
+    }
+
+    /// The same of an entry that nobody handed in yet: it has no place in the log
+    #[must_use]
+    pub fn of_dry_run(self) -> Self {
+        Self { position: None, recorded_at: None, ..self }
     }
 }
 
@@ -118,6 +164,18 @@ impl From<&answer::PrincipalThen> for PrincipalRow {
     }
 }
 
+impl From<&answer::Found> for Found {
+    fn from(found: &answer::Found) -> Self {
+        let path = found.path.as_ref();
+        Self {
+            kind: found.kind.as_str().to_owned(),
+            id: found.id.clone(),
+            title: found.title.as_deref().map(str::to_owned),
+            path: path.map(|path| path.iter().map(ToString::to_string).collect()),
+        }
+    }
+}
+
 impl From<&answer::Holding> for Holding {
     fn from(holding: &answer::Holding) -> Self {
         let (role_collection, role) = match &holding.granted {
@@ -176,6 +234,77 @@ impl From<&answer::LevelThen> for LevelRow {
             environment: attributes.environment.map(environment_from_core),
             region: attributes.region.as_deref().map(str::to_owned),
             access: attributes.access.map(access_from_core),
+        }
+    }
+}
+
+impl From<&Attributes> for LevelAttributes {
+    fn from(attributes: &Attributes) -> Self {
+        Self {
+            name: attributes.name.as_deref().map(str::to_owned),
+            feature_set: attributes.feature_set.map(feature_set_from_core),
+            authorizations: attributes.authorizations,
+            environment: attributes.environment.map(environment_from_core),
+            region: attributes.region.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+impl From<&(answer::Holding, answer::Holding)> for Changed {
+    fn from((before, after): &(answer::Holding, answer::Holding)) -> Self {
+        Self { before: before.into(), after: after.into() }
+    }
+}
+
+impl From<&answer::LevelMoved> for LevelMoved {
+    fn from(moved: &answer::LevelMoved) -> Self {
+        Self {
+            level: moved.level.to_string(),
+            from: moved.from.to_string(),
+            until: moved.until.to_string(),
+        }
+    }
+}
+
+impl From<&answer::LevelChanged> for LevelChanged {
+    fn from(changed: &answer::LevelChanged) -> Self {
+        let answer::LevelChanged { level, attributes, feature_set } = changed;
+        Self {
+            level: level.to_string(),
+            before: (&attributes.0).into(),
+            after: (&attributes.1).into(),
+            feature_set: FeatureSets {
+                before: feature_set_from_core(feature_set.0),
+                after: feature_set_from_core(feature_set.1),
+            },
+        }
+    }
+}
+
+impl From<&answer::DefinitionChanged> for DefinitionRow {
+    fn from(changed: &answer::DefinitionChanged) -> Self {
+        let at = match &changed.at {
+            answer::DefinedAt::Level(level) => DefinedAt::Level { level: level.to_string() },
+            answer::DefinedAt::Catalog { kind, feature_set, levels } => DefinedAt::Catalog {
+                kind: kind.to_string(),
+                feature_set: feature_set_from_core(*feature_set),
+                levels: *levels,
+            },
+        };
+        Self {
+            at,
+            role_collection: changed.role_collection.to_string(),
+            gained: changed.gained.clone(),
+            lost: changed.lost.clone(),
+        }
+    }
+}
+
+impl From<&answer::Subject<Vec<Level>>> for PowerDiffRow {
+    fn from(subject: &answer::Subject<Vec<Level>>) -> Self {
+        Self {
+            principal: subject.principal.to_string(),
+            levels: subject.detail.iter().map(ToString::to_string).collect(),
         }
     }
 }

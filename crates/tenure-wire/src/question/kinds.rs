@@ -110,8 +110,13 @@ pub const KINDS: &[Kind] = &[
     },
     Kind {
         name: "diff",
-        title: "What changed between two coordinates",
+        title: "What changed between two coordinates, or who gained or lost the power to X",
         parameters: &[
+            Parameter {
+                name: "can",
+                title: "X: who gained or lost that power, on a level or on any level under one; absent for what changed",
+            },
+            Parameter { name: "on", title: "With `can`: on this level" },
             Parameter {
                 name: "from",
                 title: "Valid time of the first: an instant or a date; now if absent",
@@ -132,7 +137,12 @@ pub const KINDS: &[Kind] = &[
                 name: "under",
                 title: "Only in the subtree of this level, taken at each of the two",
             },
-            Parameter { name: "principal", title: "Only holdings of this principal" },
+            Parameter {
+                name: "principal",
+                title: "Only holdings of this principal; not with `can`",
+            },
+            Parameter { name: "limit", title: "Rows a page, 1 to 10,000; 1,000 if absent" },
+            PAGE_TOKEN,
             MIN_POSITION,
         ],
     },
@@ -207,7 +217,38 @@ pub const KINDS: &[Kind] = &[
             MIN_POSITION,
         ],
     },
-    Kind { name: "levels", title: "Which levels exist", parameters: &[AT, KNOWN_AT, MIN_POSITION] },
+    Kind {
+        name: "search",
+        title: "Which levels, principals, role collections, roles and operations have a name that contains a text",
+        parameters: &[
+            Parameter {
+                name: "q",
+                title: "Words that the name or the id contains, each of them, in any letter case and without accents",
+            },
+            Parameter {
+                name: "kind",
+                title: "Only of this kind: that of a level, that of a principal, `role-collection`, `role` or `operation`",
+            },
+            AT,
+            KNOWN_AT,
+            Parameter { name: "limit", title: "At most so many names, 1 to 200; 20 if absent" },
+            MIN_POSITION,
+        ],
+    },
+    Kind {
+        name: "levels",
+        title: "Which levels exist",
+        parameters: &[
+            Parameter {
+                name: "under",
+                title: "Only in the subtree of this level, itself included",
+            },
+            Parameter { name: "kind", title: "Only of this kind, such as `subaccount`" },
+            AT,
+            KNOWN_AT,
+            MIN_POSITION,
+        ],
+    },
     Kind {
         name: "role-collections",
         title: "Which role collections exist at a level",

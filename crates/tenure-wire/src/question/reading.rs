@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use tenure_core::{
     ABILITIES_MAX, Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName,
-    Instant, Known, KnownAt, Level, Mention, OutcomeKind, Principal, PrincipalFilter,
-    PrincipalKind, Question, RoleText, plain_name,
+    FoundKind, Instant, Known, KnownAt, Level, LevelFilter, LevelKind, Mention, OutcomeKind, Place,
+    Principal, PrincipalFilter, PrincipalKind, Question, RoleText, Search, plain_name, searched,
 };
 use uuid::Uuid;
 
-use super::{LIMIT, LIMIT_MAX, MinPosition, Parameters, QuestionError, WAIT_MS_MAX};
+use super::{
+    LIMIT, LIMIT_MAX, MinPosition, Parameters, QuestionError, SEARCH_BYTES_MAX, SEARCH_LIMIT,
+    SEARCH_LIMIT_MAX, WAIT_MS_MAX,
+};
 
 fn bad(name: &str, why: impl ToString) -> QuestionError {
     QuestionError::Bad(format!("`{name}`: {}", why.to_string()))
@@ -19,6 +22,8 @@ fn bad(name: &str, why: impl ToString) -> QuestionError {
 fn usage(why: &str) -> QuestionError {
     QuestionError::Bad(why.to_owned())
 }
+
+const ON_OR_UNDER: &str = "say one of `on` (a level) and `under` (a subtree)";
 
 /// Parameters that are being read
 pub(super) struct Reading<'a> {
@@ -55,12 +60,7 @@ impl Reading<'_> {
                 under: self.level("under")?,
                 as_of: self.as_of()?,
             },
-            "diff" => Question::Diff {
-                from: AsOf { at: self.instant("from")?, known_at: self.known("known_from")? },
-                until: AsOf { at: self.instant("until")?, known_at: self.known("known_until")? },
-                under: self.optional_level("under")?,
-                principal: self.optional_principal("principal")?,
-            },
+            "diff" => return self.diff(),
             "assignments" => {
                 let filter = self.filter()?;
                 Question::Assignments { filter, as_of: self.as_of()? }
@@ -87,7 +87,12 @@ impl Reading<'_> {
                 };
                 Question::Principals { filter, as_of: self.as_of()? }
             }
-            "levels" => Question::Levels { as_of: self.as_of()? },
+            "search" => Question::Search { search: self.search()?, as_of: self.as_of()? },
+            "levels" => {
+                let filter =
+                    LevelFilter { under: self.optional_level("under")?, kind: self.level_kind()? };
+                Question::Levels { filter, as_of: self.as_of()? }
+            }
             "role-collections" => {
                 Question::RoleCollections { on: self.level("on")?, as_of: self.as_of()? }
             }
@@ -104,7 +109,7 @@ impl Reading<'_> {
         let over_time = self.has("from") || self.has("until");
         match (self.has("on"), self.has("under")) {
             (true, true) | (false, false) => {
-                return Err(usage("say one of `on` (a level) and `under` (a subtree)"));
+                return Err(usage(ON_OR_UNDER));
             }
             _ => {}
         }
@@ -141,6 +146,30 @@ impl Reading<'_> {
         })
     }
 
+    fn diff(&self) -> Result<Question, QuestionError> {
+        let from = AsOf { at: self.instant("from")?, known_at: self.known("known_from")? };
+        let until = AsOf { at: self.instant("until")?, known_at: self.known("known_until")? };
+        if !self.has("can") {
+            if self.has("on") {
+                return Err(usage("`on` goes with `can`: say `under`, or what one could do there"));
+            }
+            let under = self.optional_level("under")?;
+            let principal = self.optional_principal("principal")?;
+            return Ok(Question::Diff { from, until, under, principal });
+        }
+        if self.has("principal") {
+            return Err(usage(
+                "`can` asks who gained or lost a power, `principal` about the holdings of one: say one of the two",
+            ));
+        }
+        let place = match (self.optional_level("on")?, self.optional_level("under")?) {
+            (Some(on), None) => Place::On(on),
+            (None, Some(under)) => Place::Under(under),
+            _ => return Err(usage(ON_OR_UNDER)),
+        };
+        Ok(Question::PowerDiff { can: self.can()?, place, from, until })
+    }
+
     fn history(&self) -> Result<Question, QuestionError> {
         let mut mentions = Vec::new();
         mentions.extend(self.optional_principal("principal")?.map(Mention::Principal));
@@ -153,6 +182,25 @@ impl Reading<'_> {
             outcome: self.outcome()?,
             after: KnownAt(self.number("after")?.unwrap_or(0)),
             limit: Some(self.limit()?),
+        })
+    }
+
+    fn search(&self) -> Result<Search, QuestionError> {
+        let text = self.required("q")?;
+        if text.len() > SEARCH_BYTES_MAX {
+            let why = format!("it has {} bytes: at most {SEARCH_BYTES_MAX} are taken", text.len());
+            return Err(bad("q", why));
+        }
+        if searched(text).is_empty() {
+            return Err(bad("q", "it has no word: say a part of a name"));
+        }
+        let why = "it is a level's kind like `subaccount`, a principal's like `user`, \
+                   `role-collection`, `role` or `operation`";
+        let kind = |text| FoundKind::parse(text).ok_or_else(|| bad("kind", why));
+        Ok(Search {
+            text: text.into(),
+            kind: self.get("kind").map(kind).transpose()?,
+            limit: self.limit_of(SEARCH_LIMIT, SEARCH_LIMIT_MAX)?,
         })
     }
 
@@ -235,6 +283,12 @@ impl Reading<'_> {
         self.get("kind").map(read).transpose()
     }
 
+    fn level_kind(&self) -> Result<Option<LevelKind>, QuestionError> {
+        let kinds = || LevelKind::ALL.map(|kind| format!("`{kind}`")).join(", ");
+        let why = || bad("kind", format!("it is one of {}", kinds()));
+        self.get("kind").map(|text| LevelKind::parse(text).ok_or_else(why)).transpose()
+    }
+
     fn origin(&self) -> Result<Option<Arc<str>>, QuestionError> {
         let read = |text| Principal::everyone(text).map(|everyone| everyone.origin().into());
         let origin = self.get("origin").map(read).transpose();
@@ -294,11 +348,15 @@ impl Reading<'_> {
     }
 
     pub(super) fn limit(&self) -> Result<usize, QuestionError> {
-        let Some(number) = self.number("limit")? else { return Ok(LIMIT) };
+        self.limit_of(LIMIT, LIMIT_MAX)
+    }
+
+    fn limit_of(&self, absent: usize, most: usize) -> Result<usize, QuestionError> {
+        let Some(number) = self.number("limit")? else { return Ok(absent) };
         usize::try_from(number)
             .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-            .ok_or_else(|| bad("limit", format!("it is 1 to {LIMIT_MAX}")))
+            .filter(|limit| (1..=most).contains(limit))
+            .ok_or_else(|| bad("limit", format!("it is 1 to {most}")))
     }
 
     fn outcome(&self) -> Result<Option<OutcomeKind>, QuestionError> {

@@ -1,11 +1,11 @@
 //! How are the parameters of a question written?
 
 use tenure_core::{
-    Abilities, AsOf, AssignmentFilter, EffectiveAt, Known, Mention, OutcomeKind, PrincipalKind,
-    Question,
+    Abilities, AsOf, AssignmentFilter, EffectiveAt, FoundKind, Known, Mention, OutcomeKind, Place,
+    PrincipalKind, Question, Search,
 };
 
-use super::Parameters;
+use super::{Parameters, SEARCH_LIMIT};
 
 /// Parameters that are being written
 #[derive(Default)]
@@ -40,6 +40,13 @@ impl Writing {
     fn as_of(&mut self, as_of: AsOf) {
         self.put_if("at", as_of.at);
         self.known("known_at", as_of.known_at);
+    }
+
+    fn both(&mut self, from: AsOf, until: AsOf) {
+        self.put_if("from", from.at);
+        self.put_if("until", until.at);
+        self.known("known_from", from.known_at);
+        self.known("known_until", until.known_at);
     }
 
     fn explain(&mut self, explain: bool) {
@@ -130,15 +137,29 @@ impl Writing {
                 self.put_if("holding", filter.holding);
                 self.as_of(*as_of);
             }
+            Question::Search { search, as_of } => {
+                let Search { text, kind, limit } = search;
+                self.put("q", text);
+                self.put_if("kind", kind.map(FoundKind::as_str));
+                self.put_if("limit", Some(limit).filter(|limit| **limit != SEARCH_LIMIT));
+                self.as_of(*as_of);
+            }
             Question::Diff { from, until, under, principal } => {
-                self.put_if("from", from.at);
-                self.put_if("until", until.at);
-                self.known("known_from", from.known_at);
-                self.known("known_until", until.known_at);
+                self.both(*from, *until);
                 self.put_if("under", under.as_ref());
                 self.put_if("principal", principal.as_ref());
             }
-            Question::Levels { as_of } => {
+            Question::PowerDiff { can, place, from, until } => {
+                self.can(can);
+                match place {
+                    Place::On(on) => self.put("on", on),
+                    Place::Under(under) => self.put("under", under),
+                }
+                self.both(*from, *until);
+            }
+            Question::Levels { filter, as_of } => {
+                self.put_if("under", filter.under.as_ref());
+                self.put_if("kind", filter.kind);
                 self.as_of(*as_of);
             }
             Question::RoleCollections { on, as_of } => {

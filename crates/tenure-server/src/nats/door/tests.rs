@@ -69,7 +69,7 @@ impl AskedLedger {
         let entry = codec::decode_draft(&draft, "sap.default", Uuid::now_v7).unwrap();
         let id = entry.entry().id().to_string();
         let appended = self.hall.append(&Caller::anonymous(), vec![entry]).await.unwrap();
-        (id, appended.results[0].position)
+        (id, appended.results[0].position.unwrap())
     }
 
     async fn close(self) {
