@@ -129,8 +129,8 @@ fn main() {
     let log = log(entries);
     let (before, after) = log.split_at(entries / 2);
     let half = || {
-        let mut ledger = LedgerInMemory::new();
-        let shown = ArcSwap::from_pointee(Ledger::new().snapshot());
+        let mut ledger = LedgerInMemory::new(world::LEDGER);
+        let shown = ArcSwap::from_pointee(Ledger::new(world::LEDGER).snapshot());
         write(&mut ledger, before, &shown);
         (ledger, shown)
     };

@@ -7,6 +7,7 @@
 
 pub mod detail;
 pub mod harness;
+pub mod kept;
 pub mod oracle;
 pub mod question;
 pub mod scenario;

@@ -8,6 +8,7 @@
 //! `state` folds facts to what holds at one moment, `names` says what names mean there, `decide`
 //! gives outcomes, `ask` answers.
 
+mod access;
 mod ask;
 mod decide;
 mod diff;
@@ -25,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tenure_core::{
     Change, EffectiveAt, Entry, EntryId, KnownAt, Mention, Outcome, OutcomeKind, Position,
-    Principal, Reason, Recorded, RecordedAt, Refusal, Submission,
+    Principal, Reason, Recorded, RecordedAt, Refusal, RefusalCode, Submission,
 };
 
 use state::{Deed, Fact, State};
@@ -86,7 +87,8 @@ impl Oracle {
         let (entry, (outcome, facts)) = match &recorded.submission {
             Submission::Malformed => (None, (refused(None, Reason::Malformed), Vec::new())),
             Submission::Entry(entry, _) => {
-                (Some(entry.clone()), self.decide(position, recorded_at, entry))
+                let decided = self.decide(position, recorded_at, &recorded.submitter, entry);
+                (Some(entry.clone()), decided)
             }
         };
         let (submitter, kept) = (recorded.submitter.clone(), outcome.clone());
@@ -158,10 +160,14 @@ impl Oracle {
         entries.flat_map(Entry::changes).flat_map(principals_of).collect()
     }
 
-    /// The first decodable entry with an id
+    /// The first decodable entry with an id that was not forbidden
     fn owner(&self, id: EntryId) -> Option<&Line> {
-        let owns = |line: &&Line| line.entry.as_ref().is_some_and(|entry| entry.id() == id);
-        self.lines.iter().find(owns)
+        let forbidden = |line: &Line| match &line.outcome {
+            Outcome::Refused(refusal) => refusal.code() == RefusalCode::Forbidden,
+            Outcome::Applied | Outcome::Duplicate(_) => false,
+        };
+        let has_id = |line: &Line| line.entry.as_ref().is_some_and(|entry| entry.id() == id);
+        self.lines.iter().find(|line| has_id(line) && !forbidden(line))
     }
 }
 

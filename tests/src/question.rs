@@ -260,7 +260,8 @@ impl Draft {
             !self.principal.is_multiple_of(seldom_another)
         });
         // A subtree is more interesting from further up.
-        let root = || world::level(["global-account:g", "global-account:h"][self.principal % 2]);
+        let roots = ["global-account:g", "global-account:h", "ledger:world"];
+        let root = || world::level(roots[self.principal % roots.len()]);
         let under = if self.flags.0 { on.clone() } else { root() };
         let principal =
             granted_to.unwrap_or_else(|| world::principals().swap_remove(self.principal));

@@ -118,7 +118,8 @@ impl fmt::Debug for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "a log of {} entries", self.log.len())?;
         for (number, recorded) in (1..).zip(&self.log) {
-            write!(f, "  #{number} recorded {}", clock(recorded.recorded_at.micros()))?;
+            let recorded_at = clock(recorded.recorded_at.micros());
+            write!(f, "  #{number} recorded {recorded_at} from {}", recorded.submitter)?;
             match &recorded.submission {
                 Submission::Malformed => writeln!(f, ": malformed")?,
                 Submission::Entry(entry, _) => {

@@ -10,9 +10,9 @@ use proptest::test_runner::{TestCaseError, TestCaseResult};
 use uuid::Uuid;
 
 use tenure_core::{
-    Abilities, Ability, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId,
-    Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, LevelFilter, Question,
-    Recorded, RecordedAt, Submission,
+    Abilities, Ability, Access, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId,
+    Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Level, LevelFilter,
+    Principal, Question, Recorded, RecordedAt, Submission,
 };
 
 use crate::harness::same;
@@ -46,8 +46,26 @@ impl Script {
 
     /// The same, in microseconds
     #[must_use]
-    pub fn at_micros(
+    pub fn at_micros(self, recorded: i64, effective: Option<i64>, changes: Vec<Change>) -> Self {
+        let submitter = world::submitter(self.log.len() as u64 + 1);
+        self.from(submitter, recorded, effective, changes)
+    }
+
+    /// An entry that somebody hands in
+    #[must_use]
+    pub fn by(
+        self,
+        submitter: &str,
+        recorded: i64,
+        effective: Option<i64>,
+        changes: Vec<Change>,
+    ) -> Self {
+        self.from(world::principal(submitter), hour(recorded), effective.map(hour), changes)
+    }
+
+    fn from(
         mut self,
+        submitter: Principal,
         recorded: i64,
         effective: Option<i64>,
         changes: Vec<Change>,
@@ -60,7 +78,7 @@ impl Script {
         fingerprint[..8].copy_from_slice(&number.to_be_bytes());
         self.log.push(Recorded {
             recorded_at: RecordedAt::saturating_from_micros(recorded),
-            submitter: world::submitter(number),
+            submitter,
             submission: Submission::Entry(entry, Fingerprint(fingerprint)),
         });
         self
@@ -115,6 +133,12 @@ pub fn grant(level: &str, what: &str, to: &str) -> Change {
     }
 }
 
+/// Access is enforced or open from here on
+pub fn access(access: Access) -> Change {
+    let attributes = Attributes { access: Some(access), ..Attributes::default() };
+    Change::SetLevel { level: Level::of_ledger(world::LEDGER), attributes }
+}
+
 /// It is revoked, whoever held it
 pub fn revoke(level: &str, what: &str, from: &str) -> Change {
     let expect = Some(tenure_core::RevokeExpects::Any);
@@ -162,7 +186,7 @@ pub fn void(number: u64) -> Change {
 /// # Errors
 /// The first outcome in which they differ.
 pub fn fold(scenario: &Scenario) -> Result<(LedgerInMemory, Oracle), TestCaseError> {
-    let (mut ledger, mut oracle) = (LedgerInMemory::new(), Oracle::new());
+    let (mut ledger, mut oracle) = (LedgerInMemory::new(world::LEDGER), Oracle::new());
     for (number, recorded) in (1..).zip(&scenario.log) {
         let outcome = ledger.apply(recorded);
         let expected = oracle.apply(recorded);

@@ -7,15 +7,18 @@
 use std::sync::Arc;
 
 use tenure_core::{
-    Ability, Attributes, Catalog, CatalogDocument, Direction, Environment, FeatureSet,
+    Ability, Access, Attributes, Catalog, CatalogDocument, Direction, Environment, FeatureSet,
     GrantableText, HeldRow, LeafRow, Level, LevelKind, OperationRow, Principal, Requirement,
     RoleCollectionRow, RoleRow, RoleText,
 };
 
 use LevelKind::{CfOrg, CfSpace, Directory, GlobalAccount, ServiceInstance, Subaccount};
 
-/// Every level that scenarios name; the last five are not there from the start
-pub const LEVELS: [&str; 18] = [
+/// The ledger of all scenarios
+pub const LEDGER: &str = "world";
+
+/// Every level that scenarios name; the five before the ledgers are not there from the start, and the last one never
+pub const LEVELS: [&str; 20] = [
     "subaccount:s1",
     "subaccount:s2",
     "global-account:g",
@@ -34,6 +37,8 @@ pub const LEVELS: [&str; 18] = [
     "cf-org:o3",
     "cf-space:p3",
     "service-instance:i3",
+    "ledger:world",
+    "ledger:other",
 ];
 
 /// Levels with the parents that they may have, and the number of their attributes
@@ -78,6 +83,8 @@ pub fn attributes(number: u8) -> Attributes {
         4 => Attributes { feature_set: Some(FeatureSet::B), ..none },
         5 => Attributes { name: Some("Named".into()), ..none },
         6 => Attributes { region: Some("eu10".into()), ..none },
+        8 => Attributes { access: Some(Access::Enforced), ..none },
+        9 => Attributes { access: Some(Access::Open), ..none },
         _ => Attributes {
             name: Some("Both".into()),
             environment: Some(Environment::Neo),
@@ -87,7 +94,7 @@ pub fn attributes(number: u8) -> Attributes {
     }
 }
 /// How many numbers [`attributes`] tells apart
-pub const ATTRIBUTES: u8 = 8;
+pub const ATTRIBUTES: u8 = 10;
 
 /// Users of two origins, one under two spellings
 pub const USERS: [&str; 6] = [
@@ -176,11 +183,35 @@ pub const GRANTS: [(&str, &str); 32] = [
 /// How many of [`GRANTS`] are lawful at the beginning or may become so, all by full names
 pub const GRANTS_LAWFUL: usize = 22;
 
+/// Rights over the ledger, what is given most first; the last are never there
+pub const RIGHTS: [(&str, &str); 10] = [
+    ("ledger:world", "Administrator"),
+    ("ledger:world", "Submitter"),
+    ("global-account:g", "Submitter"),
+    ("subaccount:s1", "Administrator"),
+    ("directory:d1", "Submitter"),
+    ("ledger:world", "Auditor"),
+    ("cf-org:o1", "Administrator"),
+    ("ledger:world", "Door"),
+    ("subaccount:s1", "Door"),
+    ("subaccount:s2", "Never"),
+];
+
+/// Who may be given rights; the last never may
+pub const HOLDERS: [&str; 6] = [
+    "client:corp/CI",
+    "user:corp/alice@x",
+    "client:nats/hr",
+    "user:corp/bob@x",
+    "client:tenure/anonymous",
+    "group:corp/Admins",
+];
+
 /// Names of role collections
 pub const ROLE_COLLECTIONS: [&str; 5] = ["Custom", "Ops", "Viewers", "Admins", "Never"];
 
 /// Roles of a custom role collection, by number
-pub const ROLE_LISTS: [&[&str]; 10] = [
+pub const ROLE_LISTS: [&[&str]; 11] = [
     &["Admin"],
     &["Viewer", "log1/Auditor"],
     &[],
@@ -191,10 +222,11 @@ pub const ROLE_LISTS: [&[&str]; 10] = [
     &["own/My Viewer"],
     &["Auditor"],
     &["Unheard", "Auditor"],
+    &["Admin", "tenure/Auditor"],
 ];
 
 /// Custom roles: level, application, name, template, and the number of their scopes
-pub const CUSTOM_ROLES: [(&str, &str, &str, &str, u8); 9] = [
+pub const CUSTOM_ROLES: [(&str, &str, &str, &str, u8); 12] = [
     ("subaccount:s1", "own", "Own", "T", 1),
     ("subaccount:s1", "dest", "Viewer", "ViewT", 0),
     ("subaccount:s1", "dest", "My Viewer", "ViewT", 0),
@@ -204,6 +236,9 @@ pub const CUSTOM_ROLES: [(&str, &str, &str, &str, u8); 9] = [
     ("directory:d1", "dest", "Admin", "AdminT", 0),
     ("subaccount:s2", "dest", "Own", "AdminT", 0),
     ("subaccount:s1", "own", "My Viewer", "ViewT", 0),
+    ("subaccount:s1", "tenure", "Own", "T", 1),
+    ("ledger:world", "own", "Own", "T", 1),
+    ("subaccount:s1", "tenure", "Auditor", "T", 1),
 ];
 
 /// Scopes of a custom role, by number
@@ -217,7 +252,7 @@ pub fn scopes(number: u8) -> Option<Vec<Arc<str>>> {
 }
 
 /// Abilities with levels where it makes sense to ask for them
-pub const ASKED: [(&str, &str); 39] = [
+pub const ASKED: [(&str, &str); 47] = [
     ("view", "subaccount:s1"),
     ("manage", "subaccount:s1"),
     ("connect", "subaccount:s1"),
@@ -257,10 +292,18 @@ pub const ASKED: [(&str, &str); 39] = [
     ("role:Space Dev", "cf-space:p2"),
     ("role:Auditor", "subaccount:s1"),
     ("role:Neo Dev", "application:a1"),
+    ("ledger.append", "subaccount:s1"),
+    ("ledger.administer", "ledger:world"),
+    ("ledger.administer", "cf-org:o1"),
+    ("ledger.append", "ledger:world"),
+    ("ledger.read", "directory:d1"),
+    ("role:tenure/Administrator", "ledger:world"),
+    ("role:tenure/Submitter", "global-account:g"),
+    ("look-down", "ledger:world"),
 ];
 
 /// Abilities, some of which nothing ever defines
-pub const ABILITIES: [&str; 28] = [
+pub const ABILITIES: [&str; 32] = [
     "operation:view",
     "manage",
     "connect",
@@ -285,6 +328,10 @@ pub const ABILITIES: [&str; 28] = [
     "scope:list",
     "scope:old.read",
     "scope:tunnels",
+    "ledger.append",
+    "role:tenure/Administrator",
+    "role:Submitter",
+    "role:tenure/Never",
     "operation:never",
     "role:Never",
     "scope:never",
@@ -341,16 +388,20 @@ pub fn principals() -> Vec<Principal> {
     all.map(|text| principal(text)).collect()
 }
 
+/// How many there are of [`submitters`]
+pub const SUBMITTERS: usize = 4;
+
 /// Those who hand entries in; some of them are named in changes too
-pub fn submitters() -> [Principal; 3] {
-    ["client:tenure/local", "client:nats/hr", "client:corp/CI"].map(principal)
+pub fn submitters() -> [Principal; SUBMITTERS] {
+    ["client:tenure/local", "client:corp/CI", "user:corp/alice@x", "client:nats/hr"].map(principal)
 }
 
 /// The submitter of an entry, by its number
 pub fn submitter(number: u64) -> Principal {
-    let [local, hr, ci] = submitters();
+    let [local, ci, alice, hr] = submitters();
     match number * number % 7 {
-        0 | 1 => local,
+        0 => alice,
+        1 => local,
         2 => hr,
         _ => ci,
     }

@@ -6,22 +6,19 @@ use proptest::collection::vec;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
 use tenure_core::{
-    Catalog, Change, Fingerprint, IndexPiece, Ledger, LedgerInMemory, Outcome, Position, Recorded,
-    Submission,
+    Catalog, Change, IndexPiece, Ledger, LedgerInMemory, Outcome, Position, Recorded, Submission,
 };
 use tenure_tests::harness::{check, same};
+use tenure_tests::kept::Log;
 use tenure_tests::oracle::Oracle;
 use tenure_tests::question::{self, Draft};
 use tenure_tests::scenario::{Scenario, mixed};
 use tenure_tests::script::ask;
-
-fn at(log: &[Recorded], position: Position) -> &Submission {
-    &log[usize::try_from(position.get()).unwrap() - 1].submission
-}
+use tenure_tests::world;
 
 /// The catalogue that an entry published, which an index does not have
 fn catalog(log: &[Recorded], position: Position) -> Result<Arc<Catalog>, String> {
-    let Submission::Entry(entry, _) = at(log, position) else {
+    let Submission::Entry(entry, _) = Log(log).at(position) else {
         return Err(format!("a malformed entry at {position}"));
     };
     match entry.changes() {
@@ -30,23 +27,17 @@ fn catalog(log: &[Recorded], position: Position) -> Result<Arc<Catalog>, String>
     }
 }
 
-fn content(log: &[Recorded], position: Position) -> Fingerprint {
-    match at(log, position) {
-        Submission::Entry(_, fingerprint) => *fingerprint,
-        Submission::Malformed => Fingerprint::NONE,
-    }
-}
-
 /// A ledger that goes through its pieces
 fn through_pieces(ledger: &Ledger, log: &[Recorded]) -> Result<Ledger, TestCaseError> {
     let pieces: Vec<IndexPiece> = tenure_core::index_pieces(ledger).collect();
-    tenure_core::ledger_from_index(pieces.into_iter().map(Ok), |position| catalog(log, position))
+    let catalog_at = |position| catalog(log, position);
+    tenure_core::ledger_from_index(world::LEDGER, pieces.into_iter().map(Ok), catalog_at)
         .map_err(|error| TestCaseError::fail(format!("{error:?}")))
 }
 
 fn apply(ledger: &mut Ledger, log: &[Recorded], recorded: &Recorded) -> Outcome {
-    let outcome = ledger.apply_with(recorded, |position| Ok::<_, ()>(content(log, position)));
-    outcome.unwrap()
+    let Ok(outcome) = ledger.apply_with(recorded, &Log(log));
+    outcome
 }
 
 fn same_as_the_oracle(
@@ -70,7 +61,7 @@ fn an_index_read_from_its_pieces_and_the_tail_is_the_fold() {
     let name = "an_index_read_from_its_pieces_and_the_tail_is_the_fold";
     check(name, 60, strategy, |(scenario, drafts)| {
         let log = &scenario.log;
-        let mut before = LedgerInMemory::new();
+        let mut before = LedgerInMemory::new(world::LEDGER);
         let mut oracle = Oracle::new();
         for cut in 0..=log.len() {
             if cut > 0 {
@@ -104,7 +95,7 @@ fn an_index_read_from_its_pieces_and_the_tail_is_the_fold() {
 fn an_index_goes_through_its_pieces_twice() {
     let strategy = (mixed(1..50), vec(question::drafts(), 1..25));
     check("an_index_goes_through_its_pieces_twice", 150, strategy, |(scenario, drafts)| {
-        let (mut ledger, mut oracle) = (LedgerInMemory::new(), Oracle::new());
+        let (mut ledger, mut oracle) = (LedgerInMemory::new(world::LEDGER), Oracle::new());
         for recorded in &scenario.log {
             ledger.apply(recorded);
             oracle.apply(recorded);

@@ -8,12 +8,13 @@ use proptest::test_runner::TestCaseResult;
 
 use tenure_core::{Entry, KnownAt, Ledger, LedgerInMemory, Outcome, Recorded, Submission};
 use tenure_tests::harness::{check, same};
+use tenure_tests::kept::Log;
 use tenure_tests::question;
 use tenure_tests::scenario::{Scenario, Shares, crowds, mixed};
 use tenure_tests::world;
 
 fn decided(scenario: &Scenario) -> (LedgerInMemory, Vec<Outcome>) {
-    let mut ledger = LedgerInMemory::new();
+    let mut ledger = LedgerInMemory::new(world::LEDGER);
     let outcomes = scenario.log.iter().map(|recorded| ledger.apply(recorded)).collect();
     (ledger, outcomes)
 }
@@ -26,7 +27,7 @@ fn entry(recorded: &Recorded) -> Option<&Entry> {
 }
 
 fn restored(log: &[Recorded], outcomes: &[Outcome]) -> Result<Ledger, Outcome> {
-    let mut ledger = Ledger::new();
+    let mut ledger = Ledger::new(world::LEDGER);
     for (recorded, outcome) in log.iter().zip(outcomes) {
         ledger.restore(recorded.recorded_at, &recorded.submitter, entry(recorded), outcome)?;
     }
@@ -76,21 +77,14 @@ fn a_rebuilt_ledger_is_the_ledger() {
         }
         // The rest is decided on what was restored as on what was decided.
         let cut = cut.index(scenario.log.len() + 1);
-        let mut half = Ledger::new();
+        let mut half = Ledger::new(world::LEDGER);
         for (recorded, outcome) in scenario.log.iter().zip(&outcomes).take(cut) {
             let (at, submitter) = (recorded.recorded_at, &recorded.submitter);
             let known = half.restore(at, submitter, entry(recorded), outcome);
             same("a half", &known.is_ok(), &true)?;
         }
         for (recorded, outcome) in scenario.log.iter().zip(&outcomes).skip(cut) {
-            let content_of = |position: tenure_core::Position| {
-                let owner = &scenario.log[position.get() as usize - 1];
-                Ok::<_, std::convert::Infallible>(match owner.submission {
-                    Submission::Entry(_, fingerprint) => fingerprint,
-                    Submission::Malformed => tenure_core::Fingerprint::NONE,
-                })
-            };
-            let Ok(decided) = half.apply_with(recorded, content_of);
+            let Ok(decided) = half.apply_with(recorded, &Log(&scenario.log));
             same("decided after restoring", &decided, outcome)?;
         }
         for draft in &drafts {
@@ -105,16 +99,17 @@ fn a_rebuilt_ledger_is_the_ledger() {
     });
 }
 
-/// What is not looked at again is what an entry expects; all else that refuses it is noticed.
+/// What is not looked at again is what an entry expects and what its submitter may; all else that refuses it is
+/// noticed.
 #[test]
 fn a_wrong_outcome_is_noticed() {
-    use tenure_core::RefusalCode::{AlreadyHeld, NotHeld, UnknownPrincipal};
+    use tenure_core::RefusalCode::{AlreadyHeld, Forbidden, NotHeld, UnknownPrincipal};
     let strategy = (scenarios(), any::<Index>());
     check("a_wrong_outcome_is_noticed", 300, strategy, |(scenario, chosen)| {
         let (_, outcomes) = decided(&scenario);
         let noticed = |n: &usize| match &outcomes[*n] {
             Outcome::Refused(refusal) => {
-                let passed_over = [NotHeld, AlreadyHeld, UnknownPrincipal];
+                let passed_over = [NotHeld, AlreadyHeld, UnknownPrincipal, Forbidden];
                 let of_its_own = refusal.change.is_some();
                 let at_all = entry(&scenario.log[*n]).is_some();
                 at_all && of_its_own && !passed_over.contains(&refusal.code())

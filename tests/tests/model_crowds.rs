@@ -74,7 +74,7 @@ fn crowds_are_crowded() {
     let shares = Shares { off_time: 1, ends: 3 };
     let mut long = 0;
     for scenario in samples(&crowds(60..140, 5, 60, shares), 20) {
-        let mut ledger = LedgerInMemory::new();
+        let mut ledger = LedgerInMemory::new(world::LEDGER);
         let applied = scenario.log.iter().filter(|recorded| {
             let tells_of_s1 = match &recorded.submission {
                 Submission::Entry(entry, _) => {
@@ -114,7 +114,7 @@ fn landscapes_of_thousands_of_late_changes() {
         let set = Change::SetLevel { level: world::level(&level(n)), attributes };
         script = script.at(n, Some(effective(n)), vec![set]);
     }
-    let mut ledger = LedgerInMemory::new();
+    let mut ledger = LedgerInMemory::new(world::LEDGER);
     for recorded in &script.scenario().log {
         assert_eq!(ledger.apply(recorded).kind().as_str(), "applied");
     }

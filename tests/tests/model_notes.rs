@@ -18,7 +18,7 @@ use tenure_tests::{question, world};
 #[test]
 fn notes_are_the_oracles() {
     check("notes_are_the_oracles", 700, mixed(1..60), |scenario| {
-        let (mut ledger, mut oracle) = (LedgerInMemory::new(), Oracle::new());
+        let (mut ledger, mut oracle) = (LedgerInMemory::new(world::LEDGER), Oracle::new());
         for (number, recorded) in (1..).zip(&scenario.log) {
             let expected = (oracle.notes(recorded), oracle.apply(recorded));
             let (outcome, notes) = ledger.apply_noting(recorded);
@@ -35,7 +35,7 @@ fn invariant_trial() {
     check("invariant_trial", 200, strategy, |(scenario, split, drafts)| {
         let (begun, rest) = scenario.log.split_at(split.index(scenario.log.len()));
         let of = |entries: &[Recorded]| {
-            let mut ledger = LedgerInMemory::new();
+            let mut ledger = LedgerInMemory::new(world::LEDGER);
             let told: Vec<_> = entries.iter().map(|one| ledger.apply_noting(one)).collect();
             (ledger, told)
         };
@@ -77,7 +77,7 @@ fn invariant_trial() {
 fn scenarios_bring_about_every_note() {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for scenario in samples(&mixed(1..60), 200) {
-        let mut ledger = LedgerInMemory::new();
+        let mut ledger = LedgerInMemory::new(world::LEDGER);
         for recorded in &scenario.log {
             let (outcome, notes) = ledger.apply_noting(recorded);
             for note in notes {
@@ -86,7 +86,9 @@ fn scenarios_bring_about_every_note() {
             }
         }
     }
-    for kind in ["terms_changed", "repeated", "scheduled", "scheduled of a refusal"] {
+    let kinds =
+        ["terms_changed", "repeated", "scheduled", "scheduled of a refusal", "last_administrator"];
+    for kind in kinds {
         assert!(counts.get(kind).is_some_and(|count| *count >= 5), "{kind}: {counts:?}");
     }
 }
@@ -100,7 +102,7 @@ const GROUP: &str = "group:corp/Admins";
 /// What is told of the last entry of a log, and what should be
 fn last(script: Script) -> Vec<Note> {
     let Scenario { log, .. } = script.scenario();
-    let (mut ledger, mut oracle) = (LedgerInMemory::new(), Oracle::new());
+    let (mut ledger, mut oracle) = (LedgerInMemory::new(world::LEDGER), Oracle::new());
     let mut told = Vec::new();
     for recorded in &log {
         let expected = oracle.notes(recorded);

@@ -15,9 +15,10 @@ use tenure_core::{
 use tenure_tests::harness::samples;
 use tenure_tests::question;
 use tenure_tests::scenario::{arrivals, mixed};
+use tenure_tests::world;
 
 const CHANGE_TYPES: usize = 17;
-const REASONS: usize = 25;
+const REASONS: usize = 33;
 
 #[test]
 fn scenarios_bring_about_every_outcome_of_every_change() {
@@ -26,7 +27,7 @@ fn scenarios_bring_about_every_outcome_of_every_change() {
     let mut types: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut duplicates = [0, 0];
     for scenario in samples(&mixed(1..60), 600) {
-        let mut ledger = LedgerInMemory::new();
+        let mut ledger = LedgerInMemory::new(world::LEDGER);
         let outcomes: Vec<Outcome> = scenario.log.iter().map(|r| ledger.apply(r)).collect();
         for outcome in &outcomes {
             match outcome {
@@ -65,7 +66,7 @@ fn questions_have_telling_answers() {
     let mut telling: BTreeMap<&str, usize> = BTreeMap::new();
     let mut note = |what, is: bool| *telling.entry(what).or_default() += usize::from(is);
     for (scenario, drafts) in samples(&(mixed(1..60), vec(question::drafts(), 1..25)), 2_500) {
-        let mut ledger = LedgerInMemory::new();
+        let mut ledger = LedgerInMemory::new(world::LEDGER);
         for recorded in &scenario.log {
             ledger.apply(recorded);
         }
@@ -155,7 +156,7 @@ fn questions_have_telling_answers() {
 fn arrivals_are_applied() {
     let (mut applied, mut all) = (0, 0);
     for [in_order, _] in samples(&arrivals(2..16), 100) {
-        let mut ledger = LedgerInMemory::new();
+        let mut ledger = LedgerInMemory::new(world::LEDGER);
         let outcomes = in_order.log.iter().map(|recorded| ledger.apply(recorded).kind());
         let outcomes: Vec<OutcomeKind> = outcomes.skip(in_order.beginning).collect();
         all += outcomes.len();

@@ -16,6 +16,7 @@ use tenure_tests::harness::{check, same};
 use tenure_tests::oracle::Oracle;
 use tenure_tests::question::{self, Draft, Found};
 use tenure_tests::scenario::{Scenario, Shares, crowds, mixed};
+use tenure_tests::world;
 
 const READERS: usize = 3;
 /// Notes of each reader that the oracle looks at
@@ -74,7 +75,7 @@ fn readers_are_told_what_was_known_at_their_position() {
     let strategy = (scenarios, vec(question::drafts_at_moments(), 1..12));
     let test = "readers_are_told_what_was_known_at_their_position";
     check(test, 12, strategy, |(scenario, drafts)| {
-        let shown = ArcSwap::from_pointee(Ledger::new().snapshot());
+        let shown = ArcSwap::from_pointee(Ledger::new(world::LEDGER).snapshot());
         let done = AtomicBool::new(false);
         let mut outcomes = Vec::new();
         let notes: Vec<Note> = std::thread::scope(|scope| {
@@ -84,7 +85,7 @@ fn readers_are_told_what_was_known_at_their_position() {
                     scope.spawn(move || read(n, shown, done, scenario, drafts))
                 })
                 .collect();
-            let mut ledger = LedgerInMemory::new();
+            let mut ledger = LedgerInMemory::new(world::LEDGER);
             for recorded in &scenario.log {
                 outcomes.push(ledger.apply(recorded));
                 shown.store(Arc::new(ledger.snapshot()));

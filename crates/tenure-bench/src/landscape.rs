@@ -224,7 +224,7 @@ impl Plan {
 
     /// The history folded, and what to remember of it
     pub(crate) fn fold(&self) -> anyhow::Result<(LedgerInMemory, Facts)> {
-        let (mut messages, mut ledger) = (self.messages()?, LedgerInMemory::new());
+        let (mut messages, mut ledger) = (self.messages()?, LedgerInMemory::new(LEDGER));
         for message in messages.by_ref() {
             message.recorded()?.iter().for_each(|recorded| drop(ledger.apply(recorded)));
         }

@@ -139,7 +139,7 @@ pub(crate) fn load(plan: &Plan, folder: &Path, report: &mut Report) -> anyhow::R
     say(&format!("{}; seed {}", plan.shape.described(), plan.seed));
     say("making it up and writing it");
     let mut journal = Journal::open(folder, Some(LEDGER))?;
-    let mut ledger = Ledger::new();
+    let mut ledger = Ledger::new(LEDGER);
     let mut history = plan.messages()?;
     let [mut making, mut encoding, mut recording] = [Duration::ZERO; 3];
     loop {
@@ -254,7 +254,7 @@ fn starts(folder: &Path, facts: &Facts, report: &mut Report) -> anyhow::Result<S
     say("starting on it");
     let folded = start_apart(folder)?;
     let journal = Journal::open(folder, None)?;
-    let ledger = rebuild(&journal.reader(), &mut |_| {})?;
+    let ledger = rebuild(journal.ledger(), &journal.reader(), &mut |_| {})?;
     let checkpoint = write_checkpoint(&IndexCheckpoints::of(&journal), &ledger)?.stored_bytes;
     drop((ledger, journal));
     let started = start_apart(folder)?;
@@ -295,7 +295,7 @@ fn ask_folder(
     say("asking in process");
     let journal = Journal::open(folder, None)?;
     let reader = journal.reader();
-    let ledger = rebuild(&reader, &mut |_| {})?;
+    let ledger = rebuild(journal.ledger(), &reader, &mut |_| {})?;
     let asked = InProcess::of(&ledger, Some(&reader));
     let mut asker = Asker::new(facts, options.seed);
     let classes = asked.classes(Class::ALL, &mut asker, options.questions)?;

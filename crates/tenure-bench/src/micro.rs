@@ -8,7 +8,7 @@ use clap::Args;
 use tenure_core::{Ability, AsOf, EffectiveAt, Known, LedgerInMemory, Level, Question};
 
 use crate::ask::InProcess;
-use crate::landscape::{Facts, Message, Plan, Size, lawful};
+use crate::landscape::{Facts, LEDGER, Message, Plan, Size, lawful};
 use crate::question::{Asker, Class};
 use crate::report::{Report, Row};
 use crate::times::Times;
@@ -73,7 +73,7 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Report> {
     let recorded = messages.map(Message::recorded).collect::<anyhow::Result<Vec<_>>>()?.concat();
     part("fold, a change", FOLDED, &mut || {
         let began = Instant::now();
-        let mut ledger = LedgerInMemory::new();
+        let mut ledger = LedgerInMemory::new(LEDGER);
         recorded.iter().for_each(|one| drop(black_box(ledger.apply(one))));
         let took = began.elapsed();
         // The ledger is dropped after the clock has stopped.

@@ -170,7 +170,7 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Report> {
     let facts = load(&plan, folder.path(), &mut report)?;
     say("asking in process, and making tables");
     let journal = Journal::open(folder.path(), None)?;
-    let ledger = rebuild(&journal.reader(), &mut |_| {})?;
+    let ledger = rebuild(journal.ledger(), &journal.reader(), &mut |_| {})?;
     let (drawn, mut ours) = draw(options, &facts, &ledger);
     let tables = tables(&journal.reader())?;
     drop((ledger, journal));

@@ -15,7 +15,7 @@ use crate::words::catalog::Catalog;
 use crate::words::position::Position;
 
 /// The format of the pieces; another number is another format
-pub const INDEX_FORMAT: u32 = 3;
+pub const INDEX_FORMAT: u32 = 4;
 /// Bytes after which a piece ends; it may be longer by one record
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -52,15 +52,16 @@ pub fn index_pieces(ledger: &Ledger) -> impl Iterator<Item = IndexPiece> + '_ {
     })
 }
 
-/// A ledger from its pieces, in their order; `catalog_at` gives the catalogue that an entry published
+/// The ledger of that name from its pieces, in their order; `catalog_at` gives the catalogue that an entry published
 ///
 /// # Errors
 /// A piece or a catalogue that is not to be had, or bytes that are no index.
 /// # Cost
 /// O(changes), much less than folding the log.
 pub fn ledger_from_index<E>(
+    name: &str,
     pieces: impl IntoIterator<Item = Result<IndexPiece, E>>,
     catalog_at: impl FnMut(Position) -> Result<Arc<Catalog>, E>,
 ) -> Result<Ledger, IndexCheckpointError<E>> {
-    read::ledger(source::Source::new(pieces.into_iter()), catalog_at)
+    read::ledger(name, source::Source::new(pieces.into_iter()), catalog_at)
 }

@@ -6,9 +6,11 @@
 //! readers while the ledger takes entries in. A [`Trial`] decides entries that nobody handed in yet. Whoever hands
 //! one in is told by notes what its author may not have meant.
 
+pub(crate) mod access;
 pub(crate) mod applying;
 pub(crate) mod decide;
 pub(crate) mod in_memory;
+pub(crate) mod kept;
 pub(crate) mod moment;
 pub(crate) mod notes;
 pub(crate) mod state;
@@ -16,5 +18,6 @@ pub(crate) mod trial;
 pub(crate) mod view;
 
 pub use in_memory::LedgerInMemory;
+pub use kept::Kept;
 pub use state::{Ledger, Snapshot};
 pub use trial::Trial;

@@ -26,7 +26,7 @@ pub use index_copy::{
     INDEX_FORMAT, IndexCheckpointError, IndexPiece, index_pieces, ledger_from_index,
 };
 pub use ledger::view::View;
-pub use ledger::{Ledger, LedgerInMemory, Snapshot, Trial};
+pub use ledger::{Kept, Ledger, LedgerInMemory, Snapshot, Trial};
 pub use words::ability::{ABILITIES_MAX, Abilities, Ability};
 pub use words::catalog::{
     Catalog, CatalogDocument, CatalogError, OperationRow, RoleCollectionRow, RoleRow,
@@ -41,8 +41,8 @@ pub use words::instant::{
     BadTime, EffectiveAt, Instant, MICROS_PER_SECOND, ParseInstantError, RecordedAt,
 };
 pub use words::level::{
-    Attribute, Attributes, Environment, FeatureSet, KindSet, LEVEL_ID_BYTES_MAX, Level, LevelKind,
-    ParseLevelError,
+    Access, Attribute, Attributes, Environment, FeatureSet, KindSet, LEVEL_ID_BYTES_MAX, Level,
+    LevelKind, ParseLevelError,
 };
 pub use words::name::{
     NAME_BYTES_MAX, NameError, lower_case, normalised, plain_name, plain_text, prose, searched,
@@ -59,3 +59,4 @@ pub use words::principal::{
 };
 pub use words::requirement::{Direction, HeldRow, LeafRow, REQUIREMENT_DEPTH_MAX, Requirement};
 pub use words::span::Span;
+pub use words::tenure::LedgerOperation;

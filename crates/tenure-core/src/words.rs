@@ -18,3 +18,4 @@ pub(crate) mod principal;
 pub(crate) mod requirement;
 pub(crate) mod span;
 pub(crate) mod symbol;
+pub(crate) mod tenure;

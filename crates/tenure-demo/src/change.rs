@@ -86,6 +86,7 @@ pub(crate) fn create(level: &str, parent: &str, name: &str) -> Change {
         authorizations: None,
         environment: None,
         region: None,
+        access: None,
     }
 }
 
@@ -98,6 +99,7 @@ pub(crate) fn create_global_account(level: &str, name: &str, set: FeatureSet) ->
         authorizations: None,
         environment: None,
         region: None,
+        access: None,
     }
 }
 
@@ -110,6 +112,7 @@ pub(crate) fn create_subaccount(level: &str, parent: &str, name: &str) -> Change
         authorizations: None,
         environment: None,
         region: Some("eu10".to_owned()),
+        access: None,
     }
 }
 
@@ -129,6 +132,7 @@ pub(crate) fn set_feature_set(level: &str, set: FeatureSet) -> Change {
         authorizations: None,
         environment: None,
         region: None,
+        access: None,
     }
 }
 
@@ -140,6 +144,7 @@ pub(crate) fn manage_authorizations(level: &str) -> Change {
         authorizations: Some(true),
         environment: None,
         region: None,
+        access: None,
     }
 }
 
@@ -152,6 +157,7 @@ pub(crate) fn create_level(level: &str, parent: &str, name: &str) -> Change {
         authorizations: None,
         environment: None,
         region: None,
+        access: None,
     }
 }
 

@@ -233,7 +233,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::{Just, Strategy, any};
     use proptest::{option, prop_assert_eq, prop_oneof, proptest, sample::select};
-    use tenure_core::Attribute;
+    use tenure_core::{Attribute, LedgerOperation, Level};
 
     use super::*;
 
@@ -260,9 +260,15 @@ mod tests {
             Reason::UnknownRoleCollection,
             Reason::RoleCollectionExists,
             Reason::Predefined,
+            Reason::AccessWithTime,
+            Reason::NoAdministrator,
+            Reason::LedgerStays,
+            Reason::NoCustomRoles,
+            Reason::OwnApplication,
             Reason::NoCustomRoleCollections,
             Reason::NotGrantedAlone,
             Reason::NoAuthorizations,
+            Reason::OwnRoleToSet,
             Reason::UnknownPrincipal,
             Reason::EmptyInterval,
             Reason::NotHeld,
@@ -275,6 +281,12 @@ mod tests {
             positions().prop_map(|owner| Reason::NotApplied { owner }),
             positions().prop_map(|void| Reason::AlreadyVoided { void }),
             any::<usize>().prop_map(|nth| Reason::UnknownRole { nth }),
+            any::<usize>().prop_map(|nth| Reason::OwnRoleInCollection { nth }),
+            (select(LedgerOperation::ALL.to_vec()), select(vec!["ledger:main", "subaccount:dev"]))
+                .prop_map(|(operation, at)| Reason::Forbidden {
+                    operation,
+                    at: Level::parse(at).unwrap(),
+                }),
             (any::<usize>(), applications, any::<usize>()).prop_map(|(nth, applications, more)| {
                 Reason::AmbiguousRole { nth, applications, more }
             }),

@@ -5,8 +5,8 @@
 //!
 //! Rules: `docs/semantics.md#dry-run`.
 
-use tenure_core::{Fingerprint, KnownAt, Position, Principal, Recorded};
-use tenure_journal::Payload;
+use tenure_core::{Entry, Fingerprint, Kept, KnownAt, Position, Principal, Recorded};
+use tenure_journal::{Payload, Row};
 use tenure_log::{Receipt, embedded};
 use tenure_wire::api::{AppendResult, Appended, Problem, revision};
 use tenure_wire::codec::Encoded;
@@ -15,10 +15,47 @@ use crate::ask;
 use crate::engine::Engine;
 use crate::problem::{Code, problem};
 
+/// The entries that the journal holds, and those that were tried before
+struct Earlier<'e> {
+    engine: &'e Engine,
+    /// The position of the first entry that was tried
+    first: Position,
+    tried: Vec<(Entry, Fingerprint)>,
+}
+
+impl Earlier<'_> {
+    fn tried(&self, position: Position) -> Option<&(Entry, Fingerprint)> {
+        let ahead = position.get().checked_sub(self.first.get())?;
+        self.tried.get(usize::try_from(ahead).ok()?)
+    }
+
+    fn row(&self, position: Position) -> Result<Row, Problem> {
+        ask::row(self.engine, position)
+    }
+}
+
+impl Kept for Earlier<'_> {
+    type Error = Problem;
+
+    fn content(&self, position: Position) -> Result<Fingerprint, Problem> {
+        match self.tried(position) {
+            Some((_, fingerprint)) => Ok(*fingerprint),
+            None => content(&self.row(position)?),
+        }
+    }
+
+    fn entry(&self, position: Position) -> Result<Option<Entry>, Problem> {
+        match self.tried(position) {
+            Some((entry, _)) => Ok(Some(entry.clone())),
+            None => self.row(position)?.entry().map_err(|error| unreadable(&error)),
+        }
+    }
+}
+
 /// What an append of these entries would answer
 ///
 /// # Errors
-/// A row of the journal that cannot be read, where an id came before.
+/// A row of the journal that cannot be read.
 /// # Cost
 /// As an append, without the disk.
 pub(crate) fn answer(
@@ -31,34 +68,31 @@ pub(crate) fn answer(
     let known_at = trial.newest_position().map_or(KnownAt(0), KnownAt::from);
     let now = embedded::now();
     let recorded_at = trial.newest_recorded_at().map_or(now, |newest| newest.max(now));
-    let mut tried: Vec<Fingerprint> = Vec::with_capacity(entries.len());
+    let mut earlier = Earlier { engine, first, tried: Vec::with_capacity(entries.len()) };
     let mut results: Vec<AppendResult> = Vec::with_capacity(entries.len());
     for encoded in entries {
         let position = trial.next_position();
-        let content_of = |owner: Position| match owner.get().checked_sub(first.get()) {
-            None => content(engine, owner),
-            Some(ahead) => {
-                let before = usize::try_from(ahead).ok().and_then(|ahead| tried.get(ahead));
-                Ok(before.copied().unwrap_or(Fingerprint::NONE))
-            }
-        };
         let (entry, fingerprint) = (encoded.entry().clone(), encoded.fingerprint());
         let submission = encoded.into_submission();
         let recorded = Recorded { recorded_at, submitter: submitter.clone(), submission };
-        let (outcome, notes) = trial.apply(&recorded, content_of)?;
+        let (outcome, notes) = trial.apply(&recorded, &earlier)?;
+        earlier.tried.push((entry.clone(), fingerprint));
         let receipt = Receipt { position, recorded_at, entry: Some(entry), outcome, notes };
         results.push(receipt.result().of_dry_run());
-        tried.push(fingerprint);
     }
     Ok(Appended { results, revision: revision(engine.name(), known_at) })
 }
 
 /// The fingerprint of an entry that the journal holds
-fn content(engine: &Engine, position: Position) -> Result<Fingerprint, Problem> {
-    match &ask::row(engine, position)?.payload {
+fn content(row: &Row) -> Result<Fingerprint, Problem> {
+    match &row.payload {
         Payload::Malformed { .. } => Ok(Fingerprint::NONE),
         Payload::Entry(bytes) => Encoded::from_canonical(bytes)
             .map(|encoded| encoded.fingerprint())
-            .map_err(|error| problem(Code::Internal, error.to_string())),
+            .map_err(|error| unreadable(&error)),
     }
+}
+
+fn unreadable(error: &impl ToString) -> Problem {
+    problem(Code::Internal, error.to_string())
 }

@@ -802,6 +802,9 @@ pub struct LevelRow {
     /// Region
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Whether the ledger asks if a submitter may; absent means that it does not
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<v1::Access>,
 }
 
 /// The levels that exist

@@ -242,7 +242,7 @@ fn typed<T: serde::de::DeserializeOwned>(tree: &Value) -> Result<T, Malformed> {
 }
 
 /// Every field that some change has, besides its type
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 26] = [
     "level",
     "parent",
     "name",
@@ -250,6 +250,7 @@ const FIELDS: [&str; 25] = [
     "authorizations",
     "environment",
     "region",
+    "access",
     "role",
     "application",
     "template",

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tenure_core::{
-    Attributes, Change, Entry, EntryId, Environment, FeatureSet, GrantableText, Instant, Level,
-    Principal, RoleAttributes, RoleText, When, plain_name, plain_text, prose, role_part,
+    Access, Attributes, Change, Entry, EntryId, Environment, FeatureSet, GrantableText, Instant,
+    Level, Principal, RoleAttributes, RoleText, When, plain_name, plain_text, prose, role_part,
 };
 use uuid::Uuid;
 
@@ -183,6 +183,7 @@ fn attributes(
     authorizations: Option<bool>,
     environment: Option<v1::Environment>,
     region: Option<&String>,
+    access: Option<v1::Access>,
 ) -> Result<Attributes, EntryProblem> {
     Ok(Attributes {
         name: optional("name", display_name, name)?,
@@ -193,6 +194,10 @@ fn attributes(
             v1::Environment::Neo => Environment::Neo,
         }),
         region: optional("region", region, name)?,
+        access: access.map(|access| match access {
+            v1::Access::Open => Access::Open,
+            v1::Access::Enforced => Access::Enforced,
+        }),
     })
 }
 
@@ -216,6 +221,14 @@ pub fn environment_from_core(environment: Environment) -> v1::Environment {
     match environment {
         Environment::Multi => v1::Environment::Multi,
         Environment::Neo => v1::Environment::Neo,
+    }
+}
+
+/// Access as it is written
+pub(crate) fn access_from_core(access: Access) -> v1::Access {
+    match access {
+        Access::Open => v1::Access::Open,
+        Access::Enforced => v1::Access::Enforced,
     }
 }
 
@@ -247,6 +260,7 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
             authorizations,
             environment,
             region,
+            access,
         } => Change::CreateLevel {
             level: level("level", at)?,
             parent: optional("parent", parent.as_ref(), level)?,
@@ -256,6 +270,7 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
                 *authorizations,
                 *environment,
                 region.as_ref(),
+                *access,
             )?,
         },
         v1::Change::MoveLevel { level: at, parent } => {
@@ -268,6 +283,7 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
             authorizations,
             environment,
             region,
+            access,
         } => Change::SetLevel {
             level: level("level", at)?,
             attributes: attributes(
@@ -276,6 +292,7 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
                 *authorizations,
                 *environment,
                 region.as_ref(),
+                *access,
             )?,
         },
         v1::Change::DeleteLevel { level: at } => Change::DeleteLevel { level: level("level", at)? },
@@ -378,8 +395,14 @@ fn written_role_attributes(attributes: &RoleAttributes) -> BTreeMap<String, Plai
     serde_json::from_str(&attributes.0).expect("attributes are the text of a map")
 }
 
-type WrittenAttributes =
-    (Option<String>, Option<v1::FeatureSet>, Option<bool>, Option<v1::Environment>, Option<String>);
+type WrittenAttributes = (
+    Option<String>,
+    Option<v1::FeatureSet>,
+    Option<bool>,
+    Option<v1::Environment>,
+    Option<String>,
+    Option<v1::Access>,
+);
 
 fn attributes_from_core(attributes: &Attributes) -> WrittenAttributes {
     (
@@ -388,6 +411,7 @@ fn attributes_from_core(attributes: &Attributes) -> WrittenAttributes {
         attributes.authorizations,
         attributes.environment.map(environment_from_core),
         attributes.region.as_deref().map(str::to_owned),
+        attributes.access.map(access_from_core),
     )
 }
 
@@ -409,7 +433,7 @@ fn change_from_core(change: &Change) -> v1::Change {
     let texts = |roles: &[RoleText]| roles.iter().map(ToString::to_string).collect();
     match change {
         Change::CreateLevel { level, parent, attributes } => {
-            let (name, feature_set, authorizations, environment, region) =
+            let (name, feature_set, authorizations, environment, region, access) =
                 attributes_from_core(attributes);
             v1::Change::CreateLevel {
                 level: level.to_string(),
@@ -419,13 +443,14 @@ fn change_from_core(change: &Change) -> v1::Change {
                 authorizations,
                 environment,
                 region,
+                access,
             }
         }
         Change::MoveLevel { level, parent } => {
             v1::Change::MoveLevel { level: level.to_string(), parent: parent.to_string() }
         }
         Change::SetLevel { level, attributes } => {
-            let (name, feature_set, authorizations, environment, region) =
+            let (name, feature_set, authorizations, environment, region, access) =
                 attributes_from_core(attributes);
             v1::Change::SetLevel {
                 level: level.to_string(),
@@ -434,6 +459,7 @@ fn change_from_core(change: &Change) -> v1::Change {
                 authorizations,
                 environment,
                 region,
+                access,
             }
         }
         Change::DeleteLevel { level } => v1::Change::DeleteLevel { level: level.to_string() },

@@ -4,8 +4,8 @@
 //! English: what was wrong, where, and what would be right. The names in a sentence come from the entry.
 
 use tenure_core::{
-    Attribute, Change, EffectiveAt, Entry, GrantableText, Instant, Later, Level, LevelKind, Noted,
-    Reason, RecordedAt, Refusal, RoleText,
+    Attribute, Change, EffectiveAt, Entry, GrantableText, Instant, Later, LedgerOperation, Level,
+    LevelKind, Noted, Reason, RecordedAt, Refusal, RoleText,
 };
 
 use crate::codec::decode_entry;
@@ -120,6 +120,7 @@ fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
             Change::Observe { from, .. } => bad_time("from", (*from)?),
             _ => bad_time("until", until(change)?),
         },
+        Reason::Forbidden { operation, at } => forbidden(*operation, at, change),
         Reason::UnknownEntry => {
             format!("the entry `{}` is not in the log: there is nothing to void", voided(change)?)
         }
@@ -182,9 +183,36 @@ fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
                 _ => GrantableText::RoleCollection(change.role_collection()?.clone()),
             };
             let level = change.level()?;
+            if matches!(&what, GrantableText::Role(role) if role.is_own()) {
+                return Some(format!("the {what} is the ledger's own: nothing changes it"));
+            }
             format!("the {what} is predefined at `{level}` at {t}: only a catalogue changes it")
         }
         Reason::ForeignAttribute { attribute } => foreign_attribute(change.level()?, *attribute),
+        Reason::AccessWithTime => {
+            "`access` takes effect from the next position on: leave `effective_at` out".to_owned()
+        }
+        Reason::NoAdministrator => format!(
+            "nobody could govern `{}` any more: grant the role `tenure/Administrator` there, without \
+             `until`, to a user or to a client that signs in, before access is enforced",
+            change.level()?
+        ),
+        Reason::LedgerStays => {
+            format!("`{}` is the ledger's own level: it cannot be deleted", change.level()?)
+        }
+        Reason::NoCustomRoles => format!(
+            "`{}` is the ledger's own level: no custom role is created there",
+            change.level()?
+        ),
+        Reason::OwnApplication => {
+            "roles of the application `tenure` are the ledger's own: a custom role is of another \
+             application"
+                .to_owned()
+        }
+        Reason::OwnRoleInCollection { nth } => format!(
+            "the role `{}` is granted by itself, never through a role collection",
+            change.roles().get(*nth)?
+        ),
         Reason::NoCustomRoleCollections => format!(
             "a {} takes no custom role collections under the catalogue in force at {t}",
             change.level()?.kind()
@@ -197,6 +225,11 @@ fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
             "`{}` does not manage authorizations at {t}: set its `authorizations` before anything is \
              granted there",
             change.level()?
+        ),
+        Reason::OwnRoleToSet => format!(
+            "the role `{}` is granted to users and clients, and `{}` is a set",
+            change.roles().first()?,
+            change.principals().next()?
         ),
         Reason::UnknownPrincipal => format!(
             "no entry that counts names `{}`: there is nothing to remove",
@@ -227,6 +260,19 @@ fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
     })
 }
 
+/// What the submitter lacks; whoever voids an entry of its own may do so without it
+fn forbidden(operation: LedgerOperation, at: &Level, change: &Change) -> String {
+    let lacks = format!("the submitter may not: it needs `{}` at `{at}`", operation.as_str());
+    match change {
+        Change::Void { .. } => {
+            format!(
+                "{lacks}, or to have handed that entry in and to be allowed each of its changes"
+            )
+        }
+        _ => lacks,
+    }
+}
+
 /// The sentence of a note on a change that takes effect then
 pub fn note(noted: &Noted, change: &Change, t: Instant) -> String {
     match noted {
@@ -239,6 +285,11 @@ pub fn note(noted: &Noted, change: &Change, t: Instant) -> String {
         }
         Noted::Repeated => repeated(change, t),
         Noted::Scheduled(later) => format!("{} again: {}", starts(change), entries(later)),
+        Noted::LastAdministrator => {
+            "nobody who signs in administers the ledger any more: only whoever can open its data folder can \
+             give rights"
+                .to_owned()
+        }
     }
 }
 
@@ -324,6 +375,9 @@ fn unfit_parent(level: &Level, parent: Option<&Level>) -> String {
     let kinds: Vec<&str> = LevelKind::ALL.into_iter().filter(fits).map(LevelKind::as_str).collect();
     let kinds = kinds.join(" or ");
     match parent {
+        _ if level.kind() == LevelKind::Ledger => {
+            format!("`{level}` is the ledger's own level: it lies in nothing")
+        }
         Some(parent) if kinds.is_empty() => {
             format!("`{level}` is a global account and has no parent: it cannot lie in `{parent}`")
         }

@@ -106,6 +106,16 @@ pub enum Environment {
     Neo,
 }
 
+/// Whether the ledger asks if a submitter may
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Everybody may do everything
+    Open,
+    /// A change is refused unless its submitter holds what the change asks for
+    Enforced,
+}
+
 /// What a grant expects of the holding
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -152,6 +162,9 @@ pub enum Change {
         /// Of a subaccount
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         region: Option<String>,
+        /// Of the ledger
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        access: Option<Access>,
     },
     /// A level is put under another parent
     MoveLevel {
@@ -179,6 +192,9 @@ pub enum Change {
         /// Of a subaccount
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         region: Option<String>,
+        /// Of the ledger
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        access: Option<Access>,
     },
     /// A level and all below it cease to be, and every holding in it ends
     DeleteLevel {

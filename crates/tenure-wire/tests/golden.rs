@@ -62,6 +62,7 @@ fn samples() -> Vec<(&'static str, Value)> {
             "set_level",
             json!({"level": LEVEL, "name": "Orders", "feature_set": "B", "environment": "multi"}),
         ),
+        ("set_level-ledger", json!({"level": "ledger:acme", "access": "enforced"})),
         ("delete_level", json!({"level": LEVEL})),
         (
             "create_role",

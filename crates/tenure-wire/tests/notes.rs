@@ -18,7 +18,6 @@ const GROUP: &str = "group:corp/Admins";
 const DEV: &str = "subaccount:dev";
 
 /// A ledger, and what is told of the entries that are handed in
-#[derive(Default)]
 struct Told {
     ledger: LedgerInMemory,
     text: String,
@@ -93,7 +92,7 @@ fn remove(member: &str) -> Value {
 
 #[test]
 fn each_note_has_a_sentence() {
-    let mut told = Told::default();
+    let mut told = Told { ledger: LedgerInMemory::new("acme"), text: String::new() };
     told.applied(
         Some("2026-01-01T00:00:00Z"),
         &json!([
@@ -120,6 +119,12 @@ fn each_note_has_a_sentence() {
         {"type": "remove_principal", "principal": BOB},
         {"type": "remove_principal", "principal": GROUP},
         {"type": "remove_principal", "principal": GROUP}
+    ]));
+    let govern = |to: &str| json!({"type": "grant", "level": "ledger:acme", "role": "tenure/Administrator", "to": to});
+    let enforce = json!({"type": "set_level", "level": "ledger:acme", "access": "enforced"});
+    told.applied(None, &json!([govern(ALICE), enforce]));
+    told.tell(&json!([
+        {"type": "revoke", "level": "ledger:acme", "role": "tenure/Administrator", "from": ALICE}
     ]));
 
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/notes.txt");

@@ -24,6 +24,7 @@ const GROUP: &str = "group:corp/Admins";
 const ACCOUNT: &str = "global-account:acme";
 const DIRECTORY: &str = "directory:sales";
 const DEV: &str = "subaccount:dev";
+const LEDGER: &str = "ledger:acme";
 
 /// A number for each reason: one without a number does not compile, one without an entry below fails
 fn number(reason: &Reason) -> usize {
@@ -53,6 +54,14 @@ fn number(reason: &Reason) -> usize {
         Reason::EmptyInterval => 22,
         Reason::NotHeld => 23,
         Reason::AlreadyHeld => 24,
+        Reason::Forbidden { .. } => 25,
+        Reason::AccessWithTime => 26,
+        Reason::NoAdministrator => 27,
+        Reason::LedgerStays => 28,
+        Reason::NoCustomRoles => 29,
+        Reason::OwnApplication => 30,
+        Reason::OwnRoleInCollection { .. } => 31,
+        Reason::OwnRoleToSet => 32,
     }
 }
 
@@ -61,9 +70,9 @@ fn id(n: u32) -> String {
 }
 
 /// A ledger, and what is told of each place of its log
-#[derive(Default)]
 struct Told {
     ledger: LedgerInMemory,
+    submitter: Principal,
     reasons: BTreeSet<usize>,
     codes: BTreeSet<RefusalCode>,
     text: String,
@@ -87,7 +96,7 @@ impl Told {
             Item::Entry(entry) => entry.clone().into_submission(),
             Item::Malformed { .. } => Submission::Malformed,
         };
-        let submitter = Principal::local();
+        let submitter = self.submitter.clone();
         let outcome = self.ledger.apply(&Recorded { recorded_at, submitter, submission });
         if let Outcome::Refused(refusal) = &outcome {
             self.reasons.insert(number(&refusal.reason));
@@ -162,8 +171,47 @@ fn catalog() -> Value {
     })
 }
 
+/// What is refused of the ledger's own level and roles, and what a submitter may not while access is enforced
+fn of_access(told: &mut Told) {
+    let give = |level: &str, role: &str, to: &str| json!({"type": "grant", "level": level, "role": role, "to": to});
+    let set = |access: &str| json!({"type": "set_level", "level": LEDGER, "access": access});
+    told.refused(50, json!({"type": "create_level", "level": LEDGER}));
+    told.refused(51, json!({"type": "create_level", "level": "ledger:other"}));
+    told.refused(52, json!({"type": "move_level", "level": LEDGER, "parent": ACCOUNT}));
+    told.refused(53, json!({"type": "move_level", "level": DIRECTORY, "parent": LEDGER}));
+    told.refused(54, json!({"type": "delete_level", "level": LEDGER}));
+    let role = |level: &str, application: &str| json!({"type": "create_role", "level": level, "role": "Helper", "application": application, "template": "T"});
+    told.refused(55, role(LEDGER, "app"));
+    told.refused(56, role(DEV, "tenure"));
+    let collection = |level: &str, role: &str| json!({"type": "create_role_collection", "level": level, "role_collection": "Governors", "roles": [role]});
+    told.refused(57, collection(DEV, "tenure/Administrator"));
+    told.refused(58, collection(LEDGER, "tenure/Door"));
+    told.refused(59, json!({"type": "delete_role", "level": DEV, "role": "tenure/Auditor"}));
+    told.refused(60, give(DEV, "tenure/Door", ALICE));
+    told.refused(61, give(DEV, "Submitter", ALICE));
+    told.refused(62, give(DEV, "tenure/Submitter", GROUP));
+    told.refused(63, json!({"type": "set_level", "level": DEV, "access": "enforced"}));
+    let now = json!({"effective_at": "2026-03-01T12:00:00Z"});
+    told.refused_with(64, now, set("enforced"));
+    told.refused(65, set("enforced"));
+
+    told.applied(66, json!([give(LEDGER, "tenure/Administrator", ACTOR), set("enforced")]));
+    told.submitter = Principal::parse(ALICE).unwrap();
+    told.refused(67, give(DEV, "tenure/Submitter", ALICE));
+    told.refused(68, json!({"type": "create_level", "level": "global-account:other"}));
+    told.refused(69, json!({"type": "void", "entry": id(2)}));
+    told.submitter = Principal::local();
+    told.applied(70, json!([set("open")]));
+}
+
 fn told() -> Told {
-    let mut told = Told::default();
+    let mut told = Told {
+        ledger: LedgerInMemory::new("acme"),
+        submitter: Principal::local(),
+        reasons: BTreeSet::new(),
+        codes: BTreeSet::new(),
+        text: String::new(),
+    };
     told.applied(1, json!([{"type": "publish_catalog", "catalog": catalog()}]));
     told.applied(
         2,
@@ -254,6 +302,8 @@ fn told() -> Told {
     told.refused(35, json!({"type": "remove_member", "set": GROUP, "member": ALICE}));
     told.refused(36, on_call(json!({"expect": "not_held"})));
 
+    of_access(&mut told);
+
     // The second change decides.
     let both = json!([
         {"type": "add_member", "set": GROUP, "member": ALICE},
@@ -304,7 +354,7 @@ fn told() -> Told {
 #[test]
 fn each_refusal_has_a_sentence() {
     let told = told();
-    assert_eq!(told.reasons, (0..=24).collect(), "a reason is missing below");
+    assert_eq!(told.reasons, (0..=32).collect(), "a reason is missing below");
     assert_eq!(told.codes, RefusalCode::ALL.into_iter().collect());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/refusals.txt");
     if std::env::var_os("TENURE_UPDATE").is_some() {

@@ -85,7 +85,7 @@ fn build(folder: &Path) -> anyhow::Result<u64> {
         }
         return Ok(newest.get());
     }
-    let mut ledger = Ledger::new();
+    let mut ledger = Ledger::new(LEDGER);
     let bar = bar("writing three years");
     bar.set_length(history.len() as u64);
     for dispatches in history.chunks(MESSAGES_A_FLUSH) {

@@ -81,7 +81,7 @@ impl Verify {
     pub(crate) fn run(self, door: &DoorArgs) -> anyhow::Result<ExitCode> {
         let journal = Journal::open(door.folder()?, None)?;
         let (ledger, seconds) = read(&journal, "verifying", |reader, progress| {
-            verify(reader, &mut |now| progress(now))
+            verify(journal.ledger(), reader, &mut |now| progress(now))
         })?;
         let entries = ledger.newest_position().map_or(0, Position::get);
         let levels = View::of(&ledger, KnownAt(entries)).levels(tenure_server::ask::now()).len();
@@ -113,7 +113,7 @@ impl Rebuild {
         let discarded =
             checkpoints.discard_all().context("the index checkpoints cannot be discarded")?;
         let (ledger, seconds) = read(&journal, "rebuilding", |reader, progress| {
-            rebuild(reader, &mut |now| progress(now))
+            rebuild(journal.ledger(), reader, &mut |now| progress(now))
         })?;
         let entries = ledger.newest_position().map_or(0, Position::get);
         say(&format!(

@@ -432,6 +432,7 @@ fn levels(answer: &api::Levels) -> Rows {
         "authorizations",
         "environment",
         "region",
+        "access",
     ]);
     for level in &answer.levels {
         rows.push([
@@ -442,6 +443,7 @@ fn levels(answer: &api::Levels) -> Rows {
             level.authorizations.map(|yes| yes.to_string()).unwrap_or_default(),
             level.environment.map(|e| format!("{e:?}").to_lowercase()).unwrap_or_default(),
             level.region.clone().unwrap_or_default(),
+            level.access.map(|access| format!("{access:?}").to_lowercase()).unwrap_or_default(),
         ]);
     }
     rows

@@ -104,7 +104,8 @@ fn recorded_ahead(seconds: i64) -> tempfile::TempDir {
         origin: None,
         waiter: None,
     };
-    record(&mut journal, &mut Ledger::new(), vec![message]).unwrap();
+    let mut ledger = Ledger::new(journal.ledger());
+    record(&mut journal, &mut ledger, vec![message]).unwrap();
     data
 }
 

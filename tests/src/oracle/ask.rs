@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use tenure_core::{
     Abilities, Ability, CatalogDocument, Change, Direction, EffectiveAt, HeldRow, KnownAt, LeafRow,
-    Level, Principal, PrincipalKind, Requirement, RoleText,
+    Level, LevelKind, Principal, PrincipalKind, Requirement, RoleText,
     answer::{Anywhere, AskError, Check, GrantedName, HeldMembership, Holding, Subject, What, Who},
 };
 
 use super::Oracle;
+use super::access::own_roles;
 use super::names::matching;
 use super::state::{Granted, Key, State, Terms};
 
@@ -258,6 +259,13 @@ impl Oracle {
         match ability {
             // Known or not is a matter of the level and the moment.
             Ability::Operation(_) => Ok(()),
+            Ability::Role(text)
+                if own_roles(LevelKind::Ledger).iter().any(|own| {
+                    text.application.as_ref() == Some(&own.application) && text.name == own.name
+                }) =>
+            {
+                Ok(())
+            }
             Ability::Role(text) => {
                 let is = |application: &Arc<str>, name: &Arc<str>| {
                     *name == text.name

@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tenure_core::{
-    APPLICATIONS_MAX, Attribute, Attributes, Change, EffectiveAt, Entry, GrantExpects,
+    APPLICATIONS_MAX, Access, Attribute, Attributes, Change, EffectiveAt, Entry, GrantExpects,
     GrantableText, Instant, KnownAt, Level, LevelKind, Original, Outcome, Position, Principal,
-    Reason, RecordedAt, RefusalCode, RevokeExpects, RoleText,
+    PrincipalKind, Reason, RecordedAt, RefusalCode, RevokeExpects, RoleText,
 };
 
+use super::access::{governors, is_own, ledger};
 use super::names::matching;
 use super::state::{CustomRole, Deed, Fact, Granted, Key, RoleName, State, fits};
 use super::{Oracle, principals_of, refused};
@@ -69,6 +70,7 @@ impl Oracle {
         &self,
         position: Position,
         recorded_at: RecordedAt,
+        submitter: &Principal,
         entry: &Entry,
     ) -> (Outcome, Vec<Fact>) {
         if let Some(owner) = self.owner(entry.id()) {
@@ -101,11 +103,17 @@ impl Oracle {
             None => None,
         };
         let before = KnownAt(position.get() - 1);
+        if let Some((index, reason)) = self.forbidden(before, recorded_at, submitter, entry) {
+            return (refused(Some(index), reason), Vec::new());
+        }
         let mut state = self.state(effective_at, before);
         let mut named = self.known(before);
         let mut facts = Vec::new();
         for (index, change) in entry.changes().iter().enumerate() {
-            match self.decide_change(&state, &named, before, effective_at, change) {
+            let says_when = entry.effective_at().is_some();
+            let decided =
+                self.decide_change(&state, &named, before, effective_at, says_when, change);
+            match decided {
                 Err(reason) => return (refused(Some(index), reason), Vec::new()),
                 Ok(deed) => {
                     let id = entry.id();
@@ -125,6 +133,7 @@ impl Oracle {
         named: &BTreeSet<Principal>,
         before: KnownAt,
         t: EffectiveAt,
+        says_when: bool,
         change: &Change,
     ) -> Result<Deed, Reason> {
         let mut reasons = Reasons::default();
@@ -155,6 +164,8 @@ impl Oracle {
             Change::CreateLevel { level, parent, attributes } => {
                 let parent_kind = parent.as_ref().map(Level::kind);
                 let missing = parent.as_ref().is_some_and(|parent| !state.exists(parent));
+                let of_another = level.kind() == LevelKind::Ledger && *level != ledger();
+                reasons.add_if(of_another, Reason::UnknownLevel);
                 reasons.add_if(missing, Reason::UnknownParent);
                 reasons.add_if(state.exists(level), Reason::LevelExists);
                 reasons.add_if(!fits(level.kind(), parent_kind), Reason::UnfitParent);
@@ -177,10 +188,16 @@ impl Oracle {
             Change::SetLevel { level, attributes } => {
                 reasons.add_if(!state.exists(level), Reason::UnknownLevel);
                 reasons.0.extend(foreign(level, attributes));
+                if let Some(access) = attributes.access {
+                    reasons.add_if(says_when, Reason::AccessWithTime);
+                    let locks_out = access == Access::Enforced && governors(state).is_empty();
+                    reasons.add_if(locks_out, Reason::NoAdministrator);
+                }
                 Deed::SetLevel { level: level.clone(), attributes: attributes.clone() }
             }
             Change::DeleteLevel { level } => {
                 reasons.add_if(!state.exists(level), Reason::UnknownLevel);
+                reasons.add_if(*level == ledger(), Reason::LedgerStays);
                 Deed::DeleteLevel { level: level.clone() }
             }
             Change::Observe { level, subtree, source: _, from } => {
@@ -230,6 +247,8 @@ fn decide_at(
         Change::CreateRole { role, application, template, scopes, .. } => {
             let role = RoleName { application: application.clone(), name: role.clone() };
             reasons.add_if(state.roles_at(&level).contains_key(&role), Reason::RoleExists);
+            reasons.add_if(level == ledger(), Reason::NoCustomRoles);
+            reasons.add_if(**application == *"tenure", Reason::OwnApplication);
             let custom = CustomRole { template: template.clone(), scopes: scopes.clone() };
             Deed::CreateRole { level, role, custom }
         }
@@ -240,15 +259,19 @@ fn decide_at(
             Deed::DeleteRole { level, role }
         }
         Change::CreateRoleCollection { role_collection, roles, .. } => {
+            let own = own_in_collection(roles);
             let roles = resolve_all(state, &level, roles)?;
             let exists = state.role_collections_at(&level).contains_key(role_collection);
             reasons.add_if(exists, Reason::RoleCollectionExists);
+            reasons.0.extend(own);
             reasons.add_if(!state.takes_custom(&level), Reason::NoCustomRoleCollections);
             Deed::CreateRoleCollection { level, name: role_collection.clone(), roles }
         }
         Change::SetRoles { role_collection, roles, .. } => {
+            let own = own_in_collection(roles);
             let roles = resolve_all(state, &level, roles)?;
             must_be_custom(state, &level, role_collection, reasons);
+            reasons.0.extend(own);
             Deed::SetRoles { level, name: role_collection.clone(), roles }
         }
         Change::DeleteRoleCollection { role_collection, .. } => {
@@ -266,8 +289,11 @@ fn decide_at(
                 let grantable = state.roles_at(&level)[role].grantable;
                 reasons.add_if(!grantable, Reason::NotGrantedAlone);
             }
-            let manages = state.manages_authorizations(&level);
-            reasons.add_if(!manages, Reason::NoAuthorizations);
+            let counts = state.counts_there(&level, &granted);
+            reasons.add_if(!counts, Reason::NoAuthorizations);
+            let own = matches!(grantable, GrantableText::Role(text) if is_own(text));
+            let set = !matches!(to.kind(), PrincipalKind::User | PrincipalKind::Client);
+            reasons.add_if(own && set, Reason::OwnRoleToSet);
             let until = until.and_then(moment);
             reasons.add_if(until.is_some_and(|until| until <= t), Reason::EmptyInterval);
             let key = Key { principal: to.clone(), granted, level };
@@ -292,6 +318,12 @@ fn decide_at(
     })
 }
 
+/// The first role of `tenure` in a role collection
+fn own_in_collection(texts: &[RoleText]) -> Option<Reason> {
+    let nth = texts.iter().position(is_own)?;
+    Some(Reason::OwnRoleInCollection { nth })
+}
+
 /// Everything but the id: an explicit default is content
 fn same_content(one: &Entry, other: &Entry) -> bool {
     one.actor() == other.actor()
@@ -303,12 +335,14 @@ fn same_content(one: &Entry, other: &Entry) -> bool {
 /// The attributes that the kind of the level does not have
 fn foreign(level: &Level, attributes: &Attributes) -> impl Iterator<Item = Reason> {
     let of = |kinds: &[LevelKind]| kinds.contains(&level.kind());
-    let Attributes { name: _, feature_set, authorizations, environment, region } = attributes;
+    let Attributes { name: _, feature_set, authorizations, environment, region, access } =
+        attributes;
     let lacks = [
         (Attribute::FeatureSet, feature_set.is_some(), &ACCOUNTS[..]),
         (Attribute::Authorizations, authorizations.is_some(), &[LevelKind::Directory]),
         (Attribute::Environment, environment.is_some(), &[LevelKind::Subaccount]),
         (Attribute::Region, region.is_some(), &[LevelKind::Subaccount]),
+        (Attribute::Access, access.is_some(), &[LevelKind::Ledger]),
     ]
     .map(|(attribute, stated, kinds)| (stated && !of(kinds)).then_some(attribute));
     lacks.into_iter().flatten().map(|attribute| Reason::ForeignAttribute { attribute })

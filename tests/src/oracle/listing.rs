@@ -13,8 +13,10 @@ use tenure_core::{
 };
 
 use super::Oracle;
+use super::access::ledger;
 use super::ask::Moment;
-use super::state::Key;
+use super::names::matching;
+use super::state::{Key, RoleName};
 
 impl Oracle {
     /// The counting holdings
@@ -51,11 +53,9 @@ impl Oracle {
                     && filter.role.as_ref().is_none_or(|text| match &holding.granted {
                         GrantedName::Role(role) => {
                             let role = RoleText::parse(role).unwrap();
-                            role.name == text.name
-                                && text
-                                    .application
-                                    .iter()
-                                    .all(|a| Some(a) == role.application.as_ref())
+                            let application = role.application.unwrap();
+                            let role = RoleName { application, name: role.name };
+                            !matching(text, [role].into_iter()).is_empty()
                         }
                         GrantedName::RoleCollection(_) => false,
                     })
@@ -104,6 +104,7 @@ impl Oracle {
     pub fn must_be_named(&self, mention: &Mention) -> Result<(), AskError> {
         match mention {
             _ if !self.mentions(mention).is_empty() => Ok(()),
+            Mention::Level(level) if *level == ledger() => Ok(()),
             Mention::Level(level) => Err(AskError::UnknownLevel(level.clone())),
             Mention::RoleCollection(name) => {
                 self.must_be_defined(&Ability::RoleCollection(name.clone()), self.newest())

@@ -8,8 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tenure_core::{CatalogDocument, FeatureSet, LeafRow, Level, LevelKind, Requirement, RoleText};
+use tenure_core::{
+    CatalogDocument, Direction, FeatureSet, HeldRow, LeafRow, LedgerOperation, Level, LevelKind,
+    Requirement, RoleText,
+};
 
+use super::access::{own_roles, roles_of};
 use super::state::{Granted, Key, RoleName, State, Terms};
 
 /// A role that exists at a level
@@ -29,12 +33,31 @@ pub(super) struct RoleCollectionThere {
     pub(super) roles: BTreeSet<RoleName>,
 }
 
-/// The roles among these that a text may mean
+/// The roles among these that a text may mean; a name alone never means one of the ledger's own
 pub(super) fn matching(text: &RoleText, roles: impl Iterator<Item = RoleName>) -> Vec<RoleName> {
     roles
         .filter(|role| role.name == text.name)
-        .filter(|role| text.application.as_ref().is_none_or(|named| *named == role.application))
+        .filter(|role| match &text.application {
+            None => *role.application != *"tenure",
+            Some(named) => *named == role.application,
+        })
         .collect()
+}
+
+/// What an operation of the ledger requires, at any level
+fn own_requirement(operation: LedgerOperation) -> Requirement<LeafRow> {
+    let leaf = |name: &&str| {
+        Requirement::Leaf(LeafRow {
+            held: HeldRow::Role { role: (*name).into(), application: Some("tenure".into()) },
+            direction: Direction::At,
+            kinds: LevelKind::ALL.to_vec(),
+        })
+    };
+    let leaves: Vec<_> = roles_of(operation).iter().map(leaf).collect();
+    match leaves.as_slice() {
+        [one] => one.clone(),
+        _ => Requirement::AnyOf(leaves),
+    }
 }
 
 impl State {
@@ -97,6 +120,8 @@ impl State {
     /// The roles that exist at a level
     pub(super) fn roles_at(&self, level: &Level) -> BTreeMap<RoleName, RoleThere> {
         let mut roles = self.predefined_roles(level);
+        let own = RoleThere { predefined: true, grantable: true, scopes: BTreeSet::new() };
+        roles.extend(own_roles(level.kind()).into_iter().map(|role| (role, own.clone())));
         for ((at, role), custom) in &self.roles {
             if at == level {
                 let scopes = match &custom.scopes {
@@ -143,8 +168,10 @@ impl State {
     /// What operations require at a level
     pub(super) fn operations_at(&self, level: &Level) -> BTreeMap<Arc<str>, Requirement<LeafRow>> {
         let rows = self.document().into_iter().flat_map(|document| &document.operations);
+        let own = LedgerOperation::ALL.map(|own| (own.as_str().into(), own_requirement(own)));
         rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref()))
             .map(|row| (row.operation.clone(), row.requires.clone()))
+            .chain(own)
             .collect()
     }
 
@@ -152,6 +179,12 @@ impl State {
     pub(super) fn manages_authorizations(&self, level: &Level) -> bool {
         level.kind() != LevelKind::Directory
             || self.levels[level].attributes.authorizations == Some(true)
+    }
+
+    /// Whether what is granted there counts, if it exists
+    pub(super) fn counts_there(&self, level: &Level, granted: &Granted) -> bool {
+        let own = matches!(granted, Granted::Role(role) if *role.application == *"tenure");
+        own || self.manages_authorizations(level)
     }
 
     /// Whether custom role collections can be created at a level
@@ -180,7 +213,7 @@ impl State {
     pub(super) fn counts(&self, key: &Key, terms: &Terms) -> bool {
         self.exists(&key.level)
             && self.predefined(&key.level, &key.granted) == Some(!terms.custom)
-            && self.manages_authorizations(&key.level)
+            && self.counts_there(&key.level, &key.granted)
     }
 
     /// The existing roles that a counting holding gives, with their scopes

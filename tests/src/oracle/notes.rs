@@ -5,11 +5,12 @@
 use std::collections::BTreeSet;
 
 use tenure_core::{
-    Change, EffectiveAt, GrantableText, KnownAt, LATER_MAX, Later, Note, Noted, Outcome, Reason,
-    Recorded, Submission,
+    Access, Change, EffectiveAt, GrantableText, KnownAt, LATER_MAX, Later, Note, Noted, Outcome,
+    Principal, Reason, Recorded, Submission,
 };
 
 use super::Oracle;
+use super::access::{governors, governs};
 use super::decide::{moment, resolve_held};
 use super::principals_of;
 use super::state::{Deed, Fact, Granted, Key, State};
@@ -20,7 +21,7 @@ impl Oracle {
         let Submission::Entry(entry, _) = &recorded.submission else { return Vec::new() };
         let before = self.newest();
         let position = tenure_core::Position::new(before.0 + 1).unwrap();
-        let (outcome, _) = self.decide(position, recorded.recorded_at, entry);
+        let (outcome, _) = self.decide(position, recorded.recorded_at, &recorded.submitter, entry);
         let of_changes = match &outcome {
             Outcome::Applied => true,
             Outcome::Refused(refusal) => refusal.change.is_some(),
@@ -35,7 +36,8 @@ impl Oracle {
         let mut notes = Vec::new();
         for (index, change) in entry.changes().iter().enumerate() {
             let note = |what| Note { change: index, what };
-            match self.decide_change(&state, &named, before, t, change) {
+            let says_when = entry.effective_at().is_some();
+            match self.decide_change(&state, &named, before, t, says_when, change) {
                 Ok(deed) => {
                     notes.extend(self.noted(&state, &deed, t, before).into_iter().map(note));
                     let (effective_at, id) = (t, entry.id());
@@ -82,6 +84,9 @@ impl Oracle {
                     before,
                     |deed| matches!(deed, Deed::Grant { key: one, .. } if one == key),
                 ));
+                if governs(key) {
+                    noted.extend(self.last(state, &key.principal, before));
+                }
             }
             Deed::RemoveMember { set, member } => {
                 if !state.members.contains_key(&(set.clone(), member.clone())) {
@@ -104,10 +109,17 @@ impl Oracle {
                     Deed::AddMember { set, member } => set == principal || member == principal,
                     _ => false,
                 }));
+                noted.extend(self.last(state, principal, before));
             }
             _ => {}
         }
         noted
+    }
+
+    /// Whether only this principal governs the ledger while access is enforced
+    fn last(&self, state: &State, principal: &Principal, before: KnownAt) -> Option<Noted> {
+        let enforced = self.access(before) == Access::Enforced;
+        (enforced && governors(state) == [principal.clone()]).then_some(Noted::LastAdministrator)
     }
 
     /// The counted entries that start something later

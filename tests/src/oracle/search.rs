@@ -14,6 +14,7 @@ use tenure_core::answer::{Found, Search as Answer};
 use tenure_core::{EffectiveAt, FoundKind, KnownAt, Level, Search, lower_case};
 
 use super::Oracle;
+use super::access::ledger;
 use super::state::State;
 
 /// Words without marks, in lower case
@@ -87,6 +88,7 @@ impl State {
     fn path(&self, level: &Level) -> Vec<Arc<str>> {
         let mut above = self.upwards(level);
         above.remove(0);
+        above.retain(|level| *level != ledger());
         above.reverse();
         let name = |level: &Level| self.levels[level].attributes.name.clone();
         above.iter().map(|level| name(level).unwrap_or_else(|| level.as_str().into())).collect()

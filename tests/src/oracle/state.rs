@@ -12,6 +12,8 @@ use tenure_core::{
     Attributes, Catalog, EffectiveAt, EntryId, Level, LevelKind, Position, Principal,
 };
 
+use super::access::ledger;
+
 /// A role: its application and its name
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct RoleName {
@@ -152,7 +154,7 @@ pub(super) struct Terms {
 }
 
 /// All that holds at one moment
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) levels: BTreeMap<Level, LevelState>,
     /// Custom ones
@@ -169,6 +171,7 @@ pub(super) struct State {
 pub(super) fn fits(kind: LevelKind, parent: Option<LevelKind>) -> bool {
     use LevelKind as K;
     let parents: &[Option<K>] = match kind {
+        K::Ledger => &[],
         K::GlobalAccount => &[None],
         K::Directory | K::Subaccount => &[Some(K::GlobalAccount), Some(K::Directory)],
         K::CfOrg | K::Application => &[Some(K::Subaccount)],
@@ -179,11 +182,24 @@ pub(super) fn fits(kind: LevelKind, parent: Option<LevelKind>) -> bool {
 }
 
 impl State {
+    /// The ledger's own level, which is always there
+    fn new() -> Self {
+        let own = LevelState { parent: None, attributes: Attributes::default() };
+        Self {
+            levels: [(ledger(), own)].into(),
+            roles: BTreeMap::new(),
+            role_collections: BTreeMap::new(),
+            catalog: None,
+            holdings: BTreeMap::new(),
+            members: BTreeMap::new(),
+        }
+    }
+
     /// Folds the facts that took effect at or before a moment
     pub(super) fn fold<'a>(facts: impl Iterator<Item = &'a Fact>, t: EffectiveAt) -> Self {
         let mut facts: Vec<&Fact> = facts.filter(|fact| fact.effective_at <= t).collect();
         facts.sort_by_key(|fact| (fact.effective_at, fact.position, fact.index));
-        let mut state = Self::default();
+        let mut state = Self::new();
         for fact in facts {
             state.expire(fact.effective_at);
             state.apply(fact);
@@ -201,11 +217,12 @@ impl State {
         self.levels.contains_key(level)
     }
 
-    /// The level and its ancestors
+    /// The level and its ancestors, the ledger's own level last
     pub(super) fn upwards(&self, level: &Level) -> Vec<Level> {
         match self.levels.get(level) {
             None => Vec::new(),
-            Some(LevelState { parent: None, .. }) => vec![level.clone()],
+            Some(LevelState { parent: None, .. }) if *level == ledger() => vec![ledger()],
+            Some(LevelState { parent: None, .. }) => vec![level.clone(), ledger()],
             Some(LevelState { parent: Some(parent), .. }) => {
                 let mut up = vec![level.clone()];
                 up.extend(self.upwards(parent));
@@ -329,5 +346,8 @@ fn set(old: &mut Attributes, new: &Attributes) {
     }
     if new.region.is_some() {
         old.region = new.region.clone();
+    }
+    if new.access.is_some() {
+        old.access = new.access;
     }
 }

@@ -6,8 +6,8 @@ use proptest::sample::Index;
 use uuid::Uuid;
 
 use tenure_core::{
-    Catalog, Change, Entry, EntryId, Fingerprint, GrantableText, Instant, Level, Principal,
-    Recorded, RecordedAt, RoleAttributes, RoleText, Submission,
+    Attributes, Catalog, Change, Entry, EntryId, Fingerprint, GrantableText, Instant, Level,
+    Principal, Recorded, RecordedAt, RevokeExpects, RoleAttributes, RoleText, Submission,
 };
 
 use super::draft::{Body, Draft, Repetition, Step, Until, When};
@@ -67,7 +67,7 @@ impl Scenario {
             entries.push(entry);
         }
         for number in order {
-            builder.submit(entries[*number].clone());
+            builder.submit(0, entries[*number].clone());
         }
         scenario.log.append(&mut builder.log);
         scenario
@@ -97,13 +97,13 @@ impl Builder {
             Some(index.get(eligible))
         };
         let (effective_at, changes) = match &step.body {
-            Body::Malformed => return self.record(Submission::Malformed),
+            Body::Malformed => return self.record(step.submitter, Submission::Malformed),
             Body::Again(index, how) => {
                 let Some(entry) = earlier(index, false) else {
                     return;
                 };
                 let entry = again(entry, *how);
-                return self.submit(entry);
+                return self.submit(step.submitter, entry);
             }
             Body::Void { entry, anywhere } => {
                 let Some(entry) = earlier(entry, *anywhere).map(Entry::id) else {
@@ -145,10 +145,10 @@ impl Builder {
             step.not_before.filter(|_| !is_void).map(|ticks| start + ticks * TICK_MICROS);
         let not_before = not_before.and_then(Instant::from_micros);
         let when = tenure_core::When { effective_at, not_before };
-        self.submit(entry(self.entries.len(), when, changes));
+        self.submit(step.submitter, entry(self.entries.len(), when, changes));
     }
 
-    fn submit(&mut self, entry: Entry) {
+    fn submit(&mut self, submitter: usize, entry: Entry) {
         let same = |other: &Entry| {
             (entry.actor(), entry.reason(), entry.effective_at(), entry.changes())
                 == (other.actor(), other.reason(), other.effective_at(), other.changes())
@@ -162,12 +162,12 @@ impl Builder {
         let mut fingerprint = [0; 32];
         fingerprint[..8].copy_from_slice(&(number as u64).to_be_bytes());
         self.entries.push(entry.clone());
-        self.record(Submission::Entry(entry, Fingerprint(fingerprint)));
+        self.record(submitter, Submission::Entry(entry, Fingerprint(fingerprint)));
     }
 
-    fn record(&mut self, submission: Submission) {
+    fn record(&mut self, submitter: usize, submission: Submission) {
         let recorded_at = RecordedAt::saturating_from_micros(self.recorded_micros);
-        let submitter = world::submitter(self.log.len() as u64);
+        let submitter = world::submitters()[submitter].clone();
         self.log.push(Recorded { recorded_at, submitter, submission });
     }
 
@@ -259,6 +259,21 @@ impl Builder {
             Draft::SetLevel { level: of, attributes } => {
                 Change::SetLevel { level: level(of), attributes: world::attributes(attributes) }
             }
+            Draft::GrantRight { right, to, until } => {
+                let (level, grantable) = right_of(right);
+                let to = world::principal(world::HOLDERS[to]);
+                Change::Grant { level, grantable, to, until: end(until), expect: None }
+            }
+            Draft::RevokeRight { right, from } => {
+                let (level, grantable) = right_of(right);
+                let from = world::principal(world::HOLDERS[from]);
+                let expect = Some(RevokeExpects::Any);
+                Change::Revoke { level, grantable, from, expect }
+            }
+            Draft::SetAccess(access) => Change::SetLevel {
+                level: Level::of_ledger(world::LEDGER),
+                attributes: Attributes { access: Some(access), ..Attributes::default() },
+            },
             Draft::DeleteLevel(deleted) => Change::DeleteLevel { level: level(deleted) },
             Draft::CreateRole(number) => {
                 let (level, application, role, template, scopes) = world::CUSTOM_ROLES[number];
@@ -320,6 +335,12 @@ impl Builder {
         let (level, grantable, to) = *(!latest.is_empty()).then(|| index.get(latest))?;
         Some((level.clone(), grantable.clone(), to.clone()))
     }
+}
+
+fn right_of(number: usize) -> (Level, GrantableText) {
+    let (level, role) = world::RIGHTS[number];
+    let application = Some("tenure".into());
+    (world::level(level), GrantableText::Role(RoleText { application, name: role.into() }))
 }
 
 fn id(number: usize) -> EntryId {

@@ -149,8 +149,15 @@ fn step(crowd: usize, changes: usize, shares: Shares) -> BoxedStrategy<Step> {
         ],
     ];
     let gap = prop_oneof![1 => Just(0_i64), 5 => Just(1)];
-    (gap, when(off_time), body)
-        .prop_map(|(gap, when, body)| Step { gap, beside: 0, when, not_before: None, body })
+    (gap, 0..world::SUBMITTERS, when(off_time), body)
+        .prop_map(|(gap, submitter, when, body)| Step {
+            gap,
+            beside: 0,
+            submitter,
+            when,
+            not_before: None,
+            body,
+        })
         .boxed()
 }
 
@@ -182,6 +189,7 @@ pub fn busy() -> BoxedStrategy<Scenario> {
     let own = own.prop_map(|draft| Step {
         gap: 1,
         beside: 0,
+        submitter: 0,
         when: When::Unstated,
         not_before: None,
         body: Body::Changes(vec![draft]),

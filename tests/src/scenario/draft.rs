@@ -10,7 +10,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::Index;
 
-use tenure_core::{GrantExpects, RevokeExpects};
+use tenure_core::{Access, GrantExpects, RevokeExpects};
 
 use super::{FIRST_RECORDED_TICKS, Scenario, TICK_MICROS};
 use crate::world;
@@ -60,6 +60,9 @@ pub(super) enum Draft {
     SetRoles { level: usize, name: usize, roles: usize },
     DeleteRoleCollection { level: usize, name: usize },
     Observe { level: usize, subtree: Option<bool>, from: Option<i64> },
+    GrantRight { right: usize, to: usize, until: Until },
+    RevokeRight { right: usize, from: usize },
+    SetAccess(Access),
 }
 
 /// When a step's changes hold, seen from when it is recorded
@@ -89,6 +92,8 @@ pub(super) struct Step {
     pub(super) gap: i64,
     /// Microseconds after the tick
     pub(super) beside: i64,
+    /// The number of one of [`world::submitters`]
+    pub(super) submitter: usize,
     pub(super) when: When,
     /// The earliest moment it says, in ticks after the one at which it holds
     pub(super) not_before: Option<i64>,
@@ -220,6 +225,20 @@ fn draft(off_time: u32) -> BoxedStrategy<Draft> {
         10 => levels(),
         14 => definitions(),
         6 => observations(),
+        6 => rights(off_time),
+    ]
+    .boxed()
+}
+
+/// Who may give, who may append and read, and whether it is asked
+fn rights(off_time: u32) -> BoxedStrategy<Draft> {
+    let right = skewed(world::RIGHTS.len());
+    let holder = skewed(world::HOLDERS.len());
+    prop_oneof![
+        6 => (right.clone(), holder.clone(), until(off_time))
+            .prop_map(|(right, to, until)| Draft::GrantRight { right, to, until }),
+        2 => (right, holder).prop_map(|(right, from)| Draft::RevokeRight { right, from }),
+        2 => prop_oneof![Just(Access::Enforced), Just(Access::Open)].prop_map(Draft::SetAccess),
     ]
     .boxed()
 }
@@ -326,7 +345,8 @@ type Told = (Option<i64>, Body);
 /// Entries that tell one thing from its beginning to its end, which drawn one by one seldom come
 /// together
 fn story() -> BoxedStrategy<Vec<Told>> {
-    prop_oneof![names_change(), levels_change(), terms_change()].boxed()
+    prop_oneof![2 => names_change(), 2 => levels_change(), 2 => terms_change(), 3 => access_changes()]
+        .boxed()
 }
 
 fn told(draft: Draft) -> Told {
@@ -506,6 +526,48 @@ fn terms_change() -> BoxedStrategy<Vec<Told>> {
     .boxed()
 }
 
+/// Rights are given and asked for, and what gave them or asked for them may turn out not to have been
+fn access_changes() -> BoxedStrategy<Vec<Told>> {
+    let given = |right, to| told(Draft::GrantRight { right, to, until: Until::Never });
+    let taken = |right, from| told(Draft::RevokeRight { right, from });
+    let set = |access| told(Draft::SetAccess(access));
+    let back = |entries| (None, Body::VoidBack(entries));
+    let created = |level| told(created(level));
+    prop_oneof![
+        // The first holder governs, and the second one appends somewhere.
+        4 => (1..5_usize).prop_map(move |right| {
+            vec![given(0, 0), given(right, 1), set(Access::Enforced), created("subaccount:s3")]
+        }),
+        // Whoever governs gives it away, and the last one who governs goes.
+        2 => Just(vec![
+            given(0, 1),
+            set(Access::Enforced),
+            given(0, 0),
+            taken(0, 1),
+            told(Draft::RemovePrincipal(6)),
+        ]),
+        // The grant, or the change of access, is voided; then that void.
+        2 => (1..3_usize).prop_map(move |entries| vec![
+            given(0, 0),
+            set(Access::Enforced),
+            back(entries),
+            created("directory:d3"),
+            back(2),
+        ]),
+        1 => Just(vec![given(0, 0), set(Access::Enforced), set(Access::Open), back(1)]),
+        // One entry gives, asks, and makes a level where it gives again.
+        2 => Just(vec![(None, Body::Changes(vec![
+            Draft::GrantRight { right: 0, to: 0, until: Until::Never },
+            Draft::SetAccess(Access::Enforced),
+        ])), (None, Body::Changes(vec![
+            Draft::CreateLevel { creation: 13, attributes: None },
+            Draft::CreateLevel { creation: 15, attributes: None },
+            Draft::GrantRight { right: 4, to: 1, until: Until::Ticks(3) },
+        ]))]),
+    ]
+    .boxed()
+}
+
 /// One step, or those of a story
 fn steps(off_time: u32) -> BoxedStrategy<Vec<Step>> {
     let told = (story(), vec(step(off_time), STORY_ENTRIES_MAX)).prop_map(|(story, steps)| {
@@ -550,15 +612,21 @@ fn step(off_time: u32) -> BoxedStrategy<Step> {
         3 => (0..6_i64).prop_map(|ticks| Some(-ticks)),
         1 => Just(Some(1)),
     ];
-    (gap, beside, when(off_time), not_before, body)
-        .prop_map(|(gap, beside, when, not_before, body)| Step {
+    (gap, beside, submitter(), when(off_time), not_before, body)
+        .prop_map(|(gap, beside, submitter, when, not_before, body)| Step {
             gap,
             beside,
+            submitter,
             when,
             not_before,
             body,
         })
         .boxed()
+}
+
+/// Mostly those who may
+fn submitter() -> impl Strategy<Value = usize> {
+    prop_oneof![5 => Just(0_usize), 4 => Just(1), 2 => Just(2), 1 => 3..world::SUBMITTERS]
 }
 
 /// The landscape and a catalogue, recorded some time after they took effect, each step of which a
@@ -567,6 +635,7 @@ pub(super) fn beginning() -> impl Strategy<Value = Vec<Step>> {
     let at_start = |body| Step {
         gap: 0,
         beside: 0,
+        submitter: 0,
         when: When::Ticks(-FIRST_RECORDED_TICKS),
         not_before: None,
         body,
@@ -614,6 +683,7 @@ pub fn arrivals(entries: Range<usize>) -> BoxedStrategy<[Scenario; 2]> {
     let structure = (ahead, structure).prop_map(|(ticks, body)| Step {
         gap: 0,
         beside: 0,
+        submitter: 0,
         when: When::Ticks(ticks),
         not_before: None,
         body,

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use tenure_core::{LedgerInMemory, Outcome, Principal, Recorded};
 use tenure_wire::codec::Encoded;
 
-use super::{Counts, Facts, Intended, Plan, Shape, Shares, Size, USUAL};
+use super::{Counts, Facts, Intended, LEDGER, Plan, Shape, Shares, Size, USUAL};
 
 fn heavy() -> Shares {
     let share = 15.0;
@@ -40,7 +40,7 @@ fn the_same_plan_makes_the_same_bytes_and_another_seed_others() {
 
 /// Folds the history, and fails where the fold decides otherwise than intended
 fn fold(plan: &Plan) {
-    let mut ledger = LedgerInMemory::new();
+    let mut ledger = LedgerInMemory::new(LEDGER);
     let mut newest = None;
     for message in plan.messages().unwrap() {
         let recorded_at = message.recorded_at;

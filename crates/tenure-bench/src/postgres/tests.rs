@@ -7,7 +7,7 @@ use super::fold::Fold;
 use super::server::Server;
 use super::{CLASSES, pinned, rows, same, sql};
 use crate::ask::InProcess;
-use crate::landscape::{Message, Plan, Shares, Size};
+use crate::landscape::{LEDGER, Message, Plan, Shares, Size};
 use crate::question::Asker;
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn postgres_answers_as_the_ledger() {
     let server = Server::start().await.unwrap();
     for (size, changes) in [(Size::Steady, 20_000), (Size::S, 5_000), (Size::Zone, 10_000)] {
         let plan = Plan { shares: unusual, ..Plan::new(size, changes, 1) };
-        let (mut messages, mut ledger) = (plan.messages().unwrap(), LedgerInMemory::new());
+        let (mut messages, mut ledger) = (plan.messages().unwrap(), LedgerInMemory::new(LEDGER));
         let mut fold = Fold::default();
         for recorded in messages.by_ref().flat_map(|message: Message| message.recorded().unwrap()) {
             let applied = ledger.apply(&recorded) == Outcome::Applied;

@@ -193,7 +193,7 @@ impl View<'_> {
             self.known_at().reaches(position)
                 && self.ledger.outcome(position) == Some(OutcomeKind::Applied)
         };
-        if !mentions.any(applied) {
+        if !self.ledger.is_own_level(on) && !mentions.any(applied) {
             return AskError::UnknownLevel(on.clone());
         }
         self.asked_where(can, |_| true).err().unwrap_or(AskError::EmptyInterval)

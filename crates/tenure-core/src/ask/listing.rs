@@ -53,7 +53,7 @@ impl Wanted {
     pub(super) fn takes(&self, level: LevelRef, grantable: Grantable) -> bool {
         let is_role = |held: Held| match (held, grantable) {
             (Held::Role { application, name }, Grantable::Role(role)) => {
-                role.name == name && application.is_none_or(|one| one == role.application)
+                role.is_meant_by(application, name)
             }
             _ => false,
         };
@@ -148,6 +148,8 @@ impl View<'_> {
             positions.next().is_some_and(|first| known_at.reaches(first))
         };
         match mention {
+            // It is there without an entry.
+            Mention::Level(level) if self.ledger.is_own_level(level) => Ok(()),
             Mention::Level(level) if !named() => Err(AskError::UnknownLevel(level.clone())),
             Mention::RoleCollection(name) if !named() => {
                 self.defined_role_collection(name).map(drop)
@@ -189,7 +191,7 @@ impl View<'_> {
         let text = |level: LevelRef| self.ledger.level_of(level).clone();
         let described = levels.map(|(level, state)| LevelThen {
             level: text(level),
-            parent: state.parent.map(text),
+            parent: state.shown_parent().map(text),
             attributes: state.attributes.clone(),
         });
         let mut levels: Vec<LevelThen> = described.collect();

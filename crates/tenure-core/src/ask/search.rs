@@ -293,6 +293,7 @@ impl<'v> Moment<'v> {
     /// What a level lies in, from the root down, each by its name if it has one
     fn path(&self, level: LevelRef) -> Vec<Arc<str>> {
         let above = self.land.upwards(level).skip(1);
+        let above = above.filter(|(level, _)| *level != LevelRef::LEDGER);
         let name = |(level, state): (LevelRef, &crate::history::landscape::LevelState)| {
             let own = || self.view.ledger.level_of(level).as_str().into();
             state.attributes.name.clone().unwrap_or_else(own)

@@ -19,6 +19,7 @@ use crate::words::level::Level;
 use crate::words::position::KnownAt;
 use crate::words::principal::Principal;
 use crate::words::symbol::{PrincipalRef, Symbol};
+use crate::words::tenure;
 
 /// Most principals of other origins that an answer lists
 const ELSEWHERE_MAX: usize = 20;
@@ -234,8 +235,9 @@ impl View<'_> {
 
     fn similar_operations(&self, id: &Arc<str>, t: EffectiveAt) -> Vec<String> {
         let Some(mut nearest) = Nearest::to(id) else { return Vec::new() };
-        let published = self.land(t).catalog();
-        for operation in published.into_iter().flat_map(|p| p.definitions.operation_ids()) {
+        let published = self.land(t).catalog().into_iter();
+        let own = tenure::operations().iter().map(|(id, _)| *id);
+        for operation in published.flat_map(|p| p.definitions.operation_ids()).chain(own) {
             let text = self.ledger.symbols.text(operation);
             nearest.consider(text, || Some(text.to_string()));
         }

@@ -28,15 +28,46 @@ use crate::words::symbol::{LevelRef, SharedMap, Symbol};
 /// A change of structure or definitions, its names resolved
 #[derive(Clone, Debug)]
 pub(crate) enum Structural {
-    CreateLevel { level: LevelRef, parent: Option<LevelRef>, attributes: Attributes },
-    MoveLevel { level: LevelRef, parent: LevelRef },
-    SetLevel { level: LevelRef, attributes: Attributes },
-    DeleteLevel { level: LevelRef },
-    CreateRole { level: LevelRef, role: RoleKey, custom: Arc<CustomRole> },
-    DeleteRole { level: LevelRef, role: RoleKey },
-    CreateRoleCollection { level: LevelRef, name: Symbol, roles: Arc<[RoleKey]> },
-    SetRoles { level: LevelRef, name: Symbol, roles: Arc<[RoleKey]> },
-    DeleteRoleCollection { level: LevelRef, name: Symbol },
+    /// A global account lies in the ledger's own level here
+    CreateLevel {
+        level: LevelRef,
+        parent: LevelRef,
+        attributes: Attributes,
+    },
+    MoveLevel {
+        level: LevelRef,
+        parent: LevelRef,
+    },
+    SetLevel {
+        level: LevelRef,
+        attributes: Attributes,
+    },
+    DeleteLevel {
+        level: LevelRef,
+    },
+    CreateRole {
+        level: LevelRef,
+        role: RoleKey,
+        custom: Arc<CustomRole>,
+    },
+    DeleteRole {
+        level: LevelRef,
+        role: RoleKey,
+    },
+    CreateRoleCollection {
+        level: LevelRef,
+        name: Symbol,
+        roles: Arc<[RoleKey]>,
+    },
+    SetRoles {
+        level: LevelRef,
+        name: Symbol,
+        roles: Arc<[RoleKey]>,
+    },
+    DeleteRoleCollection {
+        level: LevelRef,
+        name: Symbol,
+    },
     PublishCatalog(Arc<Published>),
 }
 
@@ -76,8 +107,16 @@ pub(crate) struct CustomRole {
 /// A level that exists
 #[derive(Clone, Debug)]
 pub(crate) struct LevelState {
+    /// `None` for the ledger's own level alone
     pub(crate) parent: Option<LevelRef>,
     pub(crate) attributes: Attributes,
+}
+
+impl LevelState {
+    /// The parent as it is shown: a global account has none
+    pub(crate) fn shown_parent(&self) -> Option<LevelRef> {
+        self.parent.filter(|parent| *parent != LevelRef::LEDGER)
+    }
 }
 
 /// The whole history of one level; a record `None` is a deletion
@@ -113,16 +152,32 @@ struct Step {
 }
 
 /// The levels and definitions over valid time, as known at one position
-// INVARIANT (landscape): `steps` is sorted by key. Applying the steps in that order to an empty landscape gives
-// the tracks. The `touched` of a step are the tracks that it pushed a record to.
+// INVARIANT (landscape): `steps` is sorted by key. Applying the steps in that order to a landscape without steps
+// gives the tracks. The `touched` of a step are the tracks that it pushed a record to.
 ///
-/// A clone shares every part that neither copy changes afterwards.
-#[derive(Clone, Debug, Default)]
+/// The ledger's own level is there before every step. A clone shares every part that neither copy changes
+/// afterwards.
+#[derive(Clone, Debug)]
 pub(crate) struct Landscape {
     steps: imbl::Vector<Step>,
     /// By the number of the level
     levels: Pages<Arc<LevelTrack>>,
     pub(crate) catalogs: Track<Arc<Published>>,
+}
+
+impl Default for Landscape {
+    fn default() -> Self {
+        let mut landscape = Self {
+            steps: imbl::Vector::new(),
+            levels: Pages::default(),
+            catalogs: Track::default(),
+        };
+        let key =
+            OrderKey { effective_at: EffectiveAt::BEFORE_ALL, position: Position::FIRST, index: 0 };
+        let state = LevelState { parent: None, attributes: Attributes::default() };
+        landscape.level_mut(LevelRef::LEDGER).states.push(key, Some(Arc::new(state)));
+        landscape
+    }
 }
 
 impl Landscape {
@@ -242,13 +297,14 @@ impl Landscape {
         match &*change {
             Structural::CreateLevel { level, parent, attributes } => {
                 if self.newest(*level).is_none() && self.fits_newest(*level, *parent) {
-                    let state = LevelState { parent: *parent, attributes: attributes.clone() };
+                    let (parent, attributes) = (Some(*parent), attributes.clone());
+                    let state = LevelState { parent, attributes };
                     self.set_state(key, *level, Some(state), &mut touched);
                 }
             }
             Structural::MoveLevel { level, parent } => {
                 if let Some(state) = self.newest(*level).cloned()
-                    && self.fits_newest(*level, Some(*parent))
+                    && self.fits_newest(*level, *parent)
                     && !self.lies_in_newest(*parent, *level)
                 {
                     let state = LevelState { parent: Some(*parent), ..(*state).clone() };
@@ -310,9 +366,9 @@ impl Landscape {
         self.track(level)?.states.last()?.as_ref()
     }
 
-    fn fits_newest(&self, level: LevelRef, parent: Option<LevelRef>) -> bool {
-        level.kind.fits_in(parent.map(|parent| parent.kind))
-            && parent.is_none_or(|parent| self.newest(parent).is_some())
+    fn fits_newest(&self, level: LevelRef, parent: LevelRef) -> bool {
+        let stated = Some(parent).filter(|parent| *parent != LevelRef::LEDGER);
+        level.kind.fits_in(stated.map(|parent| parent.kind)) && self.newest(parent).is_some()
     }
 
     /// Whether `level` is `ancestor` or lies below it

@@ -15,6 +15,7 @@ use crate::words::grantable::{Grantable, RoleKey};
 use crate::words::level::{FeatureSet, LevelKind};
 use crate::words::requirement::{Direction, Held, Leaf, Requirement};
 use crate::words::symbol::{LevelRef, Symbol};
+use crate::words::tenure;
 
 /// A landscape up to a cut
 #[derive(Clone, Copy, Debug)]
@@ -184,6 +185,11 @@ impl<'a> Here<'a> {
         self.kind != LevelKind::Directory || self.state.attributes.authorizations == Some(true)
     }
 
+    /// Whether running holdings of something that exists here count here
+    pub(crate) fn counts(&self, grantable: Grantable) -> bool {
+        grantable.is_own() || self.manages_authorizations()
+    }
+
     pub(crate) fn takes_custom_role_collections(&self) -> bool {
         match self.kind {
             LevelKind::GlobalAccount | LevelKind::Subaccount => true,
@@ -194,14 +200,16 @@ impl<'a> Here<'a> {
 
     /// The requirement of an operation, if the operation is defined here
     pub(crate) fn operation(&self, operation: Symbol) -> Option<&'a Arc<Requirement<Leaf>>> {
-        self.table?.operations.get(&operation)
+        let own = tenure::operations().iter().find(|(id, _)| *id == operation);
+        own.map(|(_, requirement)| requirement).or_else(|| self.table?.operations.get(&operation))
     }
 
     pub(crate) fn operations(
         &self,
     ) -> impl Iterator<Item = (Symbol, &'a Arc<Requirement<Leaf>>)> + use<'a> {
-        let table = self.table;
-        table.into_iter().flat_map(|table| table.operations.iter()).map(|(id, expr)| (*id, expr))
+        let table = self.table.into_iter().flat_map(|table| table.operations.iter());
+        let own = tenure::operations().iter().map(|(id, requirement)| (id, requirement));
+        table.chain(own).map(|(id, requirement)| (*id, requirement))
     }
 
     /// The real name of a scope, by the catalogue in force
@@ -211,6 +219,11 @@ impl<'a> Here<'a> {
 
     /// A custom role hides a predefined one of the same application and name
     pub(crate) fn role(&self, role: RoleKey) -> Option<RoleHere<'a>> {
+        if role.is_own() {
+            let here = tenure::roles_at(self.kind).any(|own| own == role);
+            let own = RoleHere { predefined: true, grantable: true, scopes: ScopesHere::Real(&[]) };
+            return here.then_some(own);
+        }
         let custom = self.track.roles.get(&role).and_then(|track| track.at(self.cut)?.as_deref());
         if let Some(custom) = custom {
             let scopes = match &custom.scopes {
@@ -236,9 +249,9 @@ impl<'a> Here<'a> {
         let track = self.track;
         let custom = track.roles.iter().filter(move |(_, track)| is_custom(track));
         let predefined = self.table.into_iter().flat_map(|table| table.roles.keys());
-        custom.map(|(role, _)| *role).chain(
-            predefined.copied().filter(move |role| !track.roles.get(role).is_some_and(is_custom)),
-        )
+        let predefined =
+            predefined.copied().filter(move |role| !track.roles.get(role).is_some_and(is_custom));
+        custom.map(|(role, _)| *role).chain(predefined).chain(tenure::roles_at(self.kind))
     }
 
     /// The custom roles and role collections that exist here, in no order
@@ -252,13 +265,14 @@ impl<'a> Here<'a> {
         roles.map(|(role, _)| Grantable::Role(*role)).chain(names)
     }
 
-    /// What the catalogue predefines at levels like this one, hidden or not; in no order
+    /// What is predefined at levels like this one, hidden or not; in no order
     pub(crate) fn predefined(&self) -> impl Iterator<Item = Grantable> + use<'a> {
         let table = self.table;
-        let roles = table.into_iter().flat_map(|table| table.roles.keys());
+        let roles = table.into_iter().flat_map(|table| table.roles.keys().copied());
+        let roles = roles.chain(tenure::roles_at(self.kind));
         let names = table.into_iter().flat_map(|table| table.role_collections.keys());
         let names = names.map(|name| Grantable::RoleCollection(*name));
-        roles.map(|role| Grantable::Role(*role)).chain(names)
+        roles.map(Grantable::Role).chain(names)
     }
 
     /// A custom role collection hides a predefined one of its name
@@ -329,9 +343,9 @@ impl<'a> Here<'a> {
     pub(crate) fn gives(&self, grantable: Grantable, held: Held) -> bool {
         match held {
             Held::RoleCollection(name) => grantable == Grantable::RoleCollection(name),
-            Held::Role { application, name } => self.roles_given(grantable).any(|(role, _)| {
-                role.name == name && application.is_none_or(|a| a == role.application)
-            }),
+            Held::Role { application, name } => {
+                self.roles_given(grantable).any(|(role, _)| role.is_meant_by(application, name))
+            }
             Held::Scope(scope) => {
                 self.roles_given(grantable).any(|(_, role)| self.scopes_of(role).contains(&scope))
             }
@@ -357,6 +371,12 @@ impl<'a> Here<'a> {
                     found.push(Grantable::RoleCollection(name));
                 }
                 return found;
+            }
+            Held::Role { application: Some(application), name }
+                if RoleKey { application, name }.is_own() =>
+            {
+                let role = RoleKey { application, name };
+                return self.role(role).map(|_| Grantable::Role(role)).into_iter().collect();
             }
             Held::Role { application, name } => {
                 found.extend(self.table.into_iter().flat_map(|table| table.of_role(name)));

@@ -17,7 +17,7 @@ use crate::words::catalog::{Catalog, Definitions};
 use crate::words::change::EntryId;
 use crate::words::grantable::{Grantable, RoleKey};
 use crate::words::instant::{EffectiveAt, RecordedAt};
-use crate::words::level::{Attributes, Environment, FeatureSet, Level};
+use crate::words::level::{Access, Attributes, Environment, FeatureSet, Level};
 use crate::words::outcome::{Reason, Refusal};
 use crate::words::position::Position;
 use crate::words::principal::Principal;
@@ -33,10 +33,11 @@ type Read<T, E> = Result<T, IndexCheckpointError<E>>;
 
 /// A ledger from the pieces that a source gives
 pub(super) fn ledger<E, I: Iterator<Item = Result<IndexPiece, E>>>(
+    name: &str,
     source: Source<I>,
     catalog_at: impl FnMut(Position) -> Result<Arc<Catalog>, E>,
 ) -> Read<Ledger, E> {
-    let mut reading = Reading { source, ledger: Ledger::new() };
+    let mut reading = Reading { source, ledger: Ledger::new(name) };
     reading.names()?;
     reading.places()?;
     reading.timelines()?;
@@ -96,7 +97,8 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
         Ok(RoleKey { application: self.symbol()?, name: self.symbol()? })
     }
 
-    fn level_numbered(&mut self, number: u64) -> Read<LevelRef, E> {
+    fn level(&mut self) -> Read<LevelRef, E> {
+        let number = self.source.number()?;
         let found = usize::try_from(number).ok().filter(|n| *n < self.ledger.levels.len());
         match found {
             Some(number) => {
@@ -105,11 +107,6 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
             }
             None => content("a level that is none"),
         }
-    }
-
-    fn level(&mut self) -> Read<LevelRef, E> {
-        let number = self.source.number()?;
-        self.level_numbered(number)
     }
 
     fn principal(&mut self) -> Read<PrincipalRef, E> {
@@ -124,18 +121,16 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
     fn names(&mut self) -> Read<(), E> {
         for number in 0..self.source.number()? {
             let text = self.source.text()?;
-            self.ledger.symbols.intern(&text);
-            if self.ledger.symbols.len() as u64 != number + 1 {
-                return content("a name twice");
+            if u64::from(self.ledger.symbols.intern(&text).number()) != number {
+                return content("a name twice, or not the ledger's own names first");
             }
         }
         for number in 0..self.source.number()? {
             let Ok(level) = Level::parse(&self.source.text()?) else {
                 return content("a level that is none");
             };
-            self.ledger.levels.number_unranked(&level);
-            if self.ledger.levels.len() as u64 != number + 1 {
-                return content("a level twice");
+            if u64::from(self.ledger.levels.number_unranked(&level)) != number {
+                return content("a level twice, or not the ledger's own level first");
             }
         }
         for number in 0..self.source.number()? {
@@ -263,9 +258,7 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
     ) -> Read<Structural, E> {
         Ok(match self.source.number()? {
             0 => {
-                let level = self.level()?;
-                let parent = self.maybe()?;
-                let parent = parent.map(|number| self.level_numbered(number)).transpose()?;
+                let (level, parent) = (self.level()?, self.level()?);
                 Structural::CreateLevel { level, parent, attributes: self.attributes()? }
             }
             1 => Structural::MoveLevel { level: self.level()?, parent: self.level()? },
@@ -327,6 +320,10 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
                 _ => Environment::Neo,
             }),
             region: self.maybe_text()?,
+            access: self.maybe()?.map(|access| match access {
+                0 => Access::Open,
+                _ => Access::Enforced,
+            }),
         })
     }
 

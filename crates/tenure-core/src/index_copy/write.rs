@@ -10,7 +10,7 @@ use crate::index::timeline::{Of, Timeline};
 use crate::ledger::Ledger;
 use crate::words::change::EntryId;
 use crate::words::grantable::{Grantable, RoleKey};
-use crate::words::level::{Attributes, Environment, FeatureSet};
+use crate::words::level::{Access, Attributes, Environment, FeatureSet};
 use crate::words::outcome::Refusal;
 use crate::words::symbol::{LevelRef, Symbol};
 
@@ -104,6 +104,7 @@ impl Record {
             .maybe(attributes.authorizations.map(u64::from))
             .maybe(environment)
             .maybe_text(attributes.region.as_deref())
+            .maybe(attributes.access.map(|access| u64::from(access == Access::Enforced)))
     }
 
     fn roles(self, roles: &[RoleKey]) -> Self {
@@ -201,11 +202,9 @@ fn structure(ledger: &Ledger) -> impl Iterator<Item = Vec<u8>> + '_ {
 fn of_change(key: OrderKey, change: &Structural) -> Vec<u8> {
     let record = Record::default().key(key);
     let record = match change {
-        Structural::CreateLevel { level, parent, attributes } => record
-            .number(0)
-            .level(*level)
-            .maybe(parent.map(|parent| u64::from(parent.number)))
-            .attributes(attributes),
+        Structural::CreateLevel { level, parent, attributes } => {
+            record.number(0).level(*level).level(*parent).attributes(attributes)
+        }
         Structural::MoveLevel { level, parent } => record.number(1).level(*level).level(*parent),
         Structural::SetLevel { level, attributes } => {
             record.number(2).level(*level).attributes(attributes)

@@ -11,7 +11,8 @@ use crate::index::Done;
 use crate::index::mentions::Mentioned;
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::decide;
-use crate::ledger::decide::{Fact, Trust};
+use crate::ledger::decide::{Beside, Fact};
+use crate::ledger::kept::Kept;
 use crate::ledger::notes;
 use crate::ledger::state::Ledger;
 use crate::words::change::{Change, Entry};
@@ -19,12 +20,23 @@ use crate::words::grantable::Grantable;
 use crate::words::instant::{EffectiveAt, RecordedAt};
 use crate::words::note::Note;
 use crate::words::outcome::{
-    Fingerprint, Original, Outcome, OutcomeKind, Reason, Recorded, Refusal, Submission,
+    Original, Outcome, OutcomeKind, Reason, Recorded, Refusal, Submission,
 };
 use crate::words::position::Position;
 use crate::words::principal::Principal;
 use crate::words::symbol::LevelRef;
 use std::sync::Arc;
+
+/// How an entry is taken in
+enum Trust {
+    /// Everything is looked at
+    Decide {
+        /// The first change that its submitter may not make, if there is one
+        forbidden: Option<Refusal>,
+    },
+    /// It was applied before: what only decides whether it is applied is passed over
+    Restore,
+}
 
 /// Whoever hears of each change before it is taken in
 trait Author {
@@ -98,21 +110,23 @@ fn refused(change: Option<usize>, reason: Reason) -> Outcome {
 impl Ledger {
     /// Takes in the next entry of the log and gives its outcome
     ///
-    /// Total: whatever is wrong with the entry is its outcome. `content_of` gives the fingerprint of an
-    /// entry that was taken in before; it is asked where the id came before.
+    /// Total: whatever is wrong with the entry is its outcome. `kept` has the entries that were taken in before. It
+    /// is asked where the id came before, and where a submitter that does not administer the ledger voids an entry
+    /// of its own while access is enforced.
     ///
     /// # Errors
-    /// Those of `content_of`; nothing is taken in then.
+    /// Those of `kept`; nothing is taken in then.
     /// # Cost
     /// O(changes × log of what they touch) for what is recorded when it takes effect. Each
     /// late change of structure costs O(changes of structure that take effect after it) more, and a change of
-    /// a holding with `expect` O(changes of that holding).
-    pub fn apply_with<E>(
+    /// a holding with `expect` O(changes of that holding). While access is enforced, O(depth of its level) a change
+    /// more, and O(levels below it) to delete or move a level.
+    pub fn apply_with<K: Kept>(
         &mut self,
         recorded: &Recorded,
-        content_of: impl FnOnce(Position) -> Result<Fingerprint, E>,
-    ) -> Result<Outcome, E> {
-        self.take(recorded, content_of, &mut Nobody)
+        kept: &K,
+    ) -> Result<Outcome, K::Error> {
+        self.take(recorded, kept, &mut Nobody)
     }
 
     /// The same, with what the author of the entry may not have meant
@@ -124,39 +138,44 @@ impl Ledger {
     /// As [`Ledger::apply_with`].
     /// # Cost
     /// More than [`Ledger::apply_with`]: O(changes of the holdings and memberships that the entry changes).
-    pub fn apply_noting<E>(
+    pub fn apply_noting<K: Kept>(
         &mut self,
         recorded: &Recorded,
-        content_of: impl FnOnce(Position) -> Result<Fingerprint, E>,
-    ) -> Result<(Outcome, Vec<Note>), E> {
+        kept: &K,
+    ) -> Result<(Outcome, Vec<Note>), K::Error> {
         let mut notes = Vec::new();
-        let outcome = self.take(recorded, content_of, &mut notes)?;
+        let outcome = self.take(recorded, kept, &mut notes)?;
         Ok((outcome, notes))
     }
 
-    fn take<E>(
+    fn take<K: Kept>(
         &mut self,
         recorded: &Recorded,
-        content_of: impl FnOnce(Position) -> Result<Fingerprint, E>,
+        kept: &K,
         author: &mut impl Author,
-    ) -> Result<Outcome, E> {
+    ) -> Result<Outcome, K::Error> {
         let position = self.next_position();
-        let (entry, fingerprint) = match &recorded.submission {
+        let Recorded { recorded_at, submitter, submission } = recorded;
+        let (entry, fingerprint) = match submission {
             Submission::Malformed => {
-                self.begin(position, recorded.recorded_at, &recorded.submitter);
+                self.begin(position, *recorded_at, submitter);
                 self.places.finish(None, OutcomeKind::Refused, &[]);
                 return Ok(refused(None, Reason::Malformed));
             }
             Submission::Entry(entry, fingerprint) => (entry, fingerprint),
         };
         let original = match self.owner(entry.id()) {
-            Some(owner) => Some((owner, content_of(owner)?)),
+            Some(owner) => Some((owner, kept.content(owner)?)),
             None => None,
         };
-        self.begin(position, recorded.recorded_at, &recorded.submitter);
+        let forbidden = match original {
+            Some(_) => None,
+            None => self.forbidden(*recorded_at, submitter, entry, kept)?,
+        };
+        self.begin(position, *recorded_at, submitter);
         let (outcome, timelines) = match original {
             Some((owner, content)) => (self.known_id(owner, content == *fingerprint), None),
-            None => self.decide(position, recorded.recorded_at, entry, Trust::Decide, author),
+            None => self.decide(position, *recorded_at, entry, Trust::Decide { forbidden }, author),
         };
         self.note(position, entry, &outcome, timelines);
         Ok(outcome)
@@ -225,10 +244,13 @@ impl Ledger {
         if let Outcome::Duplicate(_) = outcome {
             return false;
         }
-        if let Outcome::Refused(refusal) = outcome
-            && !matches!(refusal.reason, Reason::IdReused { .. })
-        {
-            self.refusals.insert(position, Arc::new(refusal.clone()));
+        if let Outcome::Refused(refusal) = outcome {
+            match refusal.reason {
+                // Whoever may not append must not take an id from those who may.
+                Reason::Forbidden { .. } => return false,
+                Reason::IdReused { .. } => {}
+                _ => drop(self.refusals.insert(position, Arc::new(refusal.clone()))),
+            }
         }
         let places = &self.places;
         self.owners.insert(entry.id(), position, |at| places.id(at))
@@ -288,6 +310,11 @@ impl Ledger {
             }
             Ok(not_before) => not_before,
         };
+        let decides = match trust {
+            Trust::Decide { forbidden: Some(refusal) } => return (Outcome::Refused(refusal), None),
+            Trust::Decide { forbidden: None } => true,
+            Trust::Restore => false,
+        };
         let ends = entry.changes().iter().any(Change::ends_others);
         let timing = Timing { effective_at, recorded_at, ends };
         let mut taken: Vec<Taken> = Vec::with_capacity(entry.changes().len());
@@ -297,7 +324,9 @@ impl Ledger {
             let index = u16::try_from(n).unwrap_or(u16::MAX);
             let key = OrderKey { effective_at, position, index };
             let earlier = entry.changes().get(..n).unwrap_or_default();
-            match decide::check(self, key, change, earlier, trust) {
+            let says_when = entry.effective_at().is_some();
+            let beside = Beside { earlier, says_when, decides };
+            match decide::check(self, key, change, beside) {
                 Ok(fact) => {
                     author.allowed(self, key, &fact);
                     let told = self.take_in(key, &fact, timing, &mut done);
@@ -415,7 +444,7 @@ impl Ledger {
         }
         match fact {
             Fact::Structural(change) => {
-                self.note_defined(&change, key.position);
+                self.note_structural(&change, key.position);
                 self.structure.settle(key, change, timing.scheduled());
             }
             Fact::Observation { level, subtree, observation } => {

@@ -15,13 +15,14 @@ use crate::history::observations::Observation;
 use crate::history::order::OrderKey;
 use crate::index;
 use crate::index::timeline::{Of, TimelineId};
+use crate::ledger::access::governors;
 use crate::ledger::state::Ledger;
 use crate::ledger::view::View;
 use crate::words::catalog::Definitions;
 use crate::words::change::{Change, EntryId, GrantExpects, RevokeExpects};
 use crate::words::grantable::{Grantable, GrantableText, RoleKey, RoleText};
 use crate::words::instant::{EffectiveAt, Instant};
-use crate::words::level::{Attributes, Level, LevelKind};
+use crate::words::level::{Access, Attributes, Level, LevelKind};
 use crate::words::outcome::{APPLICATIONS_MAX, OutcomeKind, Reason};
 use crate::words::position::{KnownAt, Position};
 use crate::words::principal::Principal;
@@ -42,16 +43,18 @@ pub(crate) enum Fact {
     Void(Position),
 }
 
-/// How an entry is taken in
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Trust {
-    /// Everything is looked at
-    Decide,
-    /// It was applied before: what only decides whether it is applied is passed over
-    Restore,
+/// What else of its entry a change is looked at with
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside<'e> {
+    /// The changes before it
+    pub(crate) earlier: &'e [Change],
+    /// Whether the entry says when it holds
+    pub(crate) says_when: bool,
+    /// Whether the entry is still to be decided; what only decides whether it is applied is passed over otherwise
+    pub(crate) decides: bool,
 }
 
-/// Looks at one change; `earlier` are the changes before it in its entry
+/// Looks at one change
 ///
 /// # Errors
 /// The first reason that refuses it.
@@ -59,10 +62,9 @@ pub(crate) fn check(
     ledger: &mut Ledger,
     key: OrderKey,
     change: &Change,
-    earlier: &[Change],
-    trust: Trust,
+    beside: Beside<'_>,
 ) -> Result<Fact, Reason> {
-    Deciding { ledger }.check(key, change, earlier, trust)
+    Deciding { ledger }.check(key, change, beside)
 }
 
 /// The timeline of the holding that a revoke refers to, and whose it is
@@ -89,11 +91,9 @@ impl Deciding<'_> {
         &mut self,
         key: OrderKey,
         change: &Change,
-        earlier: &[Change],
-        trust: Trust,
+        Beside { earlier, says_when, decides }: Beside<'_>,
     ) -> Result<Fact, Reason> {
         let t = key.effective_at;
-        let decides = trust == Trust::Decide;
         match change {
             Change::CreateLevel { level, parent, attributes } => {
                 self.check_create_level(t, level, parent.as_ref(), attributes)
@@ -102,11 +102,17 @@ impl Deciding<'_> {
             Change::SetLevel { level, attributes } => {
                 let level_ref = self.existing(t, level)?;
                 fitting_attributes(level.kind(), attributes)?;
+                if let Some(access) = attributes.access {
+                    self.check_access(key, access, says_when)?;
+                }
                 let attributes = attributes.clone();
                 Ok(structural(Structural::SetLevel { level: level_ref, attributes }))
             }
             Change::DeleteLevel { level } => {
                 let level = self.existing(t, level)?;
+                if level == LevelRef::LEDGER {
+                    return Err(Reason::LedgerStays);
+                }
                 Ok(structural(Structural::DeleteLevel { level }))
             }
             Change::CreateRole { level, role, application, template, scopes, attributes: _ } => {
@@ -117,6 +123,12 @@ impl Deciding<'_> {
                 };
                 if self.here(t, level_ref).is_some_and(|here| here.role(role_key).is_some()) {
                     return Err(Reason::RoleExists);
+                }
+                if level_ref == LevelRef::LEDGER {
+                    return Err(Reason::NoCustomRoles);
+                }
+                if role_key.is_own() {
+                    return Err(Reason::OwnApplication);
                 }
                 let scopes = scopes
                     .as_ref()
@@ -139,11 +151,12 @@ impl Deciding<'_> {
             Change::CreateRoleCollection { level, role_collection, roles, description: _ } => {
                 self.check_create_role_collection(t, level, role_collection, roles)
             }
-            Change::SetRoles { level, role_collection, roles } => {
+            Change::SetRoles { level, role_collection, roles: texts } => {
                 let level_ref = self.existing(t, level)?;
-                let roles = self.resolve_all(t, level_ref, roles)?;
+                let roles = self.resolve_all(t, level_ref, texts)?;
                 let name = self.ledger.symbols.intern(role_collection);
                 self.custom_role_collection(t, level_ref, name)?;
+                no_own_role(texts)?;
                 Ok(structural(Structural::SetRoles { level: level_ref, name, roles }))
             }
             Change::DeleteRoleCollection { level, role_collection } => {
@@ -250,6 +263,9 @@ impl Deciding<'_> {
         parent: Option<&Level>,
         attributes: &Attributes,
     ) -> Result<Fact, Reason> {
+        if level.kind() == LevelKind::Ledger && !self.ledger.is_own_level(level) {
+            return Err(Reason::UnknownLevel);
+        }
         let parent_ref = parent.map(|parent| self.existing_parent(t, parent)).transpose()?;
         let level_ref = self.ledger.level_ref(level);
         if self.level_then(t, level_ref).is_some() {
@@ -259,8 +275,20 @@ impl Deciding<'_> {
             return Err(Reason::UnfitParent);
         }
         fitting_attributes(level.kind(), attributes)?;
-        let attributes = attributes.clone();
-        Ok(structural(Structural::CreateLevel { level: level_ref, parent: parent_ref, attributes }))
+        let (parent, attributes) = (parent_ref.unwrap_or(LevelRef::LEDGER), attributes.clone());
+        Ok(structural(Structural::CreateLevel { level: level_ref, parent, attributes }))
+    }
+
+    /// Refuses a change of access that says when it holds, or that locks everybody out
+    fn check_access(&self, key: OrderKey, access: Access, says_when: bool) -> Result<(), Reason> {
+        if says_when {
+            return Err(Reason::AccessWithTime);
+        }
+        let view = View::of(self.ledger, KnownAt::from(key.position));
+        if access == Access::Enforced && governors(&view, key.effective_at).is_empty() {
+            return Err(Reason::NoAdministrator);
+        }
+        Ok(())
     }
 
     fn check_observe(
@@ -305,15 +333,16 @@ impl Deciding<'_> {
         t: EffectiveAt,
         level: &Level,
         role_collection: &Arc<str>,
-        roles: &[RoleText],
+        texts: &[RoleText],
     ) -> Result<Fact, Reason> {
         let level_ref = self.existing(t, level)?;
-        let roles = self.resolve_all(t, level_ref, roles)?;
+        let roles = self.resolve_all(t, level_ref, texts)?;
         let name = self.ledger.symbols.intern(role_collection);
         let here = self.here(t, level_ref);
         if here.is_some_and(|here| here.role_collection(name).is_some()) {
             return Err(Reason::RoleCollectionExists);
         }
+        no_own_role(texts)?;
         if !here.is_some_and(|here| here.takes_custom_role_collections()) {
             return Err(Reason::NoCustomRoleCollections);
         }
@@ -359,8 +388,11 @@ impl Deciding<'_> {
         if single.is_some_and(|role| !role.grantable) {
             return Err(Reason::NotGrantedAlone);
         }
-        if !self.here(t, level_ref).is_some_and(|here| here.manages_authorizations()) {
+        if !self.here(t, level_ref).is_some_and(|here| here.counts(given)) {
             return Err(Reason::NoAuthorizations);
+        }
+        if given.is_own() && to.kind.is_set() {
+            return Err(Reason::OwnRoleToSet);
         }
         if until.is_some_and(|until| until <= t) {
             return Err(Reason::EmptyInterval);
@@ -491,7 +523,7 @@ impl Deciding<'_> {
             .of_principal(from)
             .filter_map(|timeline| match self.ledger.index.timeline(timeline).of {
                 Of::Holding { level: at, grantable: Grantable::Role(role) }
-                    if at == level && role.name == name =>
+                    if at == level && role.is_meant_by(None, name) =>
                 {
                     let grantable = Grantable::Role(role);
                     Some((role, HoldingKey { principal: from, grantable, level }))
@@ -506,7 +538,7 @@ impl Deciding<'_> {
             // Neither what is held nor what exists need be one: then the name means nothing.
             _ => {
                 let here = self.here(key.effective_at, level)?;
-                let mut existing = here.roles().filter(|role| role.name == name);
+                let mut existing = here.roles().filter(|role| role.is_meant_by(None, name));
                 let first = existing.next()?;
                 existing.next().is_none().then_some(first)
             }
@@ -536,9 +568,17 @@ pub(crate) fn matching<'a>(
 ) -> impl Iterator<Item = RoleKey> + 'a {
     let name = symbols.get(&text.name);
     let application = text.application.as_ref().map(|application| symbols.get(application));
-    roles.filter(move |role| {
-        Some(role.name) == name && application.is_none_or(|named| named == Some(role.application))
+    roles.filter(move |role| match (name, application) {
+        (Some(name), None) => role.is_meant_by(None, name),
+        (Some(name), Some(Some(application))) => role.is_meant_by(Some(application), name),
+        _ => false,
     })
+}
+
+/// Refuses the first role of `tenure` in a role collection
+fn no_own_role(texts: &[RoleText]) -> Result<(), Reason> {
+    let own = texts.iter().position(RoleText::is_own);
+    own.map_or(Ok(()), |nth| Err(Reason::OwnRoleInCollection { nth }))
 }
 
 fn structural(change: Structural) -> Fact {

@@ -86,14 +86,15 @@ impl<'v> Moment<'v> {
 
     /// The grantable at a level, if holdings of it count there
     ///
-    /// They count if the name means something there, and if a directory manages authorizations.
+    /// They count if the name means something there, and if a directory manages authorizations; roles of `tenure`
+    /// count in every directory.
     pub(crate) fn given(
         &self,
         here: &Here<'_>,
         grantable: Grantable,
         timeline: TimelineId,
     ) -> Option<Given> {
-        let custom = here.is_custom(grantable).filter(|_| here.manages_authorizations())?;
+        let custom = here.is_custom(grantable).filter(|_| here.counts(grantable))?;
         Some(Given { timeline, custom })
     }
 

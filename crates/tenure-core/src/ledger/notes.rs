@@ -11,14 +11,22 @@ use crate::history::edge::Edge;
 use crate::history::order::OrderKey;
 use crate::index::TimelineChange;
 use crate::index::timeline::{Happened, Of, TimelineId};
+use crate::ledger::access::governors;
 use crate::ledger::decide::Fact;
 use crate::ledger::moment::Moment;
 use crate::ledger::state::Ledger;
 use crate::ledger::view::View;
+use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
+use crate::words::level::Access;
 use crate::words::note::{LATER_MAX, Later, Noted};
 use crate::words::position::{KnownAt, Position};
-use crate::words::symbol::PrincipalRef;
+use crate::words::symbol::{LevelRef, PrincipalRef};
+use crate::words::tenure;
+
+/// Those who hold `tenure/Administrator` at the ledger's own level
+const ADMINISTRATORS: Of =
+    Of::Holding { level: LevelRef::LEDGER, grantable: Grantable::Role(tenure::ADMINISTRATOR) };
 
 /// Entries by when they take effect
 type Starts = BTreeSet<(EffectiveAt, Position)>;
@@ -37,10 +45,19 @@ pub(crate) fn of_fact(ledger: &Ledger, key: OrderKey, fact: &Fact) -> Vec<Noted>
                 Edge::Start { until, .. } => {
                     noting.of_start(timeline, principal, until).into_iter().collect()
                 }
-                Edge::Stop => noting.of_stop(timeline, principal),
+                Edge::Stop => {
+                    let mut noted = noting.of_stop(timeline, principal);
+                    let own = ledger.index.timeline(timeline).of == ADMINISTRATORS;
+                    noted.extend(own.then(|| noting.of_last(principal)).flatten());
+                    noted
+                }
             }
         }
-        Fact::Removal(principal) => noting.of_removal(*principal),
+        Fact::Removal(principal) => {
+            let mut noted = noting.of_removal(*principal);
+            noted.extend(noting.of_last(*principal));
+            noted
+        }
         Fact::Structural(_) | Fact::Observation { .. } | Fact::Void(_) => Vec::new(),
     }
 }
@@ -93,6 +110,14 @@ impl Noting<'_> {
         self.starts_of(timeline, principal, &mut starts);
         let repeated = (!self.runs(timeline, principal)).then_some(Noted::Repeated);
         repeated.into_iter().chain(scheduled(&starts)).collect()
+    }
+
+    /// Whether only this principal governs the ledger while access is enforced
+    fn of_last(&self, principal: PrincipalRef) -> Option<Noted> {
+        let before = KnownAt(self.key.position.get() - 1);
+        let enforced = self.ledger.access(before) == Access::Enforced;
+        let last = || governors(&self.view, self.key.effective_at) == [principal];
+        (enforced && last()).then_some(Noted::LastAdministrator)
     }
 
     fn of_removal(&self, principal: PrincipalRef) -> Vec<Noted> {

@@ -20,22 +20,25 @@ use crate::index::mentions::{Mentioned, Mentions};
 use crate::index::owners::Owners;
 use crate::index::places::Places;
 use crate::index::{Index, mentions};
+use crate::ledger::access::AccessChanges;
 use crate::words::catalog::Defined;
 use crate::words::change::EntryId;
 use crate::words::instant::{EffectiveAt, RecordedAt};
-use crate::words::level::Level;
+use crate::words::level::{Level, LevelKind};
 use crate::words::outcome::{OutcomeKind, Refusal};
 use crate::words::pages::Pages;
 use crate::words::position::{KnownAt, Position};
 use crate::words::principal::{Principal, PrincipalKind};
 use crate::words::symbol::{LevelRef, PrincipalRef, Registry, SharedMap, Symbol, Symbols};
+use crate::words::tenure;
 
 /// The fold of a log
 ///
 /// It does not keep the contents of entries. When an id comes again, the caller is asked for the content of
-/// the entry that owns it. [`LedgerInMemory`](crate::LedgerInMemory) keeps the contents.
-// INVARIANT (ledger): only the ledger itself and a trial take entries in, never a snapshot.
-#[derive(Debug, Default)]
+/// the entry that owns it ([`Kept`](crate::Kept)). [`LedgerInMemory`](crate::LedgerInMemory) keeps the contents.
+// INVARIANT (ledger): only the ledger itself and a trial take entries in, never a snapshot. The ledger's own level has
+// the number 0, and the ledger's own names come first among the symbols.
+#[derive(Debug)]
 pub struct Ledger {
     pub(crate) symbols: Symbols,
     pub(crate) levels: Registry<Level>,
@@ -48,6 +51,7 @@ pub struct Ledger {
     pub(crate) index: Index,
     pub(crate) voids: Voids,
     pub(crate) structure: Structure,
+    pub(crate) access: AccessChanges,
     pub(crate) observations: Observations,
     /// The earliest possible moments of the applied entries that say one
     pub(crate) not_before: SharedMap<Position, EffectiveAt>,
@@ -85,9 +89,33 @@ impl Deref for Snapshot {
 }
 
 impl Ledger {
-    /// The fold of no entries
-    pub fn new() -> Self {
-        Self::default()
+    /// The fold of no entries, of the ledger with that name
+    pub fn new(name: &str) -> Self {
+        let mut levels = Registry::default();
+        levels.number(&Level::of_ledger(name));
+        Self {
+            symbols: Symbols::of(&tenure::NAMES),
+            levels,
+            principals: Registry::default(),
+            places: Places::default(),
+            owners: Owners::default(),
+            refusals: SharedMap::default(),
+            index: Index::default(),
+            voids: Voids::default(),
+            structure: Structure::default(),
+            access: AccessChanges::default(),
+            observations: Observations::default(),
+            not_before: SharedMap::default(),
+            mentions: Mentions::default(),
+            named: Vector::new(),
+            defined: SharedMap::default(),
+            users_of_origin: SharedMap::default(),
+            sets: Arc::default(),
+            names: RandomState::new(),
+            last_named: SharedMap::default(),
+            named_before: Pages::default(),
+            everyone: SharedMap::default(),
+        }
     }
 
     /// Makes room for so many more entries at once
@@ -112,6 +140,7 @@ impl Ledger {
                 index: self.index.clone(),
                 voids: self.voids.clone(),
                 structure: self.structure.clone(),
+                access: self.access.clone(),
                 observations: self.observations.clone(),
                 not_before: self.not_before.clone(),
                 mentions: self.mentions.clone(),
@@ -222,9 +251,10 @@ impl Ledger {
             .filter(move |one| one.kind == kind && self.principal_of(*one).name() == Some(name))
     }
 
-    /// Everything that an applied entry ever defined, counted or not
+    /// Everything that an applied entry ever defined, counted or not, and the ledger's own roles
     pub(crate) fn ever_defined(&self) -> impl Iterator<Item = Defined> {
-        self.defined.keys().copied()
+        let own = tenure::roles_at(LevelKind::Ledger).map(Defined::Role);
+        self.defined.keys().copied().chain(own)
     }
 
     pub(crate) fn users_of_origin(&self, origin: &str) -> impl Iterator<Item = PrincipalRef> {
@@ -234,6 +264,9 @@ impl Ledger {
     }
 
     pub(crate) fn was_defined(&self, what: Defined, known_at: KnownAt) -> bool {
+        if matches!(what, Defined::Role(role) if role.is_own_role()) {
+            return true;
+        }
         self.defined.get(&what).is_some_and(|positions| {
             positions
                 .iter()
@@ -248,6 +281,16 @@ impl Ledger {
 
     pub(crate) fn find_level(&self, level: &Level) -> Option<LevelRef> {
         Some(LevelRef { number: self.levels.get(level)?, kind: level.kind() })
+    }
+
+    /// The name of the ledger
+    pub fn name(&self) -> &str {
+        self.level_of(LevelRef::LEDGER).id()
+    }
+
+    /// Whether it is the level of this ledger
+    pub(crate) fn is_own_level(&self, level: &Level) -> bool {
+        level == self.level_of(LevelRef::LEDGER)
     }
 
     pub(crate) fn level_of(&self, level: LevelRef) -> &Level {
@@ -343,6 +386,12 @@ impl Ledger {
         }
     }
 
+    /// Whether a submitter handed in the entry at a position
+    pub(crate) fn submitted(&self, submitter: PrincipalRef, position: Position) -> bool {
+        let mut from = self.mentions.after(Mentioned::Submitter(submitter), position.get() - 1);
+        from.next() == Some(position)
+    }
+
     pub(crate) fn mentions_of_principal(
         &self,
         principal: PrincipalRef,
@@ -352,7 +401,11 @@ impl Ledger {
         mentions::merged(told, self.mentions.after(Mentioned::Principal(principal), after))
     }
 
-    pub(crate) fn note_defined(&mut self, change: &Structural, position: Position) {
+    /// Notes what an applied change of structure says beyond the landscape
+    pub(crate) fn note_structural(&mut self, change: &Structural, position: Position) {
+        if let Structural::SetLevel { attributes, .. } = change {
+            self.access.note(position, attributes);
+        }
         for what in definitions_of(change) {
             let positions = self.defined.entry(what).or_default();
             if positions.last() != Some(&position) {
@@ -411,17 +464,21 @@ impl Ledger {
             let recorded = self.recorded_at(key.position).map_or(0, RecordedAt::micros);
             let effective = key.effective_at.micros();
             self.structure.insert(key, &change, effective < recorded);
-            self.note_defined(&change, key.position);
+            self.note_structural(&change, key.position);
             self.structure.settle(key, change, effective > recorded);
         }
         take_voids(self, None);
     }
 
-    /// Makes the first entry with each id its owner
+    /// Makes the first entry with each id its owner, but for forbidden ones, whose refusals are not kept
     pub(crate) fn own_all(&mut self) {
-        let places = &self.places;
+        let (places, refusals) = (&self.places, &self.refusals);
         self.owners.reserve(usize::try_from(places.len()).unwrap_or(0), |at| places.id(at));
-        for (position, id) in places.owning() {
+        let owns = |position: &Position| {
+            places.outcome(*position) == Some(OutcomeKind::Applied)
+                || refusals.contains_key(position)
+        };
+        for (position, id) in places.owning().filter(|(position, _)| owns(position)) {
             self.owners.insert(id, position, |at| places.id(at));
         }
     }

@@ -2,10 +2,10 @@
 
 use std::ops::Deref;
 
+use crate::ledger::kept::Kept;
 use crate::ledger::state::Ledger;
 use crate::words::note::Note;
-use crate::words::outcome::{Fingerprint, Outcome, Recorded};
-use crate::words::position::Position;
+use crate::words::outcome::{Outcome, Recorded};
 
 /// A ledger that decides entries as the real one would, each seeing the ones before it, and keeps them to itself
 // INVARIANT (trial): it shares nothing with another ledger that either of them changes in place.
@@ -36,14 +36,14 @@ impl Trial {
     /// What would become of the next entry, and what its author may not have meant
     ///
     /// # Errors
-    /// Those of `content_of`, as [`Ledger::apply_noting`].
+    /// Those of `kept`, as [`Ledger::apply_noting`].
     /// # Cost
     /// As [`Ledger::apply_noting`].
-    pub fn apply<E>(
+    pub fn apply<K: Kept>(
         &mut self,
         recorded: &Recorded,
-        content_of: impl FnOnce(Position) -> Result<Fingerprint, E>,
-    ) -> Result<(Outcome, Vec<Note>), E> {
-        self.ledger.apply_noting(recorded, content_of)
+        kept: &K,
+    ) -> Result<(Outcome, Vec<Note>), K::Error> {
+        self.ledger.apply_noting(recorded, kept)
     }
 }

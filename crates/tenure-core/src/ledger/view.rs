@@ -111,7 +111,7 @@ impl<'a> View<'a> {
         Some((&published.definitions.version, published.position))
     }
 
-    fn counts(&self, position: Position) -> bool {
+    pub(crate) fn counts(&self, position: Position) -> bool {
         self.ledger.counts(position, self.known_at)
     }
 

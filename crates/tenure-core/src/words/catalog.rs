@@ -14,6 +14,7 @@ use crate::words::level::{FeatureSet, LevelKind};
 use crate::words::name::{plain_name, plain_text};
 use crate::words::requirement::{Held, HeldRow, Leaf, LeafRow, REQUIREMENT_DEPTH_MAX, Requirement};
 use crate::words::symbol::{Map, Symbol, Symbols};
+use crate::words::tenure::{APPLICATION, OPERATION_PREFIX};
 
 /// A role as a catalogue document writes it
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -180,6 +181,7 @@ impl Check {
     fn role(&mut self, row: &RoleRow) -> Result<(), String> {
         role_part("role", &row.role).map_err(|e| e.to_string())?;
         role_part("application", &row.application).map_err(|e| e.to_string())?;
+        no_own_application(&row.application)?;
         if let Some(template) = &row.template {
             named("template", template)?;
         }
@@ -210,6 +212,10 @@ impl Check {
             .iter()
             .map(|text| RoleText::parse(text).map_err(|e| e.to_string()))
             .collect::<Result<_, _>>()?;
+        texts
+            .iter()
+            .filter_map(|text| text.application.as_ref())
+            .try_for_each(|application| no_own_application(application))?;
         for place in places(&row.at, row.feature_sets.as_ref()) {
             if !seen.insert((place, &row.role_collection)) {
                 return Err(twice(place));
@@ -256,6 +262,11 @@ impl Check {
         seen: &mut HashSet<(Place, &'a str)>,
     ) -> Result<(), String> {
         named("operation", &row.operation)?;
+        if row.operation.starts_with(OPERATION_PREFIX) {
+            return Err(format!(
+                "operations whose ids begin with `{OPERATION_PREFIX}` are the ledger's own"
+            ));
+        }
         if let Some(title) = &row.title {
             plain_text("title", title).map_err(|e| e.to_string())?;
         }
@@ -285,11 +296,13 @@ impl Check {
 
     fn leaf(&self, leaf: &LeafRow) -> Result<(), String> {
         listed("kinds of a leaf", &leaf.kinds)?;
+        no_own_kind(&leaf.kinds)?;
         match &leaf.held {
             HeldRow::Scope(scope) => named("scope of a leaf", scope),
             HeldRow::RoleCollection(name) => named("role collection of a leaf", name),
             HeldRow::Role { role, application } => {
                 let text = leaf_role(role, application.as_ref())?;
+                text.application.as_ref().map_or(Ok(()), |named| no_own_application(named))?;
                 let known = places(&leaf.kinds, None)
                     .any(|place| !self.applications(place, &text).is_empty());
                 if known {
@@ -318,6 +331,20 @@ fn leaf_role(role: &str, application: Option<&Arc<str>>) -> Result<RoleText, Str
     }
 }
 
+fn no_own_application(application: &str) -> Result<(), String> {
+    if application == APPLICATION {
+        return Err(format!("roles of the application `{APPLICATION}` are the ledger's own"));
+    }
+    Ok(())
+}
+
+fn no_own_kind(kinds: &[LevelKind]) -> Result<(), String> {
+    if kinds.contains(&LevelKind::Ledger) {
+        return Err(format!("what is at the kind `{}` is the ledger's own", LevelKind::Ledger));
+    }
+    Ok(())
+}
+
 fn named(what: &'static str, text: &str) -> Result<(), String> {
     plain_name(what, text).map(drop).map_err(|e| e.to_string())
 }
@@ -333,6 +360,7 @@ fn listed<T: PartialEq>(what: &str, items: &[T]) -> Result<(), String> {
 
 fn where_it_exists(at: &[LevelKind], sets: Option<&Vec<FeatureSet>>) -> Result<(), String> {
     listed("at", at)?;
+    no_own_kind(at)?;
     sets.map_or(Ok(()), |sets| listed("feature_sets", sets))
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::words::name::{NAME_BYTES_MAX, NameError, plain_name, plain_text, shown};
 use crate::words::symbol::{Symbol, Symbols};
+use crate::words::tenure::APPLICATION;
 
 /// A role as a text names it: by its name alone, or by `application/name`
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -49,6 +50,13 @@ impl RoleText {
                 name: part("role", name)?,
             }),
         }
+    }
+}
+
+impl RoleText {
+    /// Whether it names a role of the application `tenure`; its name alone never does
+    pub fn is_own(&self) -> bool {
+        self.application.as_deref() == Some(APPLICATION)
     }
 }
 
@@ -137,6 +145,14 @@ pub(crate) struct RoleKey {
 }
 
 impl RoleKey {
+    /// Whether it is the role of that application and name
+    ///
+    /// A name alone means the role of that name of any application, but never one of the ledger's own.
+    pub(crate) fn is_meant_by(self, application: Option<Symbol>, name: Symbol) -> bool {
+        self.name == name
+            && application.map_or(!self.is_own(), |application| application == self.application)
+    }
+
     /// `application/name`
     pub(crate) fn text(self, symbols: &Symbols) -> String {
         role_text(symbols.text(self.application), symbols.text(self.name))
@@ -150,6 +166,13 @@ pub(crate) enum Grantable {
     RoleCollection(Symbol),
     /// A single role
     Role(RoleKey),
+}
+
+impl Grantable {
+    /// Whether it is a role of the application `tenure`
+    pub(crate) fn is_own(self) -> bool {
+        matches!(self, Self::Role(role) if role.is_own())
+    }
 }
 
 #[cfg(test)]

@@ -178,6 +178,11 @@ clock! {
     /// When something holds in the world: valid time
     EffectiveAt
 }
+
+impl EffectiveAt {
+    /// Before every moment of this clock: since then there is what no change brought about
+    pub(crate) const BEFORE_ALL: Self = Self(Instant(-1));
+}
 clock! {
     /// When the log learned of something: recorded time
     RecordedAt

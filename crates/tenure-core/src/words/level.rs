@@ -14,6 +14,8 @@ pub const LEVEL_ID_BYTES_MAX: usize = 128;
 /// The kinds of levels
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum LevelKind {
+    /// The ledger itself, above every global account: where it is given who may read and write it
+    Ledger,
     /// The root of a landscape
     GlobalAccount,
     /// Groups subaccounts; holds role collections only while it manages authorizations
@@ -32,7 +34,8 @@ pub enum LevelKind {
 
 impl LevelKind {
     /// Every kind, from the root down
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Ledger,
         Self::GlobalAccount,
         Self::Directory,
         Self::Subaccount,
@@ -45,6 +48,7 @@ impl LevelKind {
     /// The kind's name in texts
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Ledger => "ledger",
             Self::GlobalAccount => "global-account",
             Self::Directory => "directory",
             Self::Subaccount => "subaccount",
@@ -60,9 +64,12 @@ impl LevelKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// Whether a level of this kind may lie directly in one of that kind
+    /// Whether a change may put a level of this kind directly in one of that kind
+    ///
+    /// No change puts anything in the ledger's level: a global account is created without a parent.
     pub fn fits_in(self, parent: Option<Self>) -> bool {
         match self {
+            Self::Ledger => false,
             Self::GlobalAccount => parent.is_none(),
             Self::Directory | Self::Subaccount => {
                 matches!(parent, Some(Self::GlobalAccount | Self::Directory))
@@ -80,6 +87,7 @@ impl LevelKind {
             Attribute::FeatureSet => matches!(self, Self::GlobalAccount | Self::Subaccount),
             Attribute::Authorizations => self == Self::Directory,
             Attribute::Environment | Attribute::Region => self == Self::Subaccount,
+            Attribute::Access => self == Self::Ledger,
         }
     }
 }
@@ -125,12 +133,20 @@ pub enum Attribute {
     Environment,
     /// `region`
     Region,
+    /// `access`
+    Access,
 }
 
 impl Attribute {
     /// Every attribute
-    pub const ALL: [Self; 5] =
-        [Self::Name, Self::FeatureSet, Self::Authorizations, Self::Environment, Self::Region];
+    pub const ALL: [Self; 6] = [
+        Self::Name,
+        Self::FeatureSet,
+        Self::Authorizations,
+        Self::Environment,
+        Self::Region,
+        Self::Access,
+    ];
 
     /// The attribute's name in texts
     pub fn as_str(self) -> &'static str {
@@ -140,6 +156,7 @@ impl Attribute {
             Self::Authorizations => "authorizations",
             Self::Environment => "environment",
             Self::Region => "region",
+            Self::Access => "access",
         }
     }
 
@@ -181,6 +198,29 @@ pub enum Environment {
     Neo,
 }
 
+/// Whether the ledger asks if a submitter may
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Access {
+    /// Everybody may do everything. In force where no change says otherwise
+    #[default]
+    Open,
+    /// A change is refused unless its submitter holds what the change asks for
+    Enforced,
+}
+
+impl Access {
+    /// Both
+    pub const ALL: [Self; 2] = [Self::Open, Self::Enforced];
+
+    /// Its name in texts
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Enforced => "enforced",
+        }
+    }
+}
+
 /// The attributes that a change states, or that a level explicitly has
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Attributes {
@@ -194,6 +234,8 @@ pub struct Attributes {
     pub environment: Option<Environment>,
     /// Region
     pub region: Option<Arc<str>>,
+    /// Whether the ledger asks if a submitter may
+    pub access: Option<Access>,
 }
 
 impl Attributes {
@@ -205,6 +247,7 @@ impl Attributes {
             self.authorizations.is_some().then_some(Attribute::Authorizations),
             self.environment.is_some().then_some(Attribute::Environment),
             self.region.is_some().then_some(Attribute::Region),
+            self.access.is_some().then_some(Attribute::Access),
         ]
         .into_iter()
         .flatten()
@@ -219,6 +262,7 @@ impl Attributes {
             authorizations: other.authorizations.or(self.authorizations),
             environment: other.environment.or(self.environment),
             region: other.region.clone().or_else(|| self.region.clone()),
+            access: other.access.or(self.access),
         }
     }
 }
@@ -237,7 +281,7 @@ pub struct Level {
 pub enum ParseLevelError {
     /// No known kind before the colon
     #[error(
-        "`{0}` is not a level: a level is `kind:id`, and its kind one of global-account, directory, subaccount, cf-org, cf-space, service-instance, application"
+        "`{0}` is not a level: a level is `kind:id`, and its kind one of ledger, global-account, directory, subaccount, cf-org, cf-space, service-instance, application"
     )]
     Kind(String),
     /// An id with other characters, or too long, or empty
@@ -259,6 +303,11 @@ impl Level {
             return Err(ParseLevelError::Id(shown()));
         }
         Ok(Self { text: text.into(), kind })
+    }
+
+    /// The level of the ledger with that name
+    pub fn of_ledger(name: &str) -> Self {
+        Self { text: format!("{}:{name}", LevelKind::Ledger).into(), kind: LevelKind::Ledger }
     }
 
     /// Its kind
@@ -309,5 +358,11 @@ mod tests {
         let set = KindSet::from_iter([LevelKind::CfOrg, LevelKind::Application]);
         assert_eq!(set.iter().collect::<Vec<_>>(), [LevelKind::CfOrg, LevelKind::Application]);
         assert!(!set.contains(LevelKind::Directory));
+        assert_eq!(KindSet::from_iter(LevelKind::ALL).iter().count(), LevelKind::ALL.len());
+    }
+
+    #[test]
+    fn the_level_of_a_ledger_is_one_that_can_be_read() {
+        assert_eq!(Level::of_ledger("main"), Level::parse("ledger:main").unwrap());
     }
 }

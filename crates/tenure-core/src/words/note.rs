@@ -36,6 +36,8 @@ pub enum Noted {
     Repeated,
     /// Later changes start again what the change ends
     Scheduled(Later),
+    /// Access is enforced, and nobody who signs in administers the ledger any more
+    LastAdministrator,
 }
 
 impl Noted {
@@ -45,6 +47,7 @@ impl Noted {
             Self::TermsChanged { .. } => "terms_changed",
             Self::Repeated => "repeated",
             Self::Scheduled(_) => "scheduled",
+            Self::LastAdministrator => "last_administrator",
         }
     }
 }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use crate::words::change::Entry;
 use crate::words::instant::RecordedAt;
-use crate::words::level::Attribute;
+use crate::words::level::{Attribute, Level};
 use crate::words::position::Position;
 use crate::words::principal::Principal;
+use crate::words::tenure::LedgerOperation;
 
 /// A digest of an entry's canonical encoding without its id: equal contents have equal ones
 ///
@@ -56,6 +57,8 @@ pub enum RefusalCode {
     IdReused,
     /// An instant before 1970
     BadTime,
+    /// A change that its submitter may not make
+    Forbidden,
     /// A void of an entry that is unknown or was not applied
     UnknownEntry,
     /// A void of an entry that is voided
@@ -92,10 +95,11 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code, in the order in which reasons are looked for
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Malformed,
         Self::IdReused,
         Self::BadTime,
+        Self::Forbidden,
         Self::UnknownEntry,
         Self::AlreadyVoided,
         Self::UnknownLevel,
@@ -120,6 +124,7 @@ impl RefusalCode {
             Self::Malformed => "malformed",
             Self::IdReused => "id_reused",
             Self::BadTime => "bad_time",
+            Self::Forbidden => "forbidden",
             Self::UnknownEntry => "unknown_entry",
             Self::AlreadyVoided => "already_voided",
             Self::UnknownLevel => "unknown_level",
@@ -156,6 +161,13 @@ pub enum Reason {
     },
     /// `effective_at` or `not_before` of the entry, or `until` or `from` of the change, lies before 1970
     BadTime,
+    /// The submitter does not hold what the change asks for
+    Forbidden {
+        /// What it asks for
+        operation: LedgerOperation,
+        /// Where it asks for it
+        at: Level,
+    },
     /// No entry has the id that is to be voided
     UnknownEntry,
     /// The entry that is to be voided was refused
@@ -205,12 +217,29 @@ pub enum Reason {
         /// The attribute
         attribute: Attribute,
     },
+    /// `access` takes effect at its position, and the entry says when it holds
+    AccessWithTime,
+    /// Nobody would be left who administers the ledger
+    NoAdministrator,
+    /// The ledger's own level is always there
+    LedgerStays,
+    /// The level does not take custom roles
+    NoCustomRoles,
+    /// Roles of `tenure` are the ledger's own: there is no custom one
+    OwnApplication,
+    /// A role of `tenure` is given alone, never through a role collection
+    OwnRoleInCollection {
+        /// Which of [`Change::roles`](crate::Change::roles), counted from 0
+        nth: usize,
+    },
     /// The level does not take custom role collections
     NoCustomRoleCollections,
     /// The role is not granted by itself
     NotGrantedAlone,
     /// The directory does not manage authorizations
     NoAuthorizations,
+    /// A role of `tenure` is given to users and clients alone
+    OwnRoleToSet,
     /// Nothing that counts names the principal
     UnknownPrincipal,
     /// `until` is not after the start, `from` of an observation not before its end, or `not_before` of the entry after
@@ -235,6 +264,7 @@ impl Reason {
             Self::Malformed => RefusalCode::Malformed,
             Self::IdReused { .. } => RefusalCode::IdReused,
             Self::BadTime => RefusalCode::BadTime,
+            Self::Forbidden { .. } => RefusalCode::Forbidden,
             Self::UnknownEntry | Self::NotApplied { .. } => RefusalCode::UnknownEntry,
             Self::AlreadyVoided { .. } => RefusalCode::AlreadyVoided,
             Self::UnknownLevel | Self::UnknownParent => RefusalCode::UnknownLevel,
@@ -247,9 +277,16 @@ impl Reason {
             Self::RoleCollectionExists => RefusalCode::RoleCollectionExists,
             Self::Predefined => RefusalCode::Predefined,
             Self::ForeignAttribute { .. }
+            | Self::AccessWithTime
+            | Self::NoAdministrator
+            | Self::LedgerStays
+            | Self::NoCustomRoles
+            | Self::OwnApplication
+            | Self::OwnRoleInCollection { .. }
             | Self::NoCustomRoleCollections
             | Self::NotGrantedAlone
-            | Self::NoAuthorizations => RefusalCode::NotAllowedHere,
+            | Self::NoAuthorizations
+            | Self::OwnRoleToSet => RefusalCode::NotAllowedHere,
             Self::UnknownPrincipal => RefusalCode::UnknownPrincipal,
             Self::EmptyInterval => RefusalCode::EmptyInterval,
             Self::NotHeld => RefusalCode::NotHeld,
@@ -265,6 +302,9 @@ impl Reason {
             Self::Malformed => alone("malformed"),
             Self::IdReused { owner } => at("id_reused", owner),
             Self::BadTime => alone("bad_time"),
+            Self::Forbidden { operation, at } => {
+                ("forbidden", Vec::new(), vec![operation.as_str().into(), at.as_str().into()])
+            }
             Self::UnknownEntry => alone("unknown_entry"),
             Self::NotApplied { owner } => at("not_applied", owner),
             Self::AlreadyVoided { void } => at("already_voided", void),
@@ -284,9 +324,18 @@ impl Reason {
             Self::ForeignAttribute { attribute } => {
                 ("foreign_attribute", Vec::new(), vec![attribute.as_str().into()])
             }
+            Self::AccessWithTime => alone("access_with_time"),
+            Self::NoAdministrator => alone("no_administrator"),
+            Self::LedgerStays => alone("ledger_stays"),
+            Self::NoCustomRoles => alone("no_custom_roles"),
+            Self::OwnApplication => alone("own_application"),
+            Self::OwnRoleInCollection { nth } => {
+                ("own_role_in_collection", vec![*nth as u64], Vec::new())
+            }
             Self::NoCustomRoleCollections => alone("no_custom_role_collections"),
             Self::NotGrantedAlone => alone("not_granted_alone"),
             Self::NoAuthorizations => alone("no_authorizations"),
+            Self::OwnRoleToSet => alone("own_role_to_set"),
             Self::UnknownPrincipal => alone("unknown_principal"),
             Self::EmptyInterval => alone("empty_interval"),
             Self::NotHeld => alone("not_held"),
@@ -300,6 +349,10 @@ impl Reason {
             ("malformed", [], []) => Self::Malformed,
             ("id_reused", [owner], []) => Self::IdReused { owner: Position::new(*owner)? },
             ("bad_time", [], []) => Self::BadTime,
+            ("forbidden", [], [operation, at]) => Self::Forbidden {
+                operation: LedgerOperation::parse(operation)?,
+                at: Level::parse(at).ok()?,
+            },
             ("unknown_entry", [], []) => Self::UnknownEntry,
             ("not_applied", [owner], []) => Self::NotApplied { owner: Position::new(*owner)? },
             ("already_voided", [void], []) => Self::AlreadyVoided { void: Position::new(*void)? },
@@ -321,9 +374,18 @@ impl Reason {
             ("foreign_attribute", [], [attribute]) => {
                 Self::ForeignAttribute { attribute: Attribute::parse(attribute)? }
             }
+            ("access_with_time", [], []) => Self::AccessWithTime,
+            ("no_administrator", [], []) => Self::NoAdministrator,
+            ("ledger_stays", [], []) => Self::LedgerStays,
+            ("no_custom_roles", [], []) => Self::NoCustomRoles,
+            ("own_application", [], []) => Self::OwnApplication,
+            ("own_role_in_collection", [nth], []) => {
+                Self::OwnRoleInCollection { nth: usize::try_from(*nth).ok()? }
+            }
             ("no_custom_role_collections", [], []) => Self::NoCustomRoleCollections,
             ("not_granted_alone", [], []) => Self::NotGrantedAlone,
             ("no_authorizations", [], []) => Self::NoAuthorizations,
+            ("own_role_to_set", [], []) => Self::OwnRoleToSet,
             ("unknown_principal", [], []) => Self::UnknownPrincipal,
             ("empty_interval", [], []) => Self::EmptyInterval,
             ("not_held", [], []) => Self::NotHeld,

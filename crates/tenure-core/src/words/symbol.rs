@@ -24,6 +24,11 @@ use crate::words::principal::PrincipalKind;
 pub(crate) struct Symbol(u32);
 
 impl Symbol {
+    /// The symbol of a name that every ledger interns at that place
+    pub(crate) const fn fixed(place: u32) -> Self {
+        Self(place)
+    }
+
     pub(crate) fn number(self) -> u32 {
         self.0
     }
@@ -38,6 +43,15 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
+    /// These names, in that order
+    pub(crate) fn of(names: &[&str]) -> Self {
+        let mut symbols = Self::default();
+        for name in names {
+            symbols.intern(name);
+        }
+        symbols
+    }
+
     /// The symbol of a text, made now if it was never met
     pub(crate) fn intern(&mut self, text: &str) -> Symbol {
         if let Some(symbol) = self.symbols.get(text) {
@@ -85,6 +99,11 @@ pub(crate) fn index(length: usize) -> u32 {
 pub(crate) struct LevelRef {
     pub(crate) number: u32,
     pub(crate) kind: LevelKind,
+}
+
+impl LevelRef {
+    /// The ledger's own level, the first that every ledger numbers
+    pub(crate) const LEDGER: Self = Self { number: 0, kind: LevelKind::Ledger };
 }
 
 /// A principal, numbered in a [`Registry`], with its kind

@@ -155,6 +155,7 @@ impl<'a> Run<'a> {
                 authorizations,
                 environment: None,
                 region: region.clone(),
+                access: None,
             };
             let actor = self.actor_or(self.record, seen.changed_by.as_ref());
             let reason = format!("as `{}` shows it", self.record.kind);
@@ -222,6 +223,7 @@ impl<'a> Run<'a> {
             authorizations: seen.authorizations,
             environment: None,
             region: seen.region.clone(),
+            access: None,
         };
         let actor = self.actor_or(record, seen.created_by.as_ref());
         let reason = format!("as `{}` at {} shows it", record.kind, record.at);
@@ -236,6 +238,7 @@ impl<'a> Run<'a> {
             authorizations: seen.authorizations,
             environment: None,
             region: seen.region.clone(),
+            access: None,
         };
         self.load_levels()?.insert(seen.level.clone(), row);
         self.created.insert(seen.level.clone(), at);

@@ -18,11 +18,13 @@ use tenure_wire::v1::{self, Change};
 /// Rows of a page of the history, few enough that tests turn pages
 const HISTORY_PAGE: usize = 50;
 
+const LEDGER: &str = "import";
+
 /// When all of it is recorded: 2030-01-01T00:00:00Z, after every recording
 const RECORDED_MICROS: i64 = 1_893_456_000_000_000;
 
 /// A fold, and the entries that it took in
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memory {
     ledger: LedgerInMemory,
     entries: Vec<(v1::Entry, EntryResult)>,
@@ -51,8 +53,13 @@ fn failed(error: serde_json::Error) -> AskFailure {
 impl Memory {
     /// With the built-in catalogues
     pub(crate) fn with_catalogs() -> Result<Self, TargetError> {
-        let mut memory = Self::default();
-        for encoded in tenure_wire::catalogs::genesis("import").map_err(TargetError::new)? {
+        let mut memory = Self {
+            ledger: LedgerInMemory::new(LEDGER),
+            entries: Vec::new(),
+            calls: Vec::new(),
+            asked: 0,
+        };
+        for encoded in tenure_wire::catalogs::genesis(LEDGER).map_err(TargetError::new)? {
             memory.take(encoded);
         }
         Ok(memory)

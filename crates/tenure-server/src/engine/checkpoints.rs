@@ -63,6 +63,7 @@ type CatalogAt<'a> = dyn FnMut(Position) -> Result<Arc<Catalog>, ReadError> + 'a
 pub(super) struct ReadError(#[from] LoadError);
 
 type Decode = fn(
+    &str,
     &mut dyn Iterator<Item = PieceItem>,
     &mut CatalogAt<'_>,
 ) -> Result<Ledger, IndexCheckpointError<ReadError>>;
@@ -75,10 +76,11 @@ struct Decoder {
 }
 
 fn decode_1(
+    name: &str,
     pieces: &mut dyn Iterator<Item = PieceItem>,
     catalog_at: &mut CatalogAt<'_>,
 ) -> Result<Ledger, IndexCheckpointError<ReadError>> {
-    tenure_core::ledger_from_index(pieces, catalog_at)
+    tenure_core::ledger_from_index(name, pieces, catalog_at)
 }
 
 /// The formats that can be read; one of them is written
@@ -157,16 +159,16 @@ pub(super) fn begin(
     metrics: &Metrics,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Begun, StartError> {
-    let reader = journal.reader();
+    let (name, reader) = (journal.ledger(), journal.reader());
     if checkpointing == Checkpointing::Off {
-        return Ok(Begun { ledger: rebuild(&reader, progress)?, stored: None });
+        return Ok(Begun { ledger: rebuild(name, &reader, progress)?, stored: None });
     }
     let began = Instant::now();
     let checkpoints = IndexCheckpoints::of(journal);
-    let loaded =
-        checkpoints.load(|manifest, pieces| read(manifest, pieces, formats, &reader, progress));
+    let loaded = checkpoints
+        .load(|manifest, pieces| read(name, manifest, pieces, formats, &reader, progress));
     let Some((manifest, ledger)) = loaded else {
-        let ledger = rebuild(&reader, progress)?;
+        let ledger = rebuild(name, &reader, progress)?;
         return Ok(Begun { ledger, stored: Some(Stored { checkpoints, last: None }) });
     };
     metrics.checkpoint(&manifest);
@@ -181,8 +183,9 @@ pub(super) fn begin(
     Ok(Begun { ledger, stored: Some(Stored { checkpoints, last: Some(manifest) }) })
 }
 
-/// Makes a ledger of a checkpoint's pieces and of what the journal has beyond it
+/// Makes the ledger of that name of a checkpoint's pieces and of what the journal has beyond it
 pub(super) fn read(
+    name: &str,
     manifest: &Manifest,
     pieces: &mut Pieces<'_>,
     formats: &Formats,
@@ -197,7 +200,7 @@ pub(super) fn read(
     let mut pieces = pieces
         .map(|piece| piece.map(IndexPiece).map_err(|error| ReadError(LoadError::Piece(error))));
     let mut ledger =
-        (decoder.decode)(&mut pieces, &mut |at| catalog_at(reader, at).map_err(ReadError))?;
+        (decoder.decode)(name, &mut pieces, &mut |at| catalog_at(reader, at).map_err(ReadError))?;
     if ledger.newest_position().map_or(0, Position::get) != manifest.position {
         return Err(LoadError::Position.into());
     }

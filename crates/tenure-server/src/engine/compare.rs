@@ -68,7 +68,8 @@ pub fn compare_checkpoint(
 ) -> Result<Option<Compared>, CompareError> {
     let formats = Formats::default();
     let newest = checkpoints.newest(|manifest, pieces| {
-        checkpoints::read(manifest, pieces, &formats, checkpoints.reader(), &mut |_| {})
+        let (name, reader) = (ledger.name(), checkpoints.reader());
+        checkpoints::read(name, manifest, pieces, &formats, reader, &mut |_| {})
     });
     let Some((path, read)) = newest else { return Ok(None) };
     match read {

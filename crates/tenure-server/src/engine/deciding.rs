@@ -1,6 +1,6 @@
 //! What does the fold make of messages, and which rows come of it?
 
-use tenure_core::{Fingerprint, Ledger, Position, Recorded, Submission};
+use tenure_core::{Entry, Fingerprint, Kept, Ledger, Position, Recorded, Submission};
 use tenure_journal::{Journal, Payload, Row, RowError};
 use tenure_log::{Message, Receipt};
 use tenure_wire::codec::Encoded;
@@ -26,11 +26,50 @@ pub fn record(
 
 pub(super) type Answers = Vec<(tenure_log::Waiter, Vec<Receipt>)>;
 
-/// Lets the fold decide, in the order of the log; `kept` reads a row that the journal has, with which an entry
-/// whose id came before is compared
+/// The rows of a journal, and those that are not written yet
+struct Rows<'r, R> {
+    /// The position of the first row that is not written yet
+    first: Position,
+    unwritten: &'r [Row],
+    written: &'r R,
+}
+
+impl<R: Fn(Position) -> Result<Row, tenure_journal::Error>> Rows<'_, R> {
+    fn unwritten(&self, position: Position) -> Option<&Row> {
+        let ahead = position.get().checked_sub(self.first.get())?;
+        self.unwritten.get(usize::try_from(ahead).ok()?)
+    }
+
+    fn read<T>(
+        &self,
+        position: Position,
+        read: impl FnOnce(&Row) -> Result<T, RowError>,
+    ) -> Result<T, tenure_journal::Error> {
+        let found = match self.unwritten(position) {
+            Some(row) => read(row),
+            None => read(&(self.written)(position)?),
+        };
+        found.map_err(|source| tenure_journal::Error::Unreadable { position, source })
+    }
+}
+
+impl<R: Fn(Position) -> Result<Row, tenure_journal::Error>> Kept for Rows<'_, R> {
+    type Error = tenure_journal::Error;
+
+    fn content(&self, position: Position) -> Result<Fingerprint, tenure_journal::Error> {
+        self.read(position, content)
+    }
+
+    fn entry(&self, position: Position) -> Result<Option<Entry>, tenure_journal::Error> {
+        self.read(position, Row::entry)
+    }
+}
+
+/// Lets the fold decide, in the order of the log; `kept` reads a row that the journal has, where the fold must know
+/// an earlier entry
 ///
 /// # Errors
-/// An earlier entry with the same id that cannot be read; the ledger is ahead of the journal then.
+/// An earlier entry that cannot be read; the ledger is ahead of the journal then.
 pub(super) fn decide(
     ledger: &mut Ledger,
     kept: impl Fn(Position) -> Result<Row, tenure_journal::Error>,
@@ -49,20 +88,13 @@ pub(super) fn decide(
         for item in message.entries {
             let position = ledger.next_position();
             let (payload, submission) = taken(item);
-            let content_of = |owner: Position| match owner.get().checked_sub(first.get()) {
-                None => content(&kept(owner)?, owner),
-                // It is not written yet.
-                Some(ahead) => {
-                    let row = usize::try_from(ahead).ok().and_then(|ahead| rows.get(ahead));
-                    row.map_or(Ok(Fingerprint::NONE), |row| content(row, owner))
-                }
-            };
             let submitter = message.submitter.clone();
             let recorded = Recorded { recorded_at, submitter, submission };
+            let earlier = Rows { first, unwritten: &rows, written: &kept };
             // Only who waits for an answer hears of notes, and pays for them.
             let (outcome, notes) = match receipts {
-                Some(_) => ledger.apply_noting(&recorded, content_of)?,
-                None => (ledger.apply_with(&recorded, content_of)?, Vec::new()),
+                Some(_) => ledger.apply_noting(&recorded, &earlier)?,
+                None => (ledger.apply_with(&recorded, &earlier)?, Vec::new()),
             };
             if let Some(receipts) = &mut receipts {
                 let entry = match recorded.submission {
@@ -81,12 +113,11 @@ pub(super) fn decide(
 }
 
 /// The fingerprint of an entry that the journal holds
-fn content(row: &Row, position: Position) -> Result<Fingerprint, tenure_journal::Error> {
-    let unreadable = |source| tenure_journal::Error::Unreadable { position, source };
+pub(super) fn content(row: &Row) -> Result<Fingerprint, RowError> {
     match &row.payload {
         Payload::Entry(bytes) => Encoded::from_canonical(bytes)
             .map(|encoded| encoded.fingerprint())
-            .map_err(|error| unreadable(RowError::Entry(error))),
+            .map_err(RowError::Entry),
         Payload::Malformed { .. } => Ok(Fingerprint::NONE),
     }
 }

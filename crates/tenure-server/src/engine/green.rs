@@ -30,11 +30,11 @@ pub(super) struct Green {
 
 impl Green {
     /// Starts to rebuild
-    pub(super) fn start(reader: Reader, nudge: Nudge) -> Self {
+    pub(super) fn start(name: String, reader: Reader, nudge: Nudge) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (sender, rebuilt) = sync_channel(1);
         let told = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || run(&reader, &nudge, &told, &sender));
+        let thread = std::thread::spawn(move || run(&name, &reader, &nudge, &told, &sender));
         Self { stop, rebuilt, thread: Some(thread) }
     }
 
@@ -53,8 +53,8 @@ impl Drop for Green {
     }
 }
 
-fn run(reader: &Reader, nudge: &Nudge, stop: &AtomicBool, sender: &SyncSender<Ledger>) {
-    match rebuild(reader, stop) {
+fn run(name: &str, reader: &Reader, nudge: &Nudge, stop: &AtomicBool, sender: &SyncSender<Ledger>) {
+    match rebuild(name, reader, stop) {
         Ok(Some(ledger)) => {
             // The channel has room for the one ledger; nobody takes it any more when the writer has ended.
             if sender.send(ledger).is_ok() {
@@ -70,8 +70,8 @@ fn run(reader: &Reader, nudge: &Nudge, stop: &AtomicBool, sender: &SyncSender<Le
 }
 
 /// `None` if it was told to stop
-fn rebuild(reader: &Reader, stop: &AtomicBool) -> Result<Option<Ledger>, StartError> {
-    let mut ledger = Ledger::new();
+fn rebuild(name: &str, reader: &Reader, stop: &AtomicBool) -> Result<Option<Ledger>, StartError> {
+    let mut ledger = Ledger::new(name);
     let mut told = 0;
     let mut progress = |now: Progress| {
         let percent = now.done * 100 / now.of.max(1);

@@ -6,7 +6,9 @@
 use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 
-use tenure_core::{Entry, Ledger, LedgerInMemory, Outcome, Position, Principal, RecordedAt};
+use tenure_core::{
+    Entry, Fingerprint, Kept, Ledger, Outcome, Position, Principal, RecordedAt, Submission,
+};
 use tenure_journal::{Reader, Row};
 
 use super::error::StartError;
@@ -31,14 +33,18 @@ struct Decoded {
     outcome: Outcome,
 }
 
-/// Folds all that a journal holds, with the outcomes that it says
+/// Folds all that the journal of a ledger holds, with the outcomes that it says
 ///
 /// # Errors
 /// The first place that cannot be read, or that cannot have been applied.
 /// # Cost
 /// O(entries). Reading and folding share two processors.
-pub fn rebuild(reader: &Reader, progress: &mut impl FnMut(Progress)) -> Result<Ledger, StartError> {
-    let mut ledger = Ledger::new();
+pub fn rebuild(
+    name: &str,
+    reader: &Reader,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Ledger, StartError> {
+    let mut ledger = Ledger::new(name);
     catch_up(&mut ledger, reader, progress)?;
     Ok(ledger)
 }
@@ -113,24 +119,51 @@ fn decode(
     decoded.collect()
 }
 
-/// Decides all that a journal holds again, and compares every outcome
+/// What a verification must know of the entries before
+struct Verified<'r> {
+    reader: &'r Reader,
+    contents: Vec<Fingerprint>,
+}
+
+impl Kept for Verified<'_> {
+    type Error = StartError;
+
+    fn content(&self, position: Position) -> Result<Fingerprint, StartError> {
+        let place = usize::try_from(position.get() - 1).ok();
+        let content = place.and_then(|place| self.contents.get(place)).copied();
+        Ok(content.unwrap_or(Fingerprint::NONE))
+    }
+
+    fn entry(&self, position: Position) -> Result<Option<Entry>, StartError> {
+        let row = self.reader.row(position).map_err(StartError::Journal)?;
+        row.entry().map_err(|source| StartError::Row { position, source })
+    }
+}
+
+/// Decides all that the journal of a ledger holds again, and compares every outcome
 ///
 /// # Errors
 /// The first place that cannot be read, or that the fold decides otherwise.
 /// # Cost
 /// O(entries), and 32 bytes of memory an entry more than [`rebuild`].
 pub fn verify(
+    name: &str,
     reader: &Reader,
     progress: &mut impl FnMut(Progress),
-) -> Result<LedgerInMemory, StartError> {
+) -> Result<Ledger, StartError> {
     let of = reader.newest().map_or(0, Position::get);
-    let mut ledger = LedgerInMemory::new();
+    let mut ledger = Ledger::new(name);
+    let mut kept = Verified { reader, contents: Vec::new() };
     for block in reader.blocks_from(Position::FIRST) {
         let (_, rows) = block.map_err(StartError::Journal)?;
         for row in rows {
             let position = ledger.next_position();
             let recorded = row.recorded().map_err(|source| StartError::Row { position, source })?;
-            let now = ledger.apply(&recorded);
+            let now = ledger.apply_with(&recorded, &kept)?;
+            kept.contents.push(match recorded.submission {
+                Submission::Entry(_, fingerprint) => fingerprint,
+                Submission::Malformed => Fingerprint::NONE,
+            });
             // Reasons may be told apart more finely one day; codes stay.
             if !same_decision(&now, &row.outcome) {
                 return Err(other_outcome(position, &row.outcome, &now));

@@ -120,7 +120,7 @@ impl Engine {
         let (appender, queue) = embedded::open();
         let green = (!current).then(|| {
             tracing::info!("the index is of an older format: it serves while it is rebuilt beside");
-            Green::start(reader, appender.nudge())
+            Green::start(shared.name.clone(), reader, appender.nudge())
         });
         let appender = Appender::Embedded(appender);
         let checkpointer = Checkpointer::start(&shared, options.checkpoints, stored, formats, due);

@@ -131,7 +131,7 @@ fn checkpoint_position(engine: &Engine) -> u64 {
 /// That what serves is what the journal says, decided again
 #[track_caller]
 fn is_the_fold(engine: &Engine) {
-    let decided = verify(engine.reader(), &mut |_| {}).unwrap();
+    let decided = verify(engine.name(), engine.reader(), &mut |_| {}).unwrap();
     assert!(compare(&decided, &engine.ledger()).unwrap() > 0);
 }
 

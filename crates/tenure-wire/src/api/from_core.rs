@@ -11,7 +11,7 @@ use super::{
     LevelRow, Member, Membership, Note, Observed, Original, PowerDiffRow, PrincipalRow, Refusal,
     RoleCollectionRow,
 };
-use crate::convert::{environment_from_core, feature_set_from_core};
+use crate::convert::{access_from_core, environment_from_core, feature_set_from_core};
 use crate::sentence::{self, Submitted};
 
 impl Refusal {
@@ -233,6 +233,7 @@ impl From<&answer::LevelThen> for LevelRow {
             authorizations: attributes.authorizations,
             environment: attributes.environment.map(environment_from_core),
             region: attributes.region.as_deref().map(str::to_owned),
+            access: attributes.access.map(access_from_core),
         }
     }
 }

@@ -29,7 +29,7 @@ impl Both<'_> {
                 (None, Some(_)) => diff.created.push(self.text(level)),
                 (Some(_), None) => diff.deleted.push(self.text(level)),
                 (Some(before), Some(after)) => {
-                    // A global account never has a parent, and any other level always has one.
+                    // The ledger's own level never has a parent, and any other level always has one.
                     if let (Some(from), Some(until)) = (before.parent, after.parent)
                         && from != until
                     {
