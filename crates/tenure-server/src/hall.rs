@@ -297,7 +297,7 @@ impl Hall {
     /// # Errors
     /// The problem of a caller that may not.
     pub fn decide(&self, caller: &Caller, action: Action<'_>) -> Result<Grounds, Problem> {
-        access::decide(caller, action)
+        access::decide(self.engine()?, caller, action)
     }
 
     /// Waits until the entry that a question asks for may be seen, if the question says so; one of the
@@ -320,10 +320,11 @@ impl Hall {
     /// # Errors
     /// A caller that may not ask, or a question without an answer.
     pub(crate) async fn ask(&self, caller: &Caller, asked: Asked) -> Result<Answer, Problem> {
-        self.decide(caller, Action::Ask(&asked.question))?;
+        let name = Texts::name_of(&asked.question);
+        self.decide(caller, Action::Ask(&asked.question))
+            .inspect_err(|problem| self.metrics.asked(name, problem.status, 0.0))?;
         let engine = self.engine()?.clone();
         asking::reach(&engine, &asked, PATIENCE).await?;
-        let name = Texts::name_of(&asked.question);
         let began = Instant::now();
         let found = match Self::at_once(&engine, &asked) {
             Some(found) => found,
@@ -426,7 +427,8 @@ impl Hall {
     /// A caller that may not, or a position that does not exist yet.
     pub(crate) fn follow(&self, caller: &Caller, after: u64) -> Result<Changes, Problem> {
         self.decide(caller, Action::Follow)?;
-        Changes::after(self.engine()?.clone(), after, self.closing.subscribe())
+        let engine = self.engine()?.clone();
+        Changes::after(engine, caller.clone(), after, self.closing.subscribe())
     }
 
     /// Appends entries, and waits until they are in the log and applied here

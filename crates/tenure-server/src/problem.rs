@@ -54,6 +54,8 @@ codes! {
     BadPageToken "bad_page_token" 400 "The page token does not fit",
     /// A caller that does not say who it is, or cannot prove it
     Unauthenticated "unauthenticated" 401 "It is not known who asks",
+    /// A caller that may not read this
+    Forbidden "forbidden" 403 "The caller may not do this",
     /// A request of a web page that is not this server's
     ForeignOrigin "foreign_origin" 403 "A web page of a stranger may not do this",
     /// A level that does not exist then

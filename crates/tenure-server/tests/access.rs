@@ -1,7 +1,8 @@
 //! Who may do what: every kind of question and append, with every state that a caller can be in
 //!
-//! `access.txt` is the table, for an auditor to read. What stands in it is what the hall decides, on the way
-//! that each door takes. `TENURE_UPDATE=1 cargo test -p tenure-server --test access` writes the file anew.
+//! `access.txt` is the table, for an auditor to read. What stands in it is what the hall decides of questions, on the way
+//! that each door takes, and what the fold decides of entries. `auditor at`, `submit at` and `admin at` hold a role of
+//! `tenure` at the level that is asked about, `admin` and `door` at the ledger. `TENURE_UPDATE=1 cargo test -p tenure-server --test access` writes the file anew.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -9,31 +10,83 @@
 )]
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tenure_core::{Principal, Question};
+use tenure_journal::Journal;
+use tenure_server::engine::{Checkpointing, Engine, Genesis, Options};
 use tenure_server::hall::{Action, Authentication, Caller, Hall, Limits};
 use tenure_server::metrics::Metrics;
 use tenure_wire::codec::{self, Encoded, Format};
 use tenure_wire::question::{self, KINDS, Texts};
+use uuid::Uuid;
 
 const ORIGIN: &str = "sap.default";
+const LEDGER: &str = "ledger:acme";
 const DEV: &str = "subaccount:dev";
 const ALICE: &str = "user:sap.default/alice@acme.example";
 
-/// Every state that a caller can be in, with the word that stands above its column
+/// Every state that a caller can be in, with the word that stands above its column, and what the state holds where
+///
+/// Each but the first and the last is known by a token.
+const STATES: [(&str, &str, Option<(&str, &str)>); 8] = [
+    ("nobody", "client:tenure/anonymous", None),
+    ("self", ALICE, None),
+    ("auditor at", "user:corp/auditor", Some((DEV, "tenure/Auditor"))),
+    ("submit at", "client:corp/submitter", Some((DEV, "tenure/Submitter"))),
+    ("admin at", "user:corp/admin", Some((DEV, "tenure/Administrator"))),
+    ("admin", "user:corp/root", Some((LEDGER, "tenure/Administrator"))),
+    ("door", "client:corp/door", Some((LEDGER, "tenure/Door"))),
+    ("local", "client:tenure/local", None),
+];
+
 fn callers() -> Vec<(&'static str, Caller)> {
-    let token = Caller::of_token(Principal::parse("client:corp/ci").unwrap());
-    let callers =
-        vec![("anonymous", Caller::anonymous()), ("token", token), ("local", Caller::local())];
-    for (_, caller) in &callers {
+    let caller = |(head, principal, _): (&'static str, &str, _)| {
+        let caller = match head {
+            "nobody" => Caller::anonymous(),
+            "local" => Caller::local(),
+            _ => Caller::of_token(Principal::parse(principal).unwrap()),
+        };
         // A way to be authenticated that comes later does not compile here without its column.
         match caller.authentication() {
             Authentication::Nothing | Authentication::Token | Authentication::OwnFolder => {}
         }
-    }
-    callers
+        (head, caller)
+    };
+    STATES.into_iter().map(caller).collect()
+}
+
+/// The entries that make a landscape, give each state what it holds, and enforce access
+fn entries() -> [Value; 2] {
+    let change = |(_, to, held): (&str, &str, Option<(&str, &str)>)| {
+        let (level, role) = held?;
+        Some(json!({ "type": "grant", "level": level, "role": role, "to": to }))
+    };
+    let landscape = json!([
+        { "type": "create_level", "level": "global-account:acme" },
+        { "type": "create_level", "level": "directory:d", "parent": "global-account:acme" },
+        { "type": "create_level", "level": DEV, "parent": "global-account:acme" },
+    ]);
+    let mut changes: Vec<Value> = STATES.into_iter().filter_map(change).collect();
+    changes.push(json!({ "type": "set_level", "level": LEDGER, "access": "enforced" }));
+    let entry = |changes: Value| json!({ "actor": ALICE, "changes": changes });
+    [entry(landscape), entry(changes.into())]
+}
+
+fn open_hall(folder: &Path) -> Hall {
+    let journal = Journal::open(folder, Some("acme")).unwrap();
+    let options = Options {
+        genesis: Genesis::Manual,
+        checkpoints: Checkpointing::Off,
+        accept_clock: false,
+    };
+    let metrics = Arc::new(Metrics::default());
+    let (engine, _) = Engine::start(journal, options, Arc::clone(&metrics), |_| ()).unwrap();
+    let hall = Hall::new(Limits::default(), ORIGIN, metrics);
+    hall.open(engine);
+    hall
 }
 
 /// A question of each kind, and of each form that its kind has
@@ -138,7 +191,7 @@ fn entry(change: &str) -> Encoded {
     codec::decode_entry(Format::Json, &bytes).unwrap()
 }
 
-/// What the hall decides of each action, a column a caller
+/// What is decided of each action, a column a caller
 struct Table {
     hall: Hall,
     callers: Vec<(&'static str, Caller)>,
@@ -148,10 +201,16 @@ struct Table {
 impl Table {
     fn line(&mut self, name: &str, cells: impl Iterator<Item = String>) {
         let cells: String = cells.map(|cell| format!("  {cell:<10}")).collect();
-        self.text.push_str(format!("{name:<40}{cells}").trim_end());
+        self.text.push_str(format!("{name:<36}{cells}").trim_end());
         self.text.push('\n');
     }
 
+    fn head(&mut self, title: &str) {
+        let heads: Vec<String> = self.callers.iter().map(|(head, _)| (*head).to_owned()).collect();
+        self.line(title, heads.into_iter());
+    }
+
+    /// What the hall decides, on the way that each door takes
     fn row(&mut self, name: &str, action: Action<'_>) {
         let decide = |(_, caller): &(_, Caller)| match self.hall.decide(caller, action) {
             Ok(grounds) => grounds.to_string(),
@@ -160,26 +219,60 @@ impl Table {
         let cells: Vec<String> = self.callers.iter().map(decide).collect();
         self.line(name, cells.into_iter());
     }
+
+    /// What the fold decides of an entry
+    fn append(&mut self, name: &str, entry: &Encoded) {
+        let decide = |(_, caller): &(_, Caller)| {
+            let tried = self.hall.dry_run_blocking(caller, vec![entry.clone()]).unwrap();
+            let refusal = tried.results[0].refusal.as_ref();
+            let forbidden = refusal.is_some_and(|refusal| refusal.code == "forbidden");
+            if forbidden { "forbidden" } else { "may" }.to_owned()
+        };
+        let cells: Vec<String> = self.callers.iter().map(decide).collect();
+        self.line(name, cells.into_iter());
+    }
+
+    fn rows(&mut self) {
+        for (row, question) in questions() {
+            self.row(row, Action::Ask(&question));
+        }
+        self.row("changes", Action::Follow);
+        for change in types_of_changes() {
+            self.append(&format!("append {change}"), &entry(&change));
+        }
+        self.append("append set_level of the ledger", &entry("set_level-ledger"));
+        let right = json!({ "actor": ALICE, "changes": [{ "type": "grant", "level": DEV,
+            "role": "tenure/Auditor", "to": "user:corp/somebody" }] });
+        self.append("append grant of a role of tenure", &drafted(&right));
+    }
+}
+
+fn drafted(entry: &Value) -> Encoded {
+    codec::decode_draft(entry, ORIGIN, Uuid::now_v7).unwrap()
 }
 
 #[test]
 fn the_table_of_who_may_do_what_has_not_drifted() {
-    let hall = Hall::new(Limits::default(), ORIGIN, Arc::new(Metrics::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let hall = open_hall(folder.path());
     let mut table = Table { hall, callers: callers(), text: String::new() };
-    let heads: Vec<String> = table.callers.iter().map(|(head, _)| (*head).to_owned()).collect();
-    table.line("", heads.into_iter());
-    for (row, question) in questions() {
-        table.row(row, Action::Ask(&question));
-    }
-    table.row("changes", Action::Follow);
-    for change in types_of_changes() {
-        table.row(&format!("append {change}"), Action::Append(&[entry(&change)]));
-    }
+    let [landscape, enforced] = entries();
+    let append = |table: &Table, entry: &Value| {
+        let appended = table.hall.append_blocking(&Caller::local(), vec![drafted(entry)]).unwrap();
+        assert_eq!(appended.results[0].outcome, "applied", "{:?}", appended.results);
+    };
+    append(&table, &landscape);
+    table.head("while access is open");
+    table.rows();
+    append(&table, &enforced);
+    table.text.push('\n');
+    table.head("while access is enforced");
+    table.rows();
 
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/access.txt");
     if std::env::var_os("TENURE_UPDATE").is_some() {
         fs::write(path, &table.text).unwrap();
     }
     let found = fs::read_to_string(path).unwrap_or_default();
-    assert!(found == table.text, "{path} does not say what the hall decides:\n{}", table.text);
+    assert!(found == table.text, "{path} does not say what is decided:\n{}", table.text);
 }

@@ -5,6 +5,7 @@
 
 mod demo;
 mod door;
+mod govern;
 mod import;
 mod look_alike;
 mod maintain;
@@ -78,6 +79,7 @@ enum Command {
     Verify(maintain::Verify),
     Rebuild(maintain::Rebuild),
     Republish(republish::Republish),
+    Govern(govern::Govern),
     Token(token::Token),
     /// Print a completion script for a shell
     Completions {
@@ -128,6 +130,7 @@ fn main() -> ExitCode {
         Command::Verify(verify) => verify.run(&door),
         Command::Rebuild(rebuild) => rebuild.run(&door),
         Command::Republish(republish) => republish.run(&door),
+        Command::Govern(govern) => govern.run(&door, &output),
         Command::Token(token) => token.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tenure", &mut std::io::stdout());

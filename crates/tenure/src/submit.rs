@@ -31,7 +31,7 @@ pub(crate) struct Submit {
 
 /// Whether entries are appended
 #[derive(Clone, Copy, Debug, Args)]
-struct How {
+pub(crate) struct How {
     /// Append nothing; show what would become of the entries, each after the ones before it
     #[arg(long)]
     dry_run: bool,
@@ -39,7 +39,7 @@ struct How {
 
 /// What an entry says besides its change
 #[derive(Debug, Args)]
-struct About {
+pub(crate) struct About {
     /// The principal that acts [default: the user of this machine, of origin `local`]
     #[arg(long, value_name = "WHO", env = "TENURE_ACTOR")]
     actor: Option<String>,
@@ -111,7 +111,7 @@ fn instant(text: &str) -> anyhow::Result<Value> {
 }
 
 impl About {
-    fn entry(self, change: Value) -> anyhow::Result<Value> {
+    pub(crate) fn entry(self, changes: Vec<Value>) -> anyhow::Result<Value> {
         let actor = self.actor.unwrap_or_else(|| {
             let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
             user.map_or("client:tenure/cli".to_owned(), |user| format!("user:local/{user}"))
@@ -126,7 +126,7 @@ impl About {
         if let Some(text) = self.not_before {
             entry.insert("not_before".to_owned(), instant(&text)?);
         }
-        entry.insert("changes".to_owned(), Value::Array(vec![change]));
+        entry.insert("changes".to_owned(), Value::Array(changes));
         Ok(Value::Object(entry))
     }
 }
@@ -146,7 +146,7 @@ impl Grant {
             }
         }
         let how = self.about.how;
-        append(door, output, vec![self.about.entry(change)?], how)
+        append(door, output, vec![self.about.entry(vec![change])?], how)
     }
 }
 
@@ -162,7 +162,7 @@ impl Revoke {
             change.insert("expect".to_owned(), "any".into());
         }
         let how = self.about.how;
-        append(door, output, vec![self.about.entry(change)?], how)
+        append(door, output, vec![self.about.entry(vec![change])?], how)
     }
 }
 
@@ -222,7 +222,7 @@ fn entries(text: &str) -> anyhow::Result<Vec<Value>> {
 }
 
 /// Appends entries, or tries them, and shows what became of each
-fn append(
+pub(crate) fn append(
     door: &DoorArgs,
     output: &Output,
     entries: Vec<Value>,

@@ -56,6 +56,37 @@ impl Ledger {
         self.access.newest(|position| self.counts(position, before)).unwrap_or_default()
     }
 
+    /// Whether access is enforced, as known at a position
+    ///
+    /// # Cost
+    /// O(1) where access was never set, else O(voided changes of it).
+    pub fn enforces_access(&self, known_at: KnownAt) -> bool {
+        self.access(known_at) == Access::Enforced
+    }
+
+    /// Whether a principal holds what an operation of the ledger asks for at a level, or at the ledger itself if there is
+    /// no such level then
+    ///
+    /// # Cost
+    /// O(depth × changes of what the principal held of `tenure` there).
+    pub fn may(
+        &self,
+        principal: &Principal,
+        operation: LedgerOperation,
+        at: Option<&Level>,
+        t: EffectiveAt,
+        known_at: KnownAt,
+    ) -> bool {
+        let view = View::of(self, known_at);
+        let rights = Rights {
+            ledger: self,
+            now: Moment::new(&view, t),
+            submitter: self.find_principal(principal),
+        };
+        let place = rights.place(at, &Created::default());
+        rights.may((operation, place))
+    }
+
     /// The first change of the next entry that its submitter may not make, if there is one
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use tenure_core::{OutcomeKind, Position};
 use tenure_wire::api::{EntryRow, Problem};
 use tokio::sync::watch;
 
+use super::access::{Action, decide};
+use super::caller::Caller;
 use crate::ask::{entry_row, row};
 use crate::engine::Engine;
 use crate::problem::{Code, problem};
@@ -12,6 +14,7 @@ use crate::problem::{Code, problem};
 #[derive(Debug)]
 pub(crate) struct Changes {
     engine: Engine,
+    caller: Caller,
     closing: watch::Receiver<bool>,
     /// The newest position that was looked at
     after: u64,
@@ -20,6 +23,7 @@ pub(crate) struct Changes {
 impl Changes {
     pub(super) fn after(
         engine: Engine,
+        caller: Caller,
         after: u64,
         closing: watch::Receiver<bool>,
     ) -> Result<Self, Problem> {
@@ -28,7 +32,7 @@ impl Changes {
             let detail = format!("position {after} does not exist yet: the newest is {newest}");
             return Err(problem(Code::NotYet, detail));
         }
-        Ok(Self { engine, closing, after })
+        Ok(Self { engine, caller, closing, after })
     }
 
     /// Waits for a newer position; `false` when the server closes
@@ -43,9 +47,17 @@ impl Changes {
     /// The next applied entry that may be seen now; reads the disk
     ///
     /// # Errors
-    /// An entry that cannot be read. It is never passed over: the changes end there.
+    /// A caller that may not follow any more, or an entry that cannot be read. It is never passed over: the changes end
+    /// there.
     pub(crate) fn next_now(&mut self) -> Option<Result<EntryRow, Problem>> {
         let newest = self.engine.shown();
+        // Whoever follows may have lost the right since it began.
+        if self.after < newest.0
+            && let Err(problem) = decide(&self.engine, &self.caller, Action::Follow)
+        {
+            self.after = newest.0;
+            return Some(Err(problem));
+        }
         while self.after < newest.0 {
             self.after += 1;
             let Some(position) = Position::new(self.after) else { continue };

@@ -14,6 +14,7 @@ use tenure_wire::question::KINDS;
 
 use super::*;
 use crate::engine::{Checkpointing, Engine, Genesis, Options, Writer};
+use crate::hall::Caller;
 use crate::hall::Limits;
 use crate::metrics::Metrics;
 
