@@ -1,0 +1,178 @@
+//! A ledger that governs itself: who may append and read is in it, for doors, for the command line and for auditors
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use common::{Ran, Server, Start, command, entry_at, grant, landscape, run};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenure_server::hall::token_digest;
+
+const ROOT: &str = "user:corp/root@x";
+const AUDITOR: &str = "user:corp/auditor@x";
+const FEED: &str = "client:corp/feed";
+const ANN: &str = "user:corp/ann@x";
+const DEV: &str = "subaccount:dev";
+const WHO: &str = "/v1/who?can=destinations.manage&on=subaccount:dev";
+
+struct Governed {
+    server: Server,
+    _folder: TempDir,
+}
+
+/// A server that knows these four; the token of each is its name
+fn served() -> Governed {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens.toml");
+    let row = |who: &str| {
+        format!("[[token]]\nsha256 = \"{}\"\nprincipal = \"{who}\"\n", token_digest(who))
+    };
+    fs::write(&tokens, [ROOT, AUDITOR, FEED, ANN].map(row).concat()).unwrap();
+    fs::set_permissions(&tokens, fs::Permissions::from_mode(0o600)).unwrap();
+    let server = Start::on(&folder.path().join("data")).arg("--tokens", tokens.to_str().unwrap());
+    Governed { server: server.ready(), _folder: folder }
+}
+
+impl Governed {
+    fn cli(&self, who: &str, arguments: &[&str]) -> Ran {
+        let mut command = command();
+        command.args(["--server", &self.server.url()]).args(arguments).env("TENURE_TOKEN", who);
+        run(&mut command)
+    }
+
+    fn get(&self, who: &str, path: &str) -> (u16, Value) {
+        let url = format!("{}{path}", self.server.url());
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer =
+            agent.get(url).header("authorization", format!("Bearer {who}")).call().unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap())
+    }
+
+    fn append(&self, who: &str, entry: &Value) -> Value {
+        let url = format!("{}/v1/entries", self.server.url());
+        let request = ureq::post(url).header("authorization", format!("Bearer {who}"));
+        let request = request.content_type("application/json");
+        let mut answer = request.send(entry.to_string().as_bytes()).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["results"][0].clone()
+    }
+
+    #[track_caller]
+    fn applied(&self, who: &str, entry: &Value) {
+        let result = self.append(who, entry);
+        assert_eq!(result["outcome"], "applied", "{result:#}");
+    }
+
+    #[track_caller]
+    fn forbidden(&self, who: &str, entry: &Value) {
+        let result = self.append(who, entry);
+        assert_eq!(result["refusal"]["code"], "forbidden", "{result:#}");
+    }
+
+    fn role(&self, role: &str, level: &str, to: &str) {
+        let ran = self.cli(ROOT, &["grant", "--role", role, "--to", to, "--on", level]);
+        assert!(ran.stdout.contains("applied"), "{ran:?}");
+    }
+}
+
+fn given(to: &str) -> Value {
+    json!({ "actor": "user:corp/somebody", "changes": [grant(to)] })
+}
+
+#[test]
+fn who_may_is_decided_by_the_ledger_from_the_next_entry_on() {
+    let governed = served();
+    for entry in landscape() {
+        governed.applied(ANN, &entry);
+    }
+    let govern = governed.cli(ROOT, &["govern", "--administrator", ROOT, "--reason", "we go live"]);
+    assert!(govern.stdout.contains("applied"), "{govern:?}");
+    governed.role("tenure/Auditor", "global-account:acme", AUDITOR);
+    governed.role("tenure/Submitter", DEV, FEED);
+
+    governed.forbidden(ANN, &given("a@x"));
+    governed.forbidden(AUDITOR, &given("a@x"));
+    governed.applied(FEED, &given("a@x"));
+    governed.applied(ROOT, &given("b@x"));
+    // Not beyond its level, and not by an entry that is dated back to when access was open.
+    let outside = json!({ "type": "create_level", "level": "global-account:other" });
+    governed.forbidden(FEED, &json!({ "actor": FEED, "changes": [outside] }));
+    governed.forbidden(ANN, &entry_at("2024-06-01T00:00:00Z", &[grant("c@x")]));
+    // Nobody gives himself a right.
+    let own = json!({ "type": "grant", "level": DEV, "role": "tenure/Administrator", "to": FEED });
+    governed.forbidden(FEED, &json!({ "actor": FEED, "changes": [own] }));
+
+    let status = |who: &str, path: &str| governed.get(who, path).0;
+    assert_eq!([ROOT, AUDITOR, FEED, ANN].map(|who| status(who, WHO)), [200, 200, 403, 403]);
+    for path in ["/v1/entries", "/v1/levels", "/v1/search?q=a", "/v1/principals", "/v1/catalog"] {
+        assert_eq!([status(ROOT, path), status(AUDITOR, path)], [200, 403], "{path}");
+    }
+    // What is forbidden says so before anything is looked up.
+    let (code, problem) = governed.get(ANN, "/v1/who?can=no.such&on=subaccount:none");
+    assert_eq!((code, &problem["code"]), (403, &json!("forbidden")), "{problem:#}");
+    // About oneself everybody may ask.
+    for path in [
+        "/v1/assignments?principal=user:corp/ann@x",
+        "/v1/check?principal=user:corp/ann@x&can=destinations.manage&on=subaccount:dev",
+        "/v1/entries?principal=user:corp/ann@x",
+    ] {
+        assert_eq!([status(ANN, path), status(FEED, path)], [200, 403], "{path}");
+    }
+    let checks = json!({ "checks": [
+        { "principal": ANN, "can": "destinations.manage", "on": DEV },
+        { "principal": ROOT, "can": "destinations.manage", "on": DEV } ] });
+    let url = format!("{}/v1/check", governed.server.url());
+    let request = ureq::post(url).header("authorization", format!("Bearer {ANN}"));
+    let mut answer =
+        request.content_type("application/json").send(checks.to_string().as_bytes()).unwrap();
+    let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+    assert_eq!(answer["results"][0]["allowed"], false, "{answer:#}");
+    assert_eq!(answer["results"][1]["code"], "forbidden", "{answer:#}");
+    // What was taken is gone at once.
+    let ran = governed.cli(
+        ROOT,
+        &["revoke", "--role", "tenure/Submitter", "--from", FEED, "--on", DEV],
+    );
+    assert!(ran.stdout.contains("applied"), "{ran:?}");
+    governed.forbidden(FEED, &given("d@x"));
+}
+
+#[test]
+fn the_ledger_tells_who_could_read_and_write_it() {
+    let governed = served();
+    for entry in landscape() {
+        governed.applied(ROOT, &entry);
+    }
+    governed.cli(ROOT, &["govern", "--administrator", ROOT]);
+    governed.role("tenure/Auditor", DEV, AUDITOR);
+    let who = governed.cli(ROOT, &["who", "--can", "ledger.read", "--on", DEV, "--explain"]);
+    assert!(who.stdout.contains(AUDITOR) && who.stdout.contains("tenure/Auditor"), "{who:?}");
+    assert!(who.stdout.contains(&format!("handed in by {ROOT}")), "{who:?}");
+    let wrote = governed.cli(ROOT, &["who", "--can", "ledger.append", "--under", "global-account:acme"]);
+    assert!(wrote.stdout.contains(ROOT) && !wrote.stdout.contains(AUDITOR), "{wrote:?}");
+    let past = governed.cli(ROOT, &["who", "--can", "ledger.read", "--on", DEV, "--at", "2024-06-01"]);
+    assert!(past.stdout.contains("nobody"), "{past:?}");
+    let opened = governed.cli(ROOT, &["govern", "--open"]);
+    assert!(opened.stdout.contains("applied"), "{opened:?}");
+    assert_eq!(governed.get(ANN, WHO).0, 200);
+}
+
+#[test]
+fn access_is_not_enforced_where_nobody_could_govern() {
+    let governed = served();
+    let level = json!({ "type": "set_level", "level": "ledger:default", "access": "enforced" });
+    let result = governed.append(ROOT, &json!({ "actor": ROOT, "changes": [level] }));
+    assert_eq!(result["refusal"]["code"], "not_allowed_here", "{result:#}");
+    let ran = governed.cli(ROOT, &["govern", "--administrator", "group:corp/admins"]);
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    assert_eq!(governed.get(ANN, "/v1/levels").0, 200, "it stays open");
+}
