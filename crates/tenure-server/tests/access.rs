@@ -77,11 +77,8 @@ fn entries() -> [Value; 2] {
 
 fn open_hall(folder: &Path) -> Hall {
     let journal = Journal::open(folder, Some("acme")).unwrap();
-    let options = Options {
-        genesis: Genesis::Manual,
-        checkpoints: Checkpointing::Off,
-        accept_clock: false,
-    };
+    let options =
+        Options { genesis: Genesis::Manual, checkpoints: Checkpointing::Off, accept_clock: false };
     let metrics = Arc::new(Metrics::default());
     let (engine, _) = Engine::start(journal, options, Arc::clone(&metrics), |_| ()).unwrap();
     let hall = Hall::new(Limits::default(), ORIGIN, metrics);

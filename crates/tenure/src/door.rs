@@ -194,6 +194,13 @@ impl Door {
         }
     }
 
+    /// Whether the log is a NATS stream, which a server says of itself; a folder that is opened has its own log
+    pub(crate) fn follows_stream(&self) -> anyhow::Result<bool> {
+        let Self::Remote { agent, base, .. } = self else { return Ok(false) };
+        let ready = received(base, agent.get(format!("{base}/readyz")).call())?;
+        Ok(ready.get("log").is_some())
+    }
+
     /// Appends the entries of a body, as `POST /v1/entries` takes it
     pub(crate) fn append(&self, body: &Value) -> anyhow::Result<Appended> {
         self.hand_in(body, false)

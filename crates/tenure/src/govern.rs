@@ -9,7 +9,7 @@ use tenure_wire::question::Texts;
 
 use crate::door::DoorArgs;
 use crate::output::Output;
-use crate::submit::{About, How, append};
+use crate::submit::{About, append};
 
 /// Enforce access: from the next entry on, only who holds a role of `tenure` appends and reads
 #[derive(Debug, Args)]
@@ -20,8 +20,6 @@ pub(crate) struct Govern {
     /// Open the ledger again: everybody who is let in appends and reads
     #[arg(long, conflicts_with = "administrator")]
     open: bool,
-    #[command(flatten)]
-    how: How,
     #[command(flatten)]
     about: About,
 }
@@ -35,13 +33,20 @@ impl Govern {
         });
         let access = json!({ "type": "set_level", "level": level, "access": access });
         let changes = grant.into_iter().chain([access]).collect();
-        append(door, output, vec![self.about.entry(changes)?], self.how)
+        let how = self.about.how;
+        append(door, output, vec![self.about.entry(changes)?], how)
     }
 }
 
 /// The level of the ledger that a door leads to
 fn own_level(door: &DoorArgs) -> anyhow::Result<String> {
     let door = door.appending()?;
+    if door.follows_stream()? {
+        anyhow::bail!(
+            "the log of this server is a NATS stream, where it cannot be told yet who sends an entry over HTTP: \
+             access would shut everybody out"
+        );
+    }
     let answer = door.ask(&Texts::named("levels").with("kind", "ledger"));
     door.close();
     let level = answer?.pointer("/levels/0/level").and_then(Value::as_str).map(str::to_owned);

@@ -56,7 +56,7 @@ pub(crate) struct About {
     #[arg(long, value_name = "UUID")]
     id: Option<String>,
     #[command(flatten)]
-    how: How,
+    pub(crate) how: How,
 }
 
 /// Grant a role collection, or a single role

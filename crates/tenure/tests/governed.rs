@@ -138,10 +138,8 @@ fn who_may_is_decided_by_the_ledger_from_the_next_entry_on() {
     assert_eq!(answer["results"][0]["allowed"], false, "{answer:#}");
     assert_eq!(answer["results"][1]["code"], "forbidden", "{answer:#}");
     // What was taken is gone at once.
-    let ran = governed.cli(
-        ROOT,
-        &["revoke", "--role", "tenure/Submitter", "--from", FEED, "--on", DEV],
-    );
+    let ran =
+        governed.cli(ROOT, &["revoke", "--role", "tenure/Submitter", "--from", FEED, "--on", DEV]);
     assert!(ran.stdout.contains("applied"), "{ran:?}");
     governed.forbidden(FEED, &given("d@x"));
 }
@@ -157,9 +155,11 @@ fn the_ledger_tells_who_could_read_and_write_it() {
     let who = governed.cli(ROOT, &["who", "--can", "ledger.read", "--on", DEV, "--explain"]);
     assert!(who.stdout.contains(AUDITOR) && who.stdout.contains("tenure/Auditor"), "{who:?}");
     assert!(who.stdout.contains(&format!("handed in by {ROOT}")), "{who:?}");
-    let wrote = governed.cli(ROOT, &["who", "--can", "ledger.append", "--under", "global-account:acme"]);
+    let wrote =
+        governed.cli(ROOT, &["who", "--can", "ledger.append", "--under", "global-account:acme"]);
     assert!(wrote.stdout.contains(ROOT) && !wrote.stdout.contains(AUDITOR), "{wrote:?}");
-    let past = governed.cli(ROOT, &["who", "--can", "ledger.read", "--on", DEV, "--at", "2024-06-01"]);
+    let past =
+        governed.cli(ROOT, &["who", "--can", "ledger.read", "--on", DEV, "--at", "2024-06-01"]);
     assert!(past.stdout.contains("nobody"), "{past:?}");
     let opened = governed.cli(ROOT, &["govern", "--open"]);
     assert!(opened.stdout.contains("applied"), "{opened:?}");

@@ -86,7 +86,7 @@ fn cli(server: &Server, token: &str, arguments: &[&str]) -> Ran {
 #[test]
 fn who_sends_a_token_is_recorded_and_who_sends_none_is_turned_away() {
     let (token, lines) = made(CI, &[]);
-    let Guarded { server, .. } = guarded(&lines);
+    let Guarded { server, folder: _folder, .. } = guarded(&lines);
     let entries = json!({ "entries": landscape() });
     let sent = bearer(&token);
     let (status, answer) = request(&server, "POST", "/v1/entries", Some(&sent), &entries);
@@ -137,7 +137,7 @@ fn the_file_is_read_again_when_it_changes() {
     let (ci, ci_lines) = made(CI, &[]);
     let (ann, ann_lines) = made(ANN, &["--expires", "2999-01-01"]);
     let (old, old_lines) = made(ANN, &["--expires", "2020-01-01"]);
-    let Guarded { server, tokens, .. } = guarded(&(ci_lines.clone() + &old_lines));
+    let Guarded { server, tokens, folder: _folder } = guarded(&(ci_lines.clone() + &old_lines));
     let status =
         |token: &str| request(&server, "GET", "/v1/levels", Some(&bearer(token)), &Value::Null).0;
     assert_eq!([status(&ci), status(&ann), status(&old)], [200, 401, 401]);

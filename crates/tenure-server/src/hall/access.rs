@@ -9,8 +9,8 @@
 use std::fmt;
 
 use tenure_core::{
-    EffectiveAt, KnownAt, Ledger, LedgerOperation, Level, Mention, Place, Position, Principal, Question,
-    RecordedAt,
+    EffectiveAt, KnownAt, Ledger, LedgerOperation, Level, Mention, Place, Position, Principal,
+    Question, RecordedAt,
 };
 use tenure_wire::api::Problem;
 use tenure_wire::codec::Encoded;
@@ -111,7 +111,8 @@ fn grounds(engine: &Engine, caller: &Caller, action: Action<'_>) -> Result<Groun
     if ledger.may(caller.principal(), read, about.level, now, newest) {
         return Ok(Grounds::Role);
     }
-    let place = about.level.map_or_else(|| "the ledger itself".to_owned(), |level| format!("`{level}`"));
+    let place =
+        about.level.map_or_else(|| "the ledger itself".to_owned(), |level| format!("`{level}`"));
     let detail = format!(
         "`{caller}` may not read this: it asks for `{}` at {place}, which `tenure/Auditor` and \
          `tenure/Administrator` give there or at a level above",
@@ -137,7 +138,9 @@ fn about<'a>(question: &'a Question, caller: &Principal) -> About<'a> {
         Question::Who { on, .. }
         | Question::WhoDuring { on, .. }
         | Question::RoleCollections { on, .. } => at(on),
-        Question::WhoAnywhere { under, .. } | Question::WhoDuringAnywhere { under, .. } => at(under),
+        Question::WhoAnywhere { under, .. } | Question::WhoDuringAnywhere { under, .. } => {
+            at(under)
+        }
         Question::PowerDiff { place: Place::On(level) | Place::Under(level), .. } => at(level),
         Question::What { principal, on, .. }
         | Question::Check { principal, on, .. }
