@@ -75,9 +75,10 @@ impl Oracle {
         self.lines[position.get() as usize - 1].outcome.kind()
     }
 
-    /// The place of the entry that owns an id
+    /// The place of the entry that owns an id, else of the newest forbidden one
     pub fn position_of(&self, id: EntryId) -> Option<Position> {
-        self.owner(id).map(|line| line.position)
+        let has = |line: &&Line| line.entry.as_ref().is_some_and(|entry| entry.id() == id);
+        self.owner(id).or_else(|| self.lines.iter().rev().find(has)).map(|line| line.position)
     }
 
     /// Takes the next entry in and decides it

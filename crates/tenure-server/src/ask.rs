@@ -81,7 +81,7 @@ pub(crate) fn has_arrived(engine: &Engine, entry: EntryName, newest: KnownAt) ->
     match entry {
         EntryName::Position(position) => position <= newest.0,
         EntryName::Id(id) => {
-            engine.ledger().owner(id).is_some_and(|position| newest.reaches(position))
+            engine.ledger().entry_of_id(id).is_some_and(|position| newest.reaches(position))
         }
     }
 }

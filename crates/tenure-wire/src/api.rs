@@ -555,6 +555,9 @@ pub struct LevelAttributes {
     /// Region
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Whether access is enforced, of the ledger
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<v1::Access>,
 }
 
 /// The feature set in force at both coordinates

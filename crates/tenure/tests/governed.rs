@@ -76,6 +76,9 @@ impl Governed {
     fn forbidden(&self, who: &str, entry: &Value) {
         let result = self.append(who, entry);
         assert_eq!(result["refusal"]["code"], "forbidden", "{result:#}");
+        // It owns no id, and is found by it all the same.
+        let (status, row) = self.get(ROOT, &format!("/v1/entries/{}", result["id"].as_str().unwrap()));
+        assert_eq!((status, &row["position"]), (200, &result["position"]), "{row:#}");
     }
 
     fn role(&self, role: &str, level: &str, to: &str) {

@@ -66,7 +66,7 @@ fn every_question_has_its_answer() {
     assert_eq!(diff["gained"].as_array().unwrap().len(), 2);
     let assignments = get(&format!("/v1/assignments?{on}"));
     assert_eq!(assignments["assignments"].as_array().unwrap().len(), 2);
-    assert_eq!(get("/v1/levels")["levels"].as_array().unwrap().len(), 4);
+    assert_eq!(get("/v1/levels")["levels"].as_array().unwrap().len(), 5);
     let collections = get(&format!("/v1/role-collections?{on}"));
     assert!(
         collections["role_collections"]

@@ -70,6 +70,9 @@ fn request(
     };
     if answer.status() == 401 {
         assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+        // The body was not read, so nothing else is heard on that connection.
+        let closes = answer.headers().get("connection").is_some_and(|close| close == "close");
+        assert_eq!(closes, method == "POST");
     }
     let text = answer.body_mut().read_to_string().unwrap();
     (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use tenure_core::{
     Access, Change, EffectiveAt, GrantableText, KnownAt, LATER_MAX, Later, Note, Noted, Outcome,
-    Principal, Reason, Recorded, Submission,
+    Principal, Reason, Recorded, RefusalCode, Submission,
 };
 
 use super::Oracle;
@@ -24,6 +24,7 @@ impl Oracle {
         let (outcome, _) = self.decide(position, recorded.recorded_at, &recorded.submitter, entry);
         let of_changes = match &outcome {
             Outcome::Applied => true,
+            Outcome::Refused(refusal) if refusal.code() == RefusalCode::Forbidden => false,
             Outcome::Refused(refusal) => refusal.change.is_some(),
             Outcome::Duplicate(_) => false,
         };

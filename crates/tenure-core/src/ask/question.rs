@@ -617,7 +617,7 @@ impl<'a> Pinned<'a> {
         let Self { ledger, now: Now { newest, .. }, .. } = self;
         let position = match name {
             EntryName::Position(position) => Position::new(position),
-            EntryName::Id(id) => ledger.owner(id),
+            EntryName::Id(id) => ledger.entry_of_id(id),
         };
         let position = position.filter(|position| newest.reaches(*position));
         let position = position.ok_or(AskError::UnknownEntry(name))?;

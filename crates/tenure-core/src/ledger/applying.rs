@@ -247,7 +247,10 @@ impl Ledger {
         if let Outcome::Refused(refusal) = outcome {
             match refusal.reason {
                 // Whoever may not append must not take an id from those who may.
-                Reason::Forbidden { .. } => return false,
+                Reason::Forbidden { .. } => {
+                    self.forbidden.insert(entry.id(), position);
+                    return false;
+                }
                 Reason::IdReused { .. } => {}
                 _ => drop(self.refusals.insert(position, Arc::new(refusal.clone()))),
             }

@@ -46,6 +46,8 @@ pub struct Ledger {
     pub(crate) places: Places,
     /// The first decodable entry with an id owns it, whatever its outcome
     pub(crate) owners: Owners,
+    /// The newest forbidden entry with each id that was handed in so; it matters while nobody owns the id
+    pub(crate) forbidden: SharedMap<EntryId, Position>,
     /// The refusals of owners, for the outcomes of their duplicates
     pub(crate) refusals: SharedMap<Position, Arc<Refusal>>,
     pub(crate) index: Index,
@@ -104,6 +106,7 @@ impl Ledger {
             voids: Voids::default(),
             structure: Structure::default(),
             access: AccessChanges::default(),
+            forbidden: SharedMap::default(),
             observations: Observations::default(),
             not_before: SharedMap::default(),
             mentions: Mentions::default(),
@@ -136,6 +139,7 @@ impl Ledger {
                 principals: self.principals.clone(),
                 places: self.places.clone(),
                 owners: self.owners.clone(),
+                forbidden: self.forbidden.clone(),
                 refusals: self.refusals.clone(),
                 index: self.index.clone(),
                 voids: self.voids.clone(),
@@ -195,6 +199,11 @@ impl Ledger {
     /// The position of the entry that owns an id
     pub fn owner(&self, id: EntryId) -> Option<Position> {
         self.owners.get(id, |position| self.places.id(position))
+    }
+
+    /// The position of the entry with an id: of the one that owns it, else of the newest forbidden one
+    pub fn entry_of_id(&self, id: EntryId) -> Option<Position> {
+        self.owner(id).or_else(|| self.forbidden.get(&id).copied())
     }
 
     /// The void that voids the entry at a position, as known then
@@ -478,8 +487,13 @@ impl Ledger {
             places.outcome(*position) == Some(OutcomeKind::Applied)
                 || refusals.contains_key(position)
         };
-        for (position, id) in places.owning().filter(|(position, _)| owns(position)) {
-            self.owners.insert(id, position, |at| places.id(at));
+        for (position, id) in places.owning() {
+            if owns(&position) {
+                self.owners.insert(id, position, |at| places.id(at));
+            } else {
+                // One whose id was used before is among them; its owner counts more.
+                self.forbidden.insert(id, position);
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::door::App;
 use super::media_type::format;
-use super::response::Failure;
+use super::response::{Failure, turned_away};
 use crate::body::BODY_BYTES_MAX;
 use crate::problem::{Code, problem};
 
@@ -120,12 +120,11 @@ fn slow(length: usize, began: Instant) -> Problem {
 
 /// Reads the whole body of a request before the request goes on, unless its headers already refuse it
 pub(super) async fn bodies(State(door): App, request: Request, next: Next) -> Response {
+    if let Err(problem) = format(request.headers()) {
+        return turned_away(problem, request.body());
+    }
     let (parts, body) = request.into_parts();
-    let read = async {
-        format(&parts.headers)?;
-        door.bodies.read(body, door.hall.request_timeout()).await
-    };
-    match read.await {
+    match door.bodies.read(body, door.hall.request_timeout()).await {
         Ok(Whole { bytes, held }) => {
             let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
             drop(held);

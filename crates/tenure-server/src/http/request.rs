@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde_json::Value;
 use tenure_wire::api::Problem;
 use tenure_wire::codec;
@@ -13,7 +13,7 @@ use tenure_wire::question::{self, Parameters};
 
 use super::door::{App, HttpDoor};
 use super::media_type::format;
-use super::response::Failure;
+use super::response::turned_away;
 use crate::hall::Caller;
 use crate::problem::{Code, of_texts, problem};
 
@@ -27,7 +27,7 @@ pub(super) async fn callers(State(door): App, mut request: Request, next: Next) 
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(problem) => Failure(problem).into_response(),
+        Err(problem) => turned_away(problem, request.body()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How does an answer, or a problem, become a response?
 
+use axum::body::{Body, HttpBody as _};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -14,6 +15,16 @@ impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self(problem)
     }
+}
+
+/// A problem that is told although a body may still come: on that connection nothing else is heard
+pub(super) fn turned_away(problem: Problem, body: &Body) -> Response {
+    let mut response = Failure(problem).into_response();
+    if !body.is_end_stream() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
 }
 
 impl IntoResponse for Failure {

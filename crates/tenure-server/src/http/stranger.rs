@@ -11,12 +11,12 @@ use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use tenure_wire::api::Problem;
 
 use super::door::App;
 use super::host::Host;
-use super::response::Failure;
+use super::response::turned_away;
 use crate::problem::{Code, problem};
 
 /// To which socket of the server a connection came
@@ -43,7 +43,7 @@ pub(super) async fn strangers(
     });
     match heard {
         Ok(()) => next.run(request).await,
-        Err(problem) => Failure(problem).into_response(),
+        Err(problem) => turned_away(problem, request.body()),
     }
 }
 

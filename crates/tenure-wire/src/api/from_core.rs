@@ -246,6 +246,7 @@ impl From<&Attributes> for LevelAttributes {
             authorizations: attributes.authorizations,
             environment: attributes.environment.map(environment_from_core),
             region: attributes.region.as_deref().map(str::to_owned),
+            access: attributes.access.map(access_from_core),
         }
     }
 }

@@ -7,7 +7,7 @@ use tenure_wire::api::{
     Changed, DefinedAt, DefinitionRow, Diff, DiffAnswer, Holding, LevelAttributes, LevelChanged,
     LevelsDiff, PowerDiff, PowerDiffRow,
 };
-use tenure_wire::v1::{Environment, FeatureSet};
+use tenure_wire::v1::{Access, Environment, FeatureSet};
 
 use super::{end, granted, reason, terms};
 use crate::look_alike;
@@ -83,7 +83,8 @@ fn attributes(changed: &LevelChanged) -> (String, String) {
 
 /// Explicit attributes, a line each
 fn stated(attributes: &LevelAttributes) -> Vec<String> {
-    let LevelAttributes { name, feature_set, authorizations, environment, region } = attributes;
+    let LevelAttributes { name, feature_set, authorizations, environment, region, access } =
+        attributes;
     let lines = [
         name.as_ref().map(|name| format!("name {name}")),
         feature_set.map(|set| format!("feature set {}", letter(set))),
@@ -93,6 +94,10 @@ fn stated(attributes: &LevelAttributes) -> Vec<String> {
             Environment::Neo => "environment neo".to_owned(),
         }),
         region.as_ref().map(|region| format!("region {region}")),
+        access.map(|access| match access {
+            Access::Open => "access open".to_owned(),
+            Access::Enforced => "access enforced".to_owned(),
+        }),
     ];
     lines.into_iter().flatten().collect()
 }

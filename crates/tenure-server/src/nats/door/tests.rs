@@ -153,7 +153,7 @@ async fn questions_are_answered_in_the_format_they_are_asked_in() {
         // No parameters at all, many checks, and a problem in MessagePack.
         let levels: Value =
             serde_json::from_slice(&ask(&client, "levels", b"", None).await.payload).unwrap();
-        assert_eq!(levels["levels"].as_array().unwrap().len(), 2);
+        assert_eq!(levels["levels"].as_array().unwrap().len(), 3);
         let check =
             json!({ "principal": "alice@acme.example", "can": "role:x", "on": "subaccount:dev" });
         let checks = json_of(&client, "check", json!({ "checks": [check, check] })).await;
