@@ -28,10 +28,13 @@ const LEDGER: &str = "ledger:acme";
 const DEV: &str = "subaccount:dev";
 const ALICE: &str = "user:sap.default/alice@acme.example";
 
-/// Every state that a caller can be in, with the word that stands above its column, and what the state holds where
+/// A state that a caller can be in: the word that stands above its column, who it is, and what it holds where
+type State = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
+/// Every state that a caller can be in
 ///
 /// Each but the first and the last is known by a token.
-const STATES: [(&str, &str, Option<(&str, &str)>); 8] = [
+const STATES: [State; 8] = [
     ("nobody", "client:tenure/anonymous", None),
     ("self", ALICE, None),
     ("auditor at", "user:corp/auditor", Some((DEV, "tenure/Auditor"))),
@@ -43,7 +46,7 @@ const STATES: [(&str, &str, Option<(&str, &str)>); 8] = [
 ];
 
 fn callers() -> Vec<(&'static str, Caller)> {
-    let caller = |(head, principal, _): (&'static str, &str, _)| {
+    let caller = |(head, principal, _): State| {
         let caller = match head {
             "nobody" => Caller::anonymous(),
             "local" => Caller::local(),
@@ -60,7 +63,7 @@ fn callers() -> Vec<(&'static str, Caller)> {
 
 /// The entries that make a landscape, give each state what it holds, and enforce access
 fn entries() -> [Value; 2] {
-    let change = |(_, to, held): (&str, &str, Option<(&str, &str)>)| {
+    let change = |(_, to, held): State| {
         let (level, role) = held?;
         Some(json!({ "type": "grant", "level": level, "role": role, "to": to }))
     };

@@ -27,7 +27,7 @@ enum Command {
 /// Make a token. It is printed once, as a comment; the other lines are for the token file of the server
 #[derive(Debug, Args)]
 struct New {
-    /// Whose it is: user:<origin>/<name> or client:<origin>/<id>
+    /// Whose it is, such as user:sap.default/alice@acme.example or client:corp/pipeline
     #[arg(long, value_name = "WHO")]
     principal: String,
     /// When it expires: an instant or a date, as whose day begins it does [default: never]

@@ -77,7 +77,8 @@ impl Governed {
         let result = self.append(who, entry);
         assert_eq!(result["refusal"]["code"], "forbidden", "{result:#}");
         // It owns no id, and is found by it all the same.
-        let (status, row) = self.get(ROOT, &format!("/v1/entries/{}", result["id"].as_str().unwrap()));
+        let (status, row) =
+            self.get(ROOT, &format!("/v1/entries/{}", result["id"].as_str().unwrap()));
         assert_eq!((status, &row["position"]), (200, &result["position"]), "{row:#}");
     }
 

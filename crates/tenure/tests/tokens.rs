@@ -1,8 +1,6 @@
 //! Who sends a token is known, who sends none is turned away before anything is looked up, and no token is ever shown
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
 )]
 
