@@ -65,7 +65,7 @@ fn scenarios_bring_about_every_outcome_of_every_change() {
 fn questions_have_telling_answers() {
     let mut telling: BTreeMap<&str, usize> = BTreeMap::new();
     let mut note = |what, is: bool| *telling.entry(what).or_default() += usize::from(is);
-    for (scenario, drafts) in samples(&(mixed(1..60), vec(question::drafts(), 1..25)), 3_500) {
+    for (scenario, drafts) in samples(&(mixed(1..60), vec(question::drafts(), 1..25)), 5_000) {
         let mut ledger = LedgerInMemory::new(world::LEDGER);
         for recorded in &scenario.log {
             ledger.apply(recorded);

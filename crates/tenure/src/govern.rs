@@ -14,7 +14,7 @@ use crate::submit::{About, append};
 /// Enforce access: from the next entry on, only who holds a role of `tenure` appends and reads
 #[derive(Debug, Args)]
 pub(crate) struct Govern {
-    /// Who administers the ledger: user:<origin>/<name> or client:<origin>/<id>; it gets tenure/Administrator
+    /// Who administers the ledger, such as user:sap.default/alice@acme.example: it gets tenure/Administrator
     #[arg(long, value_name = "WHO", required_unless_present = "open")]
     administrator: Option<String>,
     /// Open the ledger again: everybody who is let in appends and reads

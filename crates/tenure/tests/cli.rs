@@ -376,7 +376,7 @@ fn positions_may_be_written_as_people_say_them() {
         assert_eq!(known["levels"].as_array().unwrap().len(), 5);
         // The ledger's own level is there without an entry.
         let before = json(&["levels", "--known-at", "#12"]);
-        assert_eq!(before["levels"], json!([{ "level": "ledger:main", "parent": null }]));
+        assert_eq!(before["levels"], json!([{ "level": "ledger:default", "parent": null }]));
         // A question about a later position is refused.
         let ran = tenure(&["levels", "--known-at", "#4711"]);
         ran.exits(3).complains(&["4711", "not_yet"]);

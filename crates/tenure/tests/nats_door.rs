@@ -161,7 +161,7 @@ async fn a_server_that_was_away_is_asked_again_and_nobody_has_to_do_anything() {
             server.get("/v1/levels").ok();
             nats.start_again();
             let levels = ask(&client, "levels", json!({})).await;
-            assert_eq!(levels["levels"].as_array().unwrap().len(), 4);
+            assert_eq!(levels["levels"].as_array().unwrap().len(), 5);
         }
         // A publisher can wait for the outcome of the entry that it publishes.
         let published = entry(&[grant("carol@acme.example")]);

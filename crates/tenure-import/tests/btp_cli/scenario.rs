@@ -1,7 +1,7 @@
 //! Short words for exchanges, and for what the ledger says after an import
 
 use serde_json::{Value, json};
-use tenure_core::{EffectiveAt, Instant, Level};
+use tenure_core::{EffectiveAt, Instant, Level, LevelKind};
 use tenure_import::{Options, Summary, import};
 use tenure_wire::api::{LevelRow, RoleCollectionRow};
 
@@ -176,9 +176,11 @@ impl Scenario {
         self.changes().into_iter().filter(|(_, change)| change["type"] == name).collect()
     }
 
-    /// The levels that exist at a time of the day, or at a whole instant
+    /// The levels that exist at a time of the day, or at a whole instant, but for the ledger's own
     pub(crate) fn levels(&self, time: &str) -> Vec<LevelRow> {
-        self.memory.view().levels(instant(time)).iter().map(LevelRow::from).collect()
+        let levels = self.memory.view().levels(instant(time));
+        let imported = levels.iter().filter(|then| then.level.kind() != LevelKind::Ledger);
+        imported.map(LevelRow::from).collect()
     }
 
     pub(crate) fn level_names(&self, time: &str) -> Vec<String> {
