@@ -210,7 +210,7 @@ fn read(path: &Path) -> Result<(Version, Vec<Token>), TokensError> {
 /// What is wrong, with its line and without the text of the line: that may be a secret
 fn place(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    format!("line {}: {}", before.lines().count().max(1), error.message())
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
 fn token(written: &WrittenToken) -> Result<Token, String> {
@@ -233,7 +233,8 @@ fn token(written: &WrittenToken) -> Result<Token, String> {
 
 fn digest(text: &str) -> Option<[u8; 32]> {
     let mut digest = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
+    // A sign would be read as part of a number.
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     for (n, byte) in digest.iter_mut().enumerate() {
@@ -295,9 +296,14 @@ mod tests {
             (row("x", "group:corp/ops", ""), "is a set"),
             (row("x", "nobody", ""), "token 1"),
             (row("x", "client:corp/ci", "expires = \"soon\""), "`expires`"),
-            (row("x", "client:corp/ci", "until = \"2026-01-01\""), "line"),
+            (row("x", "client:corp/ci", "until = \"2026-01-01\""), "line 4"),
+            (row("x", "client:corp/ci", "").replace("sha256 = \"", "sha256 = \"+"), "64 hex"),
+            (
+                format!("[[token]]\nsha256 = \"{}\"\nprincipal = \"client:a/b\"", "+f".repeat(32)),
+                "64 hex",
+            ),
             ("[[token]]\nsha256 = \"secret\"\nprincipal = \"client:a/b\"".to_owned(), "64 hex"),
-            (format!("{good}[[token]]\nsha256 = \"very secret"), "line 5"),
+            (format!("{good}[[token]]\nsha256 = \"very secret"), "line 6"),
         ] {
             let said = said(&text, 0o600);
             assert!(said.contains(part) && !said.contains("secret"), "{said}");
