@@ -28,6 +28,8 @@ pub(crate) const BEATRIZ: &str = "user:corp-idp/beatriz.moreira@acme.example";
 /// Tomasz has an account of SAP's identity provider too, from the company that Acme bought
 pub(crate) const TOMASZ_AT_SAP: &str = "user:sap.default/tomasz.zielinski@acme.example";
 pub(crate) const ANA: &str = "user:sap.default/ana.ruiz@contour.example";
+/// The auditor that comes from outside once a year
+pub(crate) const HELEN: &str = "user:corp-idp/helen.marsh@auditors.example";
 
 /// The portal in which access is requested and approved
 pub(crate) const PORTAL: &str = "client:sap.default/access-portal";

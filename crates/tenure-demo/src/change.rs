@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tenure_wire::v1::{Change, FeatureSet, GrantExpects};
+use tenure_wire::v1::{Access, Change, FeatureSet, GrantExpects};
 
 /// A role collection or a role that is granted
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -133,6 +133,19 @@ pub(crate) fn set_feature_set(level: &str, set: FeatureSet) -> Change {
         environment: None,
         region: None,
         access: None,
+    }
+}
+
+/// Says who may read and write a ledger: everybody, or who holds a role of `tenure`
+pub(crate) fn set_access(level: &str, access: Access) -> Change {
+    Change::SetLevel {
+        level: level.to_owned(),
+        name: None,
+        feature_set: None,
+        authorizations: None,
+        environment: None,
+        region: None,
+        access: Some(access),
     }
 }
 

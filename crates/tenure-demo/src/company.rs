@@ -52,6 +52,8 @@ pub(crate) struct Company {
     /// People whose leaving is reported late: the day of the report, the last day, and the person
     pub(crate) late_leavers: Vec<(Day, Day, Person)>,
     pub(crate) correction: Option<Correction>,
+    /// The level of the ledger itself
+    pub(crate) ledger: String,
     ticket: u32,
 }
 
@@ -66,6 +68,7 @@ impl Company {
             requested: Vec::new(),
             late_leavers: Vec::new(),
             correction: None,
+            ledger: format!("ledger:{ledger}"),
             ticket: 20_100,
         }
     }

@@ -1,8 +1,8 @@
 //! Which questions are worth asking in the demo?
 //!
-//! There are eight: who could do something on a past day; the same as it was known on another day; who could for a short
+//! There are nine: who could do something on a past day; the same as it was known on another day; who could for a short
 //! while; what changed although nobody did anything; what changed for one person; who could anywhere; what nobody looked
-//! at; and an account of another origin.
+//! at; an account of another origin; and who could read the ledger itself.
 
 use tenure_wire::question::Texts;
 
@@ -24,7 +24,7 @@ pub struct DemoQuestion {
     pub see: &'static str,
 }
 
-/// The eight questions to the ledger of [`crate::demo`]; each answer has at most a dozen rows
+/// The nine questions to the ledger of [`crate::demo`]; each answer has at most a dozen rows
 pub fn demo_questions() -> Vec<DemoQuestion> {
     let who_on_20_march = Texts::named("who")
         .with("can", MANAGE)
@@ -101,6 +101,16 @@ pub fn demo_questions() -> Vec<DemoQuestion> {
                 .with("at", "2026-05-15"),
             see: "Not by his account of Acme's identity provider. But he has one of SAP's too, and that one \
                   could: it may have been given as early as 2 March.",
+        },
+        DemoQuestion {
+            asked: "And who could read this ledger itself about Payments on 3 March 2026?",
+            question: Texts::named("who")
+                .with("can", "ledger.read")
+                .with("on", PAYMENTS_PROD)
+                .with("at", "2026-03-03")
+                .with("explain", "full"),
+            see: "Three people, each by a role that the ledger keeps like any other: an auditor of all, one \
+                  of Payments alone until 1 April, and the administrator who let them in.",
         },
     ]
 }

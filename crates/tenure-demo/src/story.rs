@@ -3,21 +3,21 @@
 //! The scenes that the questions ask about, each on its day.
 
 use tenure_core::RefusalCode;
-use tenure_wire::v1::Change;
+use tenure_wire::v1::{Access, Change};
 
 use crate::calendar::day as date;
 use crate::cast::{
-    ANA, BEATRIZ, CHIDI, DANIEL, DANIELA, DRIFT, IBRAHIM, INGRID, JONAS, LENA, LUKAS, MAREK, MATEO,
-    NOOR, PORTAL, PRIYA, RAHUL, SCIM, TOMASZ, TOMASZ_AT_SAP, YUSUF,
+    ANA, BEATRIZ, CHIDI, DANIEL, DANIELA, DRIFT, HELEN, IBRAHIM, INGRID, JONAS, LENA, LUKAS, MAREK,
+    MATEO, NOOR, PORTAL, PRIYA, RAHUL, SCIM, TOMASZ, TOMASZ_AT_SAP, YUSUF,
 };
 use crate::change::{
     add_member, collection, create_collection, create_level, grant, grant_until, observe,
-    remove_member, revoke, role, void,
+    remove_member, revoke, role, set_access, void,
 };
 use crate::company::{Company, Correction, Scene};
 use crate::estate::{CONTOUR, ORDERS, PAYMENTS, SHIPPING, Stage, TREASURY, Unit, WEBSHOP};
 
-const SCENES: [Scene; 16] = [
+const SCENES: [Scene; 18] = [
     (date(2024, 4, 22), priya_looks_at_payments),
     (date(2024, 6, 11), lena_makes_a_key),
     (date(2024, 10, 7), release_crew),
@@ -30,10 +30,12 @@ const SCENES: [Scene; 16] = [
     (date(2025, 11, 10), ibrahim_follows_mateo),
     (date(2025, 11, 14), noor_for_three_days),
     (date(2025, 12, 9), jonas_is_reported_late),
+    (date(2026, 1, 12), the_ledger_is_closed),
     (date(2026, 2, 16), beatriz_gets_a_key),
     (date(2026, 3, 2), contour_is_bought),
     (date(2026, 4, 7), contour_is_listed),
     (date(2026, 5, 5), contour_is_watched),
+    (date(2026, 6, 30), the_ledger_is_opened),
 ];
 
 const DESTINATIONS: &str = "Destination Administrator";
@@ -192,6 +194,27 @@ fn jonas_is_reported_late(company: &mut Company) {
         desk.file_effective(DRIFT, reason, given, vec![grant(&destinations, &level, JONAS)]);
         desk.file_effective(DRIFT, reason, taken, vec![revoke(&destinations, &level, JONAS)]);
     });
+}
+
+/// Who may read and write the ledger is recorded in it like everything else
+fn the_ledger_is_closed(company: &mut Company) {
+    let ledger = company.ledger.clone();
+    let auditor = role("tenure/Auditor");
+    let changes = vec![
+        grant(&role("tenure/Administrator"), &ledger, MAREK),
+        grant(&auditor, &ledger, CHIDI),
+        set_access(&ledger, Access::Enforced),
+    ];
+    company.desk.file(MAREK, "From now on the ledger is read by auditors alone", changes);
+    let until = Some(date(2026, 4, 1).at(0, 0).text());
+    let changes = vec![grant_until(&auditor, &PAYMENTS.subaccount(Stage::Prod), HELEN, until)];
+    company.desk.file(MAREK, "AUD-2026-01 the yearly audit of Payments", changes);
+}
+
+/// Whoever tries the demo has no token, and may ask all the same
+fn the_ledger_is_opened(company: &mut Company) {
+    let changes = vec![set_access(&company.ledger, Access::Open)];
+    company.desk.file(MAREK, "This ledger is a demo: everybody may read it", changes);
 }
 
 fn beatriz_gets_a_key(company: &mut Company) {

@@ -128,9 +128,10 @@ impl Hall {
     pub(crate) fn caller(&self, authorization: Option<&str>) -> Result<Caller, Problem> {
         match (authorization, &self.tokens) {
             (None, None) => Ok(Caller::anonymous()),
-            (None, Some(_)) => {
-                Err(unauthenticated("say who you are: send `authorization: Bearer <token>`"))
-            }
+            (None, Some(_)) => Err(unauthenticated(
+                "say who you are: send `authorization: Bearer <token>`; the command `tenure` takes it by \
+                 `--token-file`, or from the environment as `TENURE_TOKEN`",
+            )),
             (Some(sent), _) => self.caller_of(sent),
         }
     }

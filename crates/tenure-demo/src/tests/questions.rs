@@ -64,9 +64,9 @@ fn table(who: &Who<Vec<Holding>>) -> Vec<String> {
 }
 
 #[test]
-fn the_questions_are_eight_and_short() {
+fn the_questions_are_nine_and_short() {
     let questions = demo_questions();
-    assert_eq!(questions.len(), 8);
+    assert_eq!(questions.len(), 9);
     for DemoQuestion { asked, see, .. } in questions {
         assert!(asked.ends_with('?') && see.ends_with('.'), "{asked} {see}");
     }
@@ -250,6 +250,25 @@ fn the_eighth_question_finds_an_account_of_another_origin() {
     let Answer::Check(check) = ask(&other) else { panic!() };
     assert!(check.allowed);
     assert_eq!(check.because[0].not_before, Some(at("2026-03-02")));
+}
+
+#[test]
+fn the_ninth_question_finds_who_could_read_the_ledger() {
+    assert_eq!(
+        table(&who(&question(9))),
+        [
+            "helen.marsh@auditors.example: tenure/Auditor 2026-01-12..2026-04-01",
+            "chidi.okafor: tenure/Auditor 2026-01-12",
+            "marek.novotny: tenure/Administrator 2026-01-12",
+        ]
+    );
+    // At the end it is open: who tries the demo is nobody that the ledger knows.
+    let ledger = &FOLDED.0;
+    let newest = KnownAt::from(ledger.newest_position().unwrap());
+    assert!(!ledger.enforces_access(newest));
+    let governed = Known::By(instant("2026-03-03"));
+    let asked = question(9).map_as_of(|as_of| AsOf { known_at: governed, ..as_of });
+    assert!(ledger.enforces_access(answered(&asked).as_of.known_at));
 }
 
 #[test]
