@@ -16,6 +16,7 @@ pub mod answer;
 mod detail;
 mod diff;
 mod evidence;
+mod found_kind;
 mod holdings;
 mod interval;
 mod listing;
@@ -29,7 +30,8 @@ mod similar;
 
 pub use detail::Detail;
 pub use diff::Place;
+pub use found_kind::FoundKind;
 pub use listing::{AssignmentFilter, LevelFilter};
 pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};
-pub use search::{FoundKind, Search};
+pub use search::Search;

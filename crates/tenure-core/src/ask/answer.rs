@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ask::search::FoundKind;
+use crate::ask::found_kind::FoundKind;
 use crate::words::change::EntryId;
 use crate::words::ended::Ended;
 use crate::words::instant::{EffectiveAt, RecordedAt};

@@ -3,7 +3,6 @@
 //! Rules: `docs/semantics.md#observed`.
 
 use crate::ask::answer::{GAPS_MAX, NOT_OBSERVED_MAX, Observed};
-use crate::ask::question::Question;
 use crate::history::landscape_at::Land;
 use crate::history::observations::Seen;
 use crate::history::order::Cut;
@@ -100,35 +99,5 @@ impl View<'_> {
         let known_at = self.known_at();
         let counts = move |position| self.ledger.counts(position, known_at);
         observations.of(level, moments, land, known_at.0, counts)
-    }
-}
-
-impl Question {
-    /// Where it is asked, if its answer says when that place was observed
-    pub(super) fn place(&self) -> Option<PlaceRef<'_>> {
-        match self {
-            Self::Who { on, .. }
-            | Self::WhoDuring { on, .. }
-            | Self::What { on, .. }
-            | Self::Check { on, .. }
-            | Self::Timeline { on, .. }
-            | Self::RoleCollections { on, .. } => Some(PlaceRef::On(on)),
-            Self::Assignments { filter, .. } | Self::Holdings { filter, .. } => {
-                filter.on.as_ref().map(PlaceRef::On)
-            }
-            Self::WhoAnywhere { under, .. } | Self::Where { under, .. } => {
-                Some(PlaceRef::Under(under))
-            }
-            Self::WhoDuringAnywhere { .. }
-            | Self::Members { .. }
-            | Self::Principals { .. }
-            | Self::Search { .. }
-            | Self::Diff { .. }
-            | Self::PowerDiff { .. }
-            | Self::Levels { .. }
-            | Self::Catalog { .. }
-            | Self::History { .. }
-            | Self::Entry { .. } => None,
-        }
     }
 }

@@ -444,6 +444,34 @@ impl Question {
             Self::Entry { entry } => pinned.entry(*entry),
         }
     }
+
+    /// Where it is asked, if its answer says when that place was observed
+    fn place(&self) -> Option<PlaceRef<'_>> {
+        match self {
+            Self::Who { on, .. }
+            | Self::WhoDuring { on, .. }
+            | Self::What { on, .. }
+            | Self::Check { on, .. }
+            | Self::Timeline { on, .. }
+            | Self::RoleCollections { on, .. } => Some(PlaceRef::On(on)),
+            Self::Assignments { filter, .. } | Self::Holdings { filter, .. } => {
+                filter.on.as_ref().map(PlaceRef::On)
+            }
+            Self::WhoAnywhere { under, .. } | Self::Where { under, .. } => {
+                Some(PlaceRef::Under(under))
+            }
+            Self::WhoDuringAnywhere { .. }
+            | Self::Members { .. }
+            | Self::Principals { .. }
+            | Self::Search { .. }
+            | Self::Diff { .. }
+            | Self::PowerDiff { .. }
+            | Self::Levels { .. }
+            | Self::Catalog { .. }
+            | Self::History { .. }
+            | Self::Entry { .. } => None,
+        }
+    }
 }
 
 /// A ledger at the moment of asking

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::ask::answer::{Found, Search as Answer};
+use crate::ask::found_kind::FoundKind;
 use crate::ledger::moment::Moment;
 use crate::ledger::view::View;
 use crate::words::grantable::Grantable;
@@ -18,48 +19,6 @@ use crate::words::level::LevelKind;
 use crate::words::name::searched;
 use crate::words::principal::PrincipalKind;
 use crate::words::symbol::{LevelRef, PrincipalRef, Symbol};
-
-/// What a search finds
-///
-/// The order is that of names that fit equally well.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum FoundKind {
-    /// A level that exists
-    Level(LevelKind),
-    /// A principal that is known
-    Principal(PrincipalKind),
-    /// A role collection that exists at some level
-    RoleCollection,
-    /// A role that exists at some level
-    Role,
-    /// An operation that some level has
-    Operation,
-}
-
-impl FoundKind {
-    /// Its name in texts
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Level(kind) => kind.as_str(),
-            Self::Principal(kind) => kind.as_str(),
-            Self::RoleCollection => "role-collection",
-            Self::Role => "role",
-            Self::Operation => "operation",
-        }
-    }
-
-    /// The kind of that name
-    pub fn parse(text: &str) -> Option<Self> {
-        let others = [Self::RoleCollection, Self::Role, Self::Operation];
-        let level = LevelKind::parse(text).map(Self::Level);
-        let principal = PrincipalKind::parse(text).map(Self::Principal);
-        level.or(principal).or_else(|| others.into_iter().find(|kind| kind.as_str() == text))
-    }
-
-    fn is_defined(self) -> bool {
-        matches!(self, Self::RoleCollection | Self::Role | Self::Operation)
-    }
-}
 
 /// What is searched for
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -327,13 +286,5 @@ mod tests {
         // Words may be spread over both names.
         assert_eq!(rank("prod eu10", [Some("eu10-a"), Some("Production")]), Some(Rank::Within));
         assert_eq!(rank("prod", [Some("x"), Some("Prod")]), Some(Rank::Equal));
-    }
-
-    #[test]
-    fn a_kind_is_named_as_elsewhere() {
-        for name in ["subaccount", "cf-org", "user", "everyone", "role-collection", "role"] {
-            assert_eq!(FoundKind::parse(name).map(FoundKind::as_str), Some(name));
-        }
-        assert_eq!(FoundKind::parse("scope"), None);
     }
 }

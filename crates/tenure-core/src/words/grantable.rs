@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use crate::words::name::{NAME_BYTES_MAX, NameError, plain_name, plain_text, shown};
 use crate::words::symbol::{Symbol, Symbols};
-use crate::words::tenure::APPLICATION;
 
 /// A role as a text names it: by its name alone, or by `application/name`
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -50,13 +49,6 @@ impl RoleText {
                 name: part("role", name)?,
             }),
         }
-    }
-}
-
-impl RoleText {
-    /// Whether it names a role of the application `tenure`; its name alone never does
-    pub fn is_own(&self) -> bool {
-        self.application.as_deref() == Some(APPLICATION)
     }
 }
 

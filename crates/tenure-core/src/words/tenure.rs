@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::words::grantable::RoleKey;
+use crate::words::grantable::{RoleKey, RoleText};
 use crate::words::level::LevelKind;
 use crate::words::requirement::{Direction, Held, HeldRow, Leaf, LeafRow, Requirement};
 use crate::words::symbol::Symbol;
@@ -47,6 +47,13 @@ pub(crate) const AUDITOR: RoleKey = role(3);
 pub(crate) const DOOR: RoleKey = role(4);
 
 const ROLES: [RoleKey; 4] = [ADMINISTRATOR, SUBMITTER, AUDITOR, DOOR];
+
+impl RoleText {
+    /// Whether it names a role of the application `tenure`; its name alone never does
+    pub fn is_own(&self) -> bool {
+        self.application.as_deref() == Some(APPLICATION)
+    }
+}
 
 impl RoleKey {
     /// Whether it is of the application `tenure`
