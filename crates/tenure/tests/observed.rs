@@ -91,6 +91,25 @@ fn what_nobody_looked_at_is_not_no() {
     assert_eq!(observed(&server, &who(&format!("&at=2026-07-08&known_at={before}"))), Value::Null);
 }
 
+/// Whoever looked at a directory at the moment at which a level left it did not look at that level
+#[test]
+fn a_level_is_looked_at_where_it_is_at_that_moment() {
+    let (server, _data) = server();
+    let looked = |at: &str| {
+        let whole = [("level", json!("directory:west")), ("subtree", json!(true))];
+        observe(&server, at, &whole);
+    };
+    let who = format!("who?can=destinations.manage&on={DEV}&at=2026-07-08");
+    looked("2026-07-08T00:00:00Z");
+    let moved = json!({"type": "move_level", "level": DEV, "parent": "directory:eu"});
+    server.append(&[entry_at("2026-07-08T00:00:00Z", &[moved])]);
+    assert_eq!(observed(&server, &who), Value::Null);
+    let before = "2026-07-07T23:59:59.999999Z";
+    looked(before);
+    looked("2026-07-09T00:00:00Z");
+    assert_eq!(observed(&server, &who), json!({"before": before, "after": null, "first": before}));
+}
+
 #[test]
 fn of_a_subtree_it_says_how_many_levels_nobody_looked_at() {
     let (server, _data) = server();
