@@ -15,6 +15,7 @@ use crate::origin::anchor_value;
 use crate::private;
 use crate::reserve::{Kept, RESERVED_BYTES, Reserve};
 use crate::row::{Row, RowError};
+use crate::sled_store;
 use crate::slices;
 use crate::store::{Blocks, Reader, Store, failure, newest, note_key, remove_unfinished, sync_new};
 
@@ -513,15 +514,7 @@ struct Layout {
 
 /// Opens sled in a folder, the store or a copy of it; errors name the store
 fn open_store(path: &Path, store: &Path) -> Result<sled::Db, Error> {
-    sled::Config::new()
-        .path(path)
-        .cache_capacity(16 * 1_024 * 1_024)
-        // A node of sixteen values stays far below a fourth of this. sled puts a larger node into a file of its
-        // own, which it does not flush. An existing store keeps the segment size with which it was made.
-        .segment_size(4 * 1_024 * 1_024)
-        .flush_every_ms(None)
-        .open()
-        .map_err(|source| failure(store, 1, source))
+    sled_store::config(path, 16 * 1_024 * 1_024).open().map_err(|source| failure(store, 1, source))
 }
 
 /// Reads a copy of the store

@@ -15,6 +15,7 @@ mod private;
 pub mod quarantine;
 mod reserve;
 mod row;
+mod sled_store;
 mod slices;
 mod store;
 

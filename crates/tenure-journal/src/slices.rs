@@ -104,7 +104,7 @@ mod tests {
 
     fn store() -> (tempfile::TempDir, sled::Db) {
         let folder = tempfile::tempdir().unwrap();
-        let db = sled::open(folder.path()).unwrap();
+        let db = crate::sled_store::config(folder.path(), 1_024 * 1_024).open().unwrap();
         (folder, db)
     }
 

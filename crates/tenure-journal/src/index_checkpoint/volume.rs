@@ -16,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Unusable;
+use crate::sled_store;
 
 /// Compressed bytes at which a volume is full
 pub(super) const VOLUME_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
@@ -46,13 +47,7 @@ pub(super) fn folder(generation: &Path, volume: u32) -> PathBuf {
 impl Volume {
     /// Opens a volume, and makes it if it is not there yet
     pub(super) fn open(path: &Path, generation: u64) -> Result<Self, VolumeError> {
-        let db = sled::Config::new()
-            .path(path)
-            .cache_capacity(8 * 1_024 * 1_024)
-            .segment_size(4 * 1_024 * 1_024)
-            .flush_every_ms(None)
-            .open()
-            .map_err(VolumeError::Store)?;
+        let db = sled_store::config(path, 8 * 1_024 * 1_024).open().map_err(VolumeError::Store)?;
         let file = File::open(path.join("db")).map_err(VolumeError::Io)?;
         Ok(Self { db, file, path: path.to_owned(), generation })
     }
