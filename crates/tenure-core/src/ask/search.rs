@@ -15,9 +15,7 @@ use crate::ledger::moment::Moment;
 use crate::ledger::view::View;
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
-use crate::words::level::LevelKind;
 use crate::words::name::searched;
-use crate::words::principal::PrincipalKind;
 use crate::words::symbol::{LevelRef, PrincipalRef, Symbol};
 
 /// What is searched for
