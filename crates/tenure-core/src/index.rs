@@ -33,6 +33,8 @@ pub(crate) struct Index {
     /// By the number of the level
     at_level: Pages<Arc<Vec<(Grantable, TimelineId)>>>,
     of_role_collection: SharedMap<Symbol, imbl::Vector<TimelineId>>,
+    /// Those of the roles of `tenure`, at every level
+    own_roles: imbl::Vector<TimelineId>,
     of_set: SharedMap<u32, TimelineId>,
     /// What a principal holds, by its number
     holdings: Pages<Mirror>,
@@ -86,6 +88,9 @@ impl Index {
         }
         if let Grantable::RoleCollection(name) = grantable {
             self.of_role_collection.entry(name).or_default().push_back(id);
+        }
+        if grantable.is_own() {
+            self.own_roles.push_back(id);
         }
         id
     }
@@ -391,6 +396,11 @@ impl Index {
     /// Whether anything was ever held at a level
     pub(crate) fn any_at(&self, level: LevelRef) -> bool {
         self.at_level.get(level.number as usize).is_some_and(|list| !list.is_empty())
+    }
+
+    /// The timelines of the roles of `tenure`
+    pub(crate) fn own_roles(&self) -> impl Iterator<Item = TimelineId> {
+        self.own_roles.iter().copied()
     }
 
     /// The timelines of a role collection of that name, at any level

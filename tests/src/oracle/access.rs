@@ -160,7 +160,10 @@ impl Asked<'_> {
             let doomed = self.state.subtree(level);
             self.state.holdings.keys().any(|key| is_right(key) && doomed.contains(&key.level))
         };
-        let of_subtree = |level: &Level| if below(level) { Administer } else { Append };
+        let besides = |level: &Level, at: Vec<Level>| -> Vec<Need> {
+            let asked: &[_] = if below(level) { &[Append, Administer] } else { &[Append] };
+            asked.iter().flat_map(|one| at.iter().map(|at| (*one, at.clone()))).collect()
+        };
         match change {
             Change::Grant { level, grantable: GrantableText::Role(text), .. }
             | Change::Revoke { level, grantable: GrantableText::Role(text), .. }
@@ -172,17 +175,16 @@ impl Asked<'_> {
             Change::CreateLevel { parent, .. } => {
                 vec![(Append, parent.as_ref().map_or_else(ledger, at))]
             }
-            Change::DeleteLevel { level } => vec![(of_subtree(level), at(level))],
-            Change::MoveLevel { level, parent } => {
-                vec![(of_subtree(level), at(level)), (of_subtree(level), at(parent))]
-            }
+            Change::DeleteLevel { level } => besides(level, vec![at(level)]),
+            Change::MoveLevel { level, parent } => besides(level, vec![at(level), at(parent)]),
             Change::RemovePrincipal { principal } => {
                 let counted = self.oracle.counted(self.before);
                 let given = counted.iter().flat_map(|line| &line.facts).any(|fact| {
                     matches!(&fact.deed, Deed::Grant { key, .. }
                         if is_right(key) && key.principal == *principal)
                 });
-                vec![(if given { Administer } else { Append }, ledger())]
+                let administer = given.then(|| (Administer, ledger()));
+                [(Append, ledger())].into_iter().chain(administer).collect()
             }
             Change::Void { .. } => vec![(Administer, ledger())],
             Change::SetLevel { level, .. }

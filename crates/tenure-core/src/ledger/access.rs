@@ -47,6 +47,10 @@ impl AccessChanges {
 /// What a change asks for, and where
 type Asked = (LedgerOperation, LevelRef);
 
+fn one(operation: LedgerOperation, at: LevelRef) -> [Option<Asked>; 2] {
+    [Some((operation, at)), None]
+}
+
 impl Ledger {
     /// The access in force for the entry after a position
     ///
@@ -92,8 +96,9 @@ impl Ledger {
     /// # Errors
     /// The entry that is to be voided cannot be read.
     /// # Cost
-    /// O(1) while access is open. Else O(depth) a change; where a level is deleted or moved, O(levels below it); where
-    /// a principal is removed, O(changes of what it held of `tenure`).
+    /// O(1) while access is open. Else O(depth) a change. For a submitter that may append and not administer, also: where a
+    /// level is deleted or moved, O(levels at which a role of `tenure` was ever granted × depth); where a principal is
+    /// removed, O(what it ever held).
     pub(crate) fn forbidden<K: Kept>(
         &self,
         recorded_at: RecordedAt,
@@ -199,8 +204,8 @@ impl Rights<'_> {
     fn first_forbidden(&self, changes: &[Change]) -> Option<(usize, Asked)> {
         let mut created = Created::default();
         for (n, change) in changes.iter().enumerate() {
-            let mut asked = self.asked_by(change, &created).into_iter().flatten();
-            if let Some(asked) = asked.find(|asked| !self.may(*asked)) {
+            let lacking = self.lacking(self.asked_by(change, &created));
+            if let Some(asked) = lacking.or_else(|| self.lacking_besides(change, &created)) {
                 return Some((n, asked));
             }
             if let Change::CreateLevel { level, parent, .. } = change {
@@ -211,17 +216,19 @@ impl Rights<'_> {
         None
     }
 
-    /// What a change asks for: one thing, or two
+    /// The first of these that the submitter may not
+    fn lacking(&self, asked: [Option<Asked>; 2]) -> Option<Asked> {
+        asked.into_iter().flatten().find(|asked| !self.may(*asked))
+    }
+
+    /// What a change asks for, whoever holds what: one thing, or two
     fn asked_by(&self, change: &Change, created: &Created<'_>) -> [Option<Asked>; 2] {
         let place = |level: &Level| self.place(Some(level), created);
-        let one = |operation, at| [Some((operation, at)), None];
         match change {
             Change::CreateLevel { parent, .. } => one(Append, self.place(parent.as_ref(), created)),
             Change::MoveLevel { level, parent } => {
-                let operation = self.asked_of_subtree(level);
-                [Some((operation, place(level))), Some((operation, place(parent)))]
+                [Some((Append, place(level))), Some((Append, place(parent)))]
             }
-            Change::DeleteLevel { level } => one(self.asked_of_subtree(level), place(level)),
             Change::SetLevel { level, .. } if self.ledger.is_own_level(level) => {
                 one(Administer, LevelRef::LEDGER)
             }
@@ -231,12 +238,32 @@ impl Rights<'_> {
             {
                 one(Administer, place(level))
             }
-            Change::RemovePrincipal { principal } if self.was_given_rights(principal) => {
-                one(Administer, LevelRef::LEDGER)
-            }
             // The entry that is to be voided is looked at before.
             Change::Void { .. } => one(Administer, LevelRef::LEDGER),
             _ => one(Append, change.level().map_or(LevelRef::LEDGER, place)),
+        }
+    }
+
+    /// The first thing that a change asks for besides, where it would touch rights over the ledger
+    ///
+    /// To find out where it would is the dear part. It is done last, and only for a submitter that lacks what would be
+    /// asked, so that whoever may nothing costs nothing.
+    fn lacking_besides(&self, change: &Change, created: &Created<'_>) -> Option<Asked> {
+        let administer = |level: &Level| Some((Administer, self.place(Some(level), created)));
+        match change {
+            Change::MoveLevel { level, parent } => {
+                let lacking = self.lacking([administer(level), administer(parent)]);
+                lacking.filter(|_| self.is_governed_below(level))
+            }
+            Change::DeleteLevel { level } => {
+                let lacking = self.lacking([administer(level), None]);
+                lacking.filter(|_| self.is_governed_below(level))
+            }
+            Change::RemovePrincipal { principal } => {
+                let lacking = self.lacking(one(Administer, LevelRef::LEDGER));
+                lacking.filter(|_| self.was_given_rights(principal))
+            }
+            _ => None,
         }
     }
 
@@ -249,18 +276,15 @@ impl Rights<'_> {
         created.get(level).copied().or_else(existing).unwrap_or(LevelRef::LEDGER)
     }
 
-    /// What is asked to delete or move a level: more where somebody holds a role of `tenure` in it
-    fn asked_of_subtree(&self, level: &Level) -> LedgerOperation {
-        let levels = self.ledger.find_level(level).map(|level| self.now.land.subtree(level));
-        let governed = levels.into_iter().flatten().any(|level| self.is_governed(level));
-        if governed { Administer } else { Append }
-    }
-
-    /// Whether somebody holds a role of `tenure` at a level
-    fn is_governed(&self, level: LevelRef) -> bool {
-        let own = self.ledger.index.at_level(level).filter(|(grantable, _)| grantable.is_own());
-        let mut given = own.map(|(_, timeline)| Given { timeline, custom: false });
-        given.any(|given| !self.now.holders(given).is_empty())
+    /// Whether somebody holds a role of `tenure` at a level or below it
+    fn is_governed_below(&self, level: &Level) -> bool {
+        let Some(root) = self.ledger.find_level(level) else { return false };
+        let index = &self.ledger.index;
+        index.own_roles().any(|timeline| {
+            let Of::Holding { level, .. } = index.timeline(timeline).of else { return false };
+            self.now.land.upwards(level).any(|(above, _)| above == root)
+                && !self.now.holders(Given { timeline, custom: false }).is_empty()
+        })
     }
 
     /// Whether a counted grant of a role of `tenure` names a principal
