@@ -77,43 +77,35 @@ pub(crate) fn remove_principal(principal: &str) -> Change {
     Change::RemovePrincipal { principal: principal.to_owned() }
 }
 
-pub(crate) fn create(level: &str, parent: &str, name: &str) -> Change {
+fn created(
+    level: &str,
+    parent: Option<&str>,
+    name: &str,
+    feature_set: Option<FeatureSet>,
+    region: Option<&str>,
+) -> Change {
     Change::CreateLevel {
         level: level.to_owned(),
-        parent: Some(parent.to_owned()),
+        parent: parent.map(str::to_owned),
         name: Some(name.to_owned()),
-        feature_set: None,
+        feature_set,
         authorizations: None,
         environment: None,
-        region: None,
+        region: region.map(str::to_owned),
         access: None,
     }
+}
+
+pub(crate) fn create(level: &str, parent: &str, name: &str) -> Change {
+    created(level, Some(parent), name, None, None)
 }
 
 pub(crate) fn create_global_account(level: &str, name: &str, set: FeatureSet) -> Change {
-    Change::CreateLevel {
-        level: level.to_owned(),
-        parent: None,
-        name: Some(name.to_owned()),
-        feature_set: Some(set),
-        authorizations: None,
-        environment: None,
-        region: None,
-        access: None,
-    }
+    created(level, None, name, Some(set), None)
 }
 
 pub(crate) fn create_subaccount(level: &str, parent: &str, name: &str) -> Change {
-    Change::CreateLevel {
-        level: level.to_owned(),
-        parent: Some(parent.to_owned()),
-        name: Some(name.to_owned()),
-        feature_set: None,
-        authorizations: None,
-        environment: None,
-        region: Some("eu10".to_owned()),
-        access: None,
-    }
+    created(level, Some(parent), name, None, Some("eu10"))
 }
 
 pub(crate) fn move_level(level: &str, parent: &str) -> Change {
@@ -124,54 +116,34 @@ pub(crate) fn delete_level(level: &str) -> Change {
     Change::DeleteLevel { level: level.to_owned() }
 }
 
-pub(crate) fn set_feature_set(level: &str, set: FeatureSet) -> Change {
+fn set_level(
+    level: &str,
+    feature_set: Option<FeatureSet>,
+    authorizations: Option<bool>,
+    access: Option<Access>,
+) -> Change {
     Change::SetLevel {
         level: level.to_owned(),
         name: None,
-        feature_set: Some(set),
-        authorizations: None,
+        feature_set,
+        authorizations,
         environment: None,
         region: None,
-        access: None,
+        access,
     }
+}
+
+pub(crate) fn set_feature_set(level: &str, set: FeatureSet) -> Change {
+    set_level(level, Some(set), None, None)
 }
 
 /// Says who may read and write a ledger: everybody, or who holds a role of `tenure`
 pub(crate) fn set_access(level: &str, access: Access) -> Change {
-    Change::SetLevel {
-        level: level.to_owned(),
-        name: None,
-        feature_set: None,
-        authorizations: None,
-        environment: None,
-        region: None,
-        access: Some(access),
-    }
+    set_level(level, None, None, Some(access))
 }
 
 pub(crate) fn manage_authorizations(level: &str) -> Change {
-    Change::SetLevel {
-        level: level.to_owned(),
-        name: None,
-        feature_set: None,
-        authorizations: Some(true),
-        environment: None,
-        region: None,
-        access: None,
-    }
-}
-
-pub(crate) fn create_level(level: &str, parent: &str, name: &str) -> Change {
-    Change::CreateLevel {
-        level: level.to_owned(),
-        parent: Some(parent.to_owned()),
-        name: Some(name.to_owned()),
-        feature_set: None,
-        authorizations: None,
-        environment: None,
-        region: None,
-        access: None,
-    }
+    set_level(level, None, Some(true), None)
 }
 
 /// A listing of who holds what on a level was taken, or its audit log was read since a moment

@@ -11,8 +11,8 @@ use crate::cast::{
     MATEO, NOOR, PORTAL, PRIYA, RAHUL, SCIM, TOMASZ, TOMASZ_AT_SAP, YUSUF,
 };
 use crate::change::{
-    add_member, collection, create_collection, create_level, grant, grant_until, observe,
-    remove_member, revoke, role, set_access, void,
+    add_member, collection, create, create_collection, grant, grant_until, observe, remove_member,
+    revoke, role, set_access, void,
 };
 use crate::company::{Company, Correction, Scene};
 use crate::estate::{CONTOUR, ORDERS, PAYMENTS, SHIPPING, Stage, TREASURY, Unit, WEBSHOP};
@@ -226,7 +226,7 @@ fn beatriz_gets_a_key(company: &mut Company) {
 
 /// The subaccount of a company that was bought comes under Acme's global account; who holds what there nobody knows
 fn contour_is_bought(company: &mut Company) {
-    let changes = vec![create_level(CONTOUR, &Unit::Commerce.directory(), "Contour Portal")];
+    let changes = vec![create(CONTOUR, &Unit::Commerce.directory(), "Contour Portal")];
     company.desk.file(INGRID, "Acme has bought Contour: its portal is ours now", changes);
 }
 

@@ -462,6 +462,13 @@ pub(crate) fn grant(to: &str) -> Value {
             "to": format!("user:sap.default/{to}") })
 }
 
+/// A server with [`landscape`]
+pub(crate) fn server(data: &tempfile::TempDir) -> Server {
+    let server = Start::on(data.path()).ready();
+    server.append(&landscape());
+    server
+}
+
 /// Three entries: a global account, a subaccount in it, and a user who may administer its destinations
 pub(crate) fn landscape() -> Vec<Value> {
     vec![
