@@ -7,8 +7,8 @@ use std::path::Path;
 /// Large segments have two reasons. A node of sixteen values stays far below a fourth of one: sled puts a larger
 /// node into a file of its own, which it does not flush. And few buffers are on their way at a time: sled 0.34 waits
 /// for a truncation of its file while it holds a lock, and if eight writers of full buffers wait for that lock,
-/// nobody is left to truncate, and nothing ever goes on. With segments of 512 KiB, sled's default, a test stood
-/// still so. An existing store keeps the segment size with which it was made.
+/// nobody is left to truncate, and nothing ever goes on. A test with sled's default segments of 512 KiB stood
+/// still for this reason. An existing store keeps the segment size with which it was made.
 pub(crate) fn config(path: &Path, cache_bytes: u64) -> sled::Config {
     sled::Config::new()
         .path(path)

@@ -35,7 +35,7 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
     parts.extend(observed(answer));
     if rows.rows.is_empty() {
         if question != "check" {
-            parts.push(nothing(question).to_owned());
+            parts.push(nothing(question, answer).to_owned());
         }
     } else if question == "diff" {
         let tables = diff::tables(&typed(answer)?);
@@ -114,8 +114,13 @@ fn observed(answer: &Value) -> Vec<String> {
 /// Stretches without an observation that a table names
 const GAPS_SHOWN: usize = 3;
 
-fn nothing(question: &str) -> &'static str {
+fn nothing(question: &str, answer: &Value) -> &'static str {
     match question {
+        // An answer about one principal has no levels; a power that a move took from it is in none of its holdings.
+        "diff" if matches!(typed(answer), Ok(api::DiffAnswer::Diff(diff)) if diff.levels.is_none()) => {
+            "nothing in what this principal holds; a move or a new definition may have changed what it can do: \
+             ask without --principal, or with --can"
+        }
         "who" => "nobody",
         "where" => "nowhere",
         "timeline" => "never",

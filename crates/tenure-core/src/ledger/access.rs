@@ -246,8 +246,8 @@ impl Rights<'_> {
 
     /// The first thing that a change asks for besides, where it would touch rights over the ledger
     ///
-    /// To find out where it would is the dear part. It is done last, and only for a submitter that lacks what would be
-    /// asked, so that whoever may nothing costs nothing.
+    /// To find that out costs the most. So it is done last, and only for a submitter that lacks what would be asked:
+    /// a submitter without any right costs next to nothing.
     fn lacking_besides(&self, change: &Change, created: &Created<'_>) -> Option<Asked> {
         let administer = |level: &Level| Some((Administer, self.place(Some(level), created)));
         match change {
