@@ -7,6 +7,7 @@
 mod access;
 mod asking;
 mod caller;
+mod callers;
 mod following;
 mod tokens;
 
@@ -30,6 +31,8 @@ use crate::problem::{Code, problem};
 
 pub use access::{Action, Grounds};
 pub use caller::{Authentication, Caller};
+pub use callers::Callers;
+pub(crate) use callers::Credentials;
 pub(crate) use following::Changes;
 pub use tokens::{Tokens, TokensError, token_digest};
 
@@ -74,8 +77,7 @@ pub struct Hall {
     engine: OnceCell<Engine>,
     metrics: Arc<Metrics>,
     default_origin: String,
-    /// There if callers say who they are by tokens
-    tokens: Option<Arc<Tokens>>,
+    callers: Callers,
     places: Semaphore,
     /// Questions that compute at once: one whose client has gone computes to its end
     computing: Arc<Semaphore>,
@@ -91,10 +93,6 @@ pub(crate) fn broken_rule() -> Problem {
     problem(Code::Internal, "a rule that should always hold did not: please report it")
 }
 
-fn unauthenticated(why: &str) -> Problem {
-    problem(Code::Unauthenticated, why)
-}
-
 fn shutting_down() -> Problem {
     problem(Code::NotReady, "the server is shutting down")
 }
@@ -106,7 +104,7 @@ impl Hall {
             engine: OnceCell::new(),
             metrics,
             default_origin: default_origin.to_owned(),
-            tokens: None,
+            callers: Callers::default(),
             places: Semaphore::new(limits.requests_max),
             computing: Arc::new(Semaphore::new(limits.requests_max.min(COMPUTING_MAX))),
             sizing: Arc::new(Semaphore::new(1)),
@@ -115,49 +113,15 @@ impl Hall {
         }
     }
 
-    /// The same where callers say by tokens who they are
+    /// The same with ways by which callers say who they are
     #[must_use]
-    pub fn with_tokens(self, tokens: Option<Arc<Tokens>>) -> Self {
-        Self { tokens, ..self }
+    pub fn with_callers(self, callers: Callers) -> Self {
+        Self { callers, ..self }
     }
 
-    /// The caller of a request over HTTP, by its header `authorization`; a closed door says nothing of what is behind it
-    ///
-    /// # Errors
-    /// `unauthenticated`: nothing was sent where tokens are configured, or something that is no token of now.
-    pub(crate) fn caller(&self, authorization: Option<&str>) -> Result<Caller, Problem> {
-        match (authorization, &self.tokens) {
-            (None, None) => Ok(Caller::anonymous()),
-            (None, Some(_)) => Err(unauthenticated(
-                "say who you are: send `authorization: Bearer <token>`; the command `tenure` takes it by \
-                 `--token-file`, or from the environment as `TENURE_TOKEN`",
-            )),
-            (Some(sent), _) => self.caller_of(sent),
-        }
-    }
-
-    /// The caller of a request over NATS; who sends nothing is known to the broker alone
-    ///
-    /// # Errors
-    /// `unauthenticated`: what was sent is no token of now.
-    pub(crate) fn caller_over_nats(&self, authorization: Option<&str>) -> Result<Caller, Problem> {
-        authorization.map_or_else(|| Ok(Caller::anonymous_over_nats()), |sent| self.caller_of(sent))
-    }
-
-    fn caller_of(&self, authorization: &str) -> Result<Caller, Problem> {
-        let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(unauthenticated(
-                "`authorization` is `Bearer <token>`: no other scheme is taken",
-            ));
-        }
-        let now = ask::now().instant();
-        let owner = self.tokens.as_ref().and_then(|tokens| tokens.owner(token.trim(), now));
-        owner.map(Caller::of_token).ok_or_else(|| {
-            unauthenticated(
-                "the token is none of this server, or it has expired: ask its operator for one",
-            )
-        })
+    /// The ways by which callers say who they are
+    pub(crate) fn callers(&self) -> &Callers {
+        &self.callers
     }
 
     /// Opens the hall: from now on the ledger answers

@@ -12,7 +12,7 @@ use tenure_log::nats::connect::ConnectError;
 
 use crate::config::{LogSettings, Settings};
 use crate::engine::{Engine, Options, Progress, StartError, Writer, open_or_begin_again};
-use crate::hall::{Hall, Limits, Tokens, TokensError};
+use crate::hall::{Callers, Hall, Limits, Tokens, TokensError};
 use crate::http::{HttpDoor, ListenAt, Listener};
 use crate::metrics::Metrics;
 use crate::nats;
@@ -92,8 +92,9 @@ impl Server {
             requests_max: settings.requests_max,
             request_timeout: settings.request_timeout,
         };
+        let callers = Callers::default().with_tokens(tokens);
         let hall =
-            Hall::new(limits, &settings.default_origin, Arc::clone(&metrics)).with_tokens(tokens);
+            Hall::new(limits, &settings.default_origin, Arc::clone(&metrics)).with_callers(callers);
         Ok(Self { listener, operators, hall: Arc::new(hall), metrics, journal, settings })
     }
 

@@ -14,7 +14,7 @@ use tenure_wire::question::{self, Parameters};
 use super::door::{App, HttpDoor};
 use super::media_type::format;
 use super::response::turned_away;
-use crate::hall::Caller;
+use crate::hall::{Caller, Credentials};
 use crate::problem::{Code, of_texts, problem};
 
 /// Who sent a request, as a handler takes it
@@ -22,7 +22,7 @@ pub(super) type Asker = Extension<Caller>;
 
 /// Finds out who sends a request before anything of it is looked up; who cannot be known is turned away
 pub(super) async fn callers(State(door): App, mut request: Request, next: Next) -> Response {
-    match caller(&door, request.headers()) {
+    match caller(&door, request.headers()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -31,14 +31,14 @@ pub(super) async fn callers(State(door): App, mut request: Request, next: Next) 
     }
 }
 
-fn caller(door: &HttpDoor, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let sent: Vec<_> = headers.get_all(AUTHORIZATION).iter().collect();
-    match sent[..] {
-        [] => door.hall.caller(None),
-        // A text that is no header value of ours is no token either.
-        [one] => door.hall.caller(Some(one.to_str().unwrap_or_default())),
-        _ => Err(problem(Code::BadRequest, "the request has more than one `authorization`")),
+async fn caller(door: &HttpDoor, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let mut sent = headers.get_all(AUTHORIZATION).iter();
+    // A text that is no header value of ours is no token either.
+    let authorization = sent.next().map(|one| one.to_str().unwrap_or_default());
+    if sent.next().is_some() {
+        return Err(problem(Code::BadRequest, "the request has more than one `authorization`"));
     }
+    door.hall.callers().over_http(Credentials { authorization }).await
 }
 
 /// Parameters that name a principal

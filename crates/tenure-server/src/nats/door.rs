@@ -354,7 +354,8 @@ impl NatsDoor {
             let detail = format!("a request has at most {BODY_BYTES_MAX} bytes: send less at once");
             return Err(problem(Code::TooLarge, detail));
         }
-        let caller = self.hall.caller_over_nats(request.authorization.as_deref())?;
+        let authorization = request.authorization.as_deref();
+        let caller = self.hall.callers().over_nats(authorization).await?;
         let name = request.question();
         if question::kind(name).is_none() {
             let name: String = name.chars().take(160).collect();
