@@ -101,6 +101,8 @@ impl Command {
 
 fn main() -> ExitCode {
     let Cli { door, output, command } = Cli::parse();
+    // Nothing has chosen another before.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     serve::log_to_stderr(command.log_filter());
     let outcome = match command {
         Command::Serve(serve) => serve.run(&door),
