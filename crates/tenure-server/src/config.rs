@@ -13,8 +13,9 @@ use tenure_log::nats::NatsSettings;
 use tenure_log::nats::connect::ConnectSettings;
 
 use crate::engine::{Checkpointing, Genesis};
-use crate::hall::Limits;
+use crate::hall::{IssuerSettings, Limits};
 use crate::http::{Host, ListenAt};
+use crate::toml_error::sentence;
 
 /// The settings of a server, each as far as one source says it
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub struct Partial {
     pub operators_listen: Option<ListenAt>,
     /// The file of bearer tokens, by which callers say who they are
     pub tokens: Option<PathBuf>,
+    /// The issuers of signed tokens, by which callers say who they are
+    pub issuer: Option<Vec<IssuerSettings>>,
     /// Names of this server, beside those of loopback
     pub hosts: Option<Vec<Host>>,
     /// The log: `embedded`, or the URLs of NATS servers
@@ -195,6 +198,8 @@ pub struct Settings {
     pub operators_listen: Option<ListenAt>,
     /// The file of bearer tokens, by which callers say who they are; without one nobody is asked
     pub tokens: Option<PathBuf>,
+    /// The issuers of signed tokens, by which callers say who they are
+    pub issuers: Vec<IssuerSettings>,
     /// Names of this server, beside those of loopback
     pub hosts: Vec<Host>,
     /// The log
@@ -224,7 +229,7 @@ impl Partial {
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         toml::from_str(&text).map_err(|error| ConfigError::Parse {
             path: path.to_owned(),
-            problem: error.to_string().trim().to_owned(),
+            problem: sentence(&error, &text),
         })
     }
 
@@ -238,6 +243,7 @@ impl Partial {
             allow_open: self.allow_open.or(other.allow_open),
             operators_listen: self.operators_listen.or(other.operators_listen),
             tokens: self.tokens.or(other.tokens),
+            issuer: self.issuer.or(other.issuer),
             hosts: self.hosts.or(other.hosts),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
@@ -316,6 +322,7 @@ impl Partial {
             listen,
             operators_listen: self.operators_listen,
             tokens: self.tokens,
+            issuers: self.issuer.unwrap_or_default(),
             hosts: self.hosts.unwrap_or_default(),
             log,
             genesis,

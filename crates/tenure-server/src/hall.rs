@@ -9,6 +9,7 @@ mod asking;
 mod caller;
 mod callers;
 mod following;
+mod issuers;
 mod tokens;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,6 +35,7 @@ pub use caller::{Authentication, Caller};
 pub use callers::Callers;
 pub(crate) use callers::Credentials;
 pub(crate) use following::Changes;
+pub use issuers::{IssuerError, IssuerSettings, Issuers};
 pub use tokens::{Tokens, TokensError, token_digest};
 
 /// Questions that compute at once

@@ -15,3 +15,4 @@ pub mod metrics;
 pub mod nats;
 pub mod problem;
 pub mod server;
+mod toml_error;

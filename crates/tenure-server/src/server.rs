@@ -12,7 +12,7 @@ use tenure_log::nats::connect::ConnectError;
 
 use crate::config::{LogSettings, Settings};
 use crate::engine::{Engine, Options, Progress, StartError, Writer, open_or_begin_again};
-use crate::hall::{Callers, Hall, Limits, Tokens, TokensError};
+use crate::hall::{Callers, Hall, IssuerError, Issuers, Limits, Tokens, TokensError};
 use crate::http::{HttpDoor, ListenAt, Listener};
 use crate::metrics::Metrics;
 use crate::nats;
@@ -44,6 +44,9 @@ pub enum ServeError {
     /// Callers cannot be told by their tokens
     #[error("the tokens cannot be used")]
     Tokens(#[source] TokensError),
+    /// Callers cannot be told by the tokens of an issuer
+    #[error(transparent)]
+    Issuer(IssuerError),
     /// Questions cannot come over NATS
     #[error("questions over NATS cannot be answered")]
     Questions(#[source] ConnectError),
@@ -92,7 +95,8 @@ impl Server {
             requests_max: settings.requests_max,
             request_timeout: settings.request_timeout,
         };
-        let callers = Callers::default().with_tokens(tokens);
+        let issuers = Issuers::open(&settings.issuers).map_err(ServeError::Issuer)?;
+        let callers = Callers::default().with_tokens(tokens).with_issuers(issuers);
         let hall =
             Hall::new(limits, &settings.default_origin, Arc::clone(&metrics)).with_callers(callers);
         Ok(Self { listener, operators, hall: Arc::new(hall), metrics, journal, settings })

@@ -80,6 +80,8 @@ impl Serve {
             allow_open: self.allow_open,
             operators_listen: self.operators_listen,
             tokens: self.tokens,
+            // A table of the file: it has too much to say for a flag.
+            issuer: None,
             hosts: self.hosts,
             log: self.log,
             nats: self.nats.into(),
@@ -111,6 +113,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         listen = %settings.listen,
         operators_listen = settings.operators_listen.as_ref().map(tracing::field::display),
         tokens = settings.tokens.as_ref().map(|path| tracing::field::display(path.display())),
+        issuers = ?settings.issuers.iter().map(|one| &one.issuer).collect::<Vec<_>>(),
         hosts = ?settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         log = ?settings.log,
         default_origin = settings.default_origin,

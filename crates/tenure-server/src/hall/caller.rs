@@ -2,7 +2,26 @@
 
 use std::fmt;
 
-use tenure_core::Principal;
+use tenure_core::{Principal, PrincipalKind};
+
+/// Origins whose principals the ledger itself vouches for
+const OWN_ORIGINS: [&str; 2] = ["tenure", "nats"];
+
+/// A principal that somebody outside vouches for: a user or a client, and none that the ledger itself names
+///
+/// # Errors
+/// A sentence that says why not.
+pub(super) fn vouched(principal: Principal) -> Result<Principal, String> {
+    if !matches!(principal.kind(), PrincipalKind::User | PrincipalKind::Client) {
+        return Err(format!("`{principal}` is a set: who asks is a user or a client"));
+    }
+    if OWN_ORIGINS.contains(&principal.origin()) {
+        return Err(format!(
+            "`{principal}` is a name that the ledger gives itself: choose another origin"
+        ));
+    }
+    Ok(principal)
+}
 
 /// How a caller was authenticated
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,6 +30,8 @@ pub enum Authentication {
     Nothing,
     /// The caller sent a bearer token of the token file
     Token,
+    /// The caller sent a token that an issuer signed
+    SignedToken,
     /// The caller opened the data folder, and could write its files by hand as well
     OwnFolder,
 }
@@ -31,6 +52,11 @@ impl Caller {
     /// The caller whose token was sent
     pub fn of_token(principal: Principal) -> Self {
         Self { principal, authentication: Authentication::Token }
+    }
+
+    /// The caller whose signed token was sent
+    pub(crate) fn of_signed_token(principal: Principal) -> Self {
+        Self { principal, authentication: Authentication::SignedToken }
     }
 
     /// A caller over NATS of whom nothing is known

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tenure_wire::api::Problem;
 
 use super::caller::Caller;
+use super::issuers::{Issuers, is_signed};
 use super::tokens::Tokens;
 use crate::ask;
 use crate::problem::{Code, problem};
@@ -23,6 +24,7 @@ pub(crate) struct Credentials<'a> {
 #[derive(Debug, Default)]
 pub struct Callers {
     tokens: Option<Arc<Tokens>>,
+    issuers: Issuers,
 }
 
 fn unauthenticated(why: &str) -> Problem {
@@ -36,9 +38,15 @@ impl Callers {
         Self { tokens, ..self }
     }
 
+    /// The same, and callers whose tokens one of these issuers signed
+    #[must_use]
+    pub fn with_issuers(self, issuers: Issuers) -> Self {
+        Self { issuers, ..self }
+    }
+
     /// Whether there is any way to say who one is: then nobody is served who does not
     fn any(&self) -> bool {
-        self.tokens.is_some()
+        self.tokens.is_some() || !self.issuers.is_empty()
     }
 
     /// The caller of a request over HTTP; a closed door says nothing of what is behind it
@@ -75,6 +83,10 @@ impl Callers {
             ));
         }
         let token = token.trim();
+        if !self.issuers.is_empty() && is_signed(token) {
+            let owner = self.issuers.owner(token).await;
+            return owner.map(Caller::of_signed_token).map_err(unauthenticated);
+        }
         let now = ask::now().instant();
         let owner = self.tokens.as_ref().and_then(|tokens| tokens.owner(token, now));
         owner.map(Caller::of_token).ok_or_else(|| {

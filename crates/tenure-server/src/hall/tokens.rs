@@ -15,15 +15,16 @@ use arc_swap::ArcSwap;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tenure_core::{Instant, Principal, PrincipalKind};
+use tenure_core::{Instant, Principal};
 use tokio::task::JoinHandle;
+
+use super::caller::vouched;
+use crate::toml_error::sentence;
 
 /// Longest file, in bytes
 const FILE_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
 /// How often it is looked whether the file has changed
 const PAUSE: Duration = Duration::from_secs(1);
-/// Origins whose principals the ledger itself vouches for
-const OWN_ORIGINS: [&str; 2] = ["tenure", "nats"];
 
 /// Why a file of tokens cannot be used
 #[derive(Debug, thiserror::Error)]
@@ -200,17 +201,11 @@ fn read(path: &Path) -> Result<(Version, Vec<Token>), TokensError> {
     if text.len() as u64 > FILE_BYTES_MAX {
         return Err(wrong(format!("it has more than {FILE_BYTES_MAX} bytes")));
     }
-    let written: Written = toml::from_str(&text).map_err(|error| wrong(place(&error, &text)))?;
+    let written: Written = toml::from_str(&text).map_err(|error| wrong(sentence(&error, &text)))?;
     let tokens = written.tokens.iter().enumerate().map(|(n, written)| {
         token(written).map_err(|problem| wrong(format!("token {}: {problem}", n + 1)))
     });
     Ok((Version::from(&found), tokens.collect::<Result<_, _>>()?))
-}
-
-/// What is wrong, with its line and without the text of the line: that may be a secret
-fn place(error: &toml::de::Error, text: &str) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
 fn token(written: &WrittenToken) -> Result<Token, String> {
@@ -218,14 +213,7 @@ fn token(written: &WrittenToken) -> Result<Token, String> {
         "`sha256` is the digest of a token, 64 hexadecimal digits: `tenure token new` prints it",
     )?;
     let principal = Principal::parse(&written.principal).map_err(|error| error.to_string())?;
-    if !matches!(principal.kind(), PrincipalKind::User | PrincipalKind::Client) {
-        return Err(format!("`{principal}` is a set: a token is of a user or a client"));
-    }
-    if OWN_ORIGINS.contains(&principal.origin()) {
-        return Err(format!(
-            "`{principal}` is a name that the ledger gives itself: choose another origin"
-        ));
-    }
+    let principal = vouched(principal)?;
     let expires = written.expires.as_deref().map(Instant::parse_or_date).transpose();
     let expires = expires.map_err(|error| format!("`expires`: {error}"))?;
     Ok(Token { digest, principal, expires })
