@@ -18,7 +18,7 @@ use tenure_core::{
 use crate::harness::same;
 use crate::oracle::Oracle;
 use crate::question::{self, as_of};
-use crate::scenario::{ORIGIN_MICROS, Scenario, TICK_MICROS};
+use crate::scenario::{Granted, ORIGIN_MICROS, Scenario, TICK_MICROS};
 use crate::world;
 
 /// A log in the making
@@ -187,7 +187,19 @@ pub fn void(number: u64) -> Change {
 /// The first outcome in which they differ.
 pub fn fold(scenario: &Scenario) -> Result<(LedgerInMemory, Oracle), TestCaseError> {
     let (mut ledger, mut oracle) = (LedgerInMemory::new(world::LEDGER), Oracle::new());
+    let door = |granted: &Granted| match &granted.grantable {
+        GrantableText::Role(role) => role.name.as_ref() == "Door",
+        GrantableText::RoleCollection(_) => false,
+    };
+    let doors: BTreeSet<Principal> =
+        scenario.grants().into_iter().filter(door).map(|granted| granted.to).collect();
     for (number, recorded) in (1..).zip(&scenario.log) {
+        for client in &doors {
+            let (found, before) =
+                (ledger.is_door(client, recorded.recorded_at), KnownAt(number - 1));
+            let expected = oracle.is_door(before, client, recorded.recorded_at);
+            same(format_args!("whether `{client}` is a door for #{number}"), &found, &expected)?;
+        }
         let outcome = ledger.apply(recorded);
         let expected = oracle.apply(recorded);
         same(format_args!("the outcome of #{number} ({outcome:?})"), &outcome, &expected)?;

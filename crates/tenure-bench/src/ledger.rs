@@ -160,7 +160,7 @@ pub(crate) fn load(plan: &Plan, folder: &Path, report: &mut Report) -> anyhow::R
             let encoded = |made: Made| Encoded::new(made.entry).map(Item::Entry);
             let entries = message.entries.into_iter().map(encoded).collect::<Result<_, _>>()?;
             let (stamped_at, submitter) = (message.recorded_at, Principal::local());
-            Ok(Message { stamped_at, submitter, entries, origin: None, waiter: None })
+            Ok(Message { stamped_at, submitter, caller: None, entries, origin: None, waiter: None })
         });
         let messages = encoded.collect::<anyhow::Result<Vec<_>>>()?;
         encoding += began.elapsed();

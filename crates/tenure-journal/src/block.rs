@@ -9,9 +9,9 @@
 //! ```
 //! Numbers are big-endian. The checksum is CRC-32 (IEEE) of the two bytes before it and of everything after it.
 
-use tenure_core::{Position, Principal};
+use tenure_core::Position;
 
-use crate::row::{Row, RowError};
+use crate::row::{Row, RowError, Submitters};
 
 /// Rows of a full segment
 pub(crate) const SEGMENT_ROWS_MAX: usize = 1_024;
@@ -76,19 +76,19 @@ pub(crate) struct Block {
     pub(crate) count: u32,
     /// The encoded rows, not compressed
     pub(crate) payload: Vec<u8>,
-    /// The submitter of the row that was pushed last: the next row with the same one does not repeat it
-    submitter: Option<Principal>,
+    /// Who handed in the row that was pushed last: the next row of the same does not repeat it
+    before: Option<Submitters>,
 }
 
 impl Block {
     pub(crate) fn new(first: Position) -> Self {
-        Self { first, count: 0, payload: Vec::new(), submitter: None }
+        Self { first, count: 0, payload: Vec::new(), before: None }
     }
 
     pub(crate) fn push(&mut self, row: &Row) -> Result<(), RowError> {
-        row.encode(self.submitter.as_ref(), &mut self.payload)?;
-        if self.submitter.as_ref() != Some(&row.submitter) {
-            self.submitter = Some(row.submitter.clone());
+        row.encode(self.before.as_ref(), &mut self.payload)?;
+        if !self.before.as_ref().is_some_and(|before| row.is_of(before)) {
+            self.before = Some(row.submitters());
         }
         self.count += 1;
         Ok(())
@@ -97,7 +97,7 @@ impl Block {
     /// Adds the rows of the block that follows this one
     pub(crate) fn extend(&mut self, next: &Self) {
         self.payload.extend_from_slice(&next.payload);
-        self.submitter.clone_from(&next.submitter);
+        self.before.clone_from(&next.before);
         self.count += next.count;
     }
 
@@ -165,7 +165,7 @@ impl Block {
         if payload.len() != raw_length as usize {
             return Err(BlockError::Shape);
         }
-        Ok(Self { first, count, payload, submitter: None })
+        Ok(Self { first, count, payload, before: None })
     }
 }
 
@@ -182,7 +182,7 @@ fn checksum(value: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use tenure_core::{Original, Outcome, Reason, RecordedAt, Refusal};
+    use tenure_core::{Original, Outcome, Principal, Reason, RecordedAt, Refusal};
     use tenure_wire::codec::Format;
     use tenure_wire::message::{Origin, Reading};
 
@@ -205,6 +205,7 @@ mod tests {
         let row = |(n, outcome)| Row {
             recorded_at: RecordedAt::saturating_from_micros(1_700_000_000_000_000 + n),
             submitter: if n < 3 { Principal::local() } else { Principal::of_nats("hr").unwrap() },
+            door: (n == 4).then(|| Principal::of_nats("ledger").unwrap()),
             outcome,
             payload: match n % 2 {
                 0 => Payload::Entry(vec![0xC0, 0, 255]),

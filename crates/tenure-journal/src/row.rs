@@ -35,6 +35,8 @@ pub struct Row {
     pub recorded_at: RecordedAt,
     /// Who handed it in
     pub submitter: Principal,
+    /// The client that spoke for the submitter, if the submitter did not hand it in itself
+    pub door: Option<Principal>,
     /// What became of it
     pub outcome: Outcome,
     /// What was submitted
@@ -43,6 +45,9 @@ pub struct Row {
     /// have none came in the same message
     pub origin: Option<Origin>,
 }
+
+/// Who handed in a row, and the door that spoke for it
+pub(crate) type Submitters = (Principal, Option<Principal>);
 
 /// Why bytes cannot be read as a row
 #[derive(Debug, thiserror::Error)]
@@ -72,8 +77,8 @@ struct StoredOriginal(u64, i64);
 #[derive(Serialize, Deserialize)]
 struct StoredRow {
     recorded_at: i64,
-    /// `None` if it is that of the row before, in the same block
-    submitter: Option<Arc<str>>,
+    /// `None` if both are those of the row before, in the same block
+    submitter: Option<StoredSubmitter>,
     /// 0 applied, 1 refused, 2 duplicate
     outcome: u8,
     /// Its own, or that of the original
@@ -85,6 +90,10 @@ struct StoredRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     origin: Option<StoredOrigin>,
 }
+
+/// The submitter, and the door that spoke for it
+#[derive(Serialize, Deserialize)]
+struct StoredSubmitter(Arc<str>, Option<Arc<str>>);
 
 #[derive(Serialize, Deserialize)]
 struct StoredOrigin(u64, ByteBuf);
@@ -137,10 +146,21 @@ impl Row {
         }
     }
 
-    /// Appends its encoding, after a row with the submitter `before`
+    /// Who handed it in, and the door that spoke for it
+    pub(crate) fn submitters(&self) -> Submitters {
+        (self.submitter.clone(), self.door.clone())
+    }
+
+    /// Whether these handed it in
+    pub(crate) fn is_of(&self, submitters: &Submitters) -> bool {
+        let (submitter, door) = submitters;
+        *submitter == self.submitter && *door == self.door
+    }
+
+    /// Appends its encoding, after a row that these handed in
     pub(crate) fn encode(
         &self,
-        before: Option<&Principal>,
+        before: Option<&Submitters>,
         into: &mut Vec<u8>,
     ) -> Result<(), RowError> {
         let refusal = |refusal: &Refusal| {
@@ -160,9 +180,13 @@ impl Row {
             Payload::Entry(bytes) => (None, bytes),
             Payload::Malformed { raw, reading } => (Some(reading.as_str().to_owned()), raw),
         };
+        let same = before.is_some_and(|before| self.is_of(before));
         let stored = StoredRow {
             recorded_at: self.recorded_at.micros(),
-            submitter: (before != Some(&self.submitter)).then(|| self.submitter.as_str().into()),
+            submitter: (!same).then(|| {
+                let door = self.door.as_ref().map(|door| door.as_str().into());
+                StoredSubmitter(self.submitter.as_str().into(), door)
+            }),
             outcome,
             refusal,
             original,
@@ -181,20 +205,24 @@ impl Row {
         for _ in 0..count {
             let stored: StoredRow =
                 rmp_serde::decode::from_read(&mut bytes).map_err(RowError::Decode)?;
-            let submitter = match &stored.submitter {
-                Some(text) => Principal::parse(text)
-                    .map_err(|_| RowError::Content("a submitter that is no principal"))?,
-                None => rows
-                    .last()
-                    .map(|before| before.submitter.clone())
-                    .ok_or(RowError::Content("no submitter"))?,
+            let principal = |text: &Arc<str>| {
+                Principal::parse(text)
+                    .map_err(|_| RowError::Content("a submitter that is no principal"))
             };
-            rows.push(Self::from_stored(stored, submitter)?);
+            let submitters = match &stored.submitter {
+                Some(StoredSubmitter(submitter, door)) => {
+                    (principal(submitter)?, door.as_ref().map(principal).transpose()?)
+                }
+                None => {
+                    rows.last().map(Self::submitters).ok_or(RowError::Content("no submitter"))?
+                }
+            };
+            rows.push(Self::from_stored(stored, submitters)?);
         }
         if bytes.is_empty() { Ok(rows) } else { Err(RowError::Content("more than it should")) }
     }
 
-    fn from_stored(stored: StoredRow, submitter: Principal) -> Result<Self, RowError> {
+    fn from_stored(stored: StoredRow, (submitter, door): Submitters) -> Result<Self, RowError> {
         let refusal = |StoredRefusal(change, name, numbers, texts): StoredRefusal| {
             let reason = Reason::from_parts(&name, &numbers, &texts);
             let reason = reason.ok_or(RowError::Content("an unknown reason"))?;
@@ -224,7 +252,8 @@ impl Row {
             let digest = digest.map_err(|_| RowError::Content("a digest of another length"))?;
             Ok(Origin { sequence, digest })
         });
-        Ok(Self { recorded_at, submitter, outcome, payload, origin: origin.transpose()? })
+        let origin = origin.transpose()?;
+        Ok(Self { recorded_at, submitter, door, outcome, payload, origin })
     }
 }
 
@@ -319,10 +348,13 @@ mod tests {
             .prop_map(|(sequence, digest)| Origin { sequence, digest });
         let submitters = select(vec!["client:tenure/local", "client:nats/a b/c", "user:corp/p@x"])
             .prop_map(|text| Principal::parse(text).unwrap());
-        (times(), submitters, outcome, payload, option::of(origin)).prop_map(
-            |(recorded_at, submitter, outcome, payload, origin)| Row {
+        let door = option::of(select(vec!["client:nats/ledger", "client:nats/crm"]));
+        let door = door.prop_map(|text| text.map(|text| Principal::parse(text).unwrap()));
+        (times(), submitters, door, outcome, payload, option::of(origin)).prop_map(
+            |(recorded_at, submitter, door, outcome, payload, origin)| Row {
                 recorded_at,
                 submitter,
+                door,
                 outcome,
                 payload,
                 origin,
@@ -336,8 +368,8 @@ mod tests {
             let mut bytes = Vec::new();
             let mut before = None;
             for row in &written {
-                row.encode(before, &mut bytes).unwrap();
-                before = Some(&row.submitter);
+                row.encode(before.as_ref(), &mut bytes).unwrap();
+                before = Some(row.submitters());
             }
             prop_assert_eq!(Row::decode_all(&bytes, written.len()).unwrap(), written);
         }

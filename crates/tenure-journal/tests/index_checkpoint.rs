@@ -26,6 +26,7 @@ fn journal(folder: &Path, ledger: &str, rows: u64, text: &str) -> Journal {
     let row = |n| Row {
         recorded_at: RecordedAt::saturating_from_micros(n),
         submitter: Principal::local(),
+        door: None,
         outcome: Outcome::Applied,
         payload: Payload::Entry(format!("{text} {n}").into_bytes()),
         origin: None,

@@ -32,7 +32,8 @@ fn row(n: u64) -> Row {
         _ => Payload::Entry(bytes),
     };
     let submitter = if n.is_multiple_of(3) { Principal::anonymous() } else { Principal::local() };
-    Row { recorded_at, submitter, outcome, payload, origin: None }
+    let door = n.is_multiple_of(7).then(Principal::anonymous);
+    Row { recorded_at, submitter, door, outcome, payload, origin: None }
 }
 
 fn expect_rows(journal: &Journal, newest: u64) {

@@ -119,6 +119,7 @@ impl Queue {
         let message = |queued: Queued| Message {
             stamped_at,
             submitter: queued.submitter,
+            caller: None,
             entries: queued.entries.into_iter().map(Item::from).collect(),
             origin: None,
             waiter: Some(queued.waiter),

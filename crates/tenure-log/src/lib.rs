@@ -20,6 +20,8 @@ pub struct Message {
     pub stamped_at: RecordedAt,
     /// Who handed in the entries, as the log vouches for it
     pub submitter: Principal,
+    /// For whom the submitter says that it speaks; it counts where the submitter is a door
+    pub caller: Option<Principal>,
     /// The entries, at least one
     pub entries: Vec<Item>,
     /// The place of the message in the stream, where a stream is the log

@@ -409,6 +409,7 @@ pub(crate) fn entry_row(
     Ok(api::EntryRow {
         result: api::EntryResult::new(position, row.recorded_at, &row.outcome, submitted),
         submitter: row.submitter.to_string(),
+        door: row.door.as_ref().map(ToString::to_string),
         effective_at: entry.map(|entry| effective_at(entry).to_string()),
         not_before: entry.and_then(Entry::not_before).map(|at| at.to_string()),
         voided_by: ledger.voided_by(position, newest).map(Position::get),

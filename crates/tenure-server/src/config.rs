@@ -371,14 +371,17 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/tenure.toml");
         Partial::read(&path).unwrap().settle().unwrap();
         let text = std::fs::read_to_string(path).unwrap();
-        let (before_nats, _) = text.split_once("# [nats]").unwrap();
         let mut said = String::new();
-        for line in before_nats.lines() {
-            let setting = line.strip_prefix("# ").filter(|line| line.contains(" = "));
+        for line in text.lines() {
+            let setting = line.strip_prefix("# ");
+            let setting = setting.filter(|line| line.contains(" = ") || line.starts_with('['));
             said = said + setting.unwrap_or(line) + "\n";
         }
-        let settings = parsed(&said).unwrap().settle().unwrap();
+        let partial = parsed(&said).unwrap();
+        assert!(partial.nats.tls_required.is_some());
+        let settings = partial.settle().unwrap();
         assert!(settings.operators_listen.is_some());
+        assert_eq!(settings.issuers.len(), 1);
     }
 
     #[test]

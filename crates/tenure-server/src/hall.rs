@@ -432,7 +432,7 @@ impl Hall {
     ) -> Result<Appended, Problem> {
         self.decide(caller, Action::Append(&entries))?;
         let engine = self.engine()?.clone();
-        let submitter = caller.principal().clone();
+        let submitter = engine.submitter_of(caller.principal());
         let place = self.computing_place().await?;
         let decided = tokio::task::spawn_blocking(move || {
             let _place = place;
@@ -451,7 +451,8 @@ impl Hall {
         entries: Vec<Encoded>,
     ) -> Result<Appended, Problem> {
         self.decide(caller, Action::Append(&entries))?;
-        dry_run::answer(self.engine()?, caller.principal(), entries)
+        let engine = self.engine()?;
+        dry_run::answer(engine, &engine.submitter_of(caller.principal()), entries)
     }
 
     /// Appends entries from a thread that may block

@@ -54,7 +54,10 @@ fn callers() -> Vec<(&'static str, Caller)> {
         };
         // A way to be authenticated that comes later does not compile here without its column.
         match caller.authentication() {
-            Authentication::Nothing | Authentication::Token | Authentication::OwnFolder => {}
+            Authentication::Nothing
+            | Authentication::Token
+            | Authentication::SignedToken
+            | Authentication::OwnFolder => {}
         }
         (head, caller)
     };

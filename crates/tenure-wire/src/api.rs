@@ -99,6 +99,9 @@ pub struct EntryRow {
     pub result: EntryResult,
     /// Who handed it in: the log vouches for it, and the entry cannot claim it
     pub submitter: String,
+    /// The client that handed it in for the submitter, which it may as a door; absent where the submitter did so itself
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub door: Option<String>,
     /// When it holds
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_at: Option<String>,

@@ -62,6 +62,8 @@ pub enum Reading {
     Entry(Format),
     /// Not at all: the message came on a subject whose token is no name of a submitter
     NoSubmitter,
+    /// Not at all: the message's `Tenure-Caller` names nobody that a door may speak for
+    NoCaller,
     /// Not at all: the message needs newer rules, and its sender is not the ledger itself
     NewerRules,
     /// In a way that this program does not know: another one republished them
@@ -70,7 +72,7 @@ pub enum Reading {
 
 impl Reading {
     /// Every reading
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoType,
         Self::OtherSpecVersion,
         Self::NoFormat,
@@ -79,6 +81,7 @@ impl Reading {
         Self::Entry(Format::Json),
         Self::Entry(Format::MessagePack),
         Self::NoSubmitter,
+        Self::NoCaller,
         Self::NewerRules,
         Self::Unknown,
     ];
@@ -94,6 +97,7 @@ impl Reading {
             Self::Entry(Format::Json) => "entry-json",
             Self::Entry(Format::MessagePack) => "entry-msgpack",
             Self::NoSubmitter => "no-submitter",
+            Self::NoCaller => "no-caller",
             Self::NewerRules => "newer-rules",
             Self::Unknown => "unknown",
         }
@@ -167,6 +171,8 @@ pub enum Sender {
     Submitter,
     /// Nobody: the subject's token is no name, so each of its entries is malformed
     Unnamed,
+    /// A program that speaks for nobody: what it names as its caller is none, so each of its entries is malformed
+    ForNobody,
 }
 
 /// Reads a message
@@ -184,7 +190,9 @@ pub fn decode(head: Head<'_>, data: &[u8], sender: Sender) -> Content {
         Some(version) if version > u64::from(RULES_VERSION) => {
             return match sender {
                 Sender::Ledger => Content::NeedsUpgrade { version },
-                Sender::Submitter | Sender::Unnamed => malformed(Reading::NewerRules),
+                Sender::Submitter | Sender::Unnamed | Sender::ForNobody => {
+                    malformed(Reading::NewerRules)
+                }
             };
         }
         Some(_) => {}
@@ -222,8 +230,13 @@ fn essence(content_type: &str) -> String {
 }
 
 fn item(format: Format, bytes: &[u8], sender: Sender) -> Item {
-    if sender == Sender::Unnamed {
-        return Item::Malformed { raw: bytes.to_vec(), reading: Reading::NoSubmitter };
+    let unread = match sender {
+        Sender::Ledger | Sender::Submitter => None,
+        Sender::Unnamed => Some(Reading::NoSubmitter),
+        Sender::ForNobody => Some(Reading::NoCaller),
+    };
+    if let Some(reading) = unread {
+        return Item::Malformed { raw: bytes.to_vec(), reading };
     }
     let quick = (format == Format::MessagePack).then(|| Encoded::if_canonical(bytes)).flatten();
     match quick.map_or_else(|| decode_entry(format, bytes), Ok) {

@@ -79,6 +79,10 @@ pub fn malformed(raw: &[u8], reading: Reading) -> String {
             return "the token after `log.` in the message's subject is no name of a client"
                 .to_owned();
         }
+        Reading::NoCaller => {
+            return "the message's header `Tenure-Caller` names no user and no client that a door may speak for"
+                .to_owned();
+        }
         Reading::Message(_) | Reading::Entry(_) if raw.len() > READ_AGAIN_BYTES_MAX => {
             return format!(
                 "the {} bytes cannot be decoded, and only up to {READ_AGAIN_BYTES_MAX} are read again \

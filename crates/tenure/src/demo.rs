@@ -105,6 +105,7 @@ fn message(dispatch: &Dispatch) -> anyhow::Result<Message> {
     Ok(Message {
         stamped_at: dispatch.recorded_at,
         submitter: Principal::local(),
+        caller: None,
         entries: encoded.collect::<anyhow::Result<_>>()?,
         origin: None,
         waiter: None,

@@ -194,11 +194,11 @@ impl Door {
         }
     }
 
-    /// Whether the log is a NATS stream, which a server says of itself; a folder that is opened has its own log
-    pub(crate) fn follows_stream(&self) -> anyhow::Result<bool> {
-        let Self::Remote { agent, base, .. } = self else { return Ok(false) };
+    /// The client that a server is in the NATS stream that is its log; a folder that is opened has its own log
+    pub(crate) fn client_in_stream(&self) -> anyhow::Result<Option<String>> {
+        let Self::Remote { agent, base, .. } = self else { return Ok(None) };
         let ready = received(base, agent.get(format!("{base}/readyz")).call())?;
-        Ok(ready.get("log").is_some())
+        Ok(ready.pointer("/log/client").and_then(Value::as_str).map(str::to_owned))
     }
 
     /// Appends the entries of a body, as `POST /v1/entries` takes it

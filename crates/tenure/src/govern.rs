@@ -26,29 +26,27 @@ pub(crate) struct Govern {
 
 impl Govern {
     pub(crate) fn run(self, door: &DoorArgs, output: &Output) -> anyhow::Result<ExitCode> {
-        let level = own_level(door)?;
+        let (level, client) = own_level(door)?;
         let access = if self.open { "open" } else { "enforced" };
-        let grant = self.administrator.map(|administrator| {
-            json!({ "type": "grant", "level": level, "role": "tenure/Administrator", "to": administrator })
-        });
+        let grant = |role: &str, to: &str| json!({ "type": "grant", "level": level, "role": role, "to": to });
+        let administrator = self.administrator.iter();
+        let administrator = administrator.map(|to| grant("tenure/Administrator", to));
+        // In a stream the server speaks for its callers, and publishes the catalogues that it brings.
+        let doors = client.iter().filter(|_| !self.open);
+        let doors = doors.flat_map(|to| [grant("tenure/Door", to), grant("tenure/Submitter", to)]);
         let access = json!({ "type": "set_level", "level": level, "access": access });
-        let changes = grant.into_iter().chain([access]).collect();
+        let changes = administrator.chain(doors).chain([access]).collect();
         let how = self.about.how;
         append(door, output, vec![self.about.entry(changes)?], how)
     }
 }
 
-/// The level of the ledger that a door leads to
-fn own_level(door: &DoorArgs) -> anyhow::Result<String> {
+/// The level of the ledger that a door leads to, and the client that its server is where the log is a stream
+fn own_level(door: &DoorArgs) -> anyhow::Result<(String, Option<String>)> {
     let door = door.appending()?;
-    if door.follows_stream()? {
-        anyhow::bail!(
-            "the log of this server is a NATS stream, where it cannot be told yet who sends an entry over HTTP: \
-             access would shut everybody out"
-        );
-    }
+    let client = door.client_in_stream()?;
     let answer = door.ask(&Texts::named("levels").with("kind", "ledger"));
     door.close();
     let level = answer?.pointer("/levels/0/level").and_then(Value::as_str).map(str::to_owned);
-    level.context("the ledger does not tell its own level")
+    Ok((level.context("the ledger does not tell its own level")?, client))
 }

@@ -87,6 +87,7 @@ fn recorded_ahead(seconds: i64) -> tempfile::TempDir {
     let ahead = embedded::now().micros() + seconds * 1_000_000;
     let message = Message {
         submitter: tenure_core::Principal::local(),
+        caller: None,
         stamped_at: RecordedAt::saturating_from_micros(ahead),
         entries: vec![item.into()],
         origin: None,

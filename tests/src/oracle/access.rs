@@ -93,6 +93,15 @@ impl Oracle {
         access
     }
 
+    /// Whether a client may speak for others in the next entry
+    pub fn is_door(&self, before: KnownAt, client: &Principal, recorded_at: RecordedAt) -> bool {
+        let now = EffectiveAt::saturating_from_micros(recorded_at.micros());
+        self.state(now, before).holdings.keys().any(|key| {
+            let door = key.granted == Granted::Role(own_role("Door"));
+            door && key.principal == *client && key.level == ledger()
+        })
+    }
+
     /// The first change that the submitter of an entry may not make
     pub(super) fn forbidden(
         &self,

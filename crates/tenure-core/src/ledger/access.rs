@@ -91,6 +91,19 @@ impl Ledger {
         rights.may((operation, place))
     }
 
+    /// Whether a client may speak for others in the next entry: it holds `tenure/Door` at the ledger itself
+    ///
+    /// # Cost
+    /// O(changes of what the client held of that role).
+    pub fn is_door(&self, client: &Principal, recorded_at: RecordedAt) -> bool {
+        let Some(submitter) = self.find_principal(client) else { return false };
+        let view = View::of(self, KnownAt(self.places.len()));
+        let now = EffectiveAt::saturating_from_micros(recorded_at.micros());
+        let rights =
+            Rights { ledger: self, now: Moment::new(&view, now), submitter: Some(submitter) };
+        rights.holds(submitter, tenure::DOOR, LevelRef::LEDGER)
+    }
+
     /// The first change of the next entry that its submitter may not make, if there is one
     ///
     /// # Errors

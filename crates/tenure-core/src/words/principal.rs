@@ -201,6 +201,11 @@ impl Principal {
         Self { text: text.into(), kind }
     }
 
+    /// Whether its origin is one whose principals the ledger itself names; nobody else vouches for them
+    pub fn is_named_by_the_ledger(&self) -> bool {
+        matches!(self.origin(), "tenure" | "nats")
+    }
+
     /// Its kind
     pub fn kind(&self) -> PrincipalKind {
         self.kind

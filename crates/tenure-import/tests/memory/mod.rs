@@ -123,6 +123,7 @@ impl Memory {
         let submitter = Principal::local().to_string();
         Some(EntryRow {
             result,
+            door: None,
             submitter,
             effective_at,
             not_before: None,

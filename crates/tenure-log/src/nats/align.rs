@@ -93,7 +93,8 @@ pub(crate) async fn compare(
         let Content::Items(items) = received.content else { return differs(next) };
         let stamped_at = recorded_at.map_or(received.stamped_at, |r| r.max(received.stamped_at));
         for item in items {
-            if next > newest || !same(&reader.row(next)?, stamped_at, &received.submitter, &item) {
+            let by = (&received.submitter, received.caller.as_ref());
+            if next > newest || !same(&reader.row(next)?, stamped_at, by, &item) {
                 return differs(next);
             }
             next = next.next();
@@ -105,13 +106,23 @@ pub(crate) async fn compare(
     Ok(Comparison::Same(end))
 }
 
-fn same(row: &Row, recorded_at: RecordedAt, submitter: &Principal, item: &Item) -> bool {
+/// Whether a row came of this item, which a client handed in, for a caller or not
+fn same(
+    row: &Row,
+    recorded_at: RecordedAt,
+    (client, caller): (&Principal, Option<&Principal>),
+    item: &Item,
+) -> bool {
     let bytes = match (&row.payload, item) {
         (Payload::Entry(bytes), Item::Entry(entry)) => bytes == entry.bytes(),
         (Payload::Malformed { raw: one, .. }, Item::Malformed { raw: other, .. }) => one == other,
         _ => false,
     };
-    bytes && row.recorded_at == recorded_at && row.submitter == *submitter
+    let by = match &row.door {
+        Some(door) => door == client && caller == Some(&row.submitter),
+        None => row.submitter == *client,
+    };
+    bytes && by && row.recorded_at == recorded_at
 }
 
 /// The last row whose message the stream has, among the rows whose message the journal knows

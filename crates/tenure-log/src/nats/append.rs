@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
+use tenure_core::Principal;
 use tenure_wire::codec::Encoded;
 use tenure_wire::message::{ENCODE_BYTES_MAX, ENTRIES_MAX, encode};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
@@ -31,7 +32,7 @@ const TOGETHER_MIN: usize = 32;
 /// Bytes of one message's entries, if the server takes that many
 const MESSAGE_BYTES_MAX: usize = 512 * 1_024;
 /// Bytes of a message that are kept for its headers
-const HEADERS_BYTES: usize = 1_024;
+const HEADERS_BYTES: usize = 4_096;
 /// How long an append may take before its outcome is reported as unknown
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Pause before a message is sent again that no stream took
@@ -39,6 +40,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 struct Waiting {
     entries: Vec<Encoded>,
+    /// For whom they are appended; `None` for the ledger's own
+    caller: Option<Principal>,
     /// The append counts only if the stream still ends with this message
     after: Option<u64>,
     waiter: Waiter,
@@ -92,18 +95,24 @@ impl Appender {
         &self.stop.0.status
     }
 
-    /// Appends entries and waits until they are in the stream and applied here
+    /// Appends entries for a caller, and waits until they are in the stream and applied here
+    ///
+    /// The caller is their submitter where this program's client holds `tenure/Door`; else the client itself is.
     ///
     /// # Guarantees
     /// On `Ok` the broker has acknowledged them, and they are in the stream in this order.
     /// # Errors
     /// [`AppendError::NotDone`]: nothing was appended. [`AppendError::Indeterminate`]: the entries may have been
     /// appended; append them again with the same ids.
-    pub async fn append(&self, entries: Vec<Encoded>) -> Result<Vec<Receipt>, AppendError> {
-        self.enqueue(entries, None).await
+    pub async fn append(
+        &self,
+        caller: &Principal,
+        entries: Vec<Encoded>,
+    ) -> Result<Vec<Receipt>, AppendError> {
+        self.enqueue(entries, Some(caller.clone()), None).await
     }
 
-    /// Appends entries if the stream still ends with the message `last`
+    /// Appends the ledger's own entries if the stream still ends with the message `last`
     ///
     /// # Errors
     /// As [`Appender::append`]; [`AppendError::NotDone`] also if the stream ends with another message.
@@ -112,12 +121,13 @@ impl Appender {
         last: u64,
         entries: Vec<Encoded>,
     ) -> Result<Vec<Receipt>, AppendError> {
-        self.enqueue(entries, Some(last)).await
+        self.enqueue(entries, None, Some(last)).await
     }
 
     async fn enqueue(
         &self,
         entries: Vec<Encoded>,
+        caller: Option<Principal>,
         after: Option<u64>,
     ) -> Result<Vec<Receipt>, AppendError> {
         if entries.is_empty() {
@@ -129,14 +139,15 @@ impl Appender {
         }
         let (waiter, receipts) = oneshot::channel();
         let closed = |_| AppendError::NotDone("the log is closed".into());
-        self.queue.send(Waiting { entries, after, waiter }).await.map_err(closed)?;
+        self.queue.send(Waiting { entries, caller, after, waiter }).await.map_err(closed)?;
         receipts.await.unwrap_or(Err(AppendError::Indeterminate))
     }
 }
 
-/// A message before it is sent, with the entries of one append or more
+/// A message before it is sent, with the entries of one append or more of the same caller
 struct Parcel {
     entries: Vec<Encoded>,
+    caller: Option<Principal>,
     after: Option<u64>,
     /// The waiters in order, each with the number of its entries
     waiters: Vec<(usize, Waiter)>,
@@ -151,7 +162,8 @@ impl Parcel {
             return Err(first);
         }
         let waiters = vec![(first.entries.len(), first.waiter)];
-        Ok(Self { entries: first.entries, after: first.after, waiters, bytes })
+        let Waiting { entries, caller, after, .. } = first;
+        Ok(Self { entries, caller, after, waiters, bytes })
     }
 
     /// Adds another append, or gives it back
@@ -159,7 +171,7 @@ impl Parcel {
         let bytes = bytes_of(&next.entries);
         let fits =
             self.bytes + bytes <= room && self.entries.len() + next.entries.len() <= ENTRIES_MAX;
-        if !fits || next.after.is_some() || self.after.is_some() {
+        if !fits || next.caller != self.caller || next.after.is_some() || self.after.is_some() {
             return Some(next);
         }
         self.bytes += bytes;
@@ -228,8 +240,8 @@ async fn send_all(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
         }
         let (shared, ended) = (Arc::clone(&shared), Arc::clone(&ended));
         tokio::spawn(async move {
-            let Parcel { entries, after, waiters, .. } = parcel;
-            let sent = send(&shared, entries, after).await;
+            let Parcel { entries, caller, after, waiters, .. } = parcel;
+            let sent = send(&shared, entries, caller.as_ref(), after).await;
             drop(place);
             ended.notify_one();
             answer(sent, waiters);
@@ -274,7 +286,7 @@ async fn send_in_parts(
         });
         let others = rest.split_off(fitting.count().max(1).min(rest.len()));
         let part = std::mem::replace(&mut rest, others);
-        match send(&shared, part, after).await {
+        match send(&shared, part, waiting.caller.as_ref(), after).await {
             Ok(more) => {
                 after = after.map(|last| last + 1);
                 receipts.extend(more);
@@ -305,6 +317,7 @@ impl Drop for Registered<'_> {
 async fn send(
     shared: &Shared,
     entries: Vec<Encoded>,
+    caller: Option<&Principal>,
     after: Option<u64>,
 ) -> Result<Vec<Receipt>, AppendError> {
     let deadline = Instant::now() + PATIENCE;
@@ -318,7 +331,7 @@ async fn send(
     shared.under_way.lock().insert(id, UnderWay { data: data.clone(), entries, waiter });
     loop {
         ready(shared, deadline).await?;
-        let headers = envelope::headers(registered.id, &source, embedded::now());
+        let headers = envelope::headers(registered.id, &source, embedded::now(), caller);
         let mut message = PublishMessage::build().payload(data.clone()).headers(headers);
         if let Some(last) = after {
             message = message.expected_last_sequence(last);

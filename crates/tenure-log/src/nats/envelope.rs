@@ -5,6 +5,7 @@
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use tenure_core::{Principal, RecordedAt};
+use tenure_journal::Row;
 use tenure_wire::codec::Encoded;
 use tenure_wire::message::{CE_TYPE, Content, Head, Item, Reading, Sender, decode};
 use uuid::Uuid;
@@ -16,6 +17,10 @@ use crate::Waiter;
 const RECORDED_AT: &str = "tenure-recorded-at";
 /// The header of a republished message that says who submitted its entries
 const SUBMITTER: &str = "tenure-submitter";
+/// The header of a republished message that says which door spoke for its submitter
+const DOOR: &str = "tenure-door";
+/// The header by which a door says for whom it speaks
+const CALLER: &str = "Tenure-Caller";
 /// The header of a republished message whose data is malformed; it says how the data was read
 const MALFORMED: &str = "tenure-malformed";
 
@@ -24,6 +29,8 @@ const MALFORMED: &str = "tenure-malformed";
 pub(crate) struct Received {
     pub(crate) stamped_at: RecordedAt,
     pub(crate) submitter: Principal,
+    /// For whom the submitter says that it speaks
+    pub(crate) caller: Option<Principal>,
     pub(crate) content: Content,
     /// Waits for the receipts, if this program sent the message
     pub(crate) waiter: Option<Waiter>,
@@ -70,21 +77,32 @@ pub(crate) fn read(
         let stamped_at = recorded_at.map_or(stamped_at, RecordedAt::saturating_from_micros);
         let submitter = text(headers, SUBMITTER).and_then(|text| Principal::parse(text).ok());
         let submitter = submitter.or(token).unwrap_or_else(Principal::invalid_nats);
+        let door = text(headers, DOOR).and_then(|text| Principal::parse(text).ok());
+        let (submitter, caller) = match door {
+            Some(door) => (door, Some(submitter)),
+            None => (submitter, None),
+        };
         if let Some(reading) = text(headers, MALFORMED).map(Reading::parse) {
             let item = Item::Malformed { raw: data.to_vec(), reading };
             let content = Content::Items(vec![item]);
-            return Received { stamped_at, submitter, content, waiter: None };
+            return Received { stamped_at, submitter, caller, content, waiter: None };
         }
         let content = decode(head(headers), data, Sender::Ledger);
-        return Received { stamped_at, submitter, content, waiter: None };
+        return Received { stamped_at, submitter, caller, content, waiter: None };
     }
     let Some(submitter) = token else {
         let submitter = Principal::invalid_nats();
         let content = decode(head(headers), data, Sender::Unnamed);
-        return Received { stamped_at, submitter, content, waiter: None };
+        return Received { stamped_at, submitter, caller: None, content, waiter: None };
     };
     let own = to == subject::appended(ledger);
-    let sender = if own { Sender::Ledger } else { Sender::Submitter };
+    let named = text(headers, CALLER).map(caller);
+    let sender = match named {
+        Some(None) => Sender::ForNobody,
+        _ if own => Sender::Ledger,
+        _ => Sender::Submitter,
+    };
+    let caller = named.flatten();
     let id = own.then(|| text(headers, "ce-id")).flatten();
     let sent = id.and_then(|id| Uuid::parse_str(id).ok()).and_then(under_way);
     let head = head(headers);
@@ -95,7 +113,14 @@ pub(crate) fn read(
         }
         sent => (decode(head, data, sender), sent.map(|sent| sent.waiter)),
     };
-    Received { stamped_at, submitter, content, waiter }
+    Received { stamped_at, submitter, caller, content, waiter }
+}
+
+/// Whom a door may speak for: a user or a client, and none that the ledger itself names but the anonymous one
+fn caller(text: &str) -> Option<Principal> {
+    let caller = Principal::parse(text).ok()?;
+    let own = caller.is_named_by_the_ledger() && caller != Principal::anonymous();
+    (!caller.kind().is_set() && !own).then_some(caller)
 }
 
 fn head(headers: &HeaderMap) -> Head<'_> {
@@ -107,7 +132,12 @@ fn head(headers: &HeaderMap) -> Head<'_> {
 }
 
 /// The headers of a message that this program publishes
-pub(crate) fn headers(id: Uuid, source: &str, now: RecordedAt) -> HeaderMap {
+pub(crate) fn headers(
+    id: Uuid,
+    source: &str,
+    now: RecordedAt,
+    caller: Option<&Principal>,
+) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let own = |text: Option<&'static str>| text.unwrap_or_default();
     headers.insert("ce-specversion", own(OWN_HEAD.spec_version));
@@ -116,20 +146,26 @@ pub(crate) fn headers(id: Uuid, source: &str, now: RecordedAt) -> HeaderMap {
     headers.insert("ce-source", source);
     headers.insert("ce-time", now.to_string());
     headers.insert("content-type", own(OWN_HEAD.content_type));
+    if let Some(caller) = caller {
+        headers.insert(CALLER, caller.as_str());
+    }
     headers
 }
 
-/// The headers of a republished message
+/// The headers of a republished message, whose first row this is
 pub(crate) fn republished(
     id: Uuid,
     ledger: &str,
-    recorded_at: RecordedAt,
-    submitter: &Principal,
+    first: &Row,
     malformed: Option<Reading>,
 ) -> HeaderMap {
-    let mut headers = headers(id, &format!("urn:tenure:{ledger}:republish"), recorded_at);
+    let Row { recorded_at, submitter, door, .. } = first;
+    let mut headers = headers(id, &format!("urn:tenure:{ledger}:republish"), *recorded_at, None);
     headers.insert(RECORDED_AT, recorded_at.micros().to_string());
     headers.insert(SUBMITTER, submitter.as_str());
+    if let Some(door) = door {
+        headers.insert(DOOR, door.as_str());
+    }
     if let Some(reading) = malformed {
         headers.insert(MALFORMED, reading.as_str());
     }

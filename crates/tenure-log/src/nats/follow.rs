@@ -550,8 +550,9 @@ impl Follower {
         self.read = Some(origin);
         self.gap = None;
         let stamped_at = found.stamped_at;
-        let (submitter, waiter) = (found.submitter, found.waiter);
-        let message = Message { stamped_at, submitter, entries, origin: Some(origin), waiter };
+        let envelope::Received { submitter, caller, waiter, .. } = found;
+        let origin = Some(origin);
+        let message = Message { stamped_at, submitter, caller, entries, origin, waiter };
         self.run.push(message, data.len());
         Ok(())
     }

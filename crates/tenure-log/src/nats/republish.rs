@@ -167,7 +167,9 @@ fn messages(
             && let Some(Ok((_, next))) = rows.peek()
             && entry(next)
             && taken.first().is_some_and(|first| {
-                first.recorded_at == next.recorded_at && first.submitter == next.submitter
+                first.recorded_at == next.recorded_at
+                    && first.submitter == next.submitter
+                    && first.door == next.door
             })
             && bytes + size(next) <= room
             && let Some(Ok((_, next))) = rows.next()
@@ -218,13 +220,7 @@ pub async fn republish(
                 (encode(bytes.into_iter()), None)
             }
         };
-        let headers = envelope::republished(
-            Uuid::now_v7(),
-            &connected.ledger,
-            first.recorded_at,
-            &first.submitter,
-            malformed,
-        );
+        let headers = envelope::republished(Uuid::now_v7(), &connected.ledger, first, malformed);
         let message = PublishMessage::build()
             .payload(data.into())
             .headers(headers)

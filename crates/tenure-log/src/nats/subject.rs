@@ -22,9 +22,17 @@ pub fn submitter(ledger: &str, subject: &str) -> Option<Principal> {
     Principal::of_nats(token)
 }
 
+/// The token of the ledger's own programs
+const OWN_TOKEN: &str = "ledger";
+
 /// The subject on which the ledger itself appends the entries from its doors
 pub fn appended(ledger: &str) -> String {
-    format!("tenure.{ledger}.log.ledger")
+    format!("tenure.{ledger}.log.{OWN_TOKEN}")
+}
+
+/// The client that the ledger's own programs are in the log
+pub fn own_client() -> Principal {
+    Principal::of_nats(OWN_TOKEN).unwrap_or_else(Principal::invalid_nats)
 }
 
 /// The subject on which an operator appends entries that the stream has lost

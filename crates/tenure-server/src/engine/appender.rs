@@ -14,7 +14,7 @@ pub(super) enum Appender {
 }
 
 impl Appender {
-    /// As the `append` of either log; in a stream, the subject says who the submitter is
+    /// As the `append` of either log; in a stream, the caller is the submitter where this server is a door
     pub(super) async fn append(
         &self,
         submitter: &Principal,
@@ -22,7 +22,7 @@ impl Appender {
     ) -> Result<Vec<Receipt>, AppendError> {
         match self {
             Self::Embedded(appender) => appender.append(submitter.clone(), entries).await,
-            Self::Nats(appender) => appender.append(entries).await,
+            Self::Nats(appender) => appender.append(submitter, entries).await,
         }
     }
 }

@@ -88,7 +88,14 @@ pub(super) fn decide(
         for item in message.entries {
             let position = ledger.next_position();
             let (payload, submission) = taken(item);
-            let submitter = message.submitter.clone();
+            let client = &message.submitter;
+            // As of the position before: an entry of the same message may have made or unmade the door.
+            let (submitter, door) = match &message.caller {
+                Some(caller) if ledger.is_door(client, recorded_at) => {
+                    (caller.clone(), Some(client.clone()))
+                }
+                _ => (client.clone(), None),
+            };
             let recorded = Recorded { recorded_at, submitter, submission };
             let earlier = Rows { first, unwritten: &rows, written: &kept };
             // Only who waits for an answer hears of notes, and pays for them.
@@ -105,7 +112,7 @@ pub(super) fn decide(
                 receipts.push(Receipt { position, recorded_at, entry, outcome, notes });
             }
             let (submitter, origin) = (recorded.submitter, origin.take());
-            rows.push(Row { recorded_at, submitter, outcome, payload, origin });
+            rows.push(Row { recorded_at, submitter, door, outcome, payload, origin });
         }
         answers.extend(message.waiter.zip(receipts));
     }

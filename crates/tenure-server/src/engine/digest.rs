@@ -39,8 +39,10 @@ pub(super) fn next(before: &StateDigest, position: Position, row: &Row) -> State
     hasher.update(position.get().to_be_bytes());
     hasher.update(row.recorded_at.micros().to_be_bytes());
     let submitter = row.submitter.as_str();
-    hasher.update((submitter.len() as u64).to_be_bytes());
-    hasher.update(submitter);
+    for text in [submitter, row.door.as_ref().map_or("", |door| door.as_str())] {
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text);
+    }
     let mut refusal = |kind: u8, refusal: Option<&Refusal>, original: u64| {
         let change = refusal.and_then(|r| r.change).and_then(|c| u32::try_from(c).ok());
         hasher.update([kind, u8::from(refusal.is_some()), u8::from(change.is_some())]);
@@ -182,7 +184,7 @@ mod tests {
     fn row(bytes: &[u8], micros: i64, outcome: Outcome) -> Row {
         let recorded_at = RecordedAt::saturating_from_micros(micros);
         let (submitter, payload) = (Principal::local(), Payload::Entry(bytes.to_vec()));
-        Row { recorded_at, submitter, outcome, payload, origin: None }
+        Row { recorded_at, submitter, door: None, outcome, payload, origin: None }
     }
 
     fn refused(change: Option<usize>, reason: Reason) -> Outcome {

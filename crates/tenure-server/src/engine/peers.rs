@@ -258,6 +258,7 @@ mod tests {
             let rows = [Row {
                 recorded_at: RecordedAt::saturating_from_micros(1),
                 submitter: tenure_core::Principal::local(),
+                door: None,
                 outcome: Outcome::Applied,
                 payload: Payload::Entry(text.as_bytes().to_vec()),
                 origin: None,

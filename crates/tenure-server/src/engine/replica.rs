@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use serde::Serialize;
 use tenure_journal::quarantine::Expected;
-use tenure_log::nats::{LogHandle, Standing};
+use tenure_log::nats::{LogHandle, Standing, subject};
 use uuid::Uuid;
 
 use super::digest::{Trail, hex};
@@ -32,6 +32,8 @@ pub struct Obstacle {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Report {
     replica: String,
+    /// The client that this server is in the stream; it speaks for its callers where it holds `tenure/Door`
+    client: String,
     /// The stream's last message that is applied here
     sequence: u64,
     /// The stream's last message when it was last looked at
@@ -112,6 +114,7 @@ impl Replica {
         let (_, digest) = self.trail.lock().head();
         Report {
             replica: self.id.clone(),
+            client: subject::own_client().to_string(),
             sequence: status.applied(),
             last_sequence: status.last().max(status.applied()),
             nats_version: server.version,

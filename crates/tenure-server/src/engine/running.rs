@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tenure_core::{KnownAt, Ledger, Position, Principal, Snapshot};
 use tenure_journal::quarantine::expected;
 use tenure_journal::{Journal, Reader};
-use tenure_log::nats::{self, NatsSettings, Opened};
+use tenure_log::nats::{self, NatsSettings, Opened, subject};
 use tenure_log::{AppendError, Message, Receipt, embedded};
 use tenure_wire::catalogs;
 use tenure_wire::codec::Encoded;
@@ -174,9 +174,18 @@ impl Engine {
         self.shared.disk.stalled()
     }
 
+    /// Who would be the submitter of a caller's entries, as things are now
+    pub(crate) fn submitter_of(&self, caller: &Principal) -> Principal {
+        let own = subject::own_client();
+        match &self.appender {
+            Appender::Nats(_) if !self.ledger().is_door(&own, embedded::now()) => own,
+            Appender::Nats(_) | Appender::Embedded(_) => caller.clone(),
+        }
+    }
+
     /// Appends entries and waits until they are on the disk and may be seen
     ///
-    /// Where a stream is the log, NATS says who submitted them: this server's own client there.
+    /// Where a stream is the log, they are the submitter's if this server is a door there; else its own client's.
     /// # Errors
     /// [`AppendError::NotDone`]: nothing was appended. [`AppendError::Indeterminate`]: the entries may have been
     /// appended; append them again with the same ids.
@@ -366,6 +375,7 @@ fn publish_missing(
     tracing::info!(catalogs = missing.len(), "appending the built-in catalogues");
     let entries = missing.into_iter().map(Item::from).collect();
     let submitter = Principal::local();
-    let message = Message { stamped_at, submitter, entries, origin: None, waiter: None };
+    let message =
+        Message { stamped_at, submitter, caller: None, entries, origin: None, waiter: None };
     record(journal, ledger, vec![message]).map_err(StartError::Journal)
 }

@@ -4,9 +4,6 @@ use std::fmt;
 
 use tenure_core::{Principal, PrincipalKind};
 
-/// Origins whose principals the ledger itself vouches for
-const OWN_ORIGINS: [&str; 2] = ["tenure", "nats"];
-
 /// A principal that somebody outside vouches for: a user or a client, and none that the ledger itself names
 ///
 /// # Errors
@@ -15,7 +12,7 @@ pub(super) fn vouched(principal: Principal) -> Result<Principal, String> {
     if !matches!(principal.kind(), PrincipalKind::User | PrincipalKind::Client) {
         return Err(format!("`{principal}` is a set: who asks is a user or a client"));
     }
-    if OWN_ORIGINS.contains(&principal.origin()) {
+    if principal.is_named_by_the_ledger() {
         return Err(format!(
             "`{principal}` is a name that the ledger gives itself: choose another origin"
         ));

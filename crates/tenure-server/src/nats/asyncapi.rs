@@ -349,6 +349,11 @@ fn cloud_event_headers(content_type: &str) -> Value {
             "ce-source": { "type": "string", "format": "uri-reference" },
             "ce-time": { "type": "string", "format": "date-time" },
             "content-type": { "const": content_type },
+            "Tenure-Caller": {
+                "type": "string",
+                "description": "For whom a door speaks, such as `user:corp/ann@acme.example`; it counts where the \
+                    publishing client holds `tenure/Door`",
+            },
         },
     })
 }
