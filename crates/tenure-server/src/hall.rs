@@ -10,13 +10,14 @@ mod caller;
 mod callers;
 mod following;
 mod issuers;
+mod shares;
 mod tokens;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tenure_core::{KnownAt, Question};
+use tenure_core::{KnownAt, Outcome, Question, RefusalCode};
 use tenure_log::{AppendError, Receipt};
 use tenure_wire::api::{Appended, CheckOrProblem, Checks, Problem, revision};
 use tenure_wire::codec::Encoded;
@@ -24,6 +25,7 @@ use tenure_wire::question::{Asked, Texts};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
 use self::asking::PATIENCE;
+use self::shares::Shares;
 use crate::ask::{self, Answer};
 use crate::dry_run;
 use crate::engine::{ClockReport, Engine, Report};
@@ -36,6 +38,7 @@ pub use callers::Callers;
 pub(crate) use callers::Credentials;
 pub(crate) use following::Changes;
 pub use issuers::{IssuerError, IssuerSettings, Issuers};
+pub(crate) use shares::Share;
 pub use tokens::{Tokens, TokensError, token_digest};
 
 /// Questions that compute at once
@@ -81,6 +84,8 @@ pub struct Hall {
     default_origin: String,
     callers: Callers,
     places: Semaphore,
+    /// What each caller takes of them
+    shares: Arc<Shares>,
     /// Questions that compute at once: one whose client has gone computes to its end
     computing: Arc<Semaphore>,
     /// One looks at the size of the journal at once: a disk that stands still does not answer
@@ -108,6 +113,7 @@ impl Hall {
             default_origin: default_origin.to_owned(),
             callers: Callers::default(),
             places: Semaphore::new(limits.requests_max),
+            shares: Arc::new(Shares::of(limits.requests_max)),
             computing: Arc::new(Semaphore::new(limits.requests_max.min(COMPUTING_MAX))),
             sizing: Arc::new(Semaphore::new(1)),
             request_timeout: limits.request_timeout,
@@ -229,6 +235,14 @@ impl Hall {
         if let Ok(Ok(bytes)) = tokio::time::timeout(SIZE_PATIENCE, looked).await {
             self.metrics.journal_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
+    }
+
+    /// Takes one request of a caller's share, until what is returned is dropped
+    ///
+    /// # Errors
+    /// A caller whose share is all taken.
+    pub(crate) fn share(&self, caller: &Caller) -> Result<Option<Share>, Problem> {
+        self.shares.request(caller)
     }
 
     /// Waits for one of the places of requests that are served at once
@@ -409,6 +423,7 @@ impl Hall {
         entries: Vec<Encoded>,
     ) -> Result<Appended, Problem> {
         self.decide(caller, Action::Append(&entries))?;
+        self.shares.may_append(caller)?;
         let engine = self.engine()?;
         let receipts =
             engine.append(caller.principal(), entries).await.map_err(|error| match error {
@@ -416,6 +431,11 @@ impl Hall {
                     problem(Code::LogUnavailable, error.to_string())
                 }
             })?;
+        let is_forbidden = |receipt: &&Receipt| match &receipt.outcome {
+            Outcome::Refused(refusal) => refusal.code() == RefusalCode::Forbidden,
+            Outcome::Applied | Outcome::Duplicate(_) => false,
+        };
+        self.shares.note_forbidden(caller, receipts.iter().filter(is_forbidden).count());
         let newest = receipts.last().map_or(0, |receipt| receipt.position.get());
         let results = receipts.iter().map(Receipt::result).collect();
         Ok(Appended { results, revision: revision(engine.name(), KnownAt(newest)) })

@@ -106,6 +106,8 @@ codes! {
     NeedsUpgrade "needs_upgrade" 503 "The log needs a newer program",
     /// Another replica made something else of the same log
     ReplicaDiffers "replica_differs" 503 "The replicas do not agree",
+    /// A caller that takes more than its share
+    TooManyRequests "too_many_requests" 429 "The caller asks for too much at once",
     /// More requests at once than are served
     Overloaded "overloaded" 503 "Too many requests at once",
     /// A request that took too long

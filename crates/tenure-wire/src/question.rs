@@ -311,7 +311,14 @@ impl Texts {
         }
     }
 
-    /// The texts of a question, with names and moments in full
+    /// The texts of a question alone, with names and moments in full
+    pub fn of_question(question: &Question) -> Self {
+        let mut texts = Writing::default();
+        texts.question(question);
+        Self { name: Self::name_of(question), parameters: texts.parameters }
+    }
+
+    /// The same with how it is asked
     pub fn of(asked: &Asked) -> Self {
         let mut texts = Writing::default();
         texts.question(&asked.question);

@@ -180,3 +180,74 @@ fn access_is_not_enforced_where_nobody_could_govern() {
     assert_eq!(ran.status.code(), Some(1), "{ran:?}");
     assert_eq!(governed.get(ANN, "/v1/levels").0, 200, "it stays open");
 }
+
+#[test]
+fn what_is_forbidden_does_not_fill_the_log_and_the_log_of_access_says_who_asked_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens.toml");
+    let row = |who: &str| {
+        format!("[[token]]\nsha256 = \"{}\"\nprincipal = \"{who}\"\n", token_digest(who))
+    };
+    fs::write(&tokens, [ROOT, FEED, ANN].map(row).concat()).unwrap();
+    fs::set_permissions(&tokens, fs::Permissions::from_mode(0o600)).unwrap();
+    let server = Start::on(&folder.path().join("data")).arg("--tokens", tokens.to_str().unwrap());
+    let server = server.env("TENURE_LOG_LEVEL", "info,tenure::access=debug").ready();
+    let governed = Governed { server, _folder: folder };
+    governed.cli(ROOT, &["govern", "--administrator", ROOT]).exits(0);
+
+    let send = |who: &str| {
+        let entries: Vec<Value> =
+            (0..600).map(|_| entry_at("2025-01-01T00:00:00Z", &[grant("x@y")])).collect();
+        let request = governed.server.agent().post(format!("{}/v1/entries", governed.server.url()));
+        let request = request.header("authorization", format!("Bearer {who}"));
+        let mut answer = request.send_json(json!({ "entries": entries })).unwrap();
+        let after =
+            answer.headers().get("retry-after").map(|after| after.to_str().unwrap().to_owned());
+        let body: Value = answer.body_mut().read_json().unwrap();
+        (answer.status().as_u16(), after, body)
+    };
+    assert_eq!((send(FEED).0, send(FEED).0), (200, 200));
+    let (status, after, problem) = send(FEED);
+    assert_eq!(
+        (status, after.as_deref(), &problem["code"]),
+        (429, Some("1"), &json!("too_many_requests"))
+    );
+    assert!(problem["detail"].as_str().unwrap().contains("forbidden"), "{problem:#}");
+    let log = governed.get(ROOT, "/v1/entries?submitter=client:corp/feed&limit=10000").1;
+    assert_eq!(log["entries"].as_array().unwrap().len(), 1_200);
+    // It may still ask, and the others may still append.
+    assert_eq!(governed.get(FEED, &format!("/v1/assignments?principal={FEED}")).0, 200);
+    assert_eq!(send(ROOT).0, 200);
+
+    assert_eq!(governed.get(ANN, WHO).0, 403);
+    let said = governed.server.stderr();
+    let line = said.lines().rfind(|line| line.contains("tenure::access")).unwrap();
+    for part in [ANN, "\"who\"", "can=destinations.manage", "on=subaccount:dev", "forbidden"] {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
+fn one_caller_leaves_room_for_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens.toml");
+    let row = |who: &str| {
+        format!("[[token]]\nsha256 = \"{}\"\nprincipal = \"{who}\"\n", token_digest(who))
+    };
+    fs::write(&tokens, [FEED, ANN].map(row).concat()).unwrap();
+    fs::set_permissions(&tokens, fs::Permissions::from_mode(0o600)).unwrap();
+    let server = Start::on(&folder.path().join("data")).arg("--tokens", tokens.to_str().unwrap());
+    let server = server.arg("--requests-max", "8").ready();
+    let governed = Governed { server, _folder: folder };
+    // Two that follow the changes are a quarter of eight requests.
+    let follow = || {
+        let request = governed.server.agent().get(format!("{}/v1/changes", governed.server.url()));
+        request.header("authorization", format!("Bearer {FEED}")).call().unwrap()
+    };
+    let streams = [follow(), follow()];
+    assert_eq!(governed.get(FEED, "/v1/levels").0, 429);
+    assert_eq!(governed.get(ANN, "/v1/levels").0, 200);
+    assert_eq!(follow().status(), 429);
+    drop(streams);
+    common::poll(|| (governed.get(FEED, "/v1/levels").0 == 200).then_some(())).unwrap();
+}

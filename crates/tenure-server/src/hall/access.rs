@@ -40,6 +40,19 @@ impl Action<'_> {
             Self::Append(_) => "append",
         }
     }
+
+    /// What it is about, as a query says it
+    fn coordinates(self) -> String {
+        match self {
+            Self::Ask(question) => {
+                let texts = Texts::of_question(question);
+                let said = texts.parameters.iter().map(|(name, value)| format!("{name}={value}"));
+                said.collect::<Vec<_>>().join("&")
+            }
+            Self::Follow => String::new(),
+            Self::Append(entries) => format!("entries={}", entries.len()),
+        }
+    }
 }
 
 /// Why a caller may
@@ -88,7 +101,13 @@ pub(super) fn decide(
 ) -> Result<Grounds, Problem> {
     let decided = grounds(engine, caller, action);
     let grounds = decided.as_ref().map_or("forbidden".to_owned(), ToString::to_string);
-    tracing::debug!(target: "tenure::access", %caller, action = action.name(), grounds);
+    tracing::debug!(
+        target: "tenure::access",
+        %caller,
+        action = action.name(),
+        coordinates = action.coordinates(),
+        grounds
+    );
     decided
 }
 

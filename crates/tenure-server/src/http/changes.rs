@@ -20,7 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::door::App;
 use super::request::{Asker, parameters};
 use super::response::Failure;
-use crate::hall::Changes;
+use crate::hall::{Changes, Share};
 use crate::problem::{Code, problem};
 
 /// Rows that are read ahead for one client
@@ -35,6 +35,8 @@ struct Cursor {
     ended: bool,
     /// One of so many streams at once
     _place: OwnedSemaphorePermit,
+    /// One of its caller's requests
+    _share: Option<Share>,
 }
 
 pub(super) async fn changes(
@@ -51,7 +53,8 @@ pub(super) async fn changes(
             "as many clients follow the changes as are served: ask again later",
         )
     })?;
-    let cursor = Cursor { changes, ahead: VecDeque::new(), ended: false, _place };
+    let _share = door.hall.share(&caller)?;
+    let cursor = Cursor { changes, ahead: VecDeque::new(), ended: false, _place, _share };
     let alive = KeepAlive::new().interval(Duration::from_secs(15)).text("alive");
     Ok(Sse::new(events(cursor)).keep_alive(alive).into_response())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
@@ -10,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
 use super::door::App;
-use super::response::Failure;
+use super::request::Asker;
+use super::response::{Failure, turned_away};
 use crate::metrics::Metrics;
 
 /// A request in flight, counted for as long as it is
@@ -29,10 +31,18 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Counts a request from its head to its answer
-pub(super) async fn in_flight(State(door): App, request: Request, next: Next) -> Response {
+/// Counts a request from its head to its answer, and takes it of its caller's share
+pub(super) async fn in_flight(
+    State(door): App,
+    Extension(caller): Asker,
+    request: Request,
+    next: Next,
+) -> Response {
     let _counted = InFlight::new(door.hall.metrics());
-    next.run(request).await
+    match door.hall.share(&caller) {
+        Ok(_share) => next.run(request).await,
+        Err(problem) => turned_away(problem, request.body()),
+    }
 }
 
 /// Serves so many at once, each for so long

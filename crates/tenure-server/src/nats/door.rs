@@ -356,6 +356,7 @@ impl NatsDoor {
         }
         let authorization = request.authorization.as_deref();
         let caller = self.hall.callers().over_nats(authorization).await?;
+        let _share = self.hall.share(&caller)?;
         let name = request.question();
         if question::kind(name).is_none() {
             let name: String = name.chars().take(160).collect();
