@@ -14,7 +14,7 @@ use tenure_log::nats::connect::ConnectSettings;
 
 use crate::engine::{Checkpointing, Genesis};
 use crate::hall::{IssuerSettings, Limits};
-use crate::http::{Host, ListenAt};
+use crate::http::{Host, ListenAt, PublicUrl};
 use crate::toml_error::sentence;
 
 /// The settings of a server, each as far as one source says it
@@ -37,6 +37,8 @@ pub struct Partial {
     pub issuer: Option<Vec<IssuerSettings>>,
     /// Names of this server, beside those of loopback
     pub hosts: Option<Vec<Host>>,
+    /// The URL at which browsers reach this server
+    pub public_url: Option<PublicUrl>,
     /// The log: `embedded`, or the URLs of NATS servers
     pub log: Option<String>,
     /// How NATS is reached
@@ -202,6 +204,8 @@ pub struct Settings {
     pub issuers: Vec<IssuerSettings>,
     /// Names of this server, beside those of loopback
     pub hosts: Vec<Host>,
+    /// The URL at which browsers reach this server
+    pub public_url: Option<PublicUrl>,
     /// The log
     pub log: LogSettings,
     /// Whether the built-in catalogues are published
@@ -245,6 +249,7 @@ impl Partial {
             tokens: self.tokens.or(other.tokens),
             issuer: self.issuer.or(other.issuer),
             hosts: self.hosts.or(other.hosts),
+            public_url: self.public_url.or(other.public_url),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
             catalog: self.catalog.or(other.catalog),
@@ -316,14 +321,22 @@ impl Partial {
             Some("off") => Checkpointing::Off,
             Some(_) => return Err(value("index-checkpoints", "it is `on` or `off`")),
         };
+        let issuers = self.issuer.unwrap_or_default();
+        if self.public_url.is_none() && issuers.iter().any(|issuer| issuer.page.is_some()) {
+            let why = "say at which URL browsers reach this server: people log on at an issuer and come back";
+            return Err(value("public-url", why));
+        }
+        let mut hosts = self.hosts.unwrap_or_default();
+        hosts.extend(self.public_url.as_ref().map(|url| url.host().clone()));
         Ok(Settings {
             ledger: self.ledger,
             data: self.data.unwrap_or_else(|| PathBuf::from("tenure-data")),
             listen,
             operators_listen: self.operators_listen,
             tokens: self.tokens,
-            issuers: self.issuer.unwrap_or_default(),
-            hosts: self.hosts.unwrap_or_default(),
+            issuers,
+            hosts,
+            public_url: self.public_url,
             log,
             genesis,
             default_origin,

@@ -10,6 +10,8 @@ mod caller;
 mod callers;
 mod following;
 mod issuers;
+mod secret;
+mod sessions;
 mod shares;
 mod tokens;
 
@@ -37,7 +39,9 @@ pub use caller::{Authentication, Caller};
 pub use callers::Callers;
 pub(crate) use callers::Credentials;
 pub(crate) use following::Changes;
-pub use issuers::{IssuerError, IssuerSettings, Issuers};
+pub(crate) use issuers::Begun;
+pub use issuers::{IssuerError, IssuerSettings, Issuers, PageSettings};
+pub(crate) use sessions::SESSION;
 pub(crate) use shares::Share;
 pub use tokens::{Tokens, TokensError, token_digest};
 

@@ -96,7 +96,10 @@ impl Server {
             request_timeout: settings.request_timeout,
         };
         let issuers = Issuers::open(&settings.issuers).map_err(ServeError::Issuer)?;
-        let callers = Callers::default().with_tokens(tokens).with_issuers(issuers);
+        let callers = Callers::default()
+            .with_tokens(tokens)
+            .with_issuers(issuers)
+            .with_public_url(settings.public_url.as_ref());
         let hall =
             Hall::new(limits, &settings.default_origin, Arc::clone(&metrics)).with_callers(callers);
         Ok(Self { listener, operators, hall: Arc::new(hall), metrics, journal, settings })

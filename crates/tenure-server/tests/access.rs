@@ -57,6 +57,7 @@ fn callers() -> Vec<(&'static str, Caller)> {
             Authentication::Nothing
             | Authentication::Token
             | Authentication::SignedToken
+            | Authentication::Session
             | Authentication::OwnFolder => {}
         }
         (head, caller)

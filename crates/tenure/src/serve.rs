@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use tenure_server::config::{Partial, Settings};
 use tenure_server::engine::Progress;
-use tenure_server::http::{Host, ListenAt};
+use tenure_server::http::{Host, ListenAt, PublicUrl};
 use tenure_server::server::Server;
 use tracing_subscriber::EnvFilter;
 
@@ -36,6 +36,9 @@ pub(crate) struct Serve {
     /// Names that clients may ask this server by, beside localhost and the loopback addresses: a,b:7480
     #[arg(long, value_name = "HOSTS", env = "TENURE_HOSTS", value_delimiter = ',')]
     hosts: Option<Vec<Host>>,
+    /// The https URL at which browsers reach this server; people log on at an issuer and come back to it
+    #[arg(long, value_name = "URL", env = "TENURE_PUBLIC_URL")]
+    public_url: Option<PublicUrl>,
     /// Name of the ledger, 1 to 32 of a-z, 0-9 and - [default: that of the data folder, else `default`]
     #[arg(long, value_name = "NAME", env = "TENURE_LEDGER")]
     ledger: Option<String>,
@@ -82,6 +85,7 @@ impl Serve {
             tokens: self.tokens,
             // A table of the file: it has too much to say for a flag.
             issuer: None,
+            public_url: self.public_url,
             hosts: self.hosts,
             log: self.log,
             nats: self.nats.into(),

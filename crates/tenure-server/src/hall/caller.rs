@@ -29,6 +29,8 @@ pub enum Authentication {
     Token,
     /// The caller sent a token that an issuer signed
     SignedToken,
+    /// The caller has logged on in a browser
+    Session,
     /// The caller opened the data folder, and could write its files by hand as well
     OwnFolder,
 }
@@ -54,6 +56,11 @@ impl Caller {
     /// The caller whose signed token was sent
     pub(crate) fn of_signed_token(principal: Principal) -> Self {
         Self { principal, authentication: Authentication::SignedToken }
+    }
+
+    /// The caller who has logged on in a browser
+    pub(crate) fn of_session(principal: Principal) -> Self {
+        Self { principal, authentication: Authentication::Session }
     }
 
     /// A caller over NATS of whom nothing is known

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use tenure_wire::api::Problem;
 
 use super::caller::Caller;
-use super::issuers::{Issuers, is_signed};
+use super::issuers::{Begun, Issuers, is_signed};
+use super::sessions::Sessions;
 use super::tokens::Tokens;
 use crate::ask;
+use crate::http::PublicUrl;
 use crate::problem::{Code, problem};
 
 /// What came with a request that may say who sends it
@@ -18,6 +20,8 @@ use crate::problem::{Code, problem};
 pub(crate) struct Credentials<'a> {
     /// Its header `authorization`
     pub(crate) authorization: Option<&'a str>,
+    /// The cookie of a session
+    pub(crate) session: Option<&'a str>,
 }
 
 /// The ways by which callers say who they are
@@ -25,6 +29,9 @@ pub(crate) struct Credentials<'a> {
 pub struct Callers {
     tokens: Option<Arc<Tokens>>,
     issuers: Issuers,
+    sessions: Sessions,
+    /// Where browsers come back after they have logged on
+    redirect: Option<String>,
 }
 
 fn unauthenticated(why: &str) -> Problem {
@@ -44,6 +51,12 @@ impl Callers {
         Self { issuers, ..self }
     }
 
+    /// The same on a server that browsers reach at this URL
+    #[must_use]
+    pub fn with_public_url(self, url: Option<&PublicUrl>) -> Self {
+        Self { redirect: url.map(|url| format!("{url}/auth/callback")), ..self }
+    }
+
     /// Whether there is any way to say who one is: then nobody is served who does not
     fn any(&self) -> bool {
         self.tokens.is_some() || !self.issuers.is_empty()
@@ -54,14 +67,44 @@ impl Callers {
     /// # Errors
     /// `unauthenticated`: nothing was sent where callers say who they are, or something that is no credential of now.
     pub(crate) async fn over_http(&self, sent: Credentials<'_>) -> Result<Caller, Problem> {
-        match sent.authorization {
-            Some(authorization) => self.bearer(authorization).await,
-            None if self.any() => Err(unauthenticated(
+        match (sent.authorization, sent.session) {
+            (Some(authorization), _) => self.bearer(authorization).await,
+            (None, Some(session)) => {
+                let owner = self.sessions.owner(session).map(Caller::of_session);
+                owner.ok_or_else(|| unauthenticated("the session has ended: log on again"))
+            }
+            (None, None) if self.any() => Err(unauthenticated(
                 "say who you are: send `authorization: Bearer <token>`; the command `tenure` takes it by \
                  `--token-file`, or from the environment as `TENURE_TOKEN`",
             )),
-            None => Ok(Caller::anonymous()),
+            (None, None) => Ok(Caller::anonymous()),
         }
+    }
+
+    /// Where a browser is sent to log on; `None` where nobody does
+    pub(crate) fn logon_page(&self, begun: &Begun) -> Option<String> {
+        self.issuers.logon_page(begun, self.redirect.as_deref()?)
+    }
+
+    /// Logs somebody on who comes back with a code, and gives the text of the session
+    ///
+    /// # Errors
+    /// `unauthenticated`: why nobody is logged on.
+    pub(crate) async fn log_on(&self, code: String, begun: Begun) -> Result<String, Problem> {
+        let failed = |why: String| {
+            tracing::info!(target: "tenure::access", why, "somebody could not log on");
+            unauthenticated(&format!("you are not logged on: {why}"))
+        };
+        let redirect = self.redirect.clone().unwrap_or_default();
+        let principal = self.issuers.logged_on(code, begun, redirect).await.map_err(failed)?;
+        tracing::debug!(target: "tenure::access", caller = %principal, "logged on");
+        let session = self.sessions.begin(principal);
+        session.ok_or_else(|| problem(Code::Overloaded, "too many people are logged on"))
+    }
+
+    /// Ends a session
+    pub(crate) fn log_off(&self, session: &str) {
+        self.sessions.end(session);
     }
 
     /// The caller of a request over NATS; who sends nothing is known to the broker alone

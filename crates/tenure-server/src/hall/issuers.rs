@@ -5,8 +5,11 @@
 //! issuer by which its key is looked up.
 
 mod keys;
+mod logon;
 mod mapping;
 mod settings;
+
+use std::sync::Arc;
 
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
@@ -16,8 +19,11 @@ use serde_json::{Map, Value};
 use tenure_core::Principal;
 
 use self::keys::{Keys, Lookup};
+use self::logon::Logon;
 use self::mapping::Mapping;
 
+pub(crate) use logon::Begun;
+pub use logon::PageSettings;
 pub use settings::{IssuerError, IssuerSettings};
 
 /// Longest token, in bytes
@@ -39,6 +45,7 @@ struct Issuer {
     algorithms: Vec<Algorithm>,
     mapping: Mapping,
     keys: Keys,
+    logon: Option<Arc<Logon>>,
 }
 
 /// The claim by which an issuer is found
@@ -96,7 +103,51 @@ impl Issuers {
         let named = insecure_decode_claims::<Issued>(token).map_err(|_| NO_TOKEN)?.iss;
         let issuer = self.issuers.iter().find(|issuer| issuer.name == named);
         let issuer = issuer.ok_or("the issuer of the token is none that this server believes")?;
-        issuer.owner(token, alg, kid.as_deref()).await
+        let claims = issuer.claims(token, (alg, kid.as_deref()), &issuer.audiences).await?;
+        issuer.mapping.principal(&claims)
+    }
+
+    /// The first issuer at which people log on
+    fn page(&self) -> Option<(&Issuer, &Arc<Logon>)> {
+        self.issuers.iter().find_map(|issuer| Some((issuer, issuer.logon.as_ref()?)))
+    }
+
+    /// Where a browser is sent to log on
+    pub(super) fn logon_page(&self, begun: &Begun, redirect: &str) -> Option<String> {
+        self.page().map(|(_, logon)| logon.page(begun, redirect))
+    }
+
+    /// Who has logged on, by the code that the browser brought back
+    ///
+    /// # Errors
+    /// Why nobody has.
+    ///
+    /// # Cost
+    /// A request to the issuer, some seconds at most.
+    pub(super) async fn logged_on(
+        &self,
+        code: String,
+        begun: Begun,
+        redirect: String,
+    ) -> Result<Principal, String> {
+        let (issuer, logon) = self.page().ok_or("nobody logs on here in a browser")?;
+        let token = logon.exchange(code, begun.verifier, redirect).await?;
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err("the token is longer than 16 KiB".to_owned());
+        }
+        let Header { alg, kid, .. } = decode_header(&token).map_err(|_| NO_TOKEN)?;
+        let audience = std::slice::from_ref(&logon.client_id);
+        let claims = issuer.claims(&token, (alg, kid.as_deref()), audience).await?;
+        let said = |name: &str| claims.get(name).and_then(Value::as_str);
+        if said("nonce") != Some(&begun.nonce) {
+            return Err("the token is of another log-on".to_owned());
+        }
+        // OpenID Connect Core, 3.1.3.7: a token for several parties says for which of them it was made.
+        let several = claims.get("aud").and_then(Value::as_array).is_some_and(|aud| aud.len() > 1);
+        if several && said("azp") != Some(&logon.client_id) {
+            return Err("the token was made for somebody else".to_owned());
+        }
+        Ok(issuer.mapping.principal(&claims)?)
     }
 }
 
@@ -108,16 +159,18 @@ impl Issuer {
             audiences: settings.audiences.clone(),
             algorithms,
             mapping: settings.mapping(),
+            logon: settings.logon()?.map(Arc::new),
             keys: Keys::watch(settings.source()?),
         })
     }
 
-    async fn owner(
+    /// What a token of this issuer says, if it is for one of these audiences and for now
+    async fn claims(
         &self,
         token: &str,
-        algorithm: Algorithm,
-        key_id: Option<&str>,
-    ) -> Result<Principal, Refused> {
+        (algorithm, key_id): (Algorithm, Option<&str>),
+        audiences: &[String],
+    ) -> Result<Map<String, Value>, Refused> {
         if !self.algorithms.contains(&algorithm) {
             return Err("the token is signed by an algorithm that is not taken of its issuer");
         }
@@ -133,7 +186,7 @@ impl Issuer {
         let mut validation = Validation::new(algorithm);
         validation.leeway = LEEWAY_S;
         validation.validate_nbf = true;
-        validation.set_audience(&self.audiences);
+        validation.set_audience(audiences);
         validation.set_issuer(&[&self.name]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         let decoded = decode::<Map<String, Value>>(token, &key, &validation);
@@ -142,7 +195,7 @@ impl Issuer {
         if issued_at.is_some_and(|at| at > seconds_now() + LEEWAY_S as f64) {
             return Err("the token was issued in the future: compare the clocks");
         }
-        self.mapping.principal(&claims)
+        Ok(claims)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, ORIGIN};
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use tenure_wire::codec;
 use tenure_wire::question::{self, Parameters};
 
 use super::door::{App, HttpDoor};
+use super::logon::session;
 use super::media_type::format;
 use super::response::turned_away;
 use crate::hall::{Caller, Credentials};
@@ -22,7 +23,7 @@ pub(super) type Asker = Extension<Caller>;
 
 /// Finds out who sends a request before anything of it is looked up; who cannot be known is turned away
 pub(super) async fn callers(State(door): App, mut request: Request, next: Next) -> Response {
-    match caller(&door, request.headers()).await {
+    match caller(&door, request.method(), request.headers()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -31,14 +32,28 @@ pub(super) async fn callers(State(door): App, mut request: Request, next: Next) 
     }
 }
 
-async fn caller(door: &HttpDoor, headers: &HeaderMap) -> Result<Caller, Problem> {
+async fn caller(door: &HttpDoor, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
     let mut sent = headers.get_all(AUTHORIZATION).iter();
     // A text that is no header value of ours is no token either.
     let authorization = sent.next().map(|one| one.to_str().unwrap_or_default());
     if sent.next().is_some() {
         return Err(problem(Code::BadRequest, "the request has more than one `authorization`"));
     }
-    door.hall.callers().over_http(Credentials { authorization }).await
+    let session = session(headers);
+    if authorization.is_none()
+        && session.is_some()
+        && !is_safe(method)
+        && !headers.contains_key(ORIGIN)
+    {
+        // Every browser says from which page it changes something; a foreign one has been turned away before.
+        let detail = "a session changes something only from a page of this server, and the request names none";
+        return Err(problem(Code::ForeignOrigin, detail));
+    }
+    door.hall.callers().over_http(Credentials { authorization, session }).await
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// Parameters that name a principal

@@ -19,6 +19,7 @@ use super::changes::changes;
 use super::door::{App, HttpDoor};
 use super::entries::append;
 use super::limits::{in_flight, limits};
+use super::logon::{callback, login, logout};
 use super::operators::{healthz, metrics, openapi, readyz};
 use super::questions::{ask, check, check_many, entry, history};
 use super::request::{Asker, callers};
@@ -31,15 +32,24 @@ type Paths = Router<Arc<HttpDoor>>;
 
 /// All paths
 pub(super) fn router(door: &Arc<HttpDoor>) -> Router {
-    let limits = from_fn_with_state(Arc::clone(door), limits);
+    let limited = from_fn_with_state(Arc::clone(door), limits);
     // The last layer is the first that a request passes: it takes a place when its body is there.
-    let sent = sent().layer(limits.clone()).layer(from_fn_with_state(Arc::clone(door), bodies));
-    let counted = asked().layer(limits).merge(sent);
+    let sent = sent().layer(limited.clone()).layer(from_fn_with_state(Arc::clone(door), bodies));
+    let counted = asked().layer(limited.clone()).merge(sent);
     let counted = counted.layer(from_fn_with_state(Arc::clone(door), in_flight));
     let paths = counted.merge(measured()).route("/v1/changes", get(changes));
     // Who asks is known before a place is taken, and before anything is looked up.
     let paths = paths.layer(from_fn_with_state(Arc::clone(door), callers));
-    guarded(paths.merge(health()), door)
+    let logon = logon().layer(limited);
+    guarded(paths.merge(logon).merge(health()), door)
+}
+
+/// How a person logs on in a browser, before it is known who asks
+fn logon() -> Paths {
+    Router::new()
+        .route("/auth/login", get(login))
+        .route("/auth/callback", get(callback))
+        .route("/auth/logout", post(logout))
 }
 
 /// The paths of operators alone

@@ -1,7 +1,14 @@
 //! An issuer of signed tokens: it has keys, publishes them over HTTP, rotates them and goes away
+#![expect(dead_code, reason = "each test crate uses a part of it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
+)]
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,12 +16,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 /// Who the tokens are for
 pub(crate) const AUDIENCE: &str = "tenure";
+
+/// The id by which it knows the server at which people log on, and that server's secret
+pub(crate) const CLIENT: &str = "ledger";
+pub(crate) const SECRET: &str = "very-secret-of-the-client";
 
 /// A pair of keys
 #[derive(Clone)]
@@ -66,10 +79,108 @@ pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
+/// Someone who logs on: what the browser brought, and what the token will say of him
+#[derive(Clone)]
+struct LoggingOn {
+    challenge: String,
+    redirect: String,
+    nonce: String,
+}
+
 struct State {
     keys: Mutex<Value>,
+    /// Signs the tokens of those who log on, with these claims beside the usual
+    page: Mutex<Option<(Key, Value)>>,
+    logging_on: Mutex<HashMap<String, LoggingOn>>,
     away: AtomicBool,
     asked: AtomicUsize,
+}
+
+/// The target, the headers and the form of a request
+fn request(
+    stream: &TcpStream,
+) -> Option<(String, HashMap<String, String>, HashMap<String, String>)> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let target = line.split(' ').nth(1)?.to_owned();
+    let mut headers = HashMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim().split_once(": ") else { break };
+        headers.insert(name.to_ascii_lowercase(), value.to_owned());
+    }
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let form = form_urlencoded::parse(&body).into_owned().collect();
+    Some((target, headers, form))
+}
+
+fn answer(status: &str, header: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\n{header}connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}
+
+impl State {
+    fn answer(
+        &self,
+        own: SocketAddr,
+        target: &str,
+        headers: &HashMap<String, String>,
+        form: &HashMap<String, String>,
+    ) -> String {
+        const JSON: &str = "content-type: application/json\r\n";
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let query: HashMap<String, String> =
+            form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        match path {
+            // Whoever comes is logged on at once, and sent back with a code.
+            "/authorize" => {
+                let said = |name: &str| query[name].clone();
+                assert_eq!(
+                    (said("response_type"), said("code_challenge_method")),
+                    ("code".into(), "S256".into())
+                );
+                assert_eq!(said("client_id"), CLIENT);
+                let (challenge, redirect) = (said("code_challenge"), said("redirect_uri"));
+                let code = format!("code-{}", self.asked.load(Ordering::SeqCst));
+                let back = format!("location: {redirect}?code={code}&state={}\r\n", said("state"));
+                let one = LoggingOn { challenge, redirect, nonce: said("nonce") };
+                self.logging_on.lock().unwrap().insert(code, one);
+                answer("302 Found", &back, "")
+            }
+            "/token" => {
+                let found = self.logging_on.lock().unwrap().remove(&form["code"]);
+                let verified = |one: &LoggingOn| {
+                    let digest = aws_lc_rs::digest::digest(
+                        &aws_lc_rs::digest::SHA256,
+                        form["code_verifier"].as_bytes(),
+                    );
+                    URL_SAFE_NO_PAD.encode(digest.as_ref()) == one.challenge
+                        && form["redirect_uri"] == one.redirect
+                        && headers.get("authorization").map(String::as_str)
+                            == Some(&format!(
+                                "Basic {}",
+                                STANDARD.encode(format!("{CLIENT}:{SECRET}"))
+                            ))
+                };
+                let Some(one) = found.filter(verified) else {
+                    return answer("400 Bad Request", JSON, "{\"error\":\"invalid_grant\"}");
+                };
+                let page = self.page.lock().unwrap();
+                let (key, more) = page.as_ref().unwrap();
+                let mut claims = json!({ "iss": format!("http://{own}"), "aud": CLIENT, "exp": now() + 60,
+                                         "nonce": one.nonce });
+                claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+                answer("200 OK", JSON, &json!({ "id_token": key.sign(&claims) }).to_string())
+            }
+            _ => answer("200 OK", JSON, &self.keys.lock().unwrap().to_string()),
+        }
+    }
 }
 
 /// The issuer
@@ -85,6 +196,8 @@ impl Issuer {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             keys: Mutex::new(Value::Null),
+            page: Mutex::new(None),
+            logging_on: Mutex::new(HashMap::new()),
             away: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
         });
@@ -96,15 +209,9 @@ impl Issuer {
                 if serving.away.load(Ordering::SeqCst) {
                     continue;
                 }
-                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
-                let read =
-                    lines.take_while(|line| line.as_ref().is_ok_and(|line| !line.is_empty()));
-                drop(read.collect::<Vec<_>>());
-                let body = serving.keys.lock().unwrap().to_string();
-                let length = body.len();
-                let head =
-                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
-                drop(write!(stream, "{head}content-length: {length}\r\n\r\n{body}"));
+                let Some((target, headers, form)) = request(&stream) else { continue };
+                let answer = serving.answer(address, &target, &headers, &form);
+                drop(stream.write_all(answer.as_bytes()));
             }
         });
         let issuer = Self { address, state };
@@ -125,6 +232,20 @@ impl Issuer {
     /// How often it was asked
     pub(crate) fn asked(&self) -> usize {
         self.state.asked.load(Ordering::SeqCst)
+    }
+
+    /// Those who log on from now on get a token with these claims, signed by this key
+    pub(crate) fn logs_on(&self, key: &Key, claims: Value) {
+        *self.state.page.lock().unwrap() = Some((key.clone(), claims));
+    }
+
+    /// Its table of the page, at which people log on
+    pub(crate) fn page(&self, secret: &std::path::Path) -> String {
+        let (name, secret) = (self.name(), secret.display());
+        format!(
+            "[issuer.page]\nauthorize = \"{name}/authorize\"\ntoken = \"{name}/token\"\n\
+             client-id = \"{CLIENT}\"\nclient-secret-file = \"{secret}\"\n"
+        )
     }
 
     /// Its name

@@ -79,21 +79,25 @@ pub(super) enum Lookup {
     Away,
 }
 
+/// What asks an issuer at a URL, and trusts these authorities, else those of the system
+pub(super) fn agent(url: &str, ca: Option<&Path>) -> Result<Agent, String> {
+    let roots = match ca {
+        None => RootCerts::PlatformVerifier,
+        Some(path) => RootCerts::from(certificates(path)?),
+    };
+    Ok(Agent::config_builder()
+        .timeout_global(Some(PATIENCE))
+        .https_only(url.starts_with("https:"))
+        .max_redirects(3)
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
+        .build()
+        .into())
+}
+
 impl Source {
     /// A URL, and the authorities that are trusted for it
     pub(super) fn url(url: String, ca: Option<&Path>) -> Result<Self, String> {
-        let roots = match ca {
-            None => RootCerts::PlatformVerifier,
-            Some(path) => RootCerts::from(certificates(path)?),
-        };
-        let agent = Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .https_only(url.starts_with("https:"))
-            .max_redirects(3)
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .build()
-            .into();
-        Ok(Self::Url { agent, url })
+        Ok(Self::Url { agent: agent(&url, ca)?, url })
     }
 
     fn pause(&self) -> Duration {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tenure_core::{Principal, PrincipalKind};
 use ureq::http::Uri;
 
-use super::keys::Source;
+use super::keys::{Source, agent};
+use super::logon::{Logon, PageSettings};
 use super::mapping::Mapping;
 use crate::hall::caller::vouched;
 
@@ -34,6 +35,8 @@ pub struct IssuerSettings {
     pub user_origin: Option<String>,
     /// The claim that names a client, in tokens that name no user
     pub client: Option<String>,
+    /// Where people log on in a browser, if they may
+    pub page: Option<PageSettings>,
 }
 
 /// Why an issuer cannot be used
@@ -110,30 +113,52 @@ impl IssuerSettings {
         }
     }
 
-    /// Where its keys are
-    pub(super) fn source(&self) -> Result<Source, IssuerError> {
-        if !self.jwks.contains("://") {
-            if self.ca.is_some() {
-                return Err(self.error("`ca` is for a URL, and `jwks` is a file"));
-            }
-            return Ok(Source::File(PathBuf::from(&self.jwks)));
+    /// Where people log on
+    pub(super) fn logon(&self) -> Result<Option<Logon>, IssuerError> {
+        let Some(page) = &self.page else { return Ok(None) };
+        self.is_url("page.authorize", &page.authorize)?;
+        self.is_url("page.token", &page.token)?;
+        if page.client_id.is_empty() || self.user.is_none() {
+            return Err(self.error("`page` needs `client-id`, and `user`: a person logs on"));
         }
-        let url: Uri = self.jwks.parse().map_err(|_| self.error("`jwks` is no URL"))?;
-        let host = url.host().unwrap_or_default();
-        let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        let secret = page.client_secret_file.as_deref().map(std::fs::read_to_string).transpose();
+        let secret = secret.map_err(|error| {
+            self.error(format!("`page.client-secret-file` cannot be read: {error}"))
+        })?;
+        let secret = secret.map(|secret| secret.trim().to_owned());
+        let agent = agent(&page.token, self.ca.as_deref())
+            .map_err(|problem| self.error(format!("`ca`: {problem}")))?;
+        Ok(Some(Logon::new(agent, page, secret)))
+    }
+
+    /// Whether nobody stands between this server and a URL
+    fn is_url(&self, key: &str, text: &str) -> Result<(), IssuerError> {
+        let url: Uri = text.parse().map_err(|_| self.error(format!("`{key}` is no URL")))?;
+        let loopback = matches!(url.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
         match url.scheme_str() {
             Some("https") => {}
             Some("http") if loopback => {}
             _ => {
-                let problem =
-                    "`jwks` is an https URL: whoever stands between could send keys of his own";
-                return Err(self.error(problem));
+                let why = "whoever stands between could answer in the issuer's place";
+                return Err(self.error(format!("`{key}` is an https URL: {why}")));
             }
         }
         if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err(self.error("`jwks` has a user name: a key set is public, leave it out"));
+            return Err(self.error(format!("`{key}` has a user name: leave it out")));
         }
-        Source::url(url.to_string(), self.ca.as_deref())
+        Ok(())
+    }
+
+    /// Where its keys are
+    pub(super) fn source(&self) -> Result<Source, IssuerError> {
+        if !self.jwks.contains("://") {
+            if self.ca.is_some() && self.page.is_none() {
+                return Err(self.error("`ca` is for a URL, and `jwks` is a file"));
+            }
+            return Ok(Source::File(PathBuf::from(&self.jwks)));
+        }
+        self.is_url("jwks", &self.jwks)?;
+        Source::url(self.jwks.clone(), self.ca.as_deref())
             .map_err(|problem| self.error(format!("`ca`: {problem}")))
     }
 }
