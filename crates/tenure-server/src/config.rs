@@ -69,6 +69,8 @@ pub struct NatsPartial {
     pub user: Option<String>,
     /// Its password
     pub password: Option<String>,
+    /// A file with its password
+    pub password_file: Option<PathBuf>,
     /// Certificates of trusted authorities
     pub tls_ca: Option<PathBuf>,
     /// Our certificate
@@ -102,6 +104,7 @@ impl NatsPartial {
             nkey: self.nkey.or(other.nkey),
             user: self.user.or(other.user),
             password: self.password.or(other.password),
+            password_file: self.password_file.or(other.password_file),
             tls_ca: self.tls_ca.or(other.tls_ca),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
@@ -120,7 +123,17 @@ impl NatsPartial {
             let problem = "it is 1 to 5".to_owned();
             return Err(ConfigError::Value { key: "nats.stream-replicas", problem });
         }
-        let password = self.password.filter(|_| self.user.is_some());
+        let password = match (&self.user, self.password, &self.password_file) {
+            (None, ..) => None,
+            (Some(_), None, Some(path)) => {
+                let text = std::fs::read_to_string(path).map_err(|error| {
+                    let problem = format!("`{}` cannot be read: {error}", path.display());
+                    ConfigError::Value { key: "nats.password-file", problem }
+                })?;
+                Some(text.trim_end_matches(['\r', '\n']).to_owned())
+            }
+            (Some(_), password, _) => password,
+        };
         let connect = ConnectSettings {
             urls,
             credentials: self.credentials,

@@ -104,43 +104,51 @@ fn main() -> ExitCode {
     // Nothing has chosen another before.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     serve::log_to_stderr(command.log_filter());
-    let outcome = match command {
-        Command::Serve(serve) => serve.run(&door),
-        Command::Demo(demo) => demo.run(&door),
-        Command::Submit(submit) => submit.run(&door, &output),
-        Command::Grant(grant) => grant.run(&door, &output),
-        Command::Revoke(revoke) => revoke.run(&door, &output),
-        Command::Who(q) => questions::ask(&door, &output, "who", &q),
-        Command::What(q) => questions::ask(&door, &output, "what", &q),
-        Command::Check(q) => questions::ask(&door, &output, "check", &q),
-        Command::Timeline(q) => questions::ask(&door, &output, "timeline", &q),
-        Command::Where(q) => questions::ask(&door, &output, "where", &q),
-        Command::Diff(q) => questions::ask(&door, &output, "diff", &q),
-        Command::Assignments(q) => questions::ask(&door, &output, "assignments", &q),
-        Command::Holdings(q) => questions::ask(&door, &output, "holdings", &q),
-        Command::Members(q) => questions::ask(&door, &output, "members", &q),
-        Command::Principals(q) => questions::ask(&door, &output, "principals", &q),
-        Command::Search(q) => questions::ask(&door, &output, "search", &q),
-        Command::History(q) => questions::ask(&door, &output, "history", &q),
-        Command::Log(q) => questions::ask(&door, &output, "history", &q),
-        Command::Entry(q) => questions::ask(&door, &output, "entry", &q),
-        Command::Levels(q) => questions::ask(&door, &output, "levels", &q),
-        Command::RoleCollections(q) => questions::ask(&door, &output, "role-collections", &q),
-        Command::Catalog(q) => questions::ask(&door, &output, "catalog", &q),
-        Command::Import(import) => import.run(&door, &output),
-        Command::Export(export) => export.run(&door),
-        Command::Verify(verify) => verify.run(&door),
-        Command::Rebuild(rebuild) => rebuild.run(&door),
-        Command::Republish(republish) => republish.run(&door),
-        Command::Govern(govern) => govern.run(&door, &output),
-        Command::Token(token) => token.run(),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "tenure", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let outcome = match nats::no_password_in(arguments) {
+        Ok(()) => run(command, &door, &output),
+        Err(wrong) => Err(wrong.into()),
     };
     outcome.unwrap_or_else(|error| {
         output::complain(&format!("error: {error:#}"));
         ExitCode::from(door::exit_status(&error))
     })
+}
+
+fn run(command: Command, door: &DoorArgs, output: &Output) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(serve) => serve.run(door),
+        Command::Demo(demo) => demo.run(door),
+        Command::Submit(submit) => submit.run(door, output),
+        Command::Grant(grant) => grant.run(door, output),
+        Command::Revoke(revoke) => revoke.run(door, output),
+        Command::Who(q) => questions::ask(door, output, "who", &q),
+        Command::What(q) => questions::ask(door, output, "what", &q),
+        Command::Check(q) => questions::ask(door, output, "check", &q),
+        Command::Timeline(q) => questions::ask(door, output, "timeline", &q),
+        Command::Where(q) => questions::ask(door, output, "where", &q),
+        Command::Diff(q) => questions::ask(door, output, "diff", &q),
+        Command::Assignments(q) => questions::ask(door, output, "assignments", &q),
+        Command::Holdings(q) => questions::ask(door, output, "holdings", &q),
+        Command::Members(q) => questions::ask(door, output, "members", &q),
+        Command::Principals(q) => questions::ask(door, output, "principals", &q),
+        Command::Search(q) => questions::ask(door, output, "search", &q),
+        Command::History(q) => questions::ask(door, output, "history", &q),
+        Command::Log(q) => questions::ask(door, output, "history", &q),
+        Command::Entry(q) => questions::ask(door, output, "entry", &q),
+        Command::Levels(q) => questions::ask(door, output, "levels", &q),
+        Command::RoleCollections(q) => questions::ask(door, output, "role-collections", &q),
+        Command::Catalog(q) => questions::ask(door, output, "catalog", &q),
+        Command::Import(import) => import.run(door, output),
+        Command::Export(export) => export.run(door),
+        Command::Verify(verify) => verify.run(door),
+        Command::Rebuild(rebuild) => rebuild.run(door),
+        Command::Republish(republish) => republish.run(door),
+        Command::Govern(govern) => govern.run(door, output),
+        Command::Token(token) => token.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "tenure", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }

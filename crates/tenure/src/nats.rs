@@ -5,6 +5,33 @@ use std::path::PathBuf;
 use clap::Args;
 use tenure_server::config::NatsPartial;
 
+use crate::door::Wrong;
+
+/// Refuses a URL with a password among the arguments
+///
+/// # Errors
+/// There is one.
+pub(crate) fn no_password_in(arguments: impl Iterator<Item = String>) -> Result<(), Wrong> {
+    let has_one = |argument: &String| {
+        let text = argument.split_once('=').filter(|(flag, _)| flag.starts_with("--"));
+        let text = text.map_or(argument.as_str(), |(_, value)| value);
+        let is_url = ["nats://", "tls://", "http://", "https://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme));
+        let host = text.split("://").skip(1).find_map(|rest| rest.split_once('@'));
+        is_url
+            && host.is_some_and(|(identity, _)| identity.contains(':') && !identity.contains('/'))
+    };
+    if arguments.into_iter().any(|argument| has_one(&argument)) {
+        return Err(Wrong(
+            "an argument has a URL with a password, and others on this machine can read arguments: set it in the \
+             environment (TENURE_LOG, TENURE_SERVER) or in the configuration file"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
 /// How NATS is reached
 #[derive(Debug, Args)]
 #[command(next_help_heading = "NATS")]
@@ -18,9 +45,9 @@ pub(crate) struct NatsArgs {
     /// User name
     #[arg(long, value_name = "NAME", env = "TENURE_NATS_USER")]
     nats_user: Option<String>,
-    /// Password of the user; better set in the environment, where other users cannot see it
-    #[arg(long, value_name = "PASSWORD", env = "TENURE_NATS_PASSWORD", hide_env_values = true)]
-    nats_password: Option<String>,
+    /// File with the password of the user (the environment TENURE_NATS_PASSWORD has the password itself)
+    #[arg(long, value_name = "FILE", env = "TENURE_NATS_PASSWORD_FILE")]
+    nats_password_file: Option<PathBuf>,
     /// Certificates of authorities that are trusted, instead of the system's
     #[arg(long, value_name = "FILE", env = "TENURE_NATS_TLS_CA")]
     nats_tls_ca: Option<PathBuf>,
@@ -44,12 +71,41 @@ impl From<NatsArgs> for NatsPartial {
             credentials: args.nats_credentials,
             nkey: args.nats_nkey,
             user: args.nats_user,
-            password: args.nats_password,
+            // No argument has it: others on this machine can read arguments.
+            password: std::env::var("TENURE_NATS_PASSWORD").ok(),
+            password_file: args.nats_password_file,
             tls_ca: args.nats_tls_ca,
             tls_cert: args.nats_tls_cert,
             tls_key: args.nats_tls_key,
             tls_required: args.nats_tls_required,
             stream_replicas: args.nats_stream_replicas,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_an_argument_is_refused_and_not_repeated() {
+        let refused = |argument: &str| no_password_in([argument.to_owned()].into_iter()).err();
+        for argument in [
+            "nats://ledger:hidden@n1:4222",
+            "--log=nats://n1:4222,nats://ledger:hidden@n2:4222",
+            "https://ann:hidden@ledger.acme.example",
+        ] {
+            let said = refused(argument).unwrap().to_string();
+            assert!(said.contains("TENURE_LOG") && !said.contains("hidden"), "{said}");
+        }
+        for argument in [
+            "nats://n1:4222,nats://n2:4222",
+            "http://127.0.0.1:7480",
+            "nats://token@n1:4222",
+            "user:sap.default/alice@acme.example",
+            "--reason=see https://acme.example/a@b:c",
+        ] {
+            assert!(refused(argument).is_none(), "{argument}");
         }
     }
 }

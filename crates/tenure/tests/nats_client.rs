@@ -49,7 +49,7 @@ impl Deployment {
         let mut start = Start::on(data.path()).arg("--ledger", "acme").arg("--log", &nats.url());
         if users {
             let password = format!("{SECRETS}ledger");
-            start = start.arg("--nats-user", "ledger").arg("--nats-password", &password);
+            start = start.arg("--nats-user", "ledger").env("TENURE_NATS_PASSWORD", &password);
         }
         let ledger = start.ready();
         Self { nats, ledger, users, _data: data }

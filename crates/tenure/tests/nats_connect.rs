@@ -43,7 +43,12 @@ fn of_url(data: &TempDir, url: &str) -> Start {
 }
 
 fn with_flags(start: Start, flags: &[Flag<'_>]) -> Start {
-    flags.iter().fold(start, |start, (flag, value)| start.arg(flag, value))
+    let said = |start: Start, (flag, value): &Flag<'_>| match *flag {
+        // No argument has a password.
+        "--nats-password" => start.env(&variable(flag), value),
+        flag => start.arg(flag, value),
+    };
+    flags.iter().fold(start, said)
 }
 
 fn with_environment(start: Start, flags: &[Flag<'_>]) -> Start {

@@ -25,6 +25,11 @@ fn on(data: &Path, url: &str) -> Start {
     Start::on(data).arg("--ledger", "acme").arg("--log", url)
 }
 
+/// The same by a URL with a password, which is in no argument
+fn by(data: &Path, url: &str) -> Start {
+    Start::on(data).arg("--ledger", "acme").env("TENURE_LOG", url)
+}
+
 fn readiness(server: &Server) -> Value {
     server.get("/readyz").json()
 }
@@ -264,13 +269,13 @@ fn who_is_not_let_in_is_told_why() {
     for version in Version::ALL {
         let nats = StartNats::with(version, config).running();
         let data = TempDir::new().unwrap();
-        let server = on(data.path(), &nats.url_as("ledger", "wrong")).listening().unwrap();
+        let server = by(data.path(), &nats.url_as("ledger", "wrong")).listening().unwrap();
         unready(&server, "not_ready", "uthorization");
         server.stop();
-        let server = on(data.path(), &nats.url_as("stranger", "right")).listening().unwrap();
+        let server = by(data.path(), &nats.url_as("stranger", "right")).listening().unwrap();
         unready(&server, "not_ready", "ermissions Violation");
         server.stop();
-        let server = on(data.path(), &nats.url_as("ledger", "right")).ready();
+        let server = by(data.path(), &nats.url_as("ledger", "right")).ready();
         let body = json!({ "entries": landscape() });
         server.post("/v1/entries", &body).ok();
     }
