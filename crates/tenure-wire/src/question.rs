@@ -367,7 +367,7 @@ mod tests {
             of(p(Texts::named("check")).with("on", LEVEL).with("explain", "full"))
                 .with_all("can", ["op", "scope:s", "op2"]),
             during(p(Texts::named("timeline")).with("on", LEVEL)),
-            of(p(Texts::named("where")).with("under", LEVEL)),
+            of(p(Texts::named("where")).with("under", LEVEL)).with("kind", "application"),
             of(Texts::named("assignments").with("role_collection", "Admins")),
             during(Texts::named("diff").with("known_from", "1").with("known_until", "2"))
                 .with("under", LEVEL)

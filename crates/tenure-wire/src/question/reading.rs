@@ -58,6 +58,7 @@ impl Reading<'_> {
                 principal: self.principal("principal")?,
                 can: self.can()?,
                 under: self.level("under")?,
+                kind: self.level_kind()?,
                 as_of: self.as_of()?,
             },
             "diff" => return self.diff(),
