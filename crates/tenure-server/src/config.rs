@@ -3,6 +3,8 @@
 //! By flags over the environment (`TENURE_*`) over one TOML file. The first two are the command line's;
 //! the file is read here, and unknown keys in it are refused. [`Settings`] is what comes of all three.
 
+mod authzen;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +17,8 @@ use tenure_log::nats::connect::ConnectSettings;
 use crate::engine::{Checkpointing, Genesis};
 use crate::hall::Limits;
 use crate::http::{Host, ListenAt};
+
+pub use authzen::{Authzen, AuthzenPartial, BaseUrl};
 
 /// The settings of a server, each as far as one source says it
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -38,6 +42,8 @@ pub struct Partial {
     pub log: Option<String>,
     /// How NATS is reached
     pub nats: NatsPartial,
+    /// What AuthZEN is told of this server's names
+    pub authzen: AuthzenPartial,
     /// `built-in`: publish the built-in catalogues where they are missing; `manual`: leave it to people
     pub catalog: Option<String>,
     /// Origin of a user name alone
@@ -201,6 +207,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Whether the built-in catalogues are published
     pub genesis: Genesis,
+    /// What AuthZEN is told of this server's names
+    pub authzen: Authzen,
     /// Origin of a user name alone
     pub default_origin: String,
     /// Most requests that are served at once
@@ -241,6 +249,7 @@ impl Partial {
             hosts: self.hosts.or(other.hosts),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
+            authzen: self.authzen.over(other.authzen),
             catalog: self.catalog.or(other.catalog),
             default_origin: self.default_origin.or(other.default_origin),
             requests_max: self.requests_max.or(other.requests_max),
@@ -319,6 +328,7 @@ impl Partial {
             hosts: self.hosts.unwrap_or_default(),
             log,
             genesis,
+            authzen: self.authzen.settle()?,
             default_origin,
             requests_max,
             request_timeout,
@@ -372,6 +382,11 @@ mod tests {
         }
         let settings = parsed(&said).unwrap().settle().unwrap();
         assert!(settings.operators_listen.is_some());
+        let (_, authzen) = text.split_once("# [authzen]").unwrap();
+        let said: String =
+            authzen.lines().skip(1).map(|line| line.replacen("# ", "", 1) + "\n").collect();
+        let settings = parsed(&format!("[authzen]\n{said}")).unwrap().settle().unwrap();
+        assert!(settings.authzen.base_url.is_some());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use tenure_server::config::{Partial, Settings};
+use tenure_server::config::{AuthzenPartial, BaseUrl, Partial, Settings};
 use tenure_server::engine::Progress;
 use tenure_server::http::{Host, ListenAt};
 use tenure_server::server::Server;
@@ -83,6 +83,8 @@ impl Serve {
             hosts: self.hosts,
             log: self.log,
             nats: self.nats.into(),
+            // A file alone says it.
+            authzen: AuthzenPartial::default(),
             catalog: self.catalog,
             default_origin: self.default_origin,
             requests_max: self.requests_max,
@@ -113,6 +115,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         tokens = settings.tokens.as_ref().map(|path| tracing::field::display(path.display())),
         hosts = ?settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         log = ?settings.log,
+        authzen = settings.authzen.base_url.as_ref().map(BaseUrl::as_str),
         default_origin = settings.default_origin,
         catalog = ?settings.genesis,
         requests_max = settings.requests_max,
