@@ -280,7 +280,10 @@ impl Draft {
             Sort::Check => Question::Check { principal, can, on, as_of },
             Sort::Who => Question::Who { can, on, as_of, explain },
             Sort::What => Question::What { principal, on, as_of },
-            Sort::Where => Question::Where { principal, can, under, as_of },
+            Sort::Where => {
+                let kind = (self.flags.1 && seldom).then_some(on.kind());
+                Question::Where { principal, can, under, kind, as_of }
+            }
             Sort::WhoAnywhere => Question::WhoAnywhere { can, under, as_of, explain },
             Sort::Timeline => {
                 Question::Timeline { principal, can, on, from, until, known_at: known }
@@ -448,9 +451,9 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
             let intervals = oracle.timeline(&principal, &can, &on, span, position(known_at))?;
             (Answer::Timeline(intervals), AsOf { at: None, known_at })
         }
-        Question::Where { principal, can, under, as_of } => {
+        Question::Where { principal, can, under, kind, as_of } => {
             let (t, s) = coordinates(as_of);
-            (Answer::Where(oracle.where_could(&principal, &can, &under, t, s)?), as_of)
+            (Answer::Where(oracle.where_could(&principal, &can, &under, kind, t, s)?), as_of)
         }
         Question::Assignments { filter, as_of } => {
             let (t, s) = coordinates(as_of);

@@ -176,7 +176,7 @@ impl<'a> Asker<'a> {
                 let Given { to: principal, role_collection, .. } = self.given();
                 let can = self.ability(&role_collection);
                 let (under, as_of) = (self.facts.root.clone(), self.now_or_back());
-                Question::Where { principal, can, under, as_of }
+                Question::Where { principal, can, under, kind: None, as_of }
             }
             Class::Diff => self.diff(),
             Class::Assignments => {

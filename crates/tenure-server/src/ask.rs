@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use serde::Serialize;
-use tenure_core::answer::{self, Anywhere, ComputedAt, Interval, LevelDuring};
+use tenure_core::answer::{self, Anywhere, ComputedAt, Hint, Interval, LevelDuring};
 use tenure_core::{
     Change, Detail, EffectiveAt, Entry, EntryName, KnownAt, Ledger, Now, Position, Question,
 };
@@ -76,6 +76,20 @@ pub fn min_position(engine: &Engine, asked: &Asked) -> Result<u64, Problem> {
     }
 }
 
+/// The coordinates at which a question as of these is answered, also where it has no answer
+///
+/// # Errors
+/// A position that does not exist yet.
+pub(crate) fn coordinates(
+    engine: &Engine,
+    as_of: tenure_core::AsOf,
+    now: Now,
+) -> Result<AsOf, Problem> {
+    let computed = as_of.computed(&engine.ledger(), now);
+    let computed = computed.map_err(|error| of_question(&error, &Hint::default()))?;
+    Ok(AsOf::new(&computed, engine.name()))
+}
+
 /// Whether an entry may be seen
 pub(crate) fn has_arrived(engine: &Engine, entry: EntryName, newest: KnownAt) -> bool {
     match entry {
@@ -97,7 +111,7 @@ pub fn ask(engine: &Engine, asked: &Asked, now: Now) -> Result<Answer, Problem> 
         Some(token) => Cow::Owned(token.pin(asked.question.clone())),
     };
     let ledger = engine.ledger();
-    let start = token.as_ref().map_or(0, PageToken::offset);
+    let start = token.as_ref().map_or(asked.skip, PageToken::offset);
     let rows = start..start.saturating_add(asked.limit);
     let answered = question
         .ask_in_detail(&ledger, now, &Detail { rows, ends: asked.full })
@@ -288,7 +302,8 @@ impl Asker<'_> {
     }
 
     fn page<'p, T>(&self, all: &'p [T]) -> Page<'p, T> {
-        Page::cut(all, self.token.as_ref(), self.asked.limit)
+        let start = self.token.as_ref().map_or(self.asked.skip, PageToken::offset);
+        Page::cut(all, start, self.asked.limit)
     }
 
     /// The holdings of a subject, where they were asked for
@@ -312,12 +327,16 @@ impl Asker<'_> {
             let Details { because, levels, intervals } = details(&subject.detail);
             api::Subject { principal: subject.principal.to_string(), because, levels, intervals }
         };
-        let page = self.page(&found.subjects);
-        let first_page = self.token.is_none();
-        let sets = found.sets.iter().filter(|_| first_page);
+        let only = self.asked.only;
+        let every = found.subjects.iter().chain(found.sets.iter().filter(|_| only.is_some()));
+        let wanted = |kind| only.is_none_or(|only| only == kind);
+        let chosen: Vec<_> = every.filter(|one| wanted(one.principal.kind())).collect();
+        let page = self.page(&chosen);
+        let with_sets = self.token.is_none() && only.is_none();
+        let sets = found.sets.iter().filter(|_| with_sets);
         api::Who {
-            total: found.subjects.len(),
-            subjects: page.items.iter().map(subject).collect(),
+            total: chosen.len(),
+            subjects: page.items.iter().copied().map(subject).collect(),
             sets: sets.map(subject).collect(),
             next_page_token: page.next_token(self.asked, computed),
             as_of,

@@ -3,6 +3,8 @@
 //! By flags over the environment (`TENURE_*`) over one TOML file. The first two are the command line's;
 //! the file is read here, and unknown keys in it are refused. [`Settings`] is what comes of all three.
 
+mod authzen;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +18,8 @@ use crate::engine::{Checkpointing, Genesis};
 use crate::hall::{IssuerSettings, Limits};
 use crate::http::{Host, ListenAt, PublicUrl};
 use crate::toml_error::sentence;
+
+pub use authzen::{Authzen, AuthzenPartial, BaseUrl};
 
 /// The settings of a server, each as far as one source says it
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -43,6 +47,8 @@ pub struct Partial {
     pub log: Option<String>,
     /// How NATS is reached
     pub nats: NatsPartial,
+    /// What AuthZEN is told of this server's names
+    pub authzen: AuthzenPartial,
     /// `built-in`: publish the built-in catalogues where they are missing; `manual`: leave it to people
     pub catalog: Option<String>,
     /// Origin of a user name alone
@@ -223,6 +229,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Whether the built-in catalogues are published
     pub genesis: Genesis,
+    /// What AuthZEN is told of this server's names
+    pub authzen: Authzen,
     /// Origin of a user name alone
     pub default_origin: String,
     /// Most requests that are served at once
@@ -265,6 +273,7 @@ impl Partial {
             public_url: self.public_url.or(other.public_url),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
+            authzen: self.authzen.over(other.authzen),
             catalog: self.catalog.or(other.catalog),
             default_origin: self.default_origin.or(other.default_origin),
             requests_max: self.requests_max.or(other.requests_max),
@@ -352,6 +361,7 @@ impl Partial {
             public_url: self.public_url,
             log,
             genesis,
+            authzen: self.authzen.settle()?,
             default_origin,
             requests_max,
             request_timeout,
@@ -408,6 +418,7 @@ mod tests {
         let settings = partial.settle().unwrap();
         assert!(settings.operators_listen.is_some());
         assert_eq!(settings.issuers.len(), 1);
+        assert!(settings.authzen.base_url.is_some());
     }
 
     #[test]

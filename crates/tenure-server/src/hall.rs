@@ -10,6 +10,7 @@ mod caller;
 mod callers;
 mod following;
 mod issuers;
+mod many;
 mod secret;
 mod sessions;
 mod shares;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use tenure_core::{KnownAt, Outcome, Question, RefusalCode};
 use tenure_log::{AppendError, Receipt};
-use tenure_wire::api::{Appended, CheckOrProblem, Checks, Problem, revision};
+use tenure_wire::api::{Appended, Problem, revision};
 use tenure_wire::codec::Encoded;
 use tenure_wire::question::{Asked, Texts};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
@@ -41,6 +42,7 @@ pub(crate) use callers::Credentials;
 pub(crate) use following::Changes;
 pub(crate) use issuers::Begun;
 pub use issuers::{IssuerError, IssuerSettings, Issuers, PageSettings};
+pub(crate) use many::{OneOfMany, Told};
 pub(crate) use sessions::SESSION;
 pub(crate) use shares::Share;
 pub use tokens::{Tokens, TokensError, token_digest};
@@ -348,62 +350,6 @@ impl Hall {
         self.decide(caller, Action::Ask(&asked.question))?;
         let engine = self.engine()?;
         ask::ask(engine, asked, ask::moment(engine))
-    }
-
-    /// Answers many checks at one moment, each with its answer or its problem
-    ///
-    /// # Errors
-    /// A ledger that does not answer.
-    pub(crate) async fn check_many(
-        &self,
-        caller: &Caller,
-        checks: Vec<Result<Asked, Problem>>,
-    ) -> Result<Checks, Problem> {
-        let engine = self.engine()?.clone();
-        let request_timeout = self.request_timeout;
-        let mut questions = Vec::with_capacity(checks.len());
-        let began = Instant::now();
-        for mut check in checks {
-            if let Ok(asked) = &check {
-                // All of them together wait no longer than one would.
-                let patience = PATIENCE.saturating_sub(began.elapsed());
-                let reached = self.reach(caller, &engine, asked, patience).await;
-                check = reached.and(check);
-            }
-            questions.push(check);
-        }
-        let place = self.computing_place().await?;
-        let answered = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            // One moment for all of them.
-            let now = ask::moment(&engine);
-            let in_time = |asked: Asked| match began.elapsed() < request_timeout {
-                true => Ok(asked),
-                // Nobody waits for it any more.
-                false => Err(problem(Code::Timeout, "the checks before it took all the time")),
-            };
-            let answer = |check: Result<Asked, Problem>| match check
-                .and_then(in_time)
-                .and_then(|asked| ask::ask(&engine, &asked, now))
-            {
-                Ok(Answer::Check(check)) => CheckOrProblem::Check(Box::new(check)),
-                Ok(_) => CheckOrProblem::Problem(broken_rule()),
-                Err(problem) => CheckOrProblem::Problem(problem),
-            };
-            Checks { results: questions.into_iter().map(answer).collect() }
-        });
-        answered.await.map_err(|_| broken_rule())
-    }
-
-    async fn reach(
-        &self,
-        caller: &Caller,
-        engine: &Engine,
-        asked: &Asked,
-        patience: Duration,
-    ) -> Result<(), Problem> {
-        self.decide(caller, Action::Ask(&asked.question))?;
-        asking::reach(engine, asked, patience).await
     }
 
     /// Follows what is applied after a position

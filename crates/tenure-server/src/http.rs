@@ -3,6 +3,7 @@
 //! Paths and what they take; what a question means is not decided here. Every error is a problem
 //! document (RFC 9457).
 
+mod authzen;
 mod bodies;
 mod changes;
 mod connections;

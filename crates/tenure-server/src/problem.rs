@@ -68,6 +68,10 @@ codes! {
     UnknownRoleCollection "unknown_role_collection" 404 "The role collection is unknown",
     /// A scope that nothing ever defined
     UnknownScope "unknown_scope" 404 "The scope is unknown",
+    /// A type of subjects or resources, over AuthZEN, that is neither a kind nor a configured alias of one
+    UnknownType "unknown_type" 404 "The type is unknown",
+    /// A subject, over AuthZEN, with a name that no principal can have
+    UnknownPrincipal "unknown_principal" 404 "The principal is unknown",
     /// An entry that is not in the log
     UnknownEntry "unknown_entry" 404 "The entry is unknown",
     /// A path that leads nowhere

@@ -132,7 +132,8 @@ impl Server {
         let Self { listener, operators, hall, metrics, journal, settings } = self;
         let questions = nats::spawn(&settings.log, journal.ledger(), &hall).await;
         let questions = questions.map_err(ServeError::Questions)?;
-        let door = HttpDoor::new(Arc::clone(&hall), settings.requests_max, settings.hosts.clone());
+        let door = HttpDoor::new(Arc::clone(&hall), settings.requests_max, settings.hosts.clone())
+            .with_authzen(settings.authzen.clone());
         let door = Arc::new(door);
         let for_operators =
             operators.map(|listener| tokio::spawn(listener.accept_operators(Arc::clone(&door))));

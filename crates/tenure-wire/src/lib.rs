@@ -2,10 +2,11 @@
 //!
 //! [`v1`] is how an entry is written, [`codec`] which bytes are canonical and what strangers' bytes
 //! say, [`catalogs`] the built-in history of definitions, [`question`] and [`api`] what every door is
-//! asked and answers, [`sentence`] says why an entry was refused, [`schema`] is what is generated from these
+//! asked and answers, [`authzen`] the same in the words of AuthZEN, [`sentence`] says why an entry was refused, [`schema`] is what is generated from these
 //! types.
 
 pub mod api;
+pub mod authzen;
 pub mod catalogs;
 pub mod codec;
 mod convert;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use tenure_core::{Question, normalised};
+use tenure_core::{AsOf, PrincipalKind, Question, normalised};
 
 use kinds::CAN;
 use reading::Reading;
@@ -122,6 +122,10 @@ pub struct Asked {
     pub wait: Option<Duration>,
     /// Whether each holding says who gave it, when and why
     pub full: bool,
+    /// The only kind of principals that a door wants of *who*, sets of that kind in pages too
+    pub only: Option<PrincipalKind>,
+    /// Items before the page, where a door pages by coordinates that it keeps itself
+    pub skip: usize,
 }
 
 /// A position that an answer must know at least: one of the log, or a revision that a ledger gave
@@ -142,6 +146,8 @@ impl From<Question> for Asked {
             min_position: None,
             wait: None,
             full: false,
+            only: None,
+            skip: 0,
         }
     }
 }
@@ -248,6 +254,28 @@ pub fn read(
         min_position: read.min_position()?,
         wait: read.wait()?,
         page_token: parameters.get("page_token").map(str::to_owned),
+        full: read.explain()? && read.get("explain") == Some("full"),
+        only: None,
+        skip: 0,
+    })
+}
+
+/// What parameters say beside a question about one moment
+pub(crate) struct Manner {
+    pub(crate) as_of: AsOf,
+    pub(crate) min_position: Option<MinPosition>,
+    pub(crate) full: bool,
+}
+
+/// Reads `at`, `known_at`, `min_position` and `explain`
+///
+/// # Errors
+/// A text that cannot be read.
+pub(crate) fn manner(parameters: &Parameters) -> Result<Manner, QuestionError> {
+    let read = Reading { parameters, default_origin: "" };
+    Ok(Manner {
+        as_of: read.as_of()?,
+        min_position: read.min_position()?,
         full: read.explain()? && read.get("explain") == Some("full"),
     })
 }
@@ -374,7 +402,7 @@ mod tests {
             of(p(Texts::named("check")).with("on", LEVEL).with("explain", "full"))
                 .with_all("can", ["op", "scope:s", "op2"]),
             during(p(Texts::named("timeline")).with("on", LEVEL)),
-            of(p(Texts::named("where")).with("under", LEVEL)),
+            of(p(Texts::named("where")).with("under", LEVEL)).with("kind", "application"),
             of(Texts::named("assignments").with("role_collection", "Admins")),
             during(Texts::named("diff").with("known_from", "1").with("known_until", "2"))
                 .with("under", LEVEL)

@@ -10,6 +10,7 @@ use tenure_core::{
 
 use crate::codec::decode_entry;
 use crate::message::{CE_TYPE, Reading, parts};
+use crate::v1;
 
 /// Most malformed bytes that are read again to say what is wrong with them
 ///
@@ -395,4 +396,33 @@ fn foreign_attribute(level: &Level, attribute: Attribute) -> String {
     let own = Attribute::ALL.into_iter().filter(|one| kind.has(*one));
     let own: Vec<String> = own.map(|one| format!("`{}`", one.as_str())).collect();
     format!("a {kind} has no attribute `{}`: it has {}", attribute.as_str(), own.join(", "))
+}
+
+/// A requirement in a line
+pub fn requirement(expr: &v1::Expr) -> String {
+    let list = |parts: &[v1::Expr], word: &str| {
+        let parts: Vec<String> = parts.iter().map(requirement).collect();
+        if parts.len() == 1 { parts.join("") } else { format!("({})", parts.join(word)) }
+    };
+    if let Some(parts) = &expr.any_of {
+        return list(parts, " or ");
+    }
+    if let Some(parts) = &expr.all_of {
+        return list(parts, " and ");
+    }
+    let what = match (&expr.role, &expr.scope, &expr.role_collection) {
+        (Some(role), _, _) => {
+            let application = expr.application.as_ref().map(|a| format!("{a}/"));
+            format!("role `{}{role}`", application.unwrap_or_default())
+        }
+        (_, Some(scope), _) => format!("scope `{scope}`"),
+        (_, _, Some(name)) => format!("role collection `{name}`"),
+        _ => String::new(),
+    };
+    let place = match (&expr.at, &expr.below) {
+        (Some(kinds), _) => format!(" at the {}", kinds.join(" or ")),
+        (_, Some(kinds)) => format!(" at a {} below", kinds.join(" or ")),
+        _ => String::new(),
+    };
+    format!("{what}{place}")
 }

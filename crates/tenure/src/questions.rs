@@ -172,6 +172,9 @@ pub(crate) struct Where {
     /// Only in the subtree of this level
     #[arg(long, value_name = "LEVEL")]
     under: String,
+    /// Only levels of this kind, like subaccount
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     as_of: AsOf,

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tenure_core::role_text;
 use tenure_wire::api::{self, AsOf, EntryRow, Held, Holding, Interval, LevelThere, Subject};
+use tenure_wire::sentence::requirement;
 use tenure_wire::v1;
 
 use crate::look_alike;
@@ -22,7 +23,7 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
         let check: api::Check = typed(answer)?;
         parts.push(painted(if check.allowed { "yes" } else { "no" }, check.allowed));
         if let Some(missing) = &check.missing {
-            parts.push(format!("missing: {}", expression(missing)));
+            parts.push(format!("missing: {}", requirement(missing)));
         }
     }
     if question == "entry" {
@@ -470,38 +471,9 @@ fn catalog(answer: &api::CatalogAnswer) -> Rows {
         let sets = row.feature_sets.as_ref().map_or("A, B".to_owned(), |sets| {
             sets.iter().map(|set| format!("{set:?}")).collect::<Vec<_>>().join(", ")
         });
-        rows.push([row.operation.clone(), row.at.join(", "), sets, expression(&row.requires)]);
+        rows.push([row.operation.clone(), row.at.join(", "), sets, requirement(&row.requires)]);
     }
     rows
-}
-
-/// A requirement in a line
-fn expression(expr: &v1::Expr) -> String {
-    let list = |parts: &[v1::Expr], word: &str| {
-        let parts: Vec<String> = parts.iter().map(expression).collect();
-        if parts.len() == 1 { parts.join("") } else { format!("({})", parts.join(word)) }
-    };
-    if let Some(parts) = &expr.any_of {
-        return list(parts, " or ");
-    }
-    if let Some(parts) = &expr.all_of {
-        return list(parts, " and ");
-    }
-    let what = match (&expr.role, &expr.scope, &expr.role_collection) {
-        (Some(role), _, _) => {
-            let application = expr.application.as_ref().map(|a| format!("{a}/"));
-            format!("role `{}{role}`", application.unwrap_or_default())
-        }
-        (_, Some(scope), _) => format!("scope `{scope}`"),
-        (_, _, Some(name)) => format!("role collection `{name}`"),
-        _ => String::new(),
-    };
-    let place = match (&expr.at, &expr.below) {
-        (Some(kinds), _) => format!(" at the {}", kinds.join(" or ")),
-        (_, Some(kinds)) => format!(" at a {} below", kinds.join(" or ")),
-        _ => String::new(),
-    };
-    format!("{what}{place}")
 }
 
 /// Rows of the log

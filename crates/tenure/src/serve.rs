@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use tenure_server::config::{Partial, Settings};
+use tenure_server::config::{AuthzenPartial, BaseUrl, Partial, Settings};
 use tenure_server::engine::Progress;
 use tenure_server::http::{Host, ListenAt, PublicUrl};
 use tenure_server::server::Server;
@@ -89,6 +89,8 @@ impl Serve {
             hosts: self.hosts,
             log: self.log,
             nats: self.nats.into(),
+            // A file alone says it.
+            authzen: AuthzenPartial::default(),
             catalog: self.catalog,
             default_origin: self.default_origin,
             requests_max: self.requests_max,
@@ -120,6 +122,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         issuers = ?settings.issuers.iter().map(|one| &one.issuer).collect::<Vec<_>>(),
         hosts = ?settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         log = ?settings.log,
+        authzen = settings.authzen.base_url.as_ref().map(BaseUrl::as_str),
         default_origin = settings.default_origin,
         catalog = ?settings.genesis,
         requests_max = settings.requests_max,

@@ -340,16 +340,21 @@ impl Oracle {
         &self,
         can: &Abilities,
         under: &Level,
+        kind: Option<LevelKind>,
         t: EffectiveAt,
         s: KnownAt,
     ) -> Result<(Moment, Vec<(Level, Need)>), AskError> {
         let moment = Moment::new(self, t, s);
         moment.must_exist(under)?;
-        let levels = moment.state.subtree(under);
+        let wanted = |level: &Level| kind.is_none_or(|kind| kind == level.kind());
+        let mut levels = moment.state.subtree(under);
+        levels.retain(wanted);
         self.must_be_asked(can, s, |ability| {
-            levels.iter().any(|level| moment.need(ability, level).is_some())
+            !matches!(ability, Ability::Operation(_))
+                || levels.iter().any(|level| moment.need(ability, level).is_some())
         })?;
-        let needs = moment.needs_under(can, under);
+        let mut needs = moment.needs_under(can, under);
+        needs.retain(|(level, _)| wanted(level));
         Ok((moment, needs))
     }
 
@@ -376,7 +381,7 @@ impl Oracle {
         s: KnownAt,
         explain: bool,
     ) -> Result<Who<Anywhere>, AskError> {
-        let (moment, needs) = self.asked_under(can, under, t, s)?;
+        let (moment, needs) = self.asked_under(can, under, None, t, s)?;
         let mut found = Vec::new();
         for p in &moment.known {
             let mut levels = Vec::new();
@@ -424,10 +429,11 @@ impl Oracle {
         principal: &Principal,
         can: &Abilities,
         under: &Level,
+        kind: Option<LevelKind>,
         t: EffectiveAt,
         s: KnownAt,
     ) -> Result<Vec<Level>, AskError> {
-        let (moment, needs) = self.asked_under(can, under, t, s)?;
+        let (moment, needs) = self.asked_under(can, under, kind, t, s)?;
         let able = needs.into_iter().filter(|(_, need)| moment.verdict(need, principal).is_ok());
         let mut levels: Vec<Level> = able.map(|(level, _)| level).collect();
         levels.sort();

@@ -84,7 +84,7 @@ pub(super) fn statement(question: &Question) -> Option<(String, Vec<Value>)> {
             parameters.extend([text(principal), end(*until)]);
             (writer(false, true, can, 6).timeline(), parameters)
         }
-        Question::Where { principal, can, under, as_of } => {
+        Question::Where { principal, can, under, as_of, .. } => {
             let can = can.alone()?;
             let mut parameters = about(under, can, coordinates(*as_of));
             parameters.push(text(principal));

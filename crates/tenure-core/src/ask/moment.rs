@@ -12,7 +12,7 @@ use crate::ledger::view::{Evidence, Holder, View};
 use crate::words::ability::Abilities;
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
-use crate::words::level::Level;
+use crate::words::level::{Level, LevelKind};
 use crate::words::principal::Principal;
 use crate::words::symbol::{LevelRef, Map};
 
@@ -133,20 +133,22 @@ impl View<'_> {
         })
     }
 
-    /// The levels of a subtree where a principal could, in byte order
+    /// The levels of a subtree, of one kind or of any, where a principal could, in byte order
     ///
     /// # Errors
-    /// As [`View::who_anywhere`].
+    /// As [`View::who_anywhere`], of the levels of that kind.
     pub fn where_could(
         &self,
         principal: &Principal,
         can: &Abilities,
         under: &Level,
+        kind: Option<LevelKind>,
         t: EffectiveAt,
     ) -> Result<Vec<Level>, AskError> {
         let now = Moment::new(self, t);
         let root = now.level(under)?;
-        let subtree = now.land.subtree(root);
+        let mut subtree = now.land.subtree(root);
+        subtree.retain(|level| kind.is_none_or(|kind| kind == level.kind));
         let asked = now.asked_in(can, &subtree)?;
         let matching = now.matching(principal);
         let mut levels = Vec::new();
@@ -234,9 +236,12 @@ impl View<'_> {
 }
 
 impl Moment<'_> {
-    /// What is asked under a level, its names resolved; each must be defined on one of these levels at least
+    /// What is asked under a level, its names resolved; each operation must be defined on one of these levels at least
     fn asked_in(&self, can: &Abilities, levels: &[LevelRef]) -> Result<Vec<Asked>, AskError> {
-        let somewhere = |asked| levels.iter().any(|level| self.defines(asked, *level));
+        let somewhere = |asked| {
+            matches!(asked, Asked::Held(_))
+                || levels.iter().any(|level| self.defines(asked, *level))
+        };
         self.view.asked_where(can, somewhere)
     }
 

@@ -19,7 +19,7 @@ use crate::ledger::view::View;
 use crate::words::ability::Abilities;
 use crate::words::change::EntryName;
 use crate::words::instant::{EffectiveAt, Instant, RecordedAt};
-use crate::words::level::Level;
+use crate::words::level::{Level, LevelKind};
 use crate::words::outcome::OutcomeKind;
 use crate::words::position::{KnownAt, Position};
 use crate::words::principal::Principal;
@@ -44,6 +44,21 @@ pub enum Known {
     At(KnownAt),
     /// All that was recorded by then
     By(Instant),
+}
+
+impl AsOf {
+    /// The coordinates that an answer as of these has, also where the question has no answer
+    ///
+    /// # Errors
+    /// A position that does not exist yet.
+    /// # Cost
+    /// O(log entries), or that of a landscape of its own at the first question about such a position.
+    pub fn computed(self, ledger: &Ledger, now: Now) -> Result<ComputedAt, AskError> {
+        let pinned = Pinned { ledger, now, place: None, detail: &Detail::default() };
+        let view = pinned.view(self.known_at)?;
+        let at = pinned.moment(&view, self.at);
+        Ok(pinned.computed_at(&view, Some(at)))
+    }
 }
 
 impl From<KnownAt> for Known {
@@ -159,6 +174,8 @@ pub enum Question {
         can: Abilities,
         /// The root of the subtree
         under: Level,
+        /// The only kind of levels that is wanted; `None` is any
+        kind: Option<LevelKind>,
         /// As of when
         as_of: AsOf,
     },
@@ -402,8 +419,8 @@ impl Question {
                     Ok(Answer::Timeline(view.timeline(principal, can, on, span)?))
                 })
             }
-            Self::Where { principal, can, under, as_of } => pinned.at(*as_of, |view, t| {
-                Ok(Answer::Where(view.where_could(principal, can, under, t)?))
+            Self::Where { principal, can, under, kind, as_of } => pinned.at(*as_of, |view, t| {
+                Ok(Answer::Where(view.where_could(principal, can, under, *kind, t)?))
             }),
             Self::Assignments { filter, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Assignments(view.assignments(filter, t)?)))

@@ -131,8 +131,7 @@ fn next_token(
 }
 
 impl<'a, T> Page<'a, T> {
-    pub(super) fn cut(all: &'a [T], token: Option<&PageToken>, limit: usize) -> Self {
-        let offset = token.map_or(0, PageToken::offset);
+    pub(super) fn cut(all: &'a [T], offset: usize, limit: usize) -> Self {
         let rest = all.get(offset..).unwrap_or_default();
         let items = rest.get(..limit).unwrap_or(rest);
         let next = (items.len() < rest.len()).then(|| offset + items.len());

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::bodies::Bodies;
 use super::host::Host;
+use crate::config::Authzen;
 use crate::hall::Hall;
 
 /// Clients that follow the changes at once
@@ -20,6 +21,8 @@ pub(crate) struct HttpDoor {
     pub(super) hall: Arc<Hall>,
     /// The names of this server, beside those of loopback
     pub(super) hosts: Vec<Host>,
+    /// What AuthZEN is told of this server's names
+    pub(super) authzen: Authzen,
     pub(super) bodies: Bodies,
     /// Questions that wait for an entry at once: each has one of the places
     pub(super) waiting: Semaphore,
@@ -36,9 +39,15 @@ impl HttpDoor {
         Self {
             hall,
             hosts,
+            authzen: Authzen::default(),
             bodies: Bodies::new(requests_max),
             waiting: Semaphore::new(requests_max.div_ceil(WAITING_SHARE)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         }
+    }
+
+    /// The same with settings of AuthZEN
+    pub(crate) fn with_authzen(self, authzen: Authzen) -> Self {
+        Self { authzen, ..self }
     }
 }

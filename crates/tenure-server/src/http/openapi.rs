@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tenure_core::ABILITIES_MAX;
 use tenure_wire::question::{KINDS, Kind, Parameter};
 use tenure_wire::schema::forbid_null;
-use tenure_wire::{api, v1};
+use tenure_wire::{api, authzen, v1};
 use utoipa::OpenApi;
 
 /// Components that are written by clients, whose optional fields may be absent and not null
@@ -107,11 +107,13 @@ pub(crate) fn parameters_schema(kind: &Kind) -> Value {
     paths(
         append, history, entry, who, what, check, check_many, timeline, where_could, diff,
         assignments, holdings, members, principals, search, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
+        evaluation, evaluations, search_subject, search_resource, search_action, configuration,
     ),
     components(schemas(v1::Entry)),
     tags(
         (name = "log", description = "Appending entries and reading them back"),
         (name = "questions", description = "As of a moment, as known at a position"),
+        (name = "authzen", description = "The OpenID AuthZEN Authorization API 1.0; fields that are not here are ignored"),
         (name = "operations", description = "For who runs the server"),
     ),
 )]
@@ -280,6 +282,61 @@ path!(
     api::RoleCollections
 );
 path!(catalog, get, "/v1/catalog", "questions", "The catalogue in force", [], api::CatalogAnswer);
+
+path!(
+    evaluation,
+    post,
+    "/access/v1/evaluation",
+    "authzen",
+    "Whether a subject could do something on a resource",
+    [request_body = authzen::Evaluation,],
+    authzen::Decision
+);
+path!(
+    evaluations,
+    post,
+    "/access/v1/evaluations",
+    "authzen",
+    "Many evaluations at one moment; without a list of them, one",
+    [request_body = authzen::Evaluations,],
+    authzen::DecisionOrDecisions
+);
+path!(
+    search_subject,
+    post,
+    "/access/v1/search/subject",
+    "authzen",
+    "Which subjects of a type could do something on a resource",
+    [request_body = authzen::Search,],
+    authzen::Found
+);
+path!(
+    search_resource,
+    post,
+    "/access/v1/search/resource",
+    "authzen",
+    "On which resources of a type a subject could do something",
+    [request_body = authzen::Search,],
+    authzen::Found
+);
+path!(
+    search_action,
+    post,
+    "/access/v1/search/action",
+    "authzen",
+    "What a subject could do on a resource",
+    [request_body = authzen::Search,],
+    authzen::Found
+);
+path!(
+    configuration,
+    get,
+    "/.well-known/authzen-configuration",
+    "authzen",
+    "Where the endpoints are; also with the path of the base URL behind it",
+    [],
+    authzen::Configuration
+);
 
 #[utoipa::path(
     get, path = "/v1/changes", tag = "log",

@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, Request};
-use axum::middleware::from_fn_with_state;
+use axum::http::{HeaderMap, HeaderName};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tenure_wire::authzen::Sought;
 use tenure_wire::question::KINDS;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::propagate_header::PropagateHeaderLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::Level;
 
+use super::authzen;
 use super::bodies::bodies;
 use super::changes::changes;
 use super::door::{App, HttpDoor};
@@ -34,14 +38,17 @@ type Paths = Router<Arc<HttpDoor>>;
 pub(super) fn router(door: &Arc<HttpDoor>) -> Router {
     let limited = from_fn_with_state(Arc::clone(door), limits);
     // The last layer is the first that a request passes: it takes a place when its body is there.
-    let sent = sent().layer(limited.clone()).layer(from_fn_with_state(Arc::clone(door), bodies));
-    let counted = asked().layer(limited.clone()).merge(sent);
+    let bodies = from_fn_with_state(Arc::clone(door), bodies);
+    let sent = sent().layer(limited.clone()).layer(bodies.clone());
+    let evaluated =
+        evaluated().layer(limited.clone()).layer(bodies).layer(from_fn(authzen::json_alone));
+    let counted = asked().layer(limited.clone()).merge(sent).merge(evaluated);
     let counted = counted.layer(from_fn_with_state(Arc::clone(door), in_flight));
     let paths = counted.merge(measured()).route("/v1/changes", get(changes));
     // Who asks is known before a place is taken, and before anything is looked up.
     let paths = paths.layer(from_fn_with_state(Arc::clone(door), callers));
     let logon = logon().layer(limited);
-    guarded(paths.merge(logon).merge(health()), door)
+    guarded(paths.merge(logon).merge(health()).merge(discovery()), door)
 }
 
 /// How a person logs on in a browser, before it is known who asks
@@ -82,6 +89,34 @@ fn sent() -> Paths {
     Router::new().route("/v1/check", post(check_many)).route("/v1/entries", post(append))
 }
 
+/// What is asked in the words of AuthZEN
+fn evaluated() -> Paths {
+    let mut paths = Router::new()
+        .route("/access/v1/evaluation", post(authzen::evaluation))
+        .route("/access/v1/evaluations", post(authzen::evaluations));
+    for (name, sought) in [
+        ("subject", Sought::Subjects),
+        ("resource", Sought::Resources),
+        ("action", Sought::Actions),
+    ] {
+        paths = paths.route(
+            &format!("/access/v1/search/{name}"),
+            post(move |app: App, caller: Asker, headers: HeaderMap, body: Bytes| {
+                authzen::search(app, caller, sought, headers, body)
+            }),
+        );
+    }
+    paths
+}
+
+/// Where the endpoints of AuthZEN are, whoever asks
+fn discovery() -> Paths {
+    let under_a_path = format!("{}/{{*path}}", authzen::CONFIGURATION);
+    Router::new()
+        .route(authzen::CONFIGURATION, get(authzen::configuration))
+        .route(&under_a_path, get(authzen::configuration))
+}
+
 /// What operators ask; it is answered also when as many requests as are served at once are served, and whoever asks
 fn health() -> Paths {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
@@ -103,6 +138,8 @@ fn guarded(paths: Paths, door: &Arc<HttpDoor>) -> Router {
         // A server that is asked whether it is ready, and is not, would fill its log; the metrics count
         // failures.
         .layer(TraceLayer::new_for_http().on_failure(DefaultOnFailure::new().level(Level::DEBUG)))
+        // A client finds each answer, also an error, by the id that it gave its request.
+        .layer(PropagateHeaderLayer::new(HeaderName::from_static("x-request-id")))
         .with_state(Arc::clone(door))
 }
 

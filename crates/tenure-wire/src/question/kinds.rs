@@ -101,6 +101,7 @@ pub const KINDS: &[Kind] = &[
             PRINCIPAL,
             CAN,
             Parameter { name: "under", title: "In the subtree of this level" },
+            Parameter { name: "kind", title: "Only levels of this kind" },
             AT,
             KNOWN_AT,
             Parameter { name: "limit", title: "Levels a page, 1 to 10,000; 1,000 if absent" },

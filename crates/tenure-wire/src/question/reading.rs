@@ -58,6 +58,7 @@ impl Reading<'_> {
                 principal: self.principal("principal")?,
                 can: self.can()?,
                 under: self.level("under")?,
+                kind: self.level_kind()?,
                 as_of: self.as_of()?,
             },
             "diff" => return self.diff(),
@@ -295,7 +296,7 @@ impl Reading<'_> {
         origin.map_err(|error| bad("origin", error))
     }
 
-    fn as_of(&self) -> Result<AsOf, QuestionError> {
+    pub(super) fn as_of(&self) -> Result<AsOf, QuestionError> {
         Ok(AsOf { at: self.instant("at")?, known_at: self.known("known_at")? })
     }
 

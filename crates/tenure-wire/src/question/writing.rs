@@ -111,10 +111,11 @@ impl Writing {
                 self.put_if("until", *until);
                 self.known("known_at", *known_at);
             }
-            Question::Where { principal, can, under, as_of } => {
+            Question::Where { principal, can, under, kind, as_of } => {
                 self.put("principal", principal);
                 self.can(can);
                 self.put("under", under);
+                self.put_if("kind", *kind);
                 self.as_of(*as_of);
             }
             Question::Assignments { filter, as_of } => {
