@@ -14,7 +14,7 @@ use tenure_log::nats::connect::ConnectSettings;
 
 use crate::engine::{Checkpointing, Genesis};
 use crate::hall::Limits;
-use crate::http::{Host, ListenAt};
+use crate::http::{Host, ListenAt, Origin, TlsSettings};
 
 /// The settings of a server, each as far as one source says it
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -30,10 +30,18 @@ pub struct Partial {
     pub allow_open: Option<bool>,
     /// Where the paths of operators are served too, and nothing else
     pub operators_listen: Option<ListenAt>,
-    /// The file of bearer tokens, by which callers say who they are
+    /// The callers' file: whose which token, client certificate or user id is
     pub tokens: Option<PathBuf>,
+    /// The certificate of this server, in PEM
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM
+    pub tls_key: Option<PathBuf>,
+    /// The authorities of client certificates, in PEM
+    pub client_ca: Option<PathBuf>,
     /// Names of this server, beside those of loopback
     pub hosts: Option<Vec<Host>>,
+    /// Origins of other web pages that may ask
+    pub cors_origins: Option<Vec<Origin>>,
     /// The log: `embedded`, or the URLs of NATS servers
     pub log: Option<String>,
     /// How NATS is reached
@@ -193,10 +201,14 @@ pub struct Settings {
     pub listen: ListenAt,
     /// Where the paths of operators are served too, and nothing else
     pub operators_listen: Option<ListenAt>,
-    /// The file of bearer tokens, by which callers say who they are; without one nobody is asked
+    /// The callers' file: whose which token, client certificate or user id is; without one nobody is asked
     pub tokens: Option<PathBuf>,
+    /// The files for TLS; without them plain HTTP is spoken
+    pub tls: Option<TlsSettings>,
     /// Names of this server, beside those of loopback
     pub hosts: Vec<Host>,
+    /// Origins of other web pages that may ask
+    pub cors_origins: Vec<Origin>,
     /// The log
     pub log: LogSettings,
     /// Whether the built-in catalogues are published
@@ -238,7 +250,11 @@ impl Partial {
             allow_open: self.allow_open.or(other.allow_open),
             operators_listen: self.operators_listen.or(other.operators_listen),
             tokens: self.tokens.or(other.tokens),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            client_ca: self.client_ca.or(other.client_ca),
             hosts: self.hosts.or(other.hosts),
+            cors_origins: self.cors_origins.or(other.cors_origins),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
             catalog: self.catalog.or(other.catalog),
@@ -266,6 +282,19 @@ impl Partial {
         let listen = self.listen.unwrap_or(default);
         if listen.is_open() && self.allow_open != Some(true) {
             return Err(ConfigError::Open(listen));
+        }
+        let tls = tls(self.tls_cert, self.tls_key, self.client_ca)?;
+        if tls.is_some() && listen.tcp().is_none() {
+            return Err(value(
+                "tls-cert",
+                "at a Unix socket no TLS is spoken: listen at an address",
+            ));
+        }
+        if self.tokens.is_none() && tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()) {
+            return Err(value(
+                "client-ca",
+                "the file `tokens` says whose a certificate is: name it",
+            ));
         }
         let log = match self.log {
             None => LogSettings::Embedded,
@@ -316,7 +345,9 @@ impl Partial {
             listen,
             operators_listen: self.operators_listen,
             tokens: self.tokens,
+            tls,
             hosts: self.hosts.unwrap_or_default(),
+            cors_origins: self.cors_origins.unwrap_or_default(),
             log,
             genesis,
             default_origin,
@@ -325,6 +356,24 @@ impl Partial {
             checkpoints,
             accept_clock: false,
         })
+    }
+}
+
+fn tls(
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    client_ca: Option<PathBuf>,
+) -> Result<Option<TlsSettings>, ConfigError> {
+    let missing = |key, problem: &str| Err(ConfigError::Value { key, problem: problem.to_owned() });
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some(TlsSettings { cert, key, client_ca })),
+        (Some(_), None) => missing("tls-key", "a certificate needs its key: name the file"),
+        (None, Some(_)) => missing("tls-cert", "a key needs its certificate: name the file"),
+        (None, None) if client_ca.is_some() => missing(
+            "client-ca",
+            "clients send certificates over TLS: name `tls-cert` and `tls-key`",
+        ),
+        (None, None) => Ok(None),
     }
 }
 
@@ -377,6 +426,10 @@ mod tests {
     #[test]
     fn an_unknown_key_and_a_wrong_value_are_refused() {
         assert!(parsed("lisen = \"0.0.0.0:80\"").unwrap_err().to_string().contains("lisen"));
+        for wrong in ["*", "https://portal.acme.example/page"] {
+            let error = parsed(&format!("cors-origins = [\"{wrong}\"]")).unwrap_err().to_string();
+            assert!(error.contains("an origin is"), "{error}");
+        }
         for text in [
             "ledger = \"Acme\"",
             "log = \"kafka://x\"",
@@ -385,6 +438,11 @@ mod tests {
             "log = \"nats://x\"\nnats.user = \"u\"",
             "catalog = \"none\"",
             "requests-max = 0",
+            "tls-cert = \"c.pem\"",
+            "tls-key = \"k.pem\"",
+            "client-ca = \"ca.pem\"",
+            "tls-cert = \"c.pem\"\ntls-key = \"k.pem\"\nclient-ca = \"ca.pem\"",
+            "tls-cert = \"c.pem\"\ntls-key = \"k.pem\"\nlisten = \"unix:/run/t.sock\"",
             "request-timeout-ms = 1",
             "default-origin = \"a/b\"",
             "index-checkpoints = \"sometimes\"",

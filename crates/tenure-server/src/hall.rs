@@ -8,8 +8,10 @@ mod access;
 mod asking;
 mod caller;
 mod callers;
+mod callers_file;
+mod certificate;
 mod following;
-mod tokens;
+mod peer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,8 +35,10 @@ pub use access::{Action, Grounds};
 pub use caller::{Authentication, Caller};
 pub use callers::Callers;
 pub(crate) use callers::Credentials;
+pub use callers_file::{CallersFile, token_digest};
+pub(crate) use certificate::Certificate;
 pub(crate) use following::Changes;
-pub use tokens::{Tokens, TokensError, token_digest};
+pub(crate) use peer::Peer;
 
 /// Questions that compute at once
 const COMPUTING_MAX: usize = 64;

@@ -5,7 +5,9 @@
 
 mod bodies;
 mod changes;
+mod connection;
 mod connections;
+mod cors;
 mod door;
 mod entries;
 mod host;
@@ -19,12 +21,17 @@ mod questions;
 mod request;
 mod response;
 mod router;
+mod served;
 mod stranger;
+mod tls;
 mod unix_socket;
 
+pub use cors::{NoOrigin, Origin};
 pub(crate) use door::HttpDoor;
 pub use host::{Host, NoHost};
 pub use listen_at::{ListenAt, NoPlace};
 pub(crate) use listener::Listener;
 pub use openapi::document;
 pub(crate) use openapi::parameters_schema;
+pub(crate) use tls::Tls;
+pub use tls::TlsSettings;

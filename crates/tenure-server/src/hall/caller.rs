@@ -9,8 +9,12 @@ use tenure_core::Principal;
 pub enum Authentication {
     /// The caller sent nothing that says who it is
     Nothing,
-    /// The caller sent a bearer token of the token file
+    /// The caller sent a bearer token of the callers' file
     Token,
+    /// The caller has a client certificate that the callers' file names
+    Certificate,
+    /// The caller is a user of this machine whom the callers' file names
+    Peer,
     /// The caller opened the data folder, and could write its files by hand as well
     OwnFolder,
 }
@@ -26,6 +30,11 @@ impl Caller {
     /// A caller of whom nothing is known
     pub fn anonymous() -> Self {
         Self { principal: Principal::anonymous(), authentication: Authentication::Nothing }
+    }
+
+    /// The caller that is known in this way
+    pub(super) fn by(authentication: Authentication, principal: Principal) -> Self {
+        Self { principal, authentication }
     }
 
     /// The caller whose token was sent

@@ -6,6 +6,7 @@ use axum::extract::State;
 use tokio::sync::Semaphore;
 
 use super::bodies::Bodies;
+use super::cors::Origin;
 use super::host::Host;
 use crate::hall::Hall;
 
@@ -20,6 +21,8 @@ pub(crate) struct HttpDoor {
     pub(super) hall: Arc<Hall>,
     /// The names of this server, beside those of loopback
     pub(super) hosts: Vec<Host>,
+    /// Origins of other web pages that may ask
+    pub(super) cors_origins: Vec<Origin>,
     pub(super) bodies: Bodies,
     /// Questions that wait for an entry at once: each has one of the places
     pub(super) waiting: Semaphore,
@@ -36,9 +39,16 @@ impl HttpDoor {
         Self {
             hall,
             hosts,
+            cors_origins: Vec::new(),
             bodies: Bodies::new(requests_max),
             waiting: Semaphore::new(requests_max.div_ceil(WAITING_SHARE)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         }
+    }
+
+    /// The same, and pages of these origins may ask
+    #[must_use]
+    pub(crate) fn with_cors(self, cors_origins: Vec<Origin>) -> Self {
+        Self { cors_origins, ..self }
     }
 }

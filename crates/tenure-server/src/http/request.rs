@@ -11,6 +11,7 @@ use tenure_wire::api::Problem;
 use tenure_wire::codec;
 use tenure_wire::question::{self, Parameters};
 
+use super::connection::{Connection, Over};
 use super::door::{App, HttpDoor};
 use super::media_type::format;
 use super::response::turned_away;
@@ -21,8 +22,13 @@ use crate::problem::{Code, of_texts, problem};
 pub(super) type Asker = Extension<Caller>;
 
 /// Finds out who sends a request before anything of it is looked up; who cannot be known is turned away
-pub(super) async fn callers(State(door): App, mut request: Request, next: Next) -> Response {
-    match caller(&door, request.headers()).await {
+pub(super) async fn callers(
+    State(door): App,
+    Extension(connection): Over,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match caller(&door, &connection, request.headers()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -31,14 +37,21 @@ pub(super) async fn callers(State(door): App, mut request: Request, next: Next) 
     }
 }
 
-async fn caller(door: &HttpDoor, headers: &HeaderMap) -> Result<Caller, Problem> {
+async fn caller(
+    door: &HttpDoor,
+    connection: &Connection,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
     let mut sent = headers.get_all(AUTHORIZATION).iter();
     // A text that is no header value of ours is no token either.
     let authorization = sent.next().map(|one| one.to_str().unwrap_or_default());
     if sent.next().is_some() {
         return Err(problem(Code::BadRequest, "the request has more than one `authorization`"));
     }
-    door.hall.callers().over_http(Credentials { authorization }).await
+    door.hall
+        .callers()
+        .over_http(Credentials { authorization, peer: connection.peer.as_ref() })
+        .await
 }
 
 /// Parameters that name a principal

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tenure_wire::question::KINDS;
@@ -16,6 +16,8 @@ use tracing::Level;
 
 use super::bodies::bodies;
 use super::changes::changes;
+use super::connection::in_hand;
+use super::cors;
 use super::door::{App, HttpDoor};
 use super::entries::append;
 use super::limits::{in_flight, limits};
@@ -84,15 +86,19 @@ fn measured() -> Paths {
 
 /// What every request passes first, from the last line up
 fn guarded(paths: Paths, door: &Arc<HttpDoor>) -> Router {
+    let paths = paths.fallback(nothing_here).method_not_allowed_fallback(other_method);
+    let paths = match cors::layer(&door.cors_origins) {
+        Some(cors) => paths.layer(cors),
+        None => paths,
+    };
     paths
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(other_method)
         .layer(from_fn_with_state(Arc::clone(door), strangers))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         // A server that is asked whether it is ready, and is not, would fill its log; the metrics count
         // failures.
         .layer(TraceLayer::new_for_http().on_failure(DefaultOnFailure::new().level(Level::DEBUG)))
+        .layer(from_fn(in_hand))
         .with_state(Arc::clone(door))
 }
 
