@@ -8,7 +8,9 @@
 mod common;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -44,11 +46,19 @@ impl AtSocket {
         let mut at = Self { server, folder, socket, callers: file };
         poll(|| {
             assert!(at.server.try_wait().unwrap().is_none(), "the server has ended");
-            // Who is nobody is told so, before anything else.
-            at.asks(&mut common::command(), "none").stderr.contains("unauthenticated").then_some(())
+            at.is_ready().then_some(())
         })
         .unwrap();
         at
+    }
+
+    fn is_ready(&self) -> bool {
+        let Ok(mut stream) = UnixStream::connect(&self.socket) else { return false };
+        let head = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(head).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.starts_with("HTTP/1.1 200")
     }
 
     fn mode(&self) -> u32 {
@@ -161,7 +171,7 @@ fn without_rows_of_users_the_socket_is_its_owners_and_asks_for_a_token() {
     let at = AtSocket::start(&lines);
     assert_eq!(at.mode(), 0o600);
     at.asks(&mut command(), "").exits(3).complains(&["unauthenticated", "say who you are"]);
-    poll(|| (at.asks(&mut command(), &token).code() == 0).then_some(())).unwrap();
+    at.asks(&mut command(), &token).exits(0);
     let own = own_uid(at.folder.path());
     if let Some(mut nobody) = unprivileged(at.folder.path()).filter(|_| own == 0) {
         let ran = at.asks(&mut nobody, &token);
