@@ -46,7 +46,7 @@ pub(crate) struct Serve {
     /// Names that clients may ask this server by, beside localhost and the loopback addresses: a,b:7480
     #[arg(long, value_name = "HOSTS", env = "TENURE_HOSTS", value_delimiter = ',')]
     hosts: Option<Vec<Host>>,
-    /// Origins whose web pages may ask and append, by a token that they have: https://portal.acme.example
+    /// Origins whose web pages may ask and append, by a token that they have: `https://portal.acme.example`
     #[arg(long, value_name = "ORIGINS", env = "TENURE_CORS_ORIGINS", value_delimiter = ',')]
     cors_origins: Option<Vec<Origin>>,
     /// Name of the ledger, 1 to 32 of a-z, 0-9 and - [default: that of the data folder, else `default`]

@@ -522,8 +522,15 @@ fn files_that_cannot_be_used_are_refused_at_the_start_with_what_is_wrong() {
     refused(&[tls_cert, tls_key], &["server.key.pem", "mode 0640"]);
     set_mode(Path::new(&key), 0o600);
     // Rows that nobody can use are said, and no more.
+    write(
+        Path::new(&callers),
+        &(row("common-name = \"ci\"", CI)
+            + "[[peer]]\nuid = 7\nprincipal = \"client:corp/backup\"\n"),
+    );
     let server = start(&[("--tokens", &callers)]).unwrap();
-    assert!(server.stderr().contains("no certificate is asked for"), "{}", server.stderr());
+    for said in ["no certificate is asked for", "count at a Unix socket alone"] {
+        assert!(server.stderr().contains(said), "{}", server.stderr());
+    }
     server.stop();
     // Operators are answered in plain HTTP beside it.
     let data = tempfile::tempdir().unwrap();

@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(connections.all.available_permits(), 0);
         assert!(held[6].one_more().is_none());
         held.remove(0);
-        assert!(held[3].one_more().is_none(), "that peer has its share");
+        assert!(held[0].one_more().is_none(), "that peer has its share");
         held.push(held[6].one_more().unwrap());
         held.clear();
         assert_eq!(connections.all.available_permits(), 8);
