@@ -25,7 +25,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -409,6 +409,30 @@ fn a_row_that_is_taken_out_counts_no_more_on_a_connection_that_is_there() {
         panic!("it is not known again: {}", guarded.server.stderr());
     });
     guarded.server.stop();
+}
+
+#[test]
+fn where_certificates_are_taken_each_connection_shows_its_own() {
+    let second = |guarded: &Guarded, identity: Option<&Identity>, version| {
+        let client = Client::new(&guarded.authority, identity, &[], &[version]);
+        block_on(async {
+            client.http_1(guarded.address(), "GET /healthz", "\r\n").await.unwrap();
+            let stream = client.connect(guarded.address()).await.unwrap();
+            stream.get_ref().1.handshake_kind()
+        })
+    };
+    let open = Guarded::start(&[]);
+    let taken = Guarded::with(Some(&row("common-name = \"ci\"", CI)), &[]);
+    let ci = taken.authority.client("ci");
+    for version in [&TLS12, &TLS13] {
+        assert_eq!(second(&open, None, version), Some(HandshakeKind::Resumed));
+        for identity in [None, Some(&ci)] {
+            let kind = second(&taken, identity, version);
+            assert!(kind.is_some_and(|kind| kind != HandshakeKind::Resumed), "{kind:?}");
+        }
+    }
+    open.server.stop();
+    taken.server.stop();
 }
 
 #[test]

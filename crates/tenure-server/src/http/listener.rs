@@ -29,6 +29,7 @@ const CONNECTIONS_PER_REQUEST: usize = 16;
 const CONNECTIONS_MAX: usize = 100_000;
 /// Most connections of operators at once
 const OPERATORS_MAX: usize = 64;
+
 /// A socket that is listened at
 #[derive(Debug)]
 pub(crate) struct Listener {
