@@ -16,7 +16,7 @@ use tenure_log::nats::connect::ConnectSettings;
 
 use crate::engine::{Checkpointing, Genesis};
 use crate::hall::{IssuerSettings, Limits};
-use crate::http::{Host, ListenAt, PublicUrl};
+use crate::http::{Host, ListenAt, Origin, PublicUrl, TlsSettings};
 use crate::toml_error::sentence;
 
 pub use authzen::{Authzen, AuthzenPartial, BaseUrl};
@@ -35,7 +35,7 @@ pub struct Partial {
     pub allow_open: Option<bool>,
     /// Where the paths of operators are served too, and nothing else
     pub operators_listen: Option<ListenAt>,
-    /// The file of bearer tokens, by which callers say who they are
+    /// The callers' file: whose which token, client certificate or user id is
     pub tokens: Option<PathBuf>,
     /// The issuers of signed tokens, by which callers say who they are
     pub issuer: Option<Vec<IssuerSettings>>,
@@ -43,6 +43,14 @@ pub struct Partial {
     pub hosts: Option<Vec<Host>>,
     /// The URL at which browsers reach this server
     pub public_url: Option<PublicUrl>,
+    /// The certificate of this server, in PEM
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM
+    pub tls_key: Option<PathBuf>,
+    /// The authorities of client certificates, in PEM
+    pub client_ca: Option<PathBuf>,
+    /// Origins of other web pages that may ask
+    pub cors_origins: Option<Vec<Origin>>,
     /// The log: `embedded`, or the URLs of NATS servers
     pub log: Option<String>,
     /// How NATS is reached
@@ -217,7 +225,7 @@ pub struct Settings {
     pub listen: ListenAt,
     /// Where the paths of operators are served too, and nothing else
     pub operators_listen: Option<ListenAt>,
-    /// The file of bearer tokens, by which callers say who they are; without one nobody is asked
+    /// The callers' file: whose which token, client certificate or user id is; without one nobody is asked
     pub tokens: Option<PathBuf>,
     /// The issuers of signed tokens, by which callers say who they are
     pub issuers: Vec<IssuerSettings>,
@@ -225,6 +233,10 @@ pub struct Settings {
     pub hosts: Vec<Host>,
     /// The URL at which browsers reach this server
     pub public_url: Option<PublicUrl>,
+    /// The files for TLS; without them plain HTTP is spoken
+    pub tls: Option<TlsSettings>,
+    /// Origins of other web pages that may ask
+    pub cors_origins: Vec<Origin>,
     /// The log
     pub log: LogSettings,
     /// Whether the built-in catalogues are published
@@ -271,6 +283,10 @@ impl Partial {
             issuer: self.issuer.or(other.issuer),
             hosts: self.hosts.or(other.hosts),
             public_url: self.public_url.or(other.public_url),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            client_ca: self.client_ca.or(other.client_ca),
+            cors_origins: self.cors_origins.or(other.cors_origins),
             log: self.log.or(other.log),
             nats: self.nats.over(other.nats),
             authzen: self.authzen.over(other.authzen),
@@ -299,6 +315,19 @@ impl Partial {
         let listen = self.listen.unwrap_or(default);
         if listen.is_open() && self.allow_open != Some(true) {
             return Err(ConfigError::Open(listen));
+        }
+        let tls = tls(self.tls_cert, self.tls_key, self.client_ca)?;
+        if tls.is_some() && listen.tcp().is_none() {
+            return Err(value(
+                "tls-cert",
+                "at a Unix socket no TLS is spoken: listen at an address",
+            ));
+        }
+        if self.tokens.is_none() && tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()) {
+            return Err(value(
+                "client-ca",
+                "the file `tokens` says whose a certificate is: name it",
+            ));
         }
         let log = match self.log {
             None => LogSettings::Embedded,
@@ -359,6 +388,8 @@ impl Partial {
             issuers,
             hosts,
             public_url: self.public_url,
+            tls,
+            cors_origins: self.cors_origins.unwrap_or_default(),
             log,
             genesis,
             authzen: self.authzen.settle()?,
@@ -368,6 +399,24 @@ impl Partial {
             checkpoints,
             accept_clock: false,
         })
+    }
+}
+
+fn tls(
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    client_ca: Option<PathBuf>,
+) -> Result<Option<TlsSettings>, ConfigError> {
+    let missing = |key, problem: &str| Err(ConfigError::Value { key, problem: problem.to_owned() });
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some(TlsSettings { cert, key, client_ca })),
+        (Some(_), None) => missing("tls-key", "a certificate needs its key: name the file"),
+        (None, Some(_)) => missing("tls-cert", "a key needs its certificate: name the file"),
+        (None, None) if client_ca.is_some() => missing(
+            "client-ca",
+            "clients send certificates over TLS: name `tls-cert` and `tls-key`",
+        ),
+        (None, None) => Ok(None),
     }
 }
 
@@ -424,6 +473,10 @@ mod tests {
     #[test]
     fn an_unknown_key_and_a_wrong_value_are_refused() {
         assert!(parsed("lisen = \"0.0.0.0:80\"").unwrap_err().to_string().contains("lisen"));
+        for wrong in ["*", "https://portal.acme.example/page"] {
+            let error = parsed(&format!("cors-origins = [\"{wrong}\"]")).unwrap_err().to_string();
+            assert!(error.contains("an origin is"), "{error}");
+        }
         for text in [
             "ledger = \"Acme\"",
             "log = \"kafka://x\"",
@@ -432,6 +485,11 @@ mod tests {
             "log = \"nats://x\"\nnats.user = \"u\"",
             "catalog = \"none\"",
             "requests-max = 0",
+            "tls-cert = \"c.pem\"",
+            "tls-key = \"k.pem\"",
+            "client-ca = \"ca.pem\"",
+            "tls-cert = \"c.pem\"\ntls-key = \"k.pem\"\nclient-ca = \"ca.pem\"",
+            "tls-cert = \"c.pem\"\ntls-key = \"k.pem\"\nlisten = \"unix:/run/t.sock\"",
             "request-timeout-ms = 1",
             "default-origin = \"a/b\"",
             "index-checkpoints = \"sometimes\"",

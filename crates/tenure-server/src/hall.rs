@@ -8,13 +8,15 @@ mod access;
 mod asking;
 mod caller;
 mod callers;
+mod callers_file;
+mod certificate;
 mod following;
 mod issuers;
 mod many;
+mod peer;
 mod secret;
 mod sessions;
 mod shares;
-mod tokens;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -39,13 +41,15 @@ pub use access::{Action, Grounds};
 pub use caller::{Authentication, Caller};
 pub use callers::Callers;
 pub(crate) use callers::Credentials;
+pub use callers_file::{CallersFile, token_digest};
+pub(crate) use certificate::Certificate;
 pub(crate) use following::Changes;
 pub(crate) use issuers::Begun;
 pub use issuers::{IssuerError, IssuerSettings, Issuers, PageSettings};
 pub(crate) use many::{OneOfMany, Told};
+pub(crate) use peer::Peer;
 pub(crate) use sessions::SESSION;
 pub(crate) use shares::Share;
-pub use tokens::{Tokens, TokensError, token_digest};
 
 /// Questions that compute at once
 const COMPUTING_MAX: usize = 64;

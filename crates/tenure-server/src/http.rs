@@ -6,7 +6,9 @@
 mod authzen;
 mod bodies;
 mod changes;
+mod connection;
 mod connections;
+mod cors;
 mod door;
 mod entries;
 mod host;
@@ -22,9 +24,12 @@ mod questions;
 mod request;
 mod response;
 mod router;
+mod served;
 mod stranger;
+mod tls;
 mod unix_socket;
 
+pub use cors::{NoOrigin, Origin};
 pub(crate) use door::HttpDoor;
 pub use host::{Host, NoHost};
 pub use listen_at::{ListenAt, NoPlace};
@@ -32,3 +37,5 @@ pub(crate) use listener::Listener;
 pub use openapi::document;
 pub(crate) use openapi::parameters_schema;
 pub use public_url::{NoPublicUrl, PublicUrl};
+pub(crate) use tls::Tls;
+pub use tls::TlsSettings;

@@ -12,8 +12,9 @@ use tenure_log::nats::connect::ConnectError;
 
 use crate::config::{LogSettings, Settings};
 use crate::engine::{Engine, Options, Progress, StartError, Writer, open_or_begin_again};
-use crate::hall::{Callers, Hall, IssuerError, Issuers, Limits, Tokens, TokensError};
-use crate::http::{HttpDoor, ListenAt, Listener};
+use crate::file::FileError;
+use crate::hall::{Callers, CallersFile, Hall, IssuerError, Issuers, Limits};
+use crate::http::{HttpDoor, ListenAt, Listener, Tls};
 use crate::metrics::Metrics;
 use crate::nats;
 
@@ -41,9 +42,12 @@ pub enum ServeError {
     /// The journal cannot be folded
     #[error("the ledger cannot start")]
     Start(#[source] StartError),
-    /// Callers cannot be told by their tokens
-    #[error("the tokens cannot be used")]
-    Tokens(#[source] TokensError),
+    /// Callers cannot be told by the file that lists them
+    #[error("the callers cannot be known")]
+    Callers(#[source] FileError),
+    /// TLS cannot be spoken
+    #[error("TLS cannot be spoken")]
+    Tls(#[source] FileError),
     /// Callers cannot be told by the tokens of an issuer
     #[error(transparent)]
     Issuer(IssuerError),
@@ -69,11 +73,9 @@ impl Server {
     /// # Errors
     /// A folder that cannot be used, or an address that cannot be listened at.
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
-        let tokens = settings.tokens.as_deref().map(Tokens::open).transpose();
-        let tokens = tokens.map_err(ServeError::Tokens)?.map(Arc::new);
-        if let Some(tokens) = &tokens {
-            tokens.watch();
-        }
+        let file = settings.tokens.as_deref().map(CallersFile::open).transpose();
+        let file = file.map_err(ServeError::Callers)?.map(Arc::new);
+        let tls = settings.tls.as_ref().map(Tls::open).transpose().map_err(ServeError::Tls)?;
         // The folder first: who holds the ledger already is the likelier reason to stop.
         let (data, ledger) = (&settings.data, settings.ledger.as_deref());
         let journal = match &settings.log {
@@ -86,6 +88,16 @@ impl Server {
             return Err(ServeError::Start(StartError::FollowsStream(data.clone())));
         }
         let listener = bind("--listen", &settings.listen).await?;
+        if let Some(file) = &file {
+            file.watch();
+            let may = open_to_peers(&listener, &settings, file);
+            let (flag, address) = ("--listen", settings.listen.clone());
+            may.map_err(|source| ServeError::Listen { flag, address, source })?;
+        }
+        if let Some(tls) = &tls {
+            tls.watch();
+        }
+        let listener = listener.with_tls(tls);
         let operators = match &settings.operators_listen {
             Some(at) => Some(bind("--operators-listen", at).await?),
             None => None,
@@ -97,7 +109,7 @@ impl Server {
         };
         let issuers = Issuers::open(&settings.issuers).map_err(ServeError::Issuer)?;
         let callers = Callers::default()
-            .with_tokens(tokens)
+            .with_file(file)
             .with_issuers(issuers)
             .with_public_url(settings.public_url.as_ref());
         let hall =
@@ -133,7 +145,8 @@ impl Server {
         let questions = nats::spawn(&settings.log, journal.ledger(), &hall).await;
         let questions = questions.map_err(ServeError::Questions)?;
         let door = HttpDoor::new(Arc::clone(&hall), settings.requests_max, settings.hosts.clone())
-            .with_authzen(settings.authzen.clone());
+            .with_authzen(settings.authzen.clone())
+            .with_cors(settings.cors_origins.clone());
         let door = Arc::new(door);
         let for_operators =
             operators.map(|listener| tokio::spawn(listener.accept_operators(Arc::clone(&door))));
@@ -183,6 +196,27 @@ impl Server {
 async fn bind(flag: &'static str, at: &ListenAt) -> Result<Listener, ServeError> {
     let address = at.clone();
     Listener::bind(at).await.map_err(|source| ServeError::Listen { flag, address, source })
+}
+
+/// Lets the users whom the callers' file lists connect, and says which of its rows nobody can use
+fn open_to_peers(
+    listener: &Listener,
+    settings: &Settings,
+    file: &CallersFile,
+) -> std::io::Result<()> {
+    if file.lists_certificates() && settings.tls.as_ref().is_none_or(|tls| tls.client_ca.is_none())
+    {
+        tracing::warn!(
+            "the callers' file has rows `[[certificate]]`, and no certificate is asked for: say `client-ca`"
+        );
+    }
+    if !file.lists_peers() {
+        return Ok(());
+    }
+    if settings.listen.tcp().is_some() {
+        tracing::warn!("the callers' file has rows `[[peer]]`, which count at a Unix socket alone");
+    }
+    listener.open_to_all_users()
 }
 
 async fn start(

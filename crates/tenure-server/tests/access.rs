@@ -33,7 +33,7 @@ type State = (&'static str, &'static str, Option<(&'static str, &'static str)>);
 
 /// Every state that a caller can be in
 ///
-/// Each but the first and the last is known by a token.
+/// Each but the first and the last is known by a token; a certificate or a user id gives no other rights.
 const STATES: [State; 8] = [
     ("nobody", "client:tenure/anonymous", None),
     ("self", ALICE, None),
@@ -58,6 +58,8 @@ fn callers() -> Vec<(&'static str, Caller)> {
             | Authentication::Token
             | Authentication::SignedToken
             | Authentication::Session
+            | Authentication::Certificate
+            | Authentication::Peer
             | Authentication::OwnFolder => {}
         }
         (head, caller)

@@ -4,9 +4,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
 use serde_json::Value;
 use tenure_core::DEFAULT_ORIGIN;
@@ -21,29 +20,13 @@ use tenure_wire::question::{self, Texts};
 use uuid::Uuid;
 
 use crate::output::bar;
+use crate::remote::{Remote, RemoteArgs};
 
 /// Where to ask
 #[derive(Debug, Args)]
 pub(crate) struct DoorArgs {
-    /// Server to talk to
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "TENURE_SERVER",
-        default_value = "http://127.0.0.1:7480",
-        help_heading = "Where to ask"
-    )]
-    server: String,
-    /// File with the bearer token that says who asks (the environment TENURE_TOKEN has the token itself)
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "TENURE_TOKEN_FILE",
-        help_heading = "Where to ask"
-    )]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    remote: RemoteArgs,
     /// Open this data folder instead; no server may hold it (for `serve`: the folder to serve)
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where to ask")]
     pub(crate) data: Option<PathBuf>,
@@ -85,7 +68,7 @@ impl Refused {
 
 /// A door
 pub(crate) enum Door {
-    Remote { agent: ureq::Agent, base: String, token: Option<String> },
+    Remote(Box<Remote>),
     Local { hall: Box<Hall>, writer: Writer },
 }
 
@@ -111,29 +94,12 @@ impl DoorArgs {
 
     fn open(&self, genesis: Genesis) -> anyhow::Result<Door> {
         let Some(folder) = &self.data else {
-            let agent = ureq::Agent::config_builder()
-                .http_status_as_error(false)
-                .timeout_connect(Some(Duration::from_secs(5)))
-                .timeout_global(Some(Duration::from_secs(120)))
-                .build()
-                .into();
-            let base = self.server.trim_end_matches('/').to_owned();
-            return Ok(Door::Remote { agent, base, token: self.token()? });
+            return Ok(Door::Remote(Box::new(self.remote.open()?)));
         };
         if genesis == Genesis::Manual {
             self.folder()?;
         }
         Self::folder_door(folder, genesis, self.accept_clock)
-    }
-
-    /// The token that says who asks, if there is one; it is in no argument, which others on this machine could read
-    fn token(&self) -> anyhow::Result<Option<String>> {
-        let Some(path) = &self.token_file else {
-            return Ok(std::env::var("TENURE_TOKEN").ok().filter(|token| !token.is_empty()));
-        };
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("the token file `{}` cannot be read", path.display()))?;
-        Ok(Some(text.trim().to_owned()))
     }
 
     /// Opens a data folder
@@ -164,25 +130,21 @@ impl Door {
     /// Asks a question and gives the JSON of its answer
     pub(crate) fn ask(&self, texts: &Texts) -> anyhow::Result<Value> {
         match self {
-            Self::Remote { agent, base, token } => {
-                let mut url = format!("{base}/v1/{}", path(texts.name));
+            Self::Remote(remote) => {
+                let mut asked = format!("/v1/{}", path(texts.name));
                 let mut parameters = texts.parameters.clone();
                 if texts.name == "entry" {
                     let entry = texts.parameters.get("entry").unwrap_or_default();
-                    url.extend(form_urlencoded::byte_serialize(entry.as_bytes()));
+                    asked.extend(form_urlencoded::byte_serialize(entry.as_bytes()));
                     parameters.remove("entry");
                 }
                 let query: String = form_urlencoded::Serializer::new(String::new())
                     .extend_pairs(parameters.iter())
                     .finish();
                 if !query.is_empty() {
-                    url = format!("{url}?{query}");
+                    asked = format!("{asked}?{query}");
                 }
-                let mut request = agent.get(&url);
-                if let Some(token) = token {
-                    request = request.header("authorization", format!("Bearer {token}"));
-                }
-                received(base, request.call())
+                remote.get(&asked)
             }
             Self::Local { hall, .. } => {
                 let Texts { name, parameters } = texts.clone();
@@ -196,8 +158,8 @@ impl Door {
 
     /// The client that a server is in the NATS stream that is its log; a folder that is opened has its own log
     pub(crate) fn client_in_stream(&self) -> anyhow::Result<Option<String>> {
-        let Self::Remote { agent, base, .. } = self else { return Ok(None) };
-        let ready = received(base, agent.get(format!("{base}/readyz")).call())?;
+        let Self::Remote(remote) = self else { return Ok(None) };
+        let ready = remote.get("/readyz")?;
         Ok(ready.pointer("/log/client").and_then(Value::as_str).map(str::to_owned))
     }
 
@@ -213,16 +175,10 @@ impl Door {
 
     fn hand_in(&self, body: &Value, dry_run: bool) -> anyhow::Result<Appended> {
         match self {
-            Self::Remote { agent, base, token } => {
+            Self::Remote(remote) => {
                 let query = if dry_run { "?dry_run=true" } else { "" };
-                let mut request = agent
-                    .post(format!("{base}/v1/entries{query}"))
-                    .content_type("application/json");
-                if let Some(token) = token {
-                    request = request.header("authorization", format!("Bearer {token}"));
-                }
-                let sent = request.send(serde_json::to_vec(body)?.as_slice());
-                Ok(serde_json::from_value(received(base, sent)?)?)
+                let appended = remote.post(&format!("/v1/entries{query}"), body)?;
+                Ok(serde_json::from_value(appended)?)
             }
             Self::Local { hall, .. } => {
                 let drafts = match body.get("entries").and_then(Value::as_array) {
@@ -266,31 +222,5 @@ fn path(question: &'static str) -> &'static str {
         "history" => "entries",
         "entry" => "entries/",
         name => name,
-    }
-}
-
-fn received(
-    base: &str,
-    sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-) -> anyhow::Result<Value> {
-    let mut response = sent.with_context(|| {
-        format!(
-            "no server answers at {base}: start one with `tenure serve`, name another with `--server`, \
-             or open a data folder with `--data`"
-        )
-    })?;
-    let status = response.status();
-    let text = response
-        .body_mut()
-        .with_config()
-        .limit(1024 * 1024 * 1024)
-        .read_to_string()
-        .context("the answer broke off")?;
-    if status.is_success() {
-        return serde_json::from_str(&text).context("the answer is no JSON");
-    }
-    match serde_json::from_str::<Problem>(&text) {
-        Ok(problem) => Err(Refused(problem).into()),
-        Err(_) => bail!("{base} answered with status {status}: is it a ledger?"),
     }
 }

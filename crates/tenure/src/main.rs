@@ -12,11 +12,13 @@ mod maintain;
 mod nats;
 mod output;
 mod questions;
+mod remote;
 mod render;
 mod republish;
 mod serve;
 mod submit;
 mod token;
+mod unix_transport;
 
 use std::process::ExitCode;
 

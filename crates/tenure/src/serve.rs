@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use tenure_server::config::{AuthzenPartial, BaseUrl, Partial, Settings};
 use tenure_server::engine::Progress;
-use tenure_server::http::{Host, ListenAt, PublicUrl};
+use tenure_server::http::{Host, ListenAt, Origin, PublicUrl};
 use tenure_server::server::Server;
 use tracing_subscriber::EnvFilter;
 
@@ -30,15 +30,28 @@ pub(crate) struct Serve {
     /// many clients there are
     #[arg(long, value_name = "ADDRESS", env = "TENURE_OPERATORS_LISTEN")]
     operators_listen: Option<ListenAt>,
-    /// File of bearer tokens (TOML, mode 0600): who sends none of them gets 401. `tenure token new` makes one
+    /// The callers' file (TOML, mode 0600): whose which bearer token, client certificate or user id at a Unix socket
+    /// is. Who has none of them gets 401. `tenure token new` makes a token
     #[arg(long, value_name = "FILE", env = "TENURE_TOKENS")]
     tokens: Option<PathBuf>,
+    /// Speak TLS, with this certificate and those between it and an authority (PEM); read again when it changes
+    #[arg(long, value_name = "FILE", env = "TENURE_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM, mode 0600)
+    #[arg(long, value_name = "FILE", env = "TENURE_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// Authorities of client certificates (PEM): a client may say by one who it is
+    #[arg(long, value_name = "FILE", env = "TENURE_CLIENT_CA")]
+    client_ca: Option<PathBuf>,
     /// Names that clients may ask this server by, beside localhost and the loopback addresses: a,b:7480
     #[arg(long, value_name = "HOSTS", env = "TENURE_HOSTS", value_delimiter = ',')]
     hosts: Option<Vec<Host>>,
     /// The https URL at which browsers reach this server; people log on at an issuer and come back to it
     #[arg(long, value_name = "URL", env = "TENURE_PUBLIC_URL")]
     public_url: Option<PublicUrl>,
+    /// Origins whose web pages may ask and append, by a token that they have: `https://portal.acme.example`
+    #[arg(long, value_name = "ORIGINS", env = "TENURE_CORS_ORIGINS", value_delimiter = ',')]
+    cors_origins: Option<Vec<Origin>>,
     /// Name of the ledger, 1 to 32 of a-z, 0-9 and - [default: that of the data folder, else `default`]
     #[arg(long, value_name = "NAME", env = "TENURE_LEDGER")]
     ledger: Option<String>,
@@ -86,7 +99,11 @@ impl Serve {
             // A table of the file: it has too much to say for a flag.
             issuer: None,
             public_url: self.public_url,
+            tls_cert: self.tls_cert,
+            tls_key: self.tls_key,
+            client_ca: self.client_ca,
             hosts: self.hosts,
+            cors_origins: self.cors_origins,
             log: self.log,
             nats: self.nats.into(),
             // A file alone says it.
@@ -120,7 +137,13 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         operators_listen = settings.operators_listen.as_ref().map(tracing::field::display),
         tokens = settings.tokens.as_ref().map(|path| tracing::field::display(path.display())),
         issuers = ?settings.issuers.iter().map(|one| &one.issuer).collect::<Vec<_>>(),
+        tls_cert = settings.tls.as_ref().map(|tls| tracing::field::display(tls.cert.display())),
+        client_ca = settings
+            .tls
+            .as_ref()
+            .and_then(|tls| Some(tracing::field::display(tls.client_ca.as_ref()?.display()))),
         hosts = ?settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        cors_origins = ?settings.cors_origins.iter().map(ToString::to_string).collect::<Vec<_>>(),
         log = ?settings.log,
         authzen = settings.authzen.base_url.as_ref().map(BaseUrl::as_str),
         default_origin = settings.default_origin,

@@ -1,4 +1,4 @@
-//! `tenure token new`: a bearer token, and the lines that a server's token file needs
+//! `tenure token new`: a bearer token, and the lines that a server's callers' file needs
 
 use std::process::ExitCode;
 
@@ -24,7 +24,7 @@ enum Command {
     New(New),
 }
 
-/// Make a token. It is printed once, as a comment; the other lines are for the token file of the server
+/// Make a token. It is printed once, as a comment; the other lines are for the callers' file of the server
 #[derive(Debug, Args)]
 struct New {
     /// Whose it is, such as user:sap.default/alice@acme.example or client:corp/pipeline
@@ -54,7 +54,7 @@ impl New {
         let expires = expires.map_err(|error| Wrong(format!("--expires: {error}")))?;
         let token = token();
         say(&format!(
-            "# {token}\n# Keep it: it is shown once. Add these lines to the token file of the server:\n"
+            "# {token}\n# Keep it: it is shown once. Add these lines to the callers' file of the server:\n"
         ))?;
         say(&format!(
             "[[token]]\nsha256 = \"{}\"\nprincipal = {}",

@@ -13,8 +13,13 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use common::http2::{Asked, Http2, block_on};
 use common::{ADMIN, Events, PATIENCE, Server, Start, entry, grant, landscape, poll, server};
+use h2::client::Builder;
 use serde_json::json;
+use tokio::time::timeout;
+use ureq::http::Request;
 
 /// A request that takes a place and waits for two seconds
 fn waiting(server: &Server) -> TcpStream {
@@ -273,4 +278,217 @@ fn a_stop_that_comes_while_it_starts_is_heard() {
         assert_eq!(status.code(), Some(0), "{}", server.stderr());
     }
     Start::on(data.path()).ready().stop();
+}
+
+/// A request to append, whose body is still to come
+fn appending() -> Request<()> {
+    let request = Request::post("http://localhost/v1/entries");
+    request.header("content-type", "application/json").body(()).unwrap()
+}
+
+#[test]
+fn a_body_that_comes_slowly_holds_up_nobody_on_its_http_2_connection() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Start::on(data.path()).arg("--request-timeout-ms", "3000").ready();
+    server.append(&landscape());
+    block_on(async {
+        let mut http_2 = Http2::connect(server.address()).await;
+        let mut slow = Vec::new();
+        for bytes in [&b""[..], b"{\"act"] {
+            let mut asked = http_2.send(appending(), false).await;
+            asked.part(bytes, false).await;
+            slow.push(asked);
+        }
+        http_2.get("/v1/levels").await.ok();
+        let mut whole = http_2.send(appending(), false).await;
+        whole.part(late_body(), true).await;
+        assert_eq!(whole.answer().await.ok()["results"][0]["outcome"], "applied");
+        for asked in slow {
+            asked.answer().await.is_problem(408, "slow_body", &["nothing was appended"]);
+        }
+        http_2.get("/v1/levels").await.ok();
+    });
+    server.stop();
+}
+
+#[test]
+fn bodies_on_one_http_2_connection_hold_no_more_memory_than_on_many() {
+    let data = tempfile::tempdir().unwrap();
+    // Memory for one large body at once, beside small ones
+    let server = Start::on(data.path()).arg("--requests-max", "4").ready();
+    server.append(&landscape());
+    block_on(async {
+        let mut http_2 = Http2::connect(server.address()).await;
+        let large = Bytes::from(vec![b' '; 800_000]);
+        let mut first = http_2.send(appending(), false).await;
+        first.part(large.clone(), false).await;
+        let mut second = http_2.send(appending(), false).await;
+        // It is refused before it is whole.
+        let sent = async {
+            for _ in 0..80 {
+                second.body.reserve_capacity(10_000);
+                let capacity = std::future::poll_fn(|context| second.body.poll_capacity(context));
+                let Some(Ok(may)) = capacity.await else { return };
+                let part = large.slice(..may.min(10_000));
+                if second.body.send_data(part, false).is_err() {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, sent).await.expect("the body is not read");
+        second.answer().await.is_problem(503, "overloaded", &["large bodies"]);
+        // A small one is still read, and the first one comes to its end.
+        let mut small = http_2.send(appending(), false).await;
+        small.part(late_body(), true).await;
+        assert_eq!(small.answer().await.ok()["results"][0]["outcome"], "applied");
+        first.part(late_body(), true).await;
+        assert_eq!(first.answer().await.ok()["results"][0]["outcome"], "applied");
+    });
+    server.stop();
+}
+
+#[test]
+fn each_request_at_once_on_an_http_2_connection_counts_as_a_connection() {
+    let data = tempfile::tempdir().unwrap();
+    // 16 connections at once. A question that waits for an entry takes two seconds, or its body never comes.
+    let server = Start::on(data.path()).arg("--requests-max", "1").ready();
+    block_on(async {
+        let mut http_2 = Http2::connect(server.address()).await;
+        let mut held: Vec<Asked> = Vec::new();
+        for _ in 0..20 {
+            held.push(http_2.send(appending(), false).await);
+        }
+        // Which of them are served is not said: sixteen at most.
+        let mut last = http_2.get("/healthz").await;
+        for _ in 0..100 {
+            if last.status != 200 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            last = http_2.get("/healthz").await;
+        }
+        last.is_problem(503, "overloaded", &["too many requests", "nothing was done"]);
+        // One connection may have been let in before there were so many requests.
+        let before = Http2::connect(server.address()).await;
+        let other = timeout(Duration::from_secs(1), async {
+            Http2::connect(server.address()).await.get("/healthz").await
+        });
+        assert!(other.await.is_err(), "another connection is taken");
+        drop((held, before));
+        let free = async {
+            while http_2.get("/healthz").await.status != 200 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, free).await.expect("their places are free again");
+        for _ in 0..4 {
+            http_2.get("/healthz").await.ok();
+            Http2::connect(server.address()).await.get("/healthz").await.ok();
+        }
+    });
+    server.stop();
+}
+
+#[test]
+fn a_client_of_http_2_that_takes_nothing_of_an_answer_is_cut_off() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    // It opens no window for what it asks, and goes on to say that it is there.
+    let cut_off = async |window: u32, path: &str| {
+        let mut closed = Builder::new();
+        closed.initial_window_size(window);
+        let stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+        let mut http_2 = Http2::over(stream, &closed).await;
+        let request = Request::get(format!("http://localhost{path}")).body(()).unwrap();
+        let asked = http_2.send(request, true).await;
+        let answer = timeout(PATIENCE, asked.answer).await.unwrap().unwrap();
+        assert_eq!(answer.status(), 200);
+        http_2.end().await;
+        drop(answer);
+    };
+    // Of the last one only the end waits: it is not in hand any more.
+    block_on(async {
+        // A client that takes all that there is may wait for more for as long as it likes.
+        let mut follows = Http2::connect(server.address()).await;
+        let request = Request::get("http://localhost/v1/changes?after=12").body(()).unwrap();
+        let changes = timeout(PATIENCE, follows.send(request, true).await.answer);
+        let mut changes = changes.await.unwrap().unwrap().into_body();
+        let mut seen = 0;
+        while seen < 3 {
+            let part = timeout(PATIENCE, changes.data()).await.unwrap().unwrap().unwrap();
+            seen += String::from_utf8_lossy(&part).matches("event: ").count();
+        }
+        futures::join!(
+            cut_off(0, "/openapi.json"),
+            cut_off(1_000, "/openapi.json"),
+            cut_off(1, "/healthz"),
+        );
+        server.append(&[entry(&[grant("carol@acme.example")])]);
+        let more = async {
+            let mut text = String::new();
+            while !text.contains("carol@acme.example") {
+                let part = changes.data().await.unwrap().unwrap();
+                text.push_str(&String::from_utf8_lossy(&part));
+            }
+        };
+        timeout(PATIENCE, more).await.expect("what was appended");
+    });
+    server.get("/healthz").ok();
+    server.stop();
+}
+
+#[test]
+fn an_http_2_connection_that_asks_nothing_is_closed_as_one_of_http_1_is() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let began = std::time::Instant::now();
+    block_on(async {
+        let mut asked = Http2::connect(server.address()).await;
+        asked.get("/healthz").await.ok();
+        let never = Http2::connect(server.address()).await;
+        // One that follows the changes asks something, however long nothing comes.
+        let mut follows = Http2::connect(server.address()).await;
+        let request = Request::get("http://localhost/v1/changes?after=15").body(()).unwrap();
+        let changes = follows.send(request, true).await;
+        let changes = timeout(PATIENCE, changes.answer).await.unwrap().unwrap();
+        asked.end().await;
+        never.end().await;
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+        follows.get("/healthz").await.ok();
+        drop(changes);
+    });
+    // A client that begins with HTTP/2 and says no more, or only half of the beginning
+    for begin in [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], b"PRI * HT", b""] {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(begin).unwrap();
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer));
+        assert!(stream.read(&mut [0]).is_ok_and(|count| count == 0), "it is not closed");
+    }
+    server.stop();
+}
+
+#[test]
+fn requests_that_are_taken_back_at_once_leave_nothing_behind() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    block_on(async {
+        for _ in 0..4 {
+            let mut http_2 = Http2::connect(server.address()).await;
+            // Either the server puts up with it, or it ends that connection.
+            for _ in 0..500 {
+                if http_2.ended.is_finished() {
+                    break;
+                }
+                let request = Request::get("http://localhost/v1/levels").body(()).unwrap();
+                let Some(mut asked) = http_2.try_send(request).await else { break };
+                asked.body.send_reset(h2::Reason::CANCEL);
+            }
+        }
+    });
+    let gone = poll(|| (server.metric("tenure_requests_in_flight") == Some(0.0)).then_some(()));
+    assert!(gone.is_some(), "{}", server.get("/metrics").text);
+    server.append(&[entry(&[grant("carol@acme.example")])]);
+    server.stop();
 }

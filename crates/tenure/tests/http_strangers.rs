@@ -16,10 +16,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use common::http2::{Http2, block_on};
 use common::{
     Answer, PATIENCE, Server, Start, command, entry, grant, landscape, poll, poll_for, raw,
 };
 use serde_json::Value;
+use ureq::http::Request;
 
 const HOST: &str = "Host: localhost";
 const JSON: &str = "Content-Type: application/json";
@@ -192,6 +194,121 @@ fn a_name_that_is_not_the_servers_is_refused_before_anything_else() {
     ] {
         let header = format!("Host: {host}");
         ask(server.address(), "GET /v1/levels", &[&header], "").0.ok();
+    }
+    server.stop();
+}
+
+#[test]
+fn http_2_names_its_host_and_its_origin_as_http_1_does() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(&data);
+    let before = server.position();
+    let sent = |request: Request<()>| {
+        block_on(async {
+            let mut http_2 = Http2::connect(server.address()).await;
+            let mut asked = http_2.send(request, false).await;
+            asked.part(body(), true).await;
+            asked.answer().await
+        })
+    };
+    let post = |host: &str| {
+        Request::post(format!("http://{host}/v1/entries"))
+            .header("content-type", "application/json")
+    };
+    let refused = sent(post("evil.example").body(()).unwrap());
+    refused.is_problem(421, "bad_host", &["evil.example", "hosts"]);
+    let refused = sent(post("localhost").header("host", "evil.example").body(()).unwrap());
+    refused.is_problem(400, "bad_request", &["another host"]);
+    let foreign = post("localhost").header("origin", "https://evil.example").body(()).unwrap();
+    sent(foreign).is_problem(403, "foreign_origin", &["https://evil.example"]);
+    let text = Request::post("http://localhost/v1/entries").header("content-type", "text/plain");
+    sent(text.body(()).unwrap()).is_problem(415, "unsupported_media_type", &["text/plain"]);
+    assert_eq!(server.position(), before);
+    let own = format!("http://{}", server.address());
+    let request = post(&server.address().to_string()).header("origin", own).body(()).unwrap();
+    assert_eq!(sent(request).ok()["results"][0]["outcome"], "applied");
+    server.stop();
+}
+
+const PORTAL: &str = "Origin: https://portal.acme.example";
+const CROSS: &str = "Sec-Fetch-Site: cross-site";
+
+#[test]
+fn a_page_of_an_origin_that_the_operator_named_may_ask_and_append() {
+    let data = tempfile::tempdir().unwrap();
+    let start = Start::on(data.path())
+        .arg("--cors-origins", "https://portal.acme.example,http://localhost:3000");
+    let server = start.ready();
+    server.append(&landscape());
+    let allowed = "access-control-allow-origin: https://portal.acme.example";
+    let preflight = [
+        HOST,
+        PORTAL,
+        CROSS,
+        "Access-Control-Request-Method: POST",
+        "Access-Control-Request-Headers: authorization,content-type",
+    ];
+    for path in ["/v1/entries", "/v1/levels", "/access/v1/evaluation"] {
+        let (answer, head) = ask(server.address(), &format!("OPTIONS {path}"), &preflight, "");
+        assert_eq!(answer.status, 200, "{head}");
+        for line in [
+            allowed,
+            "access-control-allow-methods: get,post",
+            "access-control-allow-headers: authorization,content-type",
+        ] {
+            assert!(head.contains(line), "{line}: {head}");
+        }
+        assert!(!head.contains("access-control-allow-credentials"), "{head}");
+    }
+    let (answer, head) = ask(server.address(), "GET /v1/levels", &[HOST, PORTAL, CROSS], "");
+    answer.ok();
+    assert!(head.contains(allowed) && head.contains("vary:"), "{head}");
+    let (answer, head) =
+        ask(server.address(), "POST /v1/entries", &[HOST, JSON, PORTAL, CROSS], &body());
+    assert_eq!(answer.ok()["results"][0]["outcome"], "applied");
+    assert!(head.contains(allowed), "{head}");
+    // What goes wrong is told to the page as well.
+    let (answer, head) = ask(server.address(), "GET /v1/entries/4711", &[HOST, PORTAL], "");
+    answer.is_problem(404, "unknown_entry", &[]);
+    assert!(head.contains(allowed), "{head}");
+    server.stop();
+}
+
+#[test]
+fn a_page_of_another_origin_gets_nothing_of_it() {
+    let data = tempfile::tempdir().unwrap();
+    let server =
+        Start::on(data.path()).arg("--cors-origins", "https://portal.acme.example").ready();
+    server.append(&landscape());
+    for origin in [
+        "https://evil.example",
+        "https://portal.acme.example.evil.example",
+        "null",
+        "http://portal.acme.example",
+        "https://portal.acme.example:8443",
+        "https://acme.example",
+    ] {
+        let origin = format!("Origin: {origin}");
+        refuses(&server, &[HOST, JSON, &origin], 403, "foreign_origin", &["web page"]);
+        refuses(&server, &[HOST, JSON, PORTAL, &origin], 403, "foreign_origin", &["web page"]);
+        let preflight = [HOST, &origin, "Access-Control-Request-Method: POST"];
+        let (answer, head) = ask(server.address(), "OPTIONS /v1/entries", &preflight, "");
+        answer.is_problem(403, "foreign_origin", &[]);
+        assert!(!head.contains("access-control-"), "{head}");
+        let (answer, head) = ask(server.address(), "GET /v1/levels", &[HOST, &origin, CROSS], "");
+        answer.is_problem(403, "foreign_origin", &[]);
+        assert!(!head.contains("access-control-allow-origin"), "{head}");
+    }
+    // The origin that is named gets no more than it was named for.
+    let (answer, head) = ask(server.address(), "OPTIONS /metrics", &[HOST, PORTAL], "");
+    answer.is_problem(403, "foreign_origin", &[]);
+    assert!(!head.contains("access-control-"), "{head}");
+    let (_, head) = ask(server.address(), "GET /metrics", &[HOST, PORTAL], "");
+    assert!(!head.contains("access-control-allow-origin"), "{head}");
+    refuses(&server, &["Host: evil.example", JSON, PORTAL], 421, "bad_host", &[]);
+    for wrong in ["*", "https://portal.acme.example/page", "portal.acme.example", "null"] {
+        let ran = Start::on(data.path()).arg("--cors-origins", wrong).listening().unwrap_err();
+        ran.exits(2).complains(&["--cors-origins", "an origin is"]);
     }
     server.stop();
 }

@@ -33,6 +33,7 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let (file, secret) = (folder.path().join("tenure.toml"), folder.path().join("secret"));
         fs::write(&secret, format!("{SECRET}\n")).unwrap();
+        common::set_mode(&secret, 0o600);
         let mapping = "origin = \"corp\"\nuser = \"email\"";
         fs::write(&file, issuer.table(mapping) + &issuer.page(&secret)).unwrap();
         let port = tenure_test_nats::free_port();

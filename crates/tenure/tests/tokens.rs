@@ -147,7 +147,7 @@ fn the_file_is_read_again_when_it_changes() {
     assert_eq!(status(&ci), 401, "what was taken out is refused");
     // A file that cannot be used keeps what was there, and the log says why without showing it.
     write(&tokens, &format!("{ann_lines}\n[[token]]\nsha256 = \"hidden-thing"));
-    let told = || server.stderr().contains("tokens of before").then_some(());
+    let told = || server.stderr().contains("what was read before still counts").then_some(());
     poll(told).unwrap_or_else(|| panic!("{}", server.stderr()));
     assert_eq!([status(&ann), status(&ci)], [200, 401]);
     assert!(!server.stderr().contains("hidden-thing"), "{}", server.stderr());

@@ -10,7 +10,7 @@ use tenure_core::{Principal, PrincipalKind};
 /// A sentence that says why not.
 pub(super) fn vouched(principal: Principal) -> Result<Principal, String> {
     if !matches!(principal.kind(), PrincipalKind::User | PrincipalKind::Client) {
-        return Err(format!("`{principal}` is a set: who asks is a user or a client"));
+        return Err(format!("`{principal}` is a set: a caller is a user or a client"));
     }
     if principal.is_named_by_the_ledger() {
         return Err(format!(
@@ -25,12 +25,16 @@ pub(super) fn vouched(principal: Principal) -> Result<Principal, String> {
 pub enum Authentication {
     /// The caller sent nothing that says who it is
     Nothing,
-    /// The caller sent a bearer token of the token file
+    /// The caller sent a bearer token of the callers' file
     Token,
     /// The caller sent a token that an issuer signed
     SignedToken,
     /// The caller has logged on in a browser
     Session,
+    /// The caller has a client certificate that the callers' file names
+    Certificate,
+    /// The caller is a user of this machine whom the callers' file names
+    Peer,
     /// The caller opened the data folder, and could write its files by hand as well
     OwnFolder,
 }
@@ -48,19 +52,14 @@ impl Caller {
         Self { principal: Principal::anonymous(), authentication: Authentication::Nothing }
     }
 
+    /// The caller that is known in this way
+    pub(super) fn by(authentication: Authentication, principal: Principal) -> Self {
+        Self { principal, authentication }
+    }
+
     /// The caller whose token was sent
     pub fn of_token(principal: Principal) -> Self {
         Self { principal, authentication: Authentication::Token }
-    }
-
-    /// The caller whose signed token was sent
-    pub(crate) fn of_signed_token(principal: Principal) -> Self {
-        Self { principal, authentication: Authentication::SignedToken }
-    }
-
-    /// The caller who has logged on in a browser
-    pub(crate) fn of_session(principal: Principal) -> Self {
-        Self { principal, authentication: Authentication::Session }
     }
 
     /// A caller over NATS of whom nothing is known

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use tenure_wire::api::Problem;
 
-use super::caller::Caller;
+use super::caller::{Authentication, Caller};
+use super::callers_file::CallersFile;
+use super::certificate::Certificate;
 use super::issuers::{Begun, Issuers, is_signed};
+use super::peer::Peer;
 use super::sessions::Sessions;
-use super::tokens::Tokens;
 use crate::ask;
 use crate::http::PublicUrl;
 use crate::problem::{Code, problem};
@@ -22,12 +24,14 @@ pub(crate) struct Credentials<'a> {
     pub(crate) authorization: Option<&'a str>,
     /// The cookie of a session
     pub(crate) session: Option<&'a str>,
+    /// What its connection says
+    pub(crate) peer: Option<&'a Peer>,
 }
 
 /// The ways by which callers say who they are
 #[derive(Debug, Default)]
 pub struct Callers {
-    tokens: Option<Arc<Tokens>>,
+    file: Option<Arc<CallersFile>>,
     issuers: Issuers,
     sessions: Sessions,
     /// Where browsers come back after they have logged on
@@ -39,10 +43,11 @@ fn unauthenticated(why: &str) -> Problem {
 }
 
 impl Callers {
-    /// Callers who say by tokens of a file who they are
+    /// Callers whom a file lists
     #[must_use]
-    pub fn with_tokens(self, tokens: Option<Arc<Tokens>>) -> Self {
-        Self { tokens, ..self }
+    pub fn with_file(mut self, file: Option<Arc<CallersFile>>) -> Self {
+        self.file = file;
+        self
     }
 
     /// The same, and callers whose tokens one of these issuers signed
@@ -59,7 +64,7 @@ impl Callers {
 
     /// Whether there is any way to say who one is: then nobody is served who does not
     fn any(&self) -> bool {
-        self.tokens.is_some() || !self.issuers.is_empty()
+        self.file.is_some() || !self.issuers.is_empty()
     }
 
     /// The caller of a request over HTTP; a closed door says nothing of what is behind it
@@ -67,18 +72,51 @@ impl Callers {
     /// # Errors
     /// `unauthenticated`: nothing was sent where callers say who they are, or something that is no credential of now.
     pub(crate) async fn over_http(&self, sent: Credentials<'_>) -> Result<Caller, Problem> {
-        match (sent.authorization, sent.session) {
-            (Some(authorization), _) => self.bearer(authorization).await,
-            (None, Some(session)) => {
-                let owner = self.sessions.owner(session).map(Caller::of_session);
+        if let Some(authorization) = sent.authorization {
+            return self.bearer(authorization).await;
+        }
+        match (sent.peer, sent.session) {
+            (Some(Peer::Certificate(certificate)), _) => self.certificate(certificate),
+            (Some(Peer::User(uid)), _)
+                if self.file.as_ref().is_some_and(|file| file.lists_peers()) =>
+            {
+                self.user(*uid)
+            }
+            (_, Some(session)) => {
+                let owner = self.sessions.owner(session);
+                let owner = owner.map(|owner| Caller::by(Authentication::Session, owner));
                 owner.ok_or_else(|| unauthenticated("the session has ended: log on again"))
             }
-            (None, None) if self.any() => Err(unauthenticated(
+            (_, None) if self.any() => Err(unauthenticated(
                 "say who you are: send `authorization: Bearer <token>`; the command `tenure` takes it by \
                  `--token-file`, or from the environment as `TENURE_TOKEN`",
             )),
-            (None, None) => Ok(Caller::anonymous()),
+            (_, None) => Ok(Caller::anonymous()),
         }
+    }
+
+    fn certificate(&self, sent: &Certificate) -> Result<Caller, Problem> {
+        let now = ask::now().instant();
+        if now > sent.not_after {
+            return Err(unauthenticated("the client certificate has expired: renew it"));
+        }
+        let owner = self.file.as_ref().and_then(|file| file.of_certificate(sent, now));
+        owner.map(|owner| Caller::by(Authentication::Certificate, owner)).ok_or_else(|| {
+            unauthenticated(
+                "the client certificate is valid, and this server does not know whose it is: its operator gives \
+                 one of its names a row `[[certificate]]`",
+            )
+        })
+    }
+
+    fn user(&self, uid: u32) -> Result<Caller, Problem> {
+        let now = ask::now().instant();
+        let owner = self.file.as_ref().and_then(|file| file.of_user(uid, now));
+        owner.map(|owner| Caller::by(Authentication::Peer, owner)).ok_or_else(|| {
+            unauthenticated(&format!(
+                "this server does not know who user id {uid} is: its operator gives it a row `[[peer]]`"
+            ))
+        })
     }
 
     /// Where a browser is sent to log on; `None` where nobody does
@@ -128,10 +166,11 @@ impl Callers {
         let token = token.trim();
         if !self.issuers.is_empty() && is_signed(token) {
             let owner = self.issuers.owner(token).await;
-            return owner.map(Caller::of_signed_token).map_err(unauthenticated);
+            let owner = owner.map(|owner| Caller::by(Authentication::SignedToken, owner));
+            return owner.map_err(unauthenticated);
         }
         let now = ask::now().instant();
-        let owner = self.tokens.as_ref().and_then(|tokens| tokens.owner(token, now));
+        let owner = self.file.as_ref().and_then(|file| file.of_token(token, now));
         owner.map(Caller::of_token).ok_or_else(|| {
             unauthenticated(
                 "the token is none of this server, or it has expired: ask its operator for one",

@@ -1,4 +1,6 @@
 //! How many connections are there at once, and how many of them may one peer have?
+//!
+//! A request that an HTTP/2 connection has in hand beside others counts as a connection.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -61,6 +63,14 @@ impl Connections {
     }
 }
 
+impl Connected {
+    /// Counts one more for the same peer, without waiting; `None` if there is no place
+    pub(super) fn one_more(&self) -> Option<Self> {
+        let place = Arc::clone(&self.connections.all).try_acquire_owned().ok()?;
+        self.connections.connected(place, self.peer)
+    }
+}
+
 impl Drop for Connected {
     fn drop(&mut self) {
         let Some(peer) = self.peer else { return };
@@ -111,6 +121,10 @@ mod tests {
             held.push(connect(&connections, "127.0.0.1").await.unwrap());
         }
         assert_eq!(connections.all.available_permits(), 0);
+        assert!(held[6].one_more().is_none());
+        held.remove(0);
+        assert!(held[0].one_more().is_none(), "that peer has its share");
+        held.push(held[6].one_more().unwrap());
         held.clear();
         assert_eq!(connections.all.available_permits(), 8);
         assert!(connections.of_peers.lock().is_empty());

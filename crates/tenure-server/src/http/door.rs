@@ -6,6 +6,7 @@ use axum::extract::State;
 use tokio::sync::Semaphore;
 
 use super::bodies::Bodies;
+use super::cors::Origin;
 use super::host::Host;
 use crate::config::Authzen;
 use crate::hall::Hall;
@@ -23,6 +24,8 @@ pub(crate) struct HttpDoor {
     pub(super) hosts: Vec<Host>,
     /// What AuthZEN is told of this server's names
     pub(super) authzen: Authzen,
+    /// Origins of other web pages that may ask
+    pub(super) cors_origins: Vec<Origin>,
     pub(super) bodies: Bodies,
     /// Questions that wait for an entry at once: each has one of the places
     pub(super) waiting: Semaphore,
@@ -40,6 +43,7 @@ impl HttpDoor {
             hall,
             hosts,
             authzen: Authzen::default(),
+            cors_origins: Vec::new(),
             bodies: Bodies::new(requests_max),
             waiting: Semaphore::new(requests_max.div_ceil(WAITING_SHARE)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
@@ -49,5 +53,11 @@ impl HttpDoor {
     /// The same with settings of AuthZEN
     pub(crate) fn with_authzen(self, authzen: Authzen) -> Self {
         Self { authzen, ..self }
+    }
+
+    /// The same, and pages of these origins may ask
+    #[must_use]
+    pub(crate) fn with_cors(self, cors_origins: Vec<Origin>) -> Self {
+        Self { cors_origins, ..self }
     }
 }

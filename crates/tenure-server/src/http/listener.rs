@@ -1,32 +1,26 @@
-//! How do connections come in, and how do they end?
+//! How do connections come in?
 
 use std::io::Result;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::either::Either;
-use tower_http::add_extension::AddExtension;
+use tokio_util::task::TaskTracker;
 
 use super::connections::Connections;
 use super::door::HttpDoor;
 use super::listen_at::ListenAt;
 use super::router::{operators_router, router};
+use super::served::Served;
 use super::stranger::CameTo;
+use super::tls::Tls;
 use super::unix_socket::{self, SocketFile};
 use crate::engine::chain;
 
-/// How long the head of a request may take to come, and a connection may be idle
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a client may read nothing of what was sent to it
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long requests that have begun may go on when the server is told to stop
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// Connections for each request that is served at once
@@ -41,6 +35,7 @@ const OPERATORS_MAX: usize = 64;
 pub(crate) struct Listener {
     socket: Socket,
     address: ListenAt,
+    tls: Option<Tls>,
 }
 
 #[derive(Debug)]
@@ -49,15 +44,18 @@ enum Socket {
     Unix {
         listener: UnixListener,
         /// Removed when the listener ends
-        _file: SocketFile,
+        file: SocketFile,
     },
 }
 
 /// A connection, and what is known of it
-struct Accepted {
-    stream: Either<TcpStream, UnixStream>,
-    came_to: CameTo,
-    peer: Option<IpAddr>,
+pub(super) struct Accepted {
+    pub(super) stream: Either<TcpStream, UnixStream>,
+    pub(super) came_to: CameTo,
+    /// From where it came; a Unix socket has no such place
+    from: Option<IpAddr>,
+    /// The user at its other end, where the kernel knows
+    pub(super) user: Option<u32>,
 }
 
 impl Listener {
@@ -74,10 +72,27 @@ impl Listener {
             }
             ListenAt::Unix(path) => {
                 let (listener, file) = unix_socket::listen(path)?;
-                (Socket::Unix { listener, _file: file }, at.clone())
+                (Socket::Unix { listener, file }, at.clone())
             }
         };
-        Ok(Self { socket, address })
+        Ok(Self { socket, address, tls: None })
+    }
+
+    /// The same, and connections are TLS connections
+    #[must_use]
+    pub(crate) fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Lets every user of this machine connect, if it is a Unix socket
+    ///
+    /// # Errors
+    /// A file system that does not take the mode.
+    pub(crate) fn open_to_all_users(&self) -> Result<()> {
+        match &self.socket {
+            Socket::Tcp(_) => Ok(()),
+            Socket::Unix { file, .. } => file.open_to_all(),
+        }
     }
 
     /// Where it listens
@@ -89,14 +104,14 @@ impl Listener {
     pub(crate) async fn accept(self, door: Arc<HttpDoor>, requests_max: usize) {
         let most = requests_max.saturating_mul(CONNECTIONS_PER_REQUEST).min(CONNECTIONS_MAX);
         let closed = door.hall.closed();
-        accept(self.socket, router(&door), &Connections::new(most), closed).await;
+        accept(self.socket, self.tls, router(&door), &Connections::new(most), closed).await;
     }
 
     /// Serves the paths of operators alone
     pub(crate) async fn accept_operators(self, door: Arc<HttpDoor>) {
         let closed = door.hall.closed();
-        accept(self.socket, operators_router(&door), &Connections::new(OPERATORS_MAX), closed)
-            .await;
+        let connections = Connections::new(OPERATORS_MAX);
+        accept(self.socket, self.tls, operators_router(&door), &connections, closed).await;
     }
 }
 
@@ -105,29 +120,32 @@ impl Socket {
         let listener = match self {
             Self::Tcp(listener) => listener,
             Self::Unix { listener, .. } => {
-                let stream = Either::Right(listener.accept().await?.0);
-                return Ok(Accepted { stream, came_to: CameTo::UnixSocket, peer: None });
+                let (stream, _) = listener.accept().await?;
+                let user = Some(stream.peer_cred()?.uid());
+                let stream = Either::Right(stream);
+                return Ok(Accepted { stream, came_to: CameTo::UnixSocket, from: None, user });
             }
         };
-        let (stream, peer) = listener.accept().await?;
+        let (stream, from) = listener.accept().await?;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }
         let came_to = CameTo::Address(stream.local_addr()?.ip().to_canonical());
-        Ok(Accepted { stream: Either::Left(stream), came_to, peer: Some(peer.ip()) })
+        let stream = Either::Left(stream);
+        Ok(Accepted { stream, came_to, from: Some(from.ip()), user: None })
     }
 }
 
 async fn accept(
     socket: Socket,
+    tls: Option<Tls>,
     router: Router,
     connections: &Arc<Connections>,
     closed: impl Future<Output = ()>,
 ) {
-    let graceful = GracefulShutdown::new();
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
-    let mut closed = std::pin::pin!(closed);
+    let door = Served::new(tls, router);
+    let tasks = TaskTracker::new();
+    let mut closed = pin!(closed);
     loop {
         let accepted = tokio::select! {
             () = &mut closed => break,
@@ -137,7 +155,7 @@ async fn accept(
             } => accepted,
         };
         let (accepted, Ok(place)) = accepted else { break };
-        let Accepted { stream, came_to, peer } = match accepted {
+        let accepted = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Too many open files, or a client that was gone at once: others are still served.
@@ -146,25 +164,21 @@ async fn accept(
                 continue;
             }
         };
-        let Some(connected) = connections.connected(place, peer) else {
-            tracing::debug!(?peer, "a peer has its share of the connections already");
+        let Some(connected) = connections.connected(place, accepted.from) else {
+            tracing::debug!(peer = ?accepted.from, "a peer has its share of the connections already");
             continue;
         };
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(WRITE_PATIENCE));
-        let stream = TokioIo::new(Box::pin(stream));
-        let service = TowerToHyperService::new(AddExtension::new(router.clone(), came_to));
-        let connection = builder.serve_connection(stream, service).into_owned();
-        let watched = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "a connection ended early");
+        let door = door.clone();
+        tasks.spawn(async move {
+            if let Err(error) = door.serve(accepted, connected).await {
+                tracing::debug!(error, "a connection ended early");
             }
-            drop(connected);
         });
     }
     drop(socket);
-    if tokio::time::timeout(STOP_PATIENCE, graceful.shutdown()).await.is_err() {
+    door.close();
+    tasks.close();
+    if tokio::time::timeout(STOP_PATIENCE, tasks.wait()).await.is_err() {
         tracing::warn!("some requests did not end in time");
     }
 }

@@ -11,6 +11,8 @@ use tenure_wire::api::Problem;
 use tenure_wire::codec;
 use tenure_wire::question::{self, Parameters};
 
+use super::connection::{Connection, Over};
+use super::cors;
 use super::door::{App, HttpDoor};
 use super::logon::session;
 use super::media_type::format;
@@ -22,8 +24,13 @@ use crate::problem::{Code, of_texts, problem};
 pub(super) type Asker = Extension<Caller>;
 
 /// Finds out who sends a request before anything of it is looked up; who cannot be known is turned away
-pub(super) async fn callers(State(door): App, mut request: Request, next: Next) -> Response {
-    match caller(&door, request.method(), request.headers()).await {
+pub(super) async fn callers(
+    State(door): App,
+    Extension(connection): Over,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match caller(&door, &connection, request.method(), request.headers()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -32,7 +39,12 @@ pub(super) async fn callers(State(door): App, mut request: Request, next: Next) 
     }
 }
 
-async fn caller(door: &HttpDoor, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
+async fn caller(
+    door: &HttpDoor,
+    connection: &Connection,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
     let mut sent = headers.get_all(AUTHORIZATION).iter();
     // A text that is no header value of ours is no token either.
     let authorization = sent.next().map(|one| one.to_str().unwrap_or_default());
@@ -49,7 +61,10 @@ async fn caller(door: &HttpDoor, method: &Method, headers: &HeaderMap) -> Result
         let detail = "a session changes something only from a page of this server, and the request names none";
         return Err(problem(Code::ForeignOrigin, detail));
     }
-    door.hall.callers().over_http(Credentials { authorization, session }).await
+    // Pages of other origins that may ask say by a token for whom.
+    let session = session.filter(|_| !cors::is_named(&door.cors_origins, headers));
+    let peer = connection.peer.as_ref();
+    door.hall.callers().over_http(Credentials { authorization, session, peer }).await
 }
 
 fn is_safe(method: &Method) -> bool {

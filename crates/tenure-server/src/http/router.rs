@@ -20,6 +20,8 @@ use tracing::Level;
 use super::authzen;
 use super::bodies::bodies;
 use super::changes::changes;
+use super::connection::in_hand;
+use super::cors;
 use super::door::{App, HttpDoor};
 use super::entries::append;
 use super::limits::{in_flight, limits};
@@ -129,9 +131,12 @@ fn measured() -> Paths {
 
 /// What every request passes first, from the last line up
 fn guarded(paths: Paths, door: &Arc<HttpDoor>) -> Router {
+    let paths = paths.fallback(nothing_here).method_not_allowed_fallback(other_method);
+    let paths = match cors::layer(&door.cors_origins) {
+        Some(cors) => paths.layer(cors),
+        None => paths,
+    };
     paths
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(other_method)
         .layer(from_fn_with_state(Arc::clone(door), strangers))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
@@ -140,6 +145,7 @@ fn guarded(paths: Paths, door: &Arc<HttpDoor>) -> Router {
         .layer(TraceLayer::new_for_http().on_failure(DefaultOnFailure::new().level(Level::DEBUG)))
         // A client finds each answer, also an error, by the id that it gave its request.
         .layer(PropagateHeaderLayer::new(HeaderName::from_static("x-request-id")))
+        .layer(from_fn(in_hand))
         .with_state(Arc::clone(door))
 }
 

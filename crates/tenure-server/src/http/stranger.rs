@@ -2,7 +2,7 @@
 //!
 //! A web page can give its own name the address of this server (DNS rebinding), or simply send a request to
 //! it. In both cases the browser says so in headers that the page cannot set. They are read before the body
-//! and before anything else. No header that gives a page permission (CORS) is ever sent.
+//! and before anything else. No page gets permission (CORS) but those of origins that an operator names.
 
 use std::net::IpAddr;
 
@@ -14,6 +14,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tenure_wire::api::Problem;
 
+use super::connection::Over;
+use super::cors;
 use super::door::App;
 use super::host::Host;
 use super::response::turned_away;
@@ -31,14 +33,19 @@ pub(super) enum CameTo {
 /// Turns away what a stranger's web page makes a browser send
 pub(super) async fn strangers(
     State(door): App,
-    Extension(came_to): Extension<CameTo>,
+    Extension(connection): Over,
     request: Request,
     next: Next,
 ) -> Response {
+    let came_to = connection.came_to;
+    // HTTP/2 has the host in `:authority`, which is the authority of the target.
     let asked = request.uri().authority().map(|authority| authority.as_str());
     let host = host(asked, request.headers(), came_to);
     let heard = host.and_then(|host| {
         is_ours(host.as_ref(), came_to, &door.hosts)?;
+        if cors::allows(&door.cors_origins, request.uri().path(), request.headers()) {
+            return Ok(());
+        }
         is_no_foreign_page(host.as_ref(), request.method(), request.headers())
     });
     match heard {

@@ -1,4 +1,4 @@
-//! How is a Unix socket made, so that only its owner reaches the server, and how does it go away?
+//! How is a Unix socket made, who reaches the server by it, and how does it go away?
 
 use std::fs;
 use std::io::{Error, ErrorKind, Result};
@@ -32,6 +32,16 @@ pub(super) fn listen(path: &Path) -> Result<(UnixListener, SocketFile)> {
     // Nobody can connect before `listen`, and so nobody connects with a wider mode.
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok((socket.listen(WAITING_MAX)?, file))
+}
+
+impl SocketFile {
+    /// Lets every user of this machine connect
+    ///
+    /// This is for a server that knows its callers by their user ids, which the kernel vouches for: each request of a
+    /// user who has no row in the callers' file gets 401. Folders above the socket may still keep users out.
+    pub(super) fn open_to_all(&self) -> Result<()> {
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(0o666))
+    }
 }
 
 /// Removes a socket that a process left behind
@@ -79,6 +89,8 @@ mod tests {
         drop(listener);
         let (listener, file) = listen(&path).unwrap();
         assert_eq!(mode(), 0o600);
+        file.open_to_all().unwrap();
+        assert_eq!(mode(), 0o666);
         drop((listener, file));
         assert!(!path.exists());
         fs::write(&path, "years of work").unwrap();

@@ -7,6 +7,8 @@
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
 )]
 
+pub(crate) mod http2;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -657,6 +659,14 @@ pub(crate) fn open_to_all(folder: &Path) {
 pub(crate) fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Writes a file that its owner alone can open, at once for whoever reads it
+pub(crate) fn write_secret(path: &Path, text: &str) {
+    let new = path.with_extension("new");
+    fs::write(&new, text).unwrap();
+    set_mode(&new, 0o600);
+    fs::rename(new, path).unwrap();
 }
 
 /// A query string with these parameters
