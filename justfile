@@ -4,7 +4,7 @@ default:
     @just --list
 
 # What CI checks
-verify: fmt-check lint layers deny doc test
+verify: fmt-check lint layers deny advisories doc test
 
 fmt-check:
     cargo fmt --all --check
@@ -18,6 +18,10 @@ layers:
 
 deny:
     cargo deny check bans licenses sources
+
+# Whether a known hole is in a dependency; says so where the database cannot be reached
+advisories:
+    tests/advisories
 
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

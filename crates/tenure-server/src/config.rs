@@ -197,13 +197,6 @@ pub enum ConfigError {
         /// What is wrong, and where
         problem: String,
     },
-    /// An address that strangers reach
-    #[error(
-        "it does not listen at {0}, which other machines may reach: access is not enforced, so everybody who \
-         reaches it would read and write the history. Listen at 127.0.0.1 or at unix:/path/to.sock, behind a \
-         proxy that knows who may ask, or say `--allow-open`"
-    )]
-    Open(ListenAt),
     /// A value that cannot be used
     #[error("the setting `{key}` is wrong: {problem}")]
     Value {
@@ -223,6 +216,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// Where to listen
     pub listen: ListenAt,
+    /// Whether an address that other machines reach is served also where access is not enforced
+    pub allow_open: bool,
     /// Where the paths of operators are served too, and nothing else
     pub operators_listen: Option<ListenAt>,
     /// The callers' file: whose which token, client certificate or user id is; without one nobody is asked
@@ -254,6 +249,13 @@ pub struct Settings {
     /// Whether an embedded log believes what this machine's clock shows at the start. It is for one start, so no file
     /// says it
     pub accept_clock: bool,
+}
+
+impl Settings {
+    /// Whether the server may serve only where access is enforced: other machines may reach it
+    pub(crate) fn must_be_enforced(&self) -> bool {
+        self.listen.is_open() && !self.allow_open
+    }
 }
 
 impl Partial {
@@ -313,9 +315,6 @@ impl Partial {
         }
         let default = ListenAt::Tcp(SocketAddr::from(([127, 0, 0, 1], 7480)));
         let listen = self.listen.unwrap_or(default);
-        if listen.is_open() && self.allow_open != Some(true) {
-            return Err(ConfigError::Open(listen));
-        }
         let tls = tls(self.tls_cert, self.tls_key, self.client_ca)?;
         if tls.is_some() && listen.tcp().is_none() {
             return Err(value(
@@ -383,6 +382,7 @@ impl Partial {
             ledger: self.ledger,
             data: self.data.unwrap_or_else(|| PathBuf::from("tenure-data")),
             listen,
+            allow_open: self.allow_open.unwrap_or(false),
             operators_listen: self.operators_listen,
             tokens: self.tokens,
             issuers,
@@ -439,14 +439,10 @@ mod tests {
     }
 
     #[test]
-    fn an_open_address_is_listened_at_only_where_that_is_said() {
-        let open = "listen = \"0.0.0.0:80\"";
-        for text in [open.to_owned(), format!("{open}\nallow-open = false")] {
-            let error = parsed(&text).unwrap().settle().unwrap_err().to_string();
-            assert!(error.contains("0.0.0.0:80") && error.contains("--allow-open"), "{error}");
-        }
-        let settings = parsed(&format!("{open}\nallow-open = true")).unwrap().settle().unwrap();
-        assert!(settings.listen.is_open());
+    fn an_address_is_a_socket_or_a_path() {
+        let settings =
+            parsed("listen = \"0.0.0.0:80\"\nallow-open = true").unwrap().settle().unwrap();
+        assert!(settings.listen.is_open() && settings.allow_open);
         let unix = parsed("listen = \"unix:/run/t.sock\"").unwrap().settle().unwrap();
         assert_eq!(unix.listen, ListenAt::Unix("/run/t.sock".into()));
     }

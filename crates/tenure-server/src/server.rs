@@ -36,6 +36,13 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// An address that strangers reach
+    #[error(
+        "it does not serve at {0}, which other machines may reach: access is not enforced, so everybody who \
+         is let in would read and write the history. Enforce access first (`tenure govern`, with `--data` or at a \
+         loopback address), listen at 127.0.0.1 or at unix:/path/to.sock, or say `--allow-open`"
+    )]
+    Open(ListenAt),
     /// The journal cannot be opened
     #[error("the journal cannot be opened")]
     Journal(#[source] tenure_journal::Error),
@@ -76,6 +83,12 @@ impl Server {
         let file = settings.tokens.as_deref().map(CallersFile::open).transpose();
         let file = file.map_err(ServeError::Callers)?.map(Arc::new);
         let tls = settings.tls.as_ref().map(Tls::open).transpose().map_err(ServeError::Tls)?;
+        // In a folder that is new nobody has enforced anything.
+        let new =
+            settings.log == LogSettings::Embedded && !settings.data.join("tenure.json").exists();
+        if new && settings.must_be_enforced() {
+            return Err(ServeError::Open(settings.listen));
+        }
         // The folder first: who holds the ledger already is the likelier reason to stop.
         let (data, ledger) = (&settings.data, settings.ledger.as_deref());
         let journal = match &settings.log {
@@ -159,7 +172,7 @@ impl Server {
         };
         let outcome = match started {
             None => Ok(None),
-            Some(Err(error)) => Err(ServeError::Start(error)),
+            Some(Err(error)) => Err(error),
             Some(Ok(writer)) => {
                 if settings.log == LogSettings::Embedded {
                     tracing::info!("ready");
@@ -225,24 +238,36 @@ async fn start(
     journal: Journal,
     settings: &Settings,
     mut progress: impl FnMut(Progress) + Send + 'static,
-) -> Result<Writer, StartError> {
+) -> Result<Writer, ServeError> {
     let options = Options {
         genesis: settings.genesis,
         checkpoints: settings.checkpoints,
         accept_clock: settings.accept_clock,
     };
     let (engine, writer) = if let LogSettings::Nats(nats) = &settings.log {
-        Engine::follow(journal, nats, options, metrics, progress).await?
+        let followed = Engine::follow(journal, nats, options, metrics, progress).await;
+        followed.map_err(ServeError::Start)?
     } else {
         let started = tokio::task::spawn_blocking(move || {
             Engine::start(journal, options, metrics, &mut progress)
         });
         match started.await {
-            Ok(started) => started?,
+            Ok(started) => started.map_err(ServeError::Start)?,
             // A panic in the fold is a bug; it is reported as one.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     };
+    if settings.must_be_enforced() && !enforces_access(&engine).await {
+        return Err(ServeError::Open(settings.listen.clone()));
+    }
     hall.open(engine);
     Ok(writer)
+}
+
+/// Whether access is enforced, once the ledger has read what there is; nobody is answered before
+async fn enforces_access(engine: &Engine) -> bool {
+    while engine.obstacle().is_some() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    engine.ledger().enforces_access(engine.shown())
 }

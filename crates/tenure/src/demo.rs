@@ -12,6 +12,7 @@ use tenure_log::Message;
 use tenure_server::config::{Partial, Settings};
 use tenure_server::engine::{Genesis, record};
 use tenure_server::http::ListenAt;
+use tenure_server::server::ServeError;
 use tenure_wire::codec::{Format as WireFormat, decode_entry};
 use tenure_wire::question::Texts;
 
@@ -55,6 +56,9 @@ impl Demo {
         };
         // What is wrong is said before the work begins.
         let settings = Settings { accept_clock: door.accept_clock, ..settings.settle()? };
+        if settings.listen.is_open() && !settings.allow_open {
+            return Err(ServeError::Open(settings.listen).into());
+        }
         let entries = build(&folder)?;
         say(&format!(
             "Acme, a company that was made up: {entries} entries from July 2023 to July 2026, in `{}`.",

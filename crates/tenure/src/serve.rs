@@ -23,7 +23,8 @@ pub(crate) struct Serve {
     /// Where to listen: a loopback address and port, or unix:/path/to.sock [default: 127.0.0.1:7480]
     #[arg(long, value_name = "ADDRESS", env = "TENURE_LISTEN")]
     listen: Option<ListenAt>,
-    /// Listen also at an address that is not loopback: everybody who reaches it reads and writes the history
+    /// Serve at an address that is not loopback although access is not enforced: everybody who is let in reads and
+    /// writes the history
     #[arg(long, value_name = "BOOL", env = "TENURE_ALLOW_OPEN", num_args = 0..=1, default_missing_value = "true")]
     allow_open: Option<bool>,
     /// Serve /healthz, /readyz and /metrics at this address too, and nothing else: there they are answered however
@@ -126,9 +127,14 @@ impl Serve {
 
 /// Runs a server until it is told to stop
 pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
-    if settings.listen.is_open() {
+    if settings.listen.is_open() && settings.allow_open {
         tracing::warn!(
-            "access is not enforced: everybody who reaches the address reads and writes the history"
+            "unless access is enforced, everybody who reaches the address reads and writes the history"
+        );
+    }
+    if settings.listen.is_open() && settings.tls.is_none() {
+        tracing::warn!(
+            "what travels to this address is not encrypted: say `--tls-cert`, or put TLS in front"
         );
     }
     tracing::info!(

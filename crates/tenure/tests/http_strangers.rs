@@ -334,6 +334,22 @@ fn an_address_that_strangers_reach_is_listened_at_only_where_that_is_said() {
     }
     let refused = Start::at(&data, "0.0.0.0:0").arg("--allow-open", "false").attempt();
     refused.unwrap_err().exits(3).complains(&["--allow-open"]);
+    // While access is enforced, who is not known may nothing, wherever he comes from.
+    Start::on(&data).ready().stop();
+    let governed = |arguments: &[&str]| {
+        common::tenure_on(&data, &[&["govern"], arguments].concat()).exits(0);
+        Start::at(&data, "0.0.0.0:0")
+    };
+    Start::at(&data, "0.0.0.0:0").attempt().unwrap_err().exits(3).complains(&["tenure govern"]);
+    let server = governed(&["--administrator", "user:corp/root@x"]).listening().unwrap();
+    let here = SocketAddr::from(([127, 0, 0, 1], server.address().port()));
+    let get = |path: &str| ask(here, &format!("GET {path}"), &["Host: 127.0.0.1"], "").0;
+    common::poll(|| (get("/readyz").status == 200).then_some(())).unwrap();
+    get("/v1/levels").is_problem(403, "forbidden", &[]);
+    assert!(server.stderr().contains("not encrypted"));
+    server.stop();
+    governed(&["--open"]).attempt().unwrap_err().exits(3).complains(&["access is not enforced"]);
+    let data = home.path().join("open");
     let server =
         Start::at(&data, "0.0.0.0:0").env("TENURE_ALLOW_OPEN", "true").listening().unwrap();
     assert!(server.stderr().contains("everybody who reaches the address"));

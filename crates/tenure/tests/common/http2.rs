@@ -77,15 +77,19 @@ impl Http2 {
 }
 
 impl Asked {
-    /// Sends a part of the body
+    /// Sends a part of the body, unless the answer came before it
     pub(crate) async fn part(&mut self, bytes: impl Into<Bytes>, last: bool) {
         let mut bytes: Bytes = bytes.into();
         while !bytes.is_empty() {
             self.body.reserve_capacity(bytes.len());
             let capacity = std::future::poll_fn(|context| self.body.poll_capacity(context));
-            let may = timeout(PATIENCE, capacity).await.expect("no window").unwrap().unwrap();
+            let Some(Ok(may)) = timeout(PATIENCE, capacity).await.expect("no window") else {
+                return;
+            };
             let part = bytes.split_to(may.min(bytes.len()));
-            self.body.send_data(part, last && bytes.is_empty()).unwrap();
+            if self.body.send_data(part, last && bytes.is_empty()).is_err() {
+                return;
+            }
         }
     }
 
