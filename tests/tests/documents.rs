@@ -85,18 +85,45 @@ fn every_link_leads_somewhere() {
 }
 
 /// `docs/….md#anchor` in the comments of the code
-#[test]
-fn every_rule_that_the_code_refers_to_is_there() {
-    fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
-        for item in fs::read_dir(folder).unwrap() {
-            let path = item.unwrap().path();
-            if path.is_dir() {
-                sources(&path, into);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                into.push(path);
-            }
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for item in fs::read_dir(folder).unwrap() {
+        let path = item.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
         }
     }
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let mut files = Vec::new();
+    sources(&root().join("crates"), &mut files);
+    sources(&root().join("tests"), &mut files);
+    let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let page = read(Path::new("docs/threats.md"));
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let shown_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for name in shown_by.split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") {
+                assert!(files.iter().any(|file| file.ends_with(name)), "{name}");
+            } else if name.matches('_').count() > 3
+                && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+            {
+                assert!(text.contains(&format!("fn {name}(")), "{name}");
+            } else {
+                continue;
+            }
+            named += 1;
+        }
+    }
+    assert!(named > 25, "{named}");
+}
+
+#[test]
+fn every_rule_that_the_code_refers_to_is_there() {
     let mut files = Vec::new();
     sources(&root().join("crates"), &mut files);
     sources(&root().join("tests/src"), &mut files);

@@ -142,6 +142,31 @@ impl Hall {
         &self.callers
     }
 
+    /// The caller of a request over HTTP
+    ///
+    /// # Errors
+    /// As [`Callers::over_http`].
+    pub(crate) async fn caller(&self, sent: Credentials<'_>) -> Result<Caller, Problem> {
+        let way = sent.way();
+        let caller = self.callers.over_http(sent).await;
+        self.metrics.called(way, caller.is_ok());
+        caller
+    }
+
+    /// The caller of a request over NATS
+    ///
+    /// # Errors
+    /// As [`Callers::over_nats`].
+    pub(crate) async fn caller_over_nats(
+        &self,
+        authorization: Option<&str>,
+    ) -> Result<Caller, Problem> {
+        let caller = self.callers.over_nats(authorization).await;
+        let way = if authorization.is_some() { "bearer" } else { "nothing" };
+        self.metrics.called(way, caller.is_ok());
+        caller
+    }
+
     /// Opens the hall: from now on the ledger answers
     pub fn open(&self, engine: Engine) {
         if self.engine.set(engine).is_err() {

@@ -26,6 +26,13 @@ pub struct QuestionLabel {
     status: u16,
 }
 
+/// A way to say who one is, and what came of it
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub struct CallerLabel {
+    way: &'static str,
+    outcome: &'static str,
+}
+
 /// The question alone
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 pub struct QuestionName {
@@ -38,6 +45,7 @@ pub struct Metrics {
     registry: Registry,
     entries: Family<OutcomeLabel, Counter>,
     questions: Family<QuestionLabel, Counter>,
+    callers: Family<CallerLabel, Counter>,
     question_seconds: Family<QuestionName, Histogram, fn() -> Histogram>,
     pub(crate) append_seconds: Histogram,
     pub(crate) flush_seconds: Histogram,
@@ -70,6 +78,7 @@ impl Default for Metrics {
         let metrics = Self {
             entries: Family::default(),
             questions: Family::default(),
+            callers: Family::default(),
             question_seconds: Family::new_with_constructor(seconds),
             append_seconds: seconds(),
             flush_seconds: seconds(),
@@ -93,6 +102,11 @@ impl Default for Metrics {
         };
         registry.register("entries", "Entries written, by outcome", metrics.entries.clone());
         registry.register("questions", "Questions, by status", metrics.questions.clone());
+        registry.register(
+            "callers",
+            "Requests, by the way in which they say who sends them",
+            metrics.callers.clone(),
+        );
         registry.register_with_unit(
             "question_duration",
             "Time to answer a question",
@@ -208,6 +222,11 @@ impl Metrics {
             let outcome = row.outcome.kind().as_str();
             self.entries.get_or_create(&OutcomeLabel { outcome }).inc();
         }
+    }
+
+    pub(crate) fn called(&self, way: &'static str, known: bool) {
+        let outcome = if known { "known" } else { "refused" };
+        self.callers.get_or_create(&CallerLabel { way, outcome }).inc();
     }
 
     pub(crate) fn asked(&self, question: &'static str, status: u16, seconds: f64) {

@@ -164,7 +164,14 @@ fn a_run_that_uses_each_kind_of_secret_shows_none() {
     let session = session.unwrap().split(';').next().unwrap().to_owned();
     assert_eq!(get("/v1/levels", &session, "").0, 200);
     assert_eq!(get("/v1/levels", "__Host-tenure-session=hidden-cookie-of-nobody", "").0, 401);
-    for path in ["/metrics", "/readyz", "/openapi.json", "/v1/entries", "/v1/who?can=x&on=y:z"] {
+    let (_, _, _, metrics) = get("/metrics", "", TOKEN);
+    for (way, outcome) in
+        [("bearer", "known"), ("bearer", "refused"), ("session", "known"), ("session", "refused")]
+    {
+        let counter = format!("tenure_callers_total{{way=\"{way}\",outcome=\"{outcome}\"}}");
+        assert!(metrics.contains(&counter), "{counter} in {metrics}");
+    }
+    for path in ["/readyz", "/openapi.json", "/v1/entries", "/v1/who?can=x&on=y:z"] {
         get(path, "", TOKEN);
     }
     for path in ["/v1/levels", "/nothing"] {

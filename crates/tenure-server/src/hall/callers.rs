@@ -28,6 +28,19 @@ pub(crate) struct Credentials<'a> {
     pub(crate) peer: Option<&'a Peer>,
 }
 
+impl Credentials<'_> {
+    /// The way that is taken, as the metrics name it
+    pub(crate) fn way(&self) -> &'static str {
+        match (self.authorization, self.peer, self.session) {
+            (Some(_), ..) => "bearer",
+            (None, Some(Peer::Certificate(_)), _) => "certificate",
+            (None, _, Some(_)) => "session",
+            (None, Some(Peer::User(_)), None) => "peer",
+            (None, None, None) => "nothing",
+        }
+    }
+}
+
 /// The ways by which callers say who they are
 #[derive(Debug, Default)]
 pub struct Callers {

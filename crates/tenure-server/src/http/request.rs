@@ -64,7 +64,7 @@ async fn caller(
     // Pages of other origins that may ask say by a token for whom.
     let session = session.filter(|_| !cors::is_named(&door.cors_origins, headers));
     let peer = connection.peer.as_ref();
-    door.hall.callers().over_http(Credentials { authorization, session, peer }).await
+    door.hall.caller(Credentials { authorization, session, peer }).await
 }
 
 fn is_safe(method: &Method) -> bool {

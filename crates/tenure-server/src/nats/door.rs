@@ -355,7 +355,7 @@ impl NatsDoor {
             return Err(problem(Code::TooLarge, detail));
         }
         let authorization = request.authorization.as_deref();
-        let caller = self.hall.callers().over_nats(authorization).await?;
+        let caller = self.hall.caller_over_nats(authorization).await?;
         let _share = self.hall.share(&caller)?;
         let name = request.question();
         if question::kind(name).is_none() {
