@@ -1,8 +1,6 @@
 //! No secret is ever shown: not in a log, an answer, a metric, an error, or the list of processes
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
 )]
 

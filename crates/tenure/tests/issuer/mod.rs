@@ -96,10 +96,10 @@ struct State {
     asked: AtomicUsize,
 }
 
+type Texts = HashMap<String, String>;
+
 /// The target, the headers and the form of a request
-fn request(
-    stream: &TcpStream,
-) -> Option<(String, HashMap<String, String>, HashMap<String, String>)> {
+fn request(stream: &TcpStream) -> Option<(String, Texts, Texts)> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -126,17 +126,10 @@ fn answer(status: &str, header: &str, body: &str) -> String {
 }
 
 impl State {
-    fn answer(
-        &self,
-        own: SocketAddr,
-        target: &str,
-        headers: &HashMap<String, String>,
-        form: &HashMap<String, String>,
-    ) -> String {
+    fn answer(&self, own: SocketAddr, target: &str, headers: &Texts, form: &Texts) -> String {
         const JSON: &str = "content-type: application/json\r\n";
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let query: HashMap<String, String> =
-            form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let query: Texts = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         match path {
             // Whoever comes is logged on at once, and sent back with a code.
             "/authorize" => {
