@@ -344,7 +344,7 @@ fn an_address_that_strangers_reach_is_listened_at_only_where_that_is_said() {
     let server = governed(&["--administrator", "user:corp/root@x"]).listening().unwrap();
     let here = SocketAddr::from(([127, 0, 0, 1], server.address().port()));
     let get = |path: &str| ask(here, &format!("GET {path}"), &["Host: 127.0.0.1"], "").0;
-    common::poll(|| (get("/readyz").status == 200).then_some(())).unwrap();
+    poll(|| (get("/readyz").status == 200).then_some(())).unwrap();
     get("/v1/levels").is_problem(403, "forbidden", &[]);
     assert!(server.stderr().contains("not encrypted"));
     server.stop();

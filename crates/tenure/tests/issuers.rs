@@ -1,6 +1,7 @@
 //! Who sends a token that a known issuer signed is the user or the client that it names, and nobody else gets in by one
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
 )]
 
