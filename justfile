@@ -63,6 +63,11 @@ bench-nats folder="target" seconds="5":
     TENURE_BENCH_NATS="${TENURE_TEST_NATS_NEWEST:-$PWD/.cache/nats/bin/nats-server}" \
         cargo run --release -p tenure-bench -- nats {{folder}} {{seconds}}
 
+# What callers, TLS and enforced access add to a check and an append; like `just bench-doors --format markdown`
+bench-doors *options:
+    cargo build --release -p tenure
+    cargo run --release -p tenure-bench -- doors {{options}}
+
 # Kill, stop, restart and cut off three nats-servers under load; prints what was done, with counts
 chaos seed="1" rounds="1" pause="20":
     TENURE_SEED={{seed}} TENURE_ROUNDS={{rounds}} TENURE_PAUSE_S={{pause}} \

@@ -16,13 +16,18 @@ use crate::times::{Measured, closed_loop};
 /// Most bytes of an answer
 const ANSWER_BYTES_MAX: usize = 1 << 30;
 
-/// The request that asks a question
-pub(crate) fn question(address: SocketAddr, asked: &Asked) -> Vec<u8> {
+/// The path and the query that ask a question
+pub(crate) fn target(asked: &Asked) -> String {
     let Texts { name, parameters } = Texts::of(asked);
     let path = if name == "history" { "entries" } else { name };
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(parameters.iter());
-    format!("GET /v1/{path}?{} HTTP/1.1\r\nhost: {address}\r\n\r\n", query.finish()).into_bytes()
+    format!("/v1/{path}?{}", query.finish())
+}
+
+/// The request that asks a question
+pub(crate) fn question(address: SocketAddr, asked: &Asked) -> Vec<u8> {
+    format!("GET {} HTTP/1.1\r\nhost: {address}\r\n\r\n", target(asked)).into_bytes()
 }
 
 /// A `POST` of JSON
@@ -69,7 +74,7 @@ impl Connection {
 }
 
 /// The status of an answer, and where its body begins and ends, once its head is there
-fn read_head(buffer: &[u8]) -> anyhow::Result<Option<(u16, usize, usize)>> {
+pub(crate) fn read_head(buffer: &[u8]) -> anyhow::Result<Option<(u16, usize, usize)>> {
     let Some(length) = buffer.windows(4).position(|end| end == b"\r\n\r\n") else {
         return Ok(None);
     };

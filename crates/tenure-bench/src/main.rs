@@ -7,6 +7,7 @@
 mod ask;
 mod client;
 mod curve;
+mod doors;
 mod landscape;
 mod ledger;
 mod machine;
@@ -45,6 +46,7 @@ enum Command {
     Micro(micro::Options),
     Postgres(postgres::Options),
     Nats(nats::Options),
+    Doors(doors::Options),
     /// Start on a data folder, and print how long it took: `ledger` runs this in a process of its own
     #[command(hide = true)]
     Start {
@@ -66,6 +68,7 @@ fn main() -> anyhow::Result<()> {
         Command::Micro(options) => micro::measure(&options)?,
         Command::Postgres(options) => postgres::measure(&options)?,
         Command::Nats(options) => nats::measure(&options)?,
+        Command::Doors(options) => doors::measure(&options)?,
         Command::Start { data } => {
             let started = serde_json::to_string(&ledger::start(&data)?)?;
             return Ok(writeln!(std::io::stdout().lock(), "{started}")?);

@@ -23,6 +23,8 @@ pub(crate) struct Output {
 enum Format {
     /// For a person
     Table,
+    /// For a document
+    Markdown,
     /// For a program
     Json,
 }
@@ -127,7 +129,8 @@ impl Report {
     /// Writes the report to stdout
     pub(crate) fn print(&self, output: &Output) -> anyhow::Result<()> {
         let text = match output.format {
-            Format::Table => self.text(),
+            Format::Table => self.text(Section::text),
+            Format::Markdown => self.text(Section::markdown),
             Format::Json => format!("{:#}\n", self.json()),
         };
         match std::io::stdout().lock().write_all(text.as_bytes()) {
@@ -137,8 +140,8 @@ impl Report {
         }
     }
 
-    fn text(&self) -> String {
-        let sections = self.sections.iter().map(|section| section.text() + "\n");
+    fn text(&self, of: fn(&Section) -> String) -> String {
+        let sections = self.sections.iter().map(|section| of(section) + "\n");
         let budgets = self.budgets.iter().map(|budget| {
             let Budget { what, figure, unit, relation, bound, met } = budget;
             let word = if *met { "met   " } else { "MISSED" };
@@ -163,6 +166,26 @@ impl Report {
 }
 
 impl Section {
+    /// A table whose numbers are aligned to the right, or a list
+    fn markdown(&self) -> String {
+        let mut lines = vec![format!("{}:", self.name.replace('_', " ")), String::new()];
+        if self.is_table {
+            let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+            let head = || self.rows.first().into_iter().flatten();
+            lines.push(line(head().map(|(name, _)| name.replace('_', " ")).collect()));
+            let rule = |value: &Value| if value.is_string() { "---" } else { "---:" };
+            lines.push(line(head().map(|(_, value)| rule(value).to_owned()).collect()));
+            let rows = self.rows.iter().map(|row| row.iter().map(|(_, v)| shown(v)).collect());
+            lines.extend(rows.map(line));
+        } else {
+            let facts = self.rows.iter().flatten();
+            lines.extend(
+                facts.map(|(name, v)| format!("- {}: {}", name.replace('_', " "), shown(v))),
+            );
+        }
+        lines.join("\n") + "\n"
+    }
+
     /// Numbers are aligned to the right, texts to the left
     fn text(&self) -> String {
         let mut lines: Vec<Vec<(String, bool)>> = Vec::new();
@@ -212,7 +235,11 @@ mod tests {
                     asked\n  class      p50_us\n  who          7.46\n  check-now   1,200\n\n\
                     met    who: p50: 7.46 us (budget <= 20)\n\
                     MISSED check: - answers/s (budget >= 40,000)\n";
-        assert_eq!(report.text(), text);
+        assert_eq!(report.text(Section::text), text);
+        let markdown = "load:\n\n- changes: 1,234,567\n- seconds: 1.50\n\n\
+                        asked:\n\n| class | p50 us |\n| --- | ---: |\n| who | 7.46 |\n\
+                        | check-now | 1,200 |\n\n";
+        assert!(report.text(Section::markdown).starts_with(markdown));
         let json = report.json();
         assert_eq!(json["load"]["changes"], 1_234_567);
         assert_eq!(json["asked"][1]["p50_us"], 1_200.0);
