@@ -5,6 +5,8 @@
 //!
 //! Rules: `docs/semantics.md#dry-run`.
 
+use std::time::{Duration, Instant};
+
 use tenure_core::{Entry, Fingerprint, Kept, KnownAt, Position, Principal, Recorded};
 use tenure_journal::{Payload, Row};
 use tenure_log::{Receipt, embedded};
@@ -12,7 +14,7 @@ use tenure_wire::api::{AppendResult, Appended, Problem, revision};
 use tenure_wire::codec::Encoded;
 
 use crate::ask;
-use crate::engine::Engine;
+use crate::engine::{Contents, Engine};
 use crate::problem::{Code, problem};
 
 /// The entries that the journal holds, and those that were tried before
@@ -21,6 +23,7 @@ struct Earlier<'e> {
     /// The position of the first entry that was tried
     first: Position,
     tried: Vec<(Entry, Fingerprint)>,
+    contents: Contents,
 }
 
 impl Earlier<'_> {
@@ -40,7 +43,7 @@ impl Kept for Earlier<'_> {
     fn content(&self, position: Position) -> Result<Fingerprint, Problem> {
         match self.tried(position) {
             Some((_, fingerprint)) => Ok(*fingerprint),
-            None => content(&self.row(position)?),
+            None => self.contents.of(position, || content(&self.row(position)?)),
         }
     }
 
@@ -55,22 +58,35 @@ impl Kept for Earlier<'_> {
 /// What an append of these entries would answer
 ///
 /// # Errors
-/// A row of the journal that cannot be read.
+/// A row of the journal that cannot be read, or too many entries for the patience.
 /// # Cost
-/// As an append, without the disk.
+/// As an append, without the disk; it ends when the patience does.
 pub(crate) fn answer(
     engine: &Engine,
     submitter: &Principal,
     entries: Vec<Encoded>,
+    patience: Duration,
 ) -> Result<Appended, Problem> {
+    let end = Instant::now() + patience;
     let mut trial = engine.ledger().trial();
     let first = trial.next_position();
     let known_at = trial.newest_position().map_or(KnownAt(0), KnownAt::from);
     let now = embedded::now();
     let recorded_at = trial.newest_recorded_at().map_or(now, |newest| newest.max(now));
-    let mut earlier = Earlier { engine, first, tried: Vec::with_capacity(entries.len()) };
+    let mut earlier = Earlier {
+        engine,
+        first,
+        tried: Vec::with_capacity(entries.len()),
+        contents: Contents::default(),
+    };
     let mut results: Vec<AppendResult> = Vec::with_capacity(entries.len());
     for encoded in entries {
+        if Instant::now() > end {
+            return Err(problem(
+                Code::Timeout,
+                "the entries before it took all the time: try fewer",
+            ));
+        }
         let position = trial.next_position();
         let (entry, fingerprint) = (encoded.entry().clone(), encoded.fingerprint());
         let submission = encoded.into_submission();

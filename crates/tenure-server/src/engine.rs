@@ -35,6 +35,7 @@ pub use checkpointer::write_checkpoint;
 pub use checkpoints::Checkpointing;
 pub use clock_watch::ClockReport;
 pub use compare::{CompareError, Compared, compare_checkpoint};
+pub(crate) use deciding::Contents;
 pub use deciding::record;
 pub use error::{StartError, chain};
 pub use options::{Genesis, Options};

@@ -92,7 +92,7 @@ pub struct Hall {
     engine: OnceCell<Engine>,
     metrics: Arc<Metrics>,
     default_origin: String,
-    callers: Callers,
+    callers: Arc<Callers>,
     places: Semaphore,
     /// What each caller takes of them
     shares: Arc<Shares>,
@@ -121,7 +121,7 @@ impl Hall {
             engine: OnceCell::new(),
             metrics,
             default_origin: default_origin.to_owned(),
-            callers: Callers::default(),
+            callers: Arc::default(),
             places: Semaphore::new(limits.requests_max),
             shares: Arc::new(Shares::of(limits.requests_max)),
             computing: Arc::new(Semaphore::new(limits.requests_max.min(COMPUTING_MAX))),
@@ -134,7 +134,7 @@ impl Hall {
     /// The same with ways by which callers say who they are
     #[must_use]
     pub fn with_callers(self, callers: Callers) -> Self {
-        Self { callers, ..self }
+        Self { callers: Arc::new(callers), ..self }
     }
 
     /// The ways by which callers say who they are
@@ -388,7 +388,13 @@ impl Hall {
     pub(crate) fn follow(&self, caller: &Caller, after: u64) -> Result<Changes, Problem> {
         self.decide(caller, Action::Follow)?;
         let engine = self.engine()?.clone();
-        Changes::after(engine, caller.clone(), after, self.closing.subscribe())
+        Changes::after(
+            engine,
+            Arc::clone(&self.callers),
+            caller.clone(),
+            after,
+            self.closing.subscribe(),
+        )
     }
 
     /// Appends entries, and waits until they are in the log and applied here
@@ -410,14 +416,26 @@ impl Hall {
                     problem(Code::LogUnavailable, error.to_string())
                 }
             })?;
-        let is_forbidden = |receipt: &&Receipt| match &receipt.outcome {
-            Outcome::Refused(refusal) => refusal.code() == RefusalCode::Forbidden,
-            Outcome::Applied | Outcome::Duplicate(_) => false,
-        };
-        self.shares.note_forbidden(caller, receipts.iter().filter(is_forbidden).count());
+        self.note_refused(engine, caller, &receipts);
         let newest = receipts.last().map_or(0, |receipt| receipt.position.get());
         let results = receipts.iter().map(Receipt::result).collect();
         Ok(Appended { results, revision: revision(engine.name(), KnownAt(newest)) })
+    }
+
+    /// Notes what a caller adds to the log that it may not append
+    fn note_refused(&self, engine: &Engine, caller: &Caller, receipts: &[Receipt]) {
+        let forbidden = |receipt: &&Receipt| match &receipt.outcome {
+            Outcome::Refused(refusal) => refusal.code() == RefusalCode::Forbidden,
+            Outcome::Applied | Outcome::Duplicate(_) => false,
+        };
+        let refused = receipts.iter().filter(|one| one.outcome != Outcome::Applied).count();
+        if refused == 0 || !engine.ledger().enforces_access(engine.shown()) {
+            return;
+        }
+        // Of whom nothing could be applied, whatever is refused for another reason counts as well.
+        let may = access::may_append_somewhere(engine, caller);
+        let count = if may { receipts.iter().filter(forbidden).count() } else { refused };
+        self.shares.note_forbidden(caller, count);
     }
 
     /// Tells what would become of entries if they were appended now; nothing is appended
@@ -433,9 +451,10 @@ impl Hall {
         let engine = self.engine()?.clone();
         let submitter = engine.submitter_of(caller.principal());
         let place = self.computing_place().await?;
+        let patience = self.request_timeout;
         let decided = tokio::task::spawn_blocking(move || {
             let _place = place;
-            dry_run::answer(&engine, &submitter, entries)
+            dry_run::answer(&engine, &submitter, entries, patience)
         });
         decided.await.unwrap_or_else(|_| Err(broken_rule()))
     }
@@ -451,7 +470,8 @@ impl Hall {
     ) -> Result<Appended, Problem> {
         self.decide(caller, Action::Append(&entries))?;
         let engine = self.engine()?;
-        dry_run::answer(engine, &engine.submitter_of(caller.principal()), entries)
+        let submitter = engine.submitter_of(caller.principal());
+        dry_run::answer(engine, &submitter, entries, Duration::MAX / 2)
     }
 
     /// Appends entries from a thread that may block

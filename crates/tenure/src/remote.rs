@@ -75,6 +75,10 @@ impl RemoteArgs {
     /// The server that they name
     pub(crate) fn open(&self) -> anyhow::Result<Remote> {
         let named = self.server.trim_end_matches('/').to_owned();
+        let authority = named.split_once("://").map_or("", |(_, rest)| rest);
+        if authority.split('/').next().is_some_and(|authority| authority.contains('@')) {
+            bail!("the URL of the server has a user name: leave it out, a token says who asks");
+        }
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(5)))

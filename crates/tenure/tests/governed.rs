@@ -10,10 +10,14 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use common::{Ran, Server, Start, command, entry_at, grant, landscape, run};
+use std::time::Duration;
+
+use common::http2::{Http2, block_on};
+use common::{Ran, Server, Start, command, entry_at, grant, landscape, poll, run};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenure_server::hall::token_digest;
+use ureq::http::Request;
 
 const ROOT: &str = "user:corp/root@x";
 const AUDITOR: &str = "user:corp/auditor@x";
@@ -215,6 +219,20 @@ fn what_is_forbidden_does_not_fill_the_log_and_the_log_of_access_says_who_asked_
     assert!(problem["detail"].as_str().unwrap().contains("forbidden"), "{problem:#}");
     let log = governed.get(ROOT, "/v1/entries?submitter=client:corp/feed&limit=10000").1;
     assert_eq!(log["entries"].as_array().unwrap().len(), 1_200);
+    // Nor does it by what is refused for another reason, before it is asked who may.
+    let empty = || {
+        let mut entry = entry_at("2025-01-01T00:00:00Z", &[grant("x@y")]);
+        entry["not_before"] = json!("2025-02-01T00:00:00Z");
+        entry
+    };
+    let send_empty = |who: &str| {
+        let request = governed.server.agent().post(format!("{}/v1/entries", governed.server.url()));
+        let request = request.header("authorization", format!("Bearer {who}"));
+        let entries: Vec<Value> = (0..1_000).map(|_| empty()).collect();
+        request.send_json(json!({ "entries": entries })).unwrap().status().as_u16()
+    };
+    assert_eq!((send_empty(ANN), send_empty(ANN), send_empty(ANN)), (200, 200, 429));
+    assert_eq!([(); 3].map(|()| send_empty(ROOT)), [200; 3], "who may append is not limited");
     // It may still ask, and the others may still append.
     assert_eq!(governed.get(FEED, &format!("/v1/assignments?principal={FEED}")).0, 200);
     assert_eq!(send(ROOT).0, 200);
@@ -237,9 +255,9 @@ fn one_caller_leaves_room_for_the_others() {
     fs::write(&tokens, [FEED, ANN].map(row).concat()).unwrap();
     fs::set_permissions(&tokens, fs::Permissions::from_mode(0o600)).unwrap();
     let server = Start::on(&folder.path().join("data")).arg("--tokens", tokens.to_str().unwrap());
-    let server = server.arg("--requests-max", "8").ready();
+    let server = server.arg("--requests-max", "16").ready();
     let governed = Governed { server, _folder: folder };
-    // Two that follow the changes are a quarter of eight requests.
+    // Two that follow the changes are an eighth of sixteen requests.
     let follow = || {
         let request = governed.server.agent().get(format!("{}/v1/changes", governed.server.url()));
         request.header("authorization", format!("Bearer {FEED}")).call().unwrap()
@@ -249,5 +267,24 @@ fn one_caller_leaves_room_for_the_others() {
     assert_eq!(governed.get(ANN, "/v1/levels").0, 200);
     assert_eq!(follow().status(), 429);
     drop(streams);
-    common::poll(|| (governed.get(FEED, "/v1/levels").0 == 200).then_some(())).unwrap();
+    poll(|| (governed.get(FEED, "/v1/levels").0 == 200).then_some(())).unwrap();
+
+    // An answer that its client does not take is in memory, so it counts until the client has gone.
+    block_on(async {
+        let mut http_2 = Http2::connect(governed.server.address()).await;
+        let mut waiting = Vec::new();
+        for _ in 0..2 {
+            let request = Request::get("http://localhost/openapi.json");
+            let request = request.header("authorization", format!("Bearer {FEED}"));
+            let asked = http_2.send(request.body(()).unwrap(), true).await;
+            // The head has come, and the rest waits.
+            waiting.push(asked.answer.await.unwrap());
+        }
+        // It is longer than the window that the client has opened.
+        poll(|| (governed.get(FEED, "/v1/levels").0 == 429).then_some(())).unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(governed.get(FEED, "/v1/levels").0, 429, "it still counts");
+        assert_eq!(governed.get(ANN, "/v1/levels").0, 200);
+    });
+    poll(|| (governed.get(FEED, "/v1/levels").0 == 200).then_some(())).unwrap();
 }

@@ -172,7 +172,7 @@ fn a_log_on_that_is_not_this_browsers_or_not_true_logs_nobody_on() {
             json!({ "email": "root@x", "iss": "https://evil.example" }),
             "none that this server",
         ),
-        (&site.key, json!({ "sub": "root" }), "none of the claims"),
+        (&site.key, json!({ "sub": "root" }), "names no person"),
     ] {
         site.issuer.logs_on(key, claims);
         let (begun, back) = site.begin("/");

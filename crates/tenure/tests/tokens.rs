@@ -212,3 +212,28 @@ fn the_command_line_sends_a_token_and_shows_none() {
         assert!(!shown.contains(&token), "{shown}");
     }
 }
+
+#[test]
+fn who_follows_the_changes_is_cut_off_with_the_token() {
+    let (ci, ci_lines) = made(CI, &[]);
+    let (ann, ann_lines) = made(ANN, &[]);
+    let Guarded { server, tokens, folder: _folder } = guarded(&(ci_lines + &ann_lines));
+    let entries = json!({ "entries": landscape() });
+    assert_eq!(request(&server, "POST", "/v1/entries", Some(&bearer(&ann)), &entries).0, 200);
+    let mut stream = server
+        .agent()
+        .get(format!("{}/v1/changes", server.url()))
+        .header("authorization", bearer(&ci))
+        .call()
+        .unwrap();
+    assert_eq!(stream.status(), 200);
+    write(&tokens, &ann_lines);
+    let status = || request(&server, "GET", "/v1/levels", Some(&bearer(&ci)), &Value::Null).0;
+    poll(|| (status() == 401).then_some(())).unwrap();
+    let level = json!({ "type": "create_level", "level": "global-account:late" });
+    let late = json!({ "actor": "user:corp/x", "changes": [level] });
+    assert_eq!(request(&server, "POST", "/v1/entries", Some(&bearer(&ann)), &late).0, 200);
+    // It ends by itself, after what it may still have had.
+    let text = stream.body_mut().read_to_string().unwrap();
+    assert!(text.contains("unauthenticated") && !text.contains("global-account:late"), "{text}");
+}

@@ -91,6 +91,31 @@ impl Ledger {
         rights.may((operation, place))
     }
 
+    /// Whether a principal may append anything anywhere, if access is enforced
+    ///
+    /// # Cost
+    /// O(levels at which a role of `tenure` was ever granted × changes of what the principal held of it).
+    pub fn may_append_somewhere(
+        &self,
+        principal: &Principal,
+        t: EffectiveAt,
+        known_at: KnownAt,
+    ) -> bool {
+        let Some(principal) = self.find_principal(principal) else { return false };
+        let view = View::of(self, known_at);
+        let now = Moment::new(&view, t);
+        let appends = |grantable| {
+            [tenure::SUBMITTER, tenure::ADMINISTRATOR].map(Grantable::Role).contains(&grantable)
+        };
+        self.index.own_roles().any(|timeline| match self.index.timeline(timeline).of {
+            Of::Holding { grantable, .. } => {
+                let given = Given { timeline, custom: false };
+                appends(grantable) && now.counting(given, principal).is_some()
+            }
+            Of::Members { .. } => false,
+        })
+    }
+
     /// Whether a client may speak for others in the next entry: it holds `tenure/Door` at the ledger itself
     ///
     /// # Cost

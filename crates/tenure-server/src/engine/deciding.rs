@@ -1,5 +1,8 @@
 //! What does the fold make of messages, and which rows come of it?
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use tenure_core::{Entry, Fingerprint, Kept, Ledger, Position, Recorded, Submission};
 use tenure_journal::{Journal, Payload, Row, RowError};
 use tenure_log::{Message, Receipt};
@@ -26,12 +29,36 @@ pub fn record(
 
 pub(super) type Answers = Vec<(tenure_log::Waiter, Vec<Receipt>)>;
 
+/// What was found out of earlier entries: a message may ask for the same one many times
+#[derive(Default)]
+pub(crate) struct Contents(RefCell<HashMap<Position, Fingerprint>>);
+
+impl Contents {
+    /// The fingerprint of an entry; it is read once
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub(crate) fn of<E>(
+        &self,
+        position: Position,
+        read: impl FnOnce() -> Result<Fingerprint, E>,
+    ) -> Result<Fingerprint, E> {
+        if let Some(found) = self.0.borrow().get(&position) {
+            return Ok(*found);
+        }
+        let found = read()?;
+        self.0.borrow_mut().insert(position, found);
+        Ok(found)
+    }
+}
+
 /// The rows of a journal, and those that are not written yet
 struct Rows<'r, R> {
     /// The position of the first row that is not written yet
     first: Position,
     unwritten: &'r [Row],
     written: &'r R,
+    contents: &'r Contents,
 }
 
 impl<R: Fn(Position) -> Result<Row, tenure_journal::Error>> Rows<'_, R> {
@@ -57,7 +84,7 @@ impl<R: Fn(Position) -> Result<Row, tenure_journal::Error>> Kept for Rows<'_, R>
     type Error = tenure_journal::Error;
 
     fn content(&self, position: Position) -> Result<Fingerprint, tenure_journal::Error> {
-        self.read(position, content)
+        self.contents.of(position, || self.read(position, content))
     }
 
     fn entry(&self, position: Position) -> Result<Option<Entry>, tenure_journal::Error> {
@@ -78,6 +105,7 @@ pub(super) fn decide(
     let first = ledger.next_position();
     let mut rows: Vec<Row> = Vec::new();
     let mut answers = Answers::new();
+    let contents = Contents::default();
     for message in messages {
         // Clocks step back; what the log recorded does not.
         let recorded_at = ledger
@@ -97,7 +125,7 @@ pub(super) fn decide(
                 _ => (client.clone(), None),
             };
             let recorded = Recorded { recorded_at, submitter, submission };
-            let earlier = Rows { first, unwritten: &rows, written: &kept };
+            let earlier = Rows { first, unwritten: &rows, written: &kept, contents: &contents };
             // Only who waits for an answer hears of notes, and pays for them.
             let (outcome, notes) = match receipts {
                 Some(_) => ledger.apply_noting(&recorded, &earlier)?,
@@ -139,5 +167,23 @@ fn taken(item: Item) -> (Payload, Submission) {
         Item::Malformed { raw, reading } => {
             (Payload::Malformed { raw, reading }, Submission::Malformed)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_once_however_often_it_is_asked_for() {
+        let (contents, mut reads) = (Contents::default(), 0);
+        for _ in 0..3 {
+            let found = contents.of(Position::FIRST, || {
+                reads += 1;
+                Ok::<_, std::convert::Infallible>(Fingerprint::NONE)
+            });
+            assert_eq!(found, Ok(Fingerprint::NONE));
+        }
+        assert_eq!(reads, 1);
     }
 }

@@ -140,6 +140,13 @@ fn grounds(engine: &Engine, caller: &Caller, action: Action<'_>) -> Result<Groun
     Err(problem(Code::Forbidden, detail))
 }
 
+/// Whether a caller may append anything anywhere
+pub(super) fn may_append_somewhere(engine: &Engine, caller: &Caller) -> bool {
+    let (ledger, newest) = (engine.ledger(), engine.shown());
+    caller.authentication() == Authentication::OwnFolder
+        || ledger.may_append_somewhere(caller.principal(), now(&ledger, newest), newest)
+}
+
 /// The later of this machine's clock and the newest entry, as a question without a moment is asked
 fn now(ledger: &Ledger, newest: KnownAt) -> EffectiveAt {
     let recorded_at = Position::new(newest.0).and_then(|position| ledger.recorded_at(position));

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use tenure_core::{Principal, PrincipalKind};
+use std::sync::Arc;
+
+use tenure_core::{Instant, Principal, PrincipalKind};
+
+use super::certificate::Certificate;
 
 /// A principal that somebody outside vouches for: a user or a client, and none that the ledger itself names
 ///
@@ -39,43 +43,66 @@ pub enum Authentication {
     OwnFolder,
 }
 
+/// By what it is found out later whether a caller is still known
+#[derive(Clone, Debug)]
+pub(super) enum Proof {
+    /// Nothing can end it
+    Nothing,
+    /// A token, by its digest
+    Token([u8; 32]),
+    /// A session, by the digest of its text
+    Session([u8; 32]),
+    /// A client certificate
+    Certificate(Arc<Certificate>),
+    /// A user of this machine
+    User(u32),
+    /// A signed token, until then
+    Until(Instant),
+}
+
 /// A principal that asks or appends, and how it was authenticated
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     principal: Principal,
     authentication: Authentication,
+    proof: Proof,
 }
 
 impl Caller {
     /// A caller of whom nothing is known
     pub fn anonymous() -> Self {
-        Self { principal: Principal::anonymous(), authentication: Authentication::Nothing }
+        Self::by(Authentication::Nothing, Principal::anonymous(), Proof::Nothing)
     }
 
     /// The caller that is known in this way
-    pub(super) fn by(authentication: Authentication, principal: Principal) -> Self {
-        Self { principal, authentication }
+    pub(super) fn by(authentication: Authentication, principal: Principal, proof: Proof) -> Self {
+        Self { principal, authentication, proof }
     }
 
     /// The caller whose token was sent
     pub fn of_token(principal: Principal) -> Self {
-        Self { principal, authentication: Authentication::Token }
+        Self::by(Authentication::Token, principal, Proof::Nothing)
     }
 
     /// A caller over NATS of whom nothing is known
     pub(crate) fn anonymous_over_nats() -> Self {
         let principal = Principal::of_nats("anonymous").unwrap_or_else(Principal::anonymous);
-        Self { principal, authentication: Authentication::Nothing }
+        Self::by(Authentication::Nothing, principal, Proof::Nothing)
     }
 
     /// A caller that has opened the data folder itself
     pub fn local() -> Self {
-        Self { principal: Principal::local(), authentication: Authentication::OwnFolder }
+        Self::by(Authentication::OwnFolder, Principal::local(), Proof::Nothing)
     }
 
     /// The principal
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// By what it is known
+    pub(super) fn proof(&self) -> &Proof {
+        &self.proof
     }
 
     /// How it was authenticated

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tenure_wire::api::Problem;
 
-use super::caller::{Authentication, Caller};
+use super::caller::{Authentication, Caller, Proof};
 use super::callers_file::CallersFile;
 use super::certificate::Certificate;
 use super::issuers::{Begun, Issuers, is_signed};
@@ -97,8 +97,10 @@ impl Callers {
             }
             (_, Some(session)) => {
                 let owner = self.sessions.owner(session);
-                let owner = owner.map(|owner| Caller::by(Authentication::Session, owner));
-                owner.ok_or_else(|| unauthenticated("the session has ended: log on again"))
+                let caller = owner.map(|(owner, digest)| {
+                    Caller::by(Authentication::Session, owner, Proof::Session(digest))
+                });
+                caller.ok_or_else(|| unauthenticated("the session has ended: log on again"))
             }
             (_, None) if self.any() => Err(unauthenticated(
                 "say who you are: send `authorization: Bearer <token>`; the command `tenure` takes it by \
@@ -108,13 +110,15 @@ impl Callers {
         }
     }
 
-    fn certificate(&self, sent: &Certificate) -> Result<Caller, Problem> {
+    fn certificate(&self, sent: &Arc<Certificate>) -> Result<Caller, Problem> {
         let now = ask::now().instant();
         if now > sent.not_after {
             return Err(unauthenticated("the client certificate has expired: renew it"));
         }
         let owner = self.file.as_ref().and_then(|file| file.of_certificate(sent, now));
-        owner.map(|owner| Caller::by(Authentication::Certificate, owner)).ok_or_else(|| {
+        let proof = Proof::Certificate(Arc::clone(sent));
+        let caller = owner.map(|owner| Caller::by(Authentication::Certificate, owner, proof));
+        caller.ok_or_else(|| {
             unauthenticated(
                 "the client certificate is valid, and this server does not know whose it is: its operator gives \
                  one of its names a row `[[certificate]]`",
@@ -125,11 +129,28 @@ impl Callers {
     fn user(&self, uid: u32) -> Result<Caller, Problem> {
         let now = ask::now().instant();
         let owner = self.file.as_ref().and_then(|file| file.of_user(uid, now));
-        owner.map(|owner| Caller::by(Authentication::Peer, owner)).ok_or_else(|| {
+        let caller = owner.map(|owner| Caller::by(Authentication::Peer, owner, Proof::User(uid)));
+        caller.ok_or_else(|| {
             unauthenticated(&format!(
                 "this server does not know who user id {uid} is: its operator gives it a row `[[peer]]`"
             ))
         })
+    }
+
+    /// Whether a caller that was known is still known, by the same
+    pub(super) fn still_know(&self, caller: &Caller) -> bool {
+        let now = ask::now().instant();
+        let file = || self.file.as_ref();
+        let owner = match caller.proof() {
+            Proof::Nothing => return true,
+            Proof::Until(end) => return now < *end,
+            Proof::Token(digest) => file().and_then(|file| file.of_digest(*digest, now)),
+            Proof::Session(digest) => self.sessions.of_digest(*digest),
+            Proof::Certificate(sent) if now > sent.not_after => None,
+            Proof::Certificate(sent) => file().and_then(|file| file.of_certificate(sent, now)),
+            Proof::User(uid) => file().and_then(|file| file.of_user(*uid, now)),
+        };
+        owner.as_ref() == Some(caller.principal())
     }
 
     /// Where a browser is sent to log on; `None` where nobody does
@@ -143,7 +164,7 @@ impl Callers {
     /// `unauthenticated`: why nobody is logged on.
     pub(crate) async fn log_on(&self, code: String, begun: Begun) -> Result<String, Problem> {
         let failed = |why: String| {
-            tracing::info!(target: "tenure::access", why, "somebody could not log on");
+            tracing::debug!(target: "tenure::access", why, "somebody could not log on");
             unauthenticated(&format!("you are not logged on: {why}"))
         };
         let redirect = self.redirect.clone().unwrap_or_default();
@@ -179,12 +200,16 @@ impl Callers {
         let token = token.trim();
         if !self.issuers.is_empty() && is_signed(token) {
             let owner = self.issuers.owner(token).await;
-            let owner = owner.map(|owner| Caller::by(Authentication::SignedToken, owner));
-            return owner.map_err(unauthenticated);
+            let caller = owner.map(|(owner, until)| {
+                Caller::by(Authentication::SignedToken, owner, Proof::Until(until))
+            });
+            return caller.map_err(unauthenticated);
         }
         let now = ask::now().instant();
         let owner = self.file.as_ref().and_then(|file| file.of_token(token, now));
-        owner.map(Caller::of_token).ok_or_else(|| {
+        let caller = owner
+            .map(|(owner, digest)| Caller::by(Authentication::Token, owner, Proof::Token(digest)));
+        caller.ok_or_else(|| {
             unauthenticated(
                 "the token is none of this server, or it has expired: ask its operator for one",
             )

@@ -117,8 +117,16 @@ impl CallersFile {
     ///
     /// # Cost
     /// O(tokens), the same whichever fits.
-    pub(super) fn of_token(&self, token: &str, now: Instant) -> Option<Principal> {
+    pub(super) fn of_token(&self, token: &str, now: Instant) -> Option<(Principal, [u8; 32])> {
         let digest: [u8; 32] = Sha256::digest(token).into();
+        Some((self.of_digest(digest, now)?, digest))
+    }
+
+    /// Whose token has this digest, if it is one and has not expired
+    ///
+    /// # Cost
+    /// O(tokens), the same whichever fits.
+    pub(super) fn of_digest(&self, digest: [u8; 32], now: Instant) -> Option<Principal> {
         let rows = self.0.now();
         let mut found = None;
         for (known, owner) in &rows.tokens {
@@ -244,7 +252,8 @@ mod tests {
         let text = row("one", "client:corp/ci", "")
             + &row("two", "user:corp/Ann@x", "expires = \"2026-03-01\"");
         let tokens = CallersFile::open(&file(folder.path(), &text, 0o600)).unwrap();
-        let owner = |token, now| tokens.of_token(token, at(now)).map(|owner| owner.to_string());
+        let owner =
+            |token, now| tokens.of_token(token, at(now)).map(|(owner, _)| owner.to_string());
         assert_eq!(owner("one", "2026-06-01").as_deref(), Some("client:corp/ci"));
         assert_eq!(owner("two", "2026-02-28").as_deref(), Some("user:corp/ann@x"));
         assert_eq!(owner("two", "2026-03-01"), None);

@@ -1,11 +1,14 @@
 //! Which entries have been applied, from any position on and then live?
 
+use std::sync::Arc;
+
 use tenure_core::{OutcomeKind, Position};
 use tenure_wire::api::{EntryRow, Problem};
 use tokio::sync::watch;
 
 use super::access::{Action, decide};
 use super::caller::Caller;
+use super::callers::Callers;
 use crate::ask::{entry_row, row};
 use crate::engine::Engine;
 use crate::problem::{Code, problem};
@@ -14,6 +17,7 @@ use crate::problem::{Code, problem};
 #[derive(Debug)]
 pub(crate) struct Changes {
     engine: Engine,
+    callers: Arc<Callers>,
     caller: Caller,
     closing: watch::Receiver<bool>,
     /// The newest position that was looked at
@@ -23,6 +27,7 @@ pub(crate) struct Changes {
 impl Changes {
     pub(super) fn after(
         engine: Engine,
+        callers: Arc<Callers>,
         caller: Caller,
         after: u64,
         closing: watch::Receiver<bool>,
@@ -32,7 +37,7 @@ impl Changes {
             let detail = format!("position {after} does not exist yet: the newest is {newest}");
             return Err(problem(Code::NotYet, detail));
         }
-        Ok(Self { engine, caller, closing, after })
+        Ok(Self { engine, callers, caller, closing, after })
     }
 
     /// Waits for a newer position; `false` when the server closes
@@ -44,6 +49,14 @@ impl Changes {
         }
     }
 
+    fn may(&self) -> Result<(), Problem> {
+        if !self.callers.still_know(&self.caller) {
+            let detail = "it is not known any more who follows: say it again, and go on after the last entry";
+            return Err(problem(Code::Unauthenticated, detail));
+        }
+        decide(&self.engine, &self.caller, Action::Follow).map(|_| ())
+    }
+
     /// The next applied entry that may be seen now; reads the disk
     ///
     /// # Errors
@@ -51,9 +64,9 @@ impl Changes {
     /// there.
     pub(crate) fn next_now(&mut self) -> Option<Result<EntryRow, Problem>> {
         let newest = self.engine.shown();
-        // Whoever follows may have lost the right since it began.
+        // Whoever follows may have lost the right since it began, or that by which it was known.
         if self.after < newest.0
-            && let Err(problem) = decide(&self.engine, &self.caller, Action::Follow)
+            && let Err(problem) = self.may()
         {
             self.after = newest.0;
             return Some(Err(problem));

@@ -16,7 +16,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tenure_core::Principal;
+use tenure_core::{Instant, Principal};
 
 use self::keys::{Keys, Lookup};
 use self::logon::Logon;
@@ -84,14 +84,14 @@ impl Issuers {
         self.issuers.is_empty()
     }
 
-    /// Whose token it is; waits for the keys of its issuer if they have to be fetched, some seconds at most
+    /// Whose token it is, and until when; waits for the keys of its issuer if they have to be fetched, some seconds at most
     ///
     /// # Errors
     /// Why it is refused.
     ///
     /// # Cost
     /// One signature. A key that is unknown makes the issuer be asked, at most every [`keys::PAUSE_MIN`] whoever asks.
-    pub(super) async fn owner(&self, token: &str) -> Result<Principal, Refused> {
+    pub(super) async fn owner(&self, token: &str) -> Result<(Principal, Instant), Refused> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err("the token is longer than 16 KiB");
         }
@@ -104,7 +104,7 @@ impl Issuers {
         let issuer = self.issuers.iter().find(|issuer| issuer.name == named);
         let issuer = issuer.ok_or("the issuer of the token is none that this server believes")?;
         let claims = issuer.claims(token, (alg, kid.as_deref()), &issuer.audiences).await?;
-        issuer.mapping.principal(&claims)
+        Ok((issuer.mapping.principal(&claims)?, expires(&claims)))
     }
 
     /// The first issuer at which people log on
@@ -147,7 +147,7 @@ impl Issuers {
         if several && said("azp") != Some(&logon.client_id) {
             return Err("the token was made for somebody else".to_owned());
         }
-        Ok(issuer.mapping.principal(&claims)?)
+        Ok(issuer.mapping.user(&claims)?.ok_or("the token names no person")?)
     }
 }
 
@@ -197,6 +197,15 @@ impl Issuer {
         }
         Ok(claims)
     }
+}
+
+/// When a token ends, as long as the clocks may differ later
+fn expires(claims: &Map<String, Value>) -> Instant {
+    let seconds = claims.get("exp").and_then(Value::as_f64).unwrap_or_default();
+    // A number that is too large is the largest; what has ended has ended.
+    let micros = (seconds + LEEWAY_S as f64) * 1e6;
+    #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+    Instant::saturating_from_micros(micros as i64)
 }
 
 fn seconds_now() -> f64 {

@@ -1,5 +1,7 @@
 //! What does a connection itself say of who is at its other end?
 
+use std::sync::Arc;
+
 use super::certificate::Certificate;
 
 /// Who is at the other end of a connection, as the connection itself shows it
@@ -8,7 +10,7 @@ use super::certificate::Certificate;
 #[derive(Debug)]
 pub(crate) enum Peer {
     /// The owner of a client certificate that the handshake has verified
-    Certificate(Certificate),
+    Certificate(Arc<Certificate>),
     /// A user of this machine, by the number that the kernel gives
     User(u32),
 }

@@ -14,6 +14,8 @@ use super::secret::secret;
 
 /// How long somebody is logged on
 pub(crate) const SESSION: Duration = Duration::from_secs(8 * 3_600);
+/// Most sessions of one person: one more ends the oldest
+const OWN_SESSIONS_MAX: usize = 16;
 /// Most sessions at once
 const SESSIONS_MAX: usize = 10_000;
 
@@ -34,6 +36,13 @@ impl Sessions {
     pub(super) fn begin(&self, principal: Principal) -> Option<String> {
         let now = Instant::now();
         let mut open = self.open.lock();
+        let own = open.iter().filter(|(_, session)| session.principal == principal);
+        let own: Vec<_> = own.map(|(digest, session)| (session.ends, *digest)).collect();
+        if own.len() >= OWN_SESSIONS_MAX
+            && let Some((_, oldest)) = own.iter().min()
+        {
+            open.remove(oldest);
+        }
         if open.len() >= SESSIONS_MAX {
             open.retain(|_, session| session.ends > now);
         }
@@ -45,9 +54,14 @@ impl Sessions {
         Some(text)
     }
 
-    /// Who began it, if it has not ended
-    pub(super) fn owner(&self, text: &str) -> Option<Principal> {
+    /// Who began it, and its digest, if it has not ended
+    pub(super) fn owner(&self, text: &str) -> Option<(Principal, [u8; 32])> {
         let digest: [u8; 32] = Sha256::digest(text).into();
+        Some((self.of_digest(digest)?, digest))
+    }
+
+    /// Who began the session of this digest, if it has not ended
+    pub(super) fn of_digest(&self, digest: [u8; 32]) -> Option<Principal> {
         let open = self.open.lock();
         let session = open.get(&digest).filter(|session| session.ends > Instant::now())?;
         Some(session.principal.clone())
@@ -69,19 +83,26 @@ mod tests {
         let sessions = Sessions::default();
         let ann = Principal::parse("user:corp/ann@x").unwrap();
         let text = sessions.begin(ann.clone()).unwrap();
-        assert_eq!(sessions.owner(&text), Some(ann.clone()));
+        assert_eq!(sessions.owner(&text).unwrap().0, ann);
         assert_eq!(sessions.owner(""), None);
         sessions.end(&text);
         assert_eq!(sessions.owner(&text), None);
-        for _ in 0..SESSIONS_MAX {
+        // Nobody fills it alone.
+        let first = sessions.begin(ann.clone()).unwrap();
+        for _ in 0..OWN_SESSIONS_MAX {
             sessions.begin(ann.clone()).unwrap();
         }
-        assert_eq!(sessions.begin(ann.clone()), None);
-        let late = sessions.begin(ann.clone());
-        assert_eq!(late, None);
+        assert_eq!(sessions.owner(&first), None);
+        assert_eq!(sessions.open.lock().len(), OWN_SESSIONS_MAX);
+        for n in OWN_SESSIONS_MAX..SESSIONS_MAX {
+            let one = Principal::parse(&format!("user:corp/p{n}@x")).unwrap();
+            sessions.begin(one).unwrap();
+        }
+        let late = Principal::parse("user:corp/late@x").unwrap();
+        assert_eq!(sessions.begin(late.clone()), None);
         for session in sessions.open.lock().values_mut().take(1) {
             session.ends = Instant::now();
         }
-        assert!(sessions.begin(ann).is_some());
+        assert!(sessions.begin(late).is_some());
     }
 }

@@ -18,7 +18,7 @@ use super::caller::{Authentication, Caller};
 use crate::problem::{Code, problem};
 
 /// Of so many requests that are served at once, a caller may have one
-const SHARE: usize = 4;
+const SHARE: usize = 8;
 /// Entries that are forbidden to a caller and that it may add to the log at once
 const FORBIDDEN_MAX: f64 = 1_000.0;
 /// How many of them each second gives back
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_caller_has_its_share_and_gives_it_back() {
-        let shares = Arc::new(Shares::of(8));
+        let shares = Arc::new(Shares::of(16));
         let (one, other) = (caller("one"), caller("other"));
         let first = shares.request(&one).unwrap();
         let second = shares.request(&one).unwrap();
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_is_forbidden_to_a_caller_is_forgiven_slowly() {
-        let shares = Arc::new(Shares::of(8));
+        let shares = Arc::new(Shares::of(16));
         let (one, other) = (caller("one"), caller("other"));
         shares.note_forbidden(&one, 999);
         shares.may_append(&one).unwrap();

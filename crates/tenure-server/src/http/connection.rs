@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::connections::Connected;
+use super::limits::Held;
 use super::response::turned_away;
 use super::stranger::CameTo;
 use crate::hall::Peer;
@@ -144,10 +145,11 @@ pub(super) async fn in_hand(Extension(connection): Over, request: Request, next:
         let detail = "too many requests come at once: nothing was done, send it again later";
         return turned_away(problem(Code::Overloaded, detail), request.body());
     };
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    let held = response.extensions_mut().remove();
     // Of HTTP/1 the connection itself knows whether its client takes what is written.
     let most = (version >= Version::HTTP_2).then_some(PART);
-    response.map(|body| Body::new(Answer::new(body, most, in_hand)))
+    response.map(|body| Body::new(Answer::new(body, most, in_hand, held)))
 }
 
 /// The body of an answer
@@ -158,12 +160,13 @@ struct Answer {
     /// Most bytes that are handed on at once, where each part waits for the client
     most: Option<usize>,
     in_hand: InHand,
+    _held: Option<Held>,
 }
 
 impl Answer {
-    fn new(body: Body, most: Option<usize>, in_hand: InHand) -> Self {
+    fn new(body: Body, most: Option<usize>, in_hand: InHand, held: Option<Held>) -> Self {
         in_hand.waits(most.is_some());
-        Self { body, rest: Bytes::new(), most, in_hand }
+        Self { body, rest: Bytes::new(), most, in_hand, _held: held }
     }
 }
 
@@ -265,7 +268,7 @@ mod tests {
         let answer = |version: Version| {
             let in_hand = connection.begin(version).unwrap();
             let most = (version >= Version::HTTP_2).then_some(PART);
-            Answer::new(Body::from(text.clone()), most, in_hand)
+            Answer::new(Body::from(text.clone()), most, in_hand, None)
         };
         let untaken = || connection.untaken(PATIENCE);
         let first = answer(Version::HTTP_2);

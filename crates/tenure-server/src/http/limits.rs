@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::door::App;
 use super::request::Asker;
 use super::response::{Failure, turned_away};
+use crate::hall::Share;
 use crate::metrics::Metrics;
 
 /// A request in flight, counted for as long as it is
@@ -31,6 +32,12 @@ impl Drop for InFlight<'_> {
     }
 }
 
+/// What a request has of its caller's share; its answer has it until the client has taken it
+#[derive(Clone)]
+pub(super) struct Held(
+    #[expect(dead_code, reason = "it is given back when it is dropped")] Arc<Option<Share>>,
+);
+
 /// Counts a request from its head to its answer, and takes it of its caller's share
 pub(super) async fn in_flight(
     State(door): App,
@@ -40,7 +47,12 @@ pub(super) async fn in_flight(
 ) -> Response {
     let _counted = InFlight::new(door.hall.metrics());
     match door.hall.share(&caller) {
-        Ok(_share) => next.run(request).await,
+        Ok(share) => {
+            let mut response = next.run(request).await;
+            // Until its client has taken it, an answer is in memory.
+            response.extensions_mut().insert(Held(Arc::new(share)));
+            response
+        }
         Err(problem) => turned_away(problem, request.body()),
     }
 }

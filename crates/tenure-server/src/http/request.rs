@@ -62,8 +62,9 @@ async fn caller(
         return Err(problem(Code::ForeignOrigin, detail));
     }
     // Pages of other origins that may ask say by a token for whom.
-    let session = session.filter(|_| !cors::is_named(&door.cors_origins, headers));
-    let peer = connection.peer.as_ref();
+    let named = cors::is_named(&door.cors_origins, headers);
+    let session = session.filter(|_| !named);
+    let peer = connection.peer.as_ref().filter(|_| !named);
     door.hall.caller(Credentials { authorization, session, peer }).await
 }
 

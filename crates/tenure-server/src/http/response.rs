@@ -50,5 +50,7 @@ pub(super) fn json(answer: &impl Serialize) -> Result<Response, Failure> {
         problem(Code::Internal, format!("the answer cannot be written: {error}"))
     })?;
     let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json)], body).into_response())
+    // An answer is for its caller, as of now: nobody keeps it for another.
+    let own = HeaderValue::from_static("no-store");
+    Ok(([(header::CONTENT_TYPE, json), (header::CACHE_CONTROL, own)], body).into_response())
 }

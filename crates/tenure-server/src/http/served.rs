@@ -107,7 +107,7 @@ impl Served {
                 (Either::Right(stream), certificate)
             }
         };
-        let peer = certificate.map(Peer::Certificate).or(user.map(Peer::User));
+        let peer = certificate.map(Arc::new).map(Peer::Certificate).or(user.map(Peer::User));
         let connection = Connection::new(came_to, peer, connected);
         let service = AddExtension::new(self.router.clone(), Arc::clone(&connection));
         let served =

@@ -224,7 +224,8 @@ struct Request {
     reply: Subject,
     format: Format,
     /// What says who asks
-    authorization: Option<String>,
+    /// Each that was sent
+    authorization: Vec<String>,
     payload: bytes::Bytes,
     began: Instant,
 }
@@ -239,12 +240,14 @@ impl Request {
             tracing::debug!(reply = ?message.reply, "a request has no inbox for its reply");
             return None;
         }
-        let header = |name| message.headers.as_ref().and_then(|headers| header(headers, name));
-        let kind = header("content-type").unwrap_or_default();
+        let sent = |name| message.headers.as_ref().map(|headers| all_of(headers, name));
+        let kinds = sent("content-type").unwrap_or_default();
+        let kind = kinds.first().map(String::as_str).unwrap_or_default();
+        let authorization = sent("authorization").unwrap_or_default();
         Some(Self {
             reply: message.reply?,
-            format: format_named(&kind).unwrap_or(Format::Json),
-            authorization: header("authorization"),
+            format: format_named(kind).unwrap_or(Format::Json),
+            authorization,
             subject: message.subject,
             payload: message.payload,
             began: Instant::now(),
@@ -261,11 +264,11 @@ impl Request {
     }
 }
 
-/// The header of that name, however the name is written
-fn header(headers: &HeaderMap, wanted: &str) -> Option<String> {
-    let named = |name: &str| name.eq_ignore_ascii_case(wanted);
-    let (_, values) = headers.iter().find(|(name, _)| named(name.as_ref()))?;
-    values.first().map(|value| value.as_str().to_owned())
+/// The values of a header, however its name is written
+fn all_of(headers: &HeaderMap, wanted: &str) -> Vec<String> {
+    let is = |name: &str| name.eq_ignore_ascii_case(wanted);
+    let named = headers.iter().filter(|(name, _)| is(name.as_ref()));
+    named.flat_map(|(_, values)| values).map(|value| value.as_str().to_owned()).collect()
 }
 
 fn encode(format: Format, answer: &impl Serialize) -> Reply {
@@ -354,7 +357,14 @@ impl NatsDoor {
             let detail = format!("a request has at most {BODY_BYTES_MAX} bytes: send less at once");
             return Err(problem(Code::TooLarge, detail));
         }
-        let authorization = request.authorization.as_deref();
+        let authorization = match &request.authorization[..] {
+            [] => None,
+            [one] => Some(one.as_str()),
+            _ => {
+                let detail = "the request has more than one `Authorization`";
+                return Err(problem(Code::BadRequest, detail));
+            }
+        };
         let caller = self.hall.caller_over_nats(authorization).await?;
         let _share = self.hall.share(&caller)?;
         let name = request.question();

@@ -3,6 +3,7 @@
 //! They are fetched at the start, every few minutes, and when a token has a key that is not known yet. While the issuer cannot
 //! be asked, its keys of before are taken.
 
+use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,8 +115,16 @@ impl Source {
             Self::Url { agent, url } => {
                 let failed = |error: ureq::Error| format!("{url}: {error}");
                 let mut response = agent.get(url).call().map_err(failed)?;
-                let body = response.body_mut().with_config().limit(SET_BYTES_MAX);
-                body.read_to_vec().map_err(failed)?
+                // The limit is for what comes out of what may be compressed.
+                let mut text = Vec::new();
+                let body = response.body_mut().as_reader().take(SET_BYTES_MAX + 1);
+                BufReader::new(body)
+                    .read_to_end(&mut text)
+                    .map_err(|error| failed(error.into()))?;
+                if text.len() as u64 > SET_BYTES_MAX {
+                    return Err(format!("{url}: it has more than {SET_BYTES_MAX} bytes"));
+                }
+                text
             }
         };
         let set: Set = serde_json::from_slice(&text)

@@ -4,6 +4,7 @@
 //! says who it is. What the browser must bring back unchanged is in a cookie of its own, so this server remembers nothing of
 //! those who never come back.
 
+use std::io::{BufReader, Read as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -150,9 +151,10 @@ impl Logon {
         }
         let failed = |error: ureq::Error| format!("the issuer gave no token: {error}");
         let mut response = request.send_form(form).map_err(failed)?;
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-        let answer: Answer =
-            body.read_json().map_err(|_| "the issuer's answer has no `id_token`".to_owned())?;
+        // The limit is for what comes out of what may be compressed.
+        let body = response.body_mut().as_reader().take(ANSWER_BYTES_MAX);
+        let answer: Answer = serde_json::from_reader(BufReader::new(body))
+            .map_err(|_| "the issuer's answer has no `id_token`".to_owned())?;
         Ok(answer.id_token)
     }
 }
