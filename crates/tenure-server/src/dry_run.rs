@@ -67,7 +67,7 @@ pub(crate) fn answer(
     entries: Vec<Encoded>,
     patience: Duration,
 ) -> Result<Appended, Problem> {
-    let end = Instant::now() + patience;
+    let began = Instant::now();
     let mut trial = engine.ledger().trial();
     let first = trial.next_position();
     let known_at = trial.newest_position().map_or(KnownAt(0), KnownAt::from);
@@ -81,7 +81,7 @@ pub(crate) fn answer(
     };
     let mut results: Vec<AppendResult> = Vec::with_capacity(entries.len());
     for encoded in entries {
-        if Instant::now() > end {
+        if began.elapsed() > patience {
             return Err(problem(
                 Code::Timeout,
                 "the entries before it took all the time: try fewer",

@@ -3,17 +3,16 @@
 /// What is wrong, and in which line
 pub(crate) fn sentence(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    format!("line {}: {}", before.matches('\n').count() + 1, without_value(error.message()))
-}
-
-/// A message of a wrong type or value, without the value: "invalid type: integer `7`, expected a string"
-fn without_value(message: &str) -> String {
-    match message.split_once(", expected ") {
+    let line = before.matches('\n').count() + 1;
+    match error.message().split_once(", expected ") {
+        // A wrong type or value, as "invalid type: integer `7`, expected a string": what stands before it is its key.
         Some((wrong, expected)) if wrong.starts_with("invalid") => {
             let kind = wrong.split(['`', '"']).next().unwrap_or_default().trim_end();
-            format!("{kind}, expected {expected}")
+            let key = before.rsplit('\n').next().and_then(|line| line.split_once('='));
+            let key = key.map(|(key, _)| format!(", `{}`", key.trim())).unwrap_or_default();
+            format!("line {line}{key}: {kind}, expected {expected}")
         }
-        _ => message.to_owned(),
+        _ => format!("line {line}: {}", error.message()),
     }
 }
 
@@ -31,7 +30,11 @@ mod tests {
         }
         for text in ["text = \"x\"\nnumber = \"hidden\"", "number = 1\ntext = 987654321"] {
             let said = sentence(&toml::from_str::<One>(text).unwrap_err(), text);
-            assert!(said.contains("line 2") && said.contains("expected"), "{said}");
+            let key = if said.contains("`text`") { "text" } else { "number" };
+            assert!(
+                said.contains(&format!("line 2, `{key}`")) && said.contains("expected"),
+                "{said}"
+            );
             assert!(!said.contains("hidden") && !said.contains("987"), "{said}");
         }
     }
