@@ -27,7 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::align::{self, AlignError, Comparison};
-use super::connect::{ConnectError, ConnectSettings, Connection};
+use super::connect::{ConnectError, ConnectSettings, Connection, Elsewhere};
 use super::standing::Standing;
 use super::stream::{self, LogStream, Stored, StreamError};
 use super::{Shared, Status, envelope, subject};
@@ -249,6 +249,9 @@ struct Follower {
     settings: ConnectSettings,
     /// That connection
     reading: Option<(Client, watch::Receiver<Connection>)>,
+    read_elsewhere: Elsewhere,
+    /// Whether this turn has come to the use of that connection
+    reads: bool,
     stopped: watch::Receiver<bool>,
     /// The last message that was read
     read: Option<Origin>,
@@ -295,6 +298,8 @@ pub(crate) fn start(
         connection: shared.connection.clone(),
         settings,
         reading: None,
+        read_elsewhere: Elsewhere::default(),
+        reads: false,
         stopped: shared.stopped.subscribe(),
         read,
         unreached: None,
@@ -358,14 +363,16 @@ impl Follower {
             return;
         }
         self.unreached = None;
-        let client = &self.shared.client;
+        // The connection that failed: messages come over one of their own.
+        let (client, elsewhere) = match &self.reading {
+            Some((client, _)) if self.reads => (client, &self.read_elsewhere),
+            _ => (&self.shared.client, &self.shared.elsewhere),
+        };
         // A client that is reconnecting answers only afterwards.
         let servers = tokio::time::timeout(LONG_PAUSE, client.server_pool()).await;
         if servers.is_ok_and(|servers| servers.is_ok_and(|servers| servers.len() > 1)) {
             tracing::warn!("the connected server does not reach the stream: another one is tried");
-            self.shared.elsewhere.ask();
-            // Messages come over the next one as well.
-            self.reading = None;
+            elsewhere.ask();
             if let Err(error) = client.force_reconnect().await {
                 tracing::warn!(error = chain(&error), "no other server can be tried");
             }
@@ -392,6 +399,7 @@ impl Follower {
 
     async fn turn(&mut self) -> Result<End, End> {
         let made = self.connection.borrow_and_update().made;
+        self.reads = false;
         let shared = Arc::clone(&self.shared);
         let context = stream::context(&shared.client);
         let (stream, info) = match stream::find(&context, &shared.ledger).await? {
@@ -411,6 +419,7 @@ impl Follower {
         shared.status.ends_at(last);
         self.align(&stream, last).await?;
         self.read_singly(&stream, last).await?;
+        self.reads = true;
         let (reading, connection) = self.reading().await?;
         let context = stream::context(&reading);
         let log = context.get_stream_no_info(subject::stream(&shared.ledger)).await;
@@ -448,11 +457,12 @@ impl Follower {
             Some(live) => live,
             None => {
                 let name = format!("tenure {} reads", self.shared.ledger);
-                let heeding = |options| self.shared.elsewhere.heed(options);
+                let heeding = |options| self.read_elsewhere.heed(options);
                 let made = self.settings.connect_with(&name, heeding).await;
                 made.map_err(|error: ConnectError| away(&error))?
             }
         };
+        self.reading = Some((client.clone(), state.clone()));
         let connected = state.wait_for(|connection| connection.connected);
         let connected = tokio::time::timeout(REACH_PATIENCE, connected).await;
         if !connected.is_ok_and(|told| told.is_ok()) {
@@ -461,7 +471,6 @@ impl Follower {
             }));
         }
         state.mark_unchanged();
-        self.reading = Some((client.clone(), state.clone()));
         Ok((client, state))
     }
 

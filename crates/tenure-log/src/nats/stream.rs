@@ -27,7 +27,7 @@ use crate::chain;
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Single messages that are asked for at once
-const SINGLE_MAX: usize = 16;
+const SINGLE_MAX: usize = 4;
 
 /// Why a stream cannot be the log of this ledger
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
