@@ -20,6 +20,7 @@ pub mod append;
 pub mod connect;
 pub mod envelope;
 pub mod follow;
+mod headers;
 pub mod republish;
 pub mod standing;
 pub mod stream;
@@ -129,7 +130,8 @@ pub async fn open(
         under_way: Mutex::default(),
         stopped: watch::Sender::new(false),
     });
-    let feed = follow::start(&shared, reader, known_before).map_err(OpenError::Journal)?;
+    let feed = follow::start(&shared, settings.connect.clone(), reader, known_before)
+        .map_err(OpenError::Journal)?;
     let appender = append::start(&shared);
     Ok(Opened { appender, feed, client })
 }

@@ -66,13 +66,15 @@ pub enum Reading {
     NoCaller,
     /// Not at all: the message needs newer rules, and its sender is not the ledger itself
     NewerRules,
+    /// Not at all: the message's header block cannot be read
+    UnreadableHeaders,
     /// In a way that this program does not know: another one republished them
     Unknown,
 }
 
 impl Reading {
     /// Every reading
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoType,
         Self::OtherSpecVersion,
         Self::NoFormat,
@@ -83,6 +85,7 @@ impl Reading {
         Self::NoSubmitter,
         Self::NoCaller,
         Self::NewerRules,
+        Self::UnreadableHeaders,
         Self::Unknown,
     ];
 
@@ -99,6 +102,7 @@ impl Reading {
             Self::NoSubmitter => "no-submitter",
             Self::NoCaller => "no-caller",
             Self::NewerRules => "newer-rules",
+            Self::UnreadableHeaders => "unreadable-headers",
             Self::Unknown => "unknown",
         }
     }

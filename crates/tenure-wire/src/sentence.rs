@@ -76,6 +76,10 @@ pub fn malformed(raw: &[u8], reading: Reading) -> String {
             let known = "`content-type: application/msgpack` or `application/json`";
             return format!("the message has no header {known}");
         }
+        Reading::UnreadableHeaders => {
+            return "the message's headers cannot be read: after the line `NATS/1.0` each is `name: value` in UTF-8"
+                .to_owned();
+        }
         Reading::NoSubmitter => {
             return "the token after `log.` in the message's subject is no name of a client"
                 .to_owned();

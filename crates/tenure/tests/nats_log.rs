@@ -11,6 +11,7 @@ mod raw_nats;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use common::{Server, Start, entry, grant, landscape, poll, query, tenure_on};
 use raw_nats::Client;
@@ -473,6 +474,99 @@ fn the_subject_says_who_submitted_and_a_republished_stream_says_the_same() {
         request(&mut client, "tenure.acme.log.crm", &claims, data.as_bytes());
         ready_at(&built, position + 1);
         assert_eq!(submitters(&built).pop().unwrap().0, "client:nats/crm");
+    }
+}
+
+/// Header blocks that a server stores, and that no connection of the ledger outlives or passes on
+const UNREADABLE: [&[u8]; 10] = [
+    b"no version\r\n\r\n",
+    b"NATS/1.0\r\nno colon\r\n\r\n",
+    b"NATS/1.0\r\na name: x\r\n\r\n",
+    b"NATS/1.0\r\n\xc3\xa9: x\r\n\r\n",
+    b"NATS/1.0\r\na: \xff\xfe\r\n\r\n",
+    b"NATS/1.0\r\na: x\ry\r\n\r\n",
+    b"NATS/1.0 abc\r\n\r\n",
+    b"NATS/1.0 100\r\n\r\n",
+    b"NATS/1.0 404 gone\r\n\r\n",
+    b"NATS/1.0 409 Consumer Deleted\r\n\r\n",
+];
+
+#[test]
+fn a_message_whose_headers_cannot_be_read_is_malformed_and_the_ledger_goes_on() {
+    for version in Version::ALL {
+        let mut nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats).ready();
+        server.append(&landscape());
+        let before = server.log().len();
+        let mut client = Client::of(&nats);
+        for (n, block) in (0..).zip(UNREADABLE) {
+            let stored = client.try_request_with("tenure.acme.log.crm", block, b"{}");
+            assert!(stored.is_some_and(|stored| stored["seq"].is_u64()), "{block:?}");
+            publish(&mut client, KIND, &grants(n..n + 1)[0]);
+            // The ledger goes on before the next one, too.
+            let position = before as u64 + 2 * (u64::from(n) + 1);
+            ready_at(&server, position);
+        }
+        // Many at once, and a subject that no connection outlives.
+        for block in UNREADABLE.repeat(3) {
+            client.try_request_with("tenure.acme.log.crm", block, b"{}");
+        }
+        publish_as(&mut client, "a\u{a0}b", KIND, &grants(20..21)[0]);
+        publish(&mut client, KIND, &grants(21..22)[0]);
+        let position = before + 5 * UNREADABLE.len() + 2;
+        ready_at(&server, position as u64);
+        let log = told(&server);
+        for row in &log[before..position - 2] {
+            assert_eq!(row["submitter"], "client:nats/crm", "{row}");
+        }
+        for pair in log[before..].chunks(2).take(UNREADABLE.len()) {
+            let outcomes = [&pair[0]["refusal"]["code"], &pair[1]["outcome"]];
+            assert_eq!(outcomes, ["malformed", "applied"], "{pair:?}");
+        }
+        assert_eq!(log[position - 2]["submitter"], "client:nats/a\u{a0}b");
+        assert_eq!([&log[position - 2]["outcome"], &log[position - 1]["outcome"]], ["applied"; 2]);
+        assert_eq!(server.append(&grants(30..31))[0]["outcome"], "applied");
+        let message = server.log()[before]["refusal"]["message"].to_string();
+        assert!(message.contains("headers cannot be read"), "{message}");
+        let (log, first) = (told(&server), digest(&server));
+        let other = TempDir::new().unwrap();
+        let built = on(other.path(), &nats).ready();
+        assert_eq!((told(&built), digest(&built)), (log.clone(), first.clone()));
+        built.stop();
+        server.stop();
+        // A journal compares as equal with a stream of the same messages, and goes to an empty one.
+        let republish = || tenure_on(data.path(), &["republish", "--log", &nats.url(), "--yes"]);
+        assert!(republish().exits(0).stdout.contains("nothing to append"));
+        nats.stop();
+        nats.lose_store();
+        nats.start_again();
+        tenure_on(data.path(), &["republish", "--log", &nats.url(), "--yes"]).exits(0);
+        let other = TempDir::new().unwrap();
+        let built = on(other.path(), &nats).ready();
+        assert_eq!((told(&built), digest(&built)), (log, first));
+    }
+}
+
+#[test]
+fn a_question_whose_headers_cannot_be_read_leaves_the_door_open() {
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let data = TempDir::new().unwrap();
+        let server = on(data.path(), &nats).ready();
+        server.append(&landscape());
+        for block in UNREADABLE {
+            // No answer comes to this request.
+            let inbox = b"HPUB tenure.acme.ask.levels _INBOX.nobody ";
+            let sizes = format!("{0} {0}\r\n", block.len());
+            Client::of(&nats).send(&[inbox, sizes.as_bytes(), block, b"\r\n"].concat());
+            // A request that comes before the next connection is lost.
+            let second = Duration::from_secs(1);
+            let asked =
+                || Client::within(&nats, second).try_request("tenure.acme.ask.levels", &[], b"{}");
+            let answer = poll(|| asked().filter(|answer| answer.is_object()));
+            assert!(answer.is_some_and(|answer| answer["code"].is_null()), "{}", server.stderr());
+        }
     }
 }
 

@@ -4,13 +4,12 @@
 //! or another one in its place, the last message that both have is searched. The entries after it are compared one
 //! by one: entries that an operator has republished are equal, at equal positions, but in other messages.
 
-use async_nats::jetstream::stream::Stream;
 use tenure_core::{Position, Principal, RecordedAt};
 use tenure_journal::{Cursor, Payload, Reader, Row};
 use tenure_wire::message::{Content, Item, Origin};
 
 use super::envelope;
-use super::stream::{StreamError, message};
+use super::stream::{LogStream, StreamError, message};
 
 /// How a journal and a stream compare
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,11 +49,9 @@ pub enum AlignError {
 }
 
 /// Whether the stream has exactly this message
-pub(crate) async fn has(stream: &Stream, origin: Origin) -> Result<bool, StreamError> {
+pub(crate) async fn has(stream: &LogStream, origin: Origin) -> Result<bool, StreamError> {
     let found = message(stream, origin.sequence).await?;
-    Ok(found.is_some_and(|found| {
-        Origin::new(origin.sequence, found.time.unix_timestamp_nanos(), &found.payload) == origin
-    }))
+    Ok(found.is_some_and(|found| Origin::new(origin.sequence, found.nanos, &found.data) == origin))
 }
 
 /// Compares a whole journal with a stream; `last` is the sequence of the stream's last message
@@ -63,7 +60,7 @@ pub(crate) async fn has(stream: &Stream, origin: Origin) -> Result<bool, StreamE
 /// O(log positions) requests to find the last common message, then one for each message after it.
 pub(crate) async fn compare(
     reader: &Reader,
-    stream: &Stream,
+    stream: &LogStream,
     ledger: &str,
     last: u64,
 ) -> Result<Comparison, AlignError> {
@@ -84,9 +81,9 @@ pub(crate) async fn compare(
         let Some(found) = message(stream, sequence).await? else {
             return Ok(Comparison::Missing { sequence });
         };
-        let nanos = found.time.unix_timestamp_nanos();
+        let (nanos, headers) = (found.nanos, found.headers.as_ref());
         let received =
-            envelope::read(ledger, &found.subject, &found.headers, &found.payload, nanos, |_| None);
+            envelope::read(ledger, &found.subject, headers, &found.data, nanos, |_| None);
         let differs = |position: Position| {
             Ok(Comparison::OtherContent { position: position.get(), sequence })
         };
@@ -101,7 +98,7 @@ pub(crate) async fn compare(
         }
         recorded_at = Some(stamped_at);
         let position = Position::new(next.get() - 1).unwrap_or(Position::FIRST);
-        end = Some(Cursor { position, origin: Origin::new(sequence, nanos, &found.payload) });
+        end = Some(Cursor { position, origin: Origin::new(sequence, nanos, &found.data) });
     }
     Ok(Comparison::Same(end))
 }
@@ -131,7 +128,7 @@ fn same(
 /// can halve the journal.
 async fn fork(
     reader: &Reader,
-    stream: &Stream,
+    stream: &LogStream,
     newest: Position,
     last: u64,
 ) -> Result<Option<Cursor>, AlignError> {

@@ -59,11 +59,11 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Reads a message of a ledger's stream
 ///
 /// `under_way` returns the message with that `ce-id` if this program has sent it. If the same bytes come back, they
-/// are not decoded again.
+/// are not decoded again. A message without headers has an empty map; `None` says that they cannot be read.
 pub(crate) fn read(
     ledger: &str,
     to: &str,
-    headers: &HeaderMap,
+    headers: Option<&HeaderMap>,
     data: &[u8],
     stamped_nanos: i128,
     under_way: impl FnOnce(Uuid) -> Option<UnderWay>,
@@ -71,6 +71,12 @@ pub(crate) fn read(
     let micros = i64::try_from(stamped_nanos.div_euclid(1_000)).unwrap_or(i64::MAX);
     let stamped_at = RecordedAt::saturating_from_micros(micros);
     let token = subject::submitter(ledger, to);
+    let Some(headers) = headers else {
+        let submitter = token.unwrap_or_else(Principal::invalid_nats);
+        let reading = Reading::UnreadableHeaders;
+        let content = Content::Items(vec![Item::Malformed { raw: data.to_vec(), reading }]);
+        return Received { stamped_at, submitter, caller: None, content, waiter: None };
+    };
     // Only on this subject, where no submitter may publish, do these headers count.
     if to == subject::republished(ledger) {
         let recorded_at = text(headers, RECORDED_AT).and_then(|micros| micros.parse().ok());

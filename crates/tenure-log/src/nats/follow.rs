@@ -5,6 +5,10 @@
 //! consumer has no state: this program knows where to read on. While it reads, it looks at the stream every two
 //! seconds, so that it also finds a loss then.
 //!
+//! The client gives its connection up at a header block that it cannot read, or never passes such a message on. So each turn
+//! begins with a few messages that are asked for one by one, in a form that brings nothing down ([`stream::message`]).
+//! Messages come over a connection of their own, which is made again when the client has ended.
+//!
 //! Memory is bounded: a fixed number of bytes is read ahead of the journal, and the messages of one request may wait
 //! beside them.
 
@@ -12,8 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::{Info, Stream};
-use futures::{FutureExt, StreamExt};
+use async_nats::jetstream::stream::Info;
+use async_nats::{Client, HeaderMap};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use tenure_core::Position;
 use tenure_journal::{Cursor, Reader};
 use tenure_wire::message::{Content, Origin};
@@ -22,9 +27,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::align::{self, AlignError, Comparison};
-use super::connect::Connection;
+use super::connect::{ConnectError, ConnectSettings, Connection, Elsewhere};
 use super::standing::Standing;
-use super::stream::{self, StreamError};
+use super::stream::{self, LogStream, Stored, StreamError};
 use super::{Shared, Status, envelope, subject};
 use crate::{Message, chain};
 
@@ -157,7 +162,7 @@ impl LogHandle {
     }
 
     /// The connection
-    pub fn client(&self) -> async_nats::Client {
+    pub fn client(&self) -> Client {
         self.0.client.clone()
     }
 
@@ -240,6 +245,13 @@ struct Follower {
     feed: mpsc::Sender<Fed>,
     memory: Arc<Semaphore>,
     connection: watch::Receiver<Connection>,
+    /// How the connection is made that messages come over
+    settings: ConnectSettings,
+    /// That connection
+    reading: Option<(Client, watch::Receiver<Connection>)>,
+    read_elsewhere: Elsewhere,
+    /// Whether this turn has come to the use of that connection
+    reads: bool,
     stopped: watch::Receiver<bool>,
     /// The last message that was read
     read: Option<Origin>,
@@ -269,6 +281,7 @@ struct Follower {
 /// The journal cannot be read.
 pub(crate) fn start(
     shared: &Arc<Shared>,
+    settings: ConnectSettings,
     reader: Reader,
     known_before: u64,
 ) -> Result<Feed, tenure_journal::Error> {
@@ -283,6 +296,10 @@ pub(crate) fn start(
         feed: sender,
         memory: Arc::new(Semaphore::new(AHEAD_BYTES_MAX as usize)),
         connection: shared.connection.clone(),
+        settings,
+        reading: None,
+        read_elsewhere: Elsewhere::default(),
+        reads: false,
         stopped: shared.stopped.subscribe(),
         read,
         unreached: None,
@@ -346,12 +363,16 @@ impl Follower {
             return;
         }
         self.unreached = None;
-        let client = &self.shared.client;
+        // The connection that failed: messages come over one of their own.
+        let (client, elsewhere) = match &self.reading {
+            Some((client, _)) if self.reads => (client, &self.read_elsewhere),
+            _ => (&self.shared.client, &self.shared.elsewhere),
+        };
         // A client that is reconnecting answers only afterwards.
         let servers = tokio::time::timeout(LONG_PAUSE, client.server_pool()).await;
         if servers.is_ok_and(|servers| servers.is_ok_and(|servers| servers.len() > 1)) {
             tracing::warn!("the connected server does not reach the stream: another one is tried");
-            self.shared.elsewhere.ask();
+            elsewhere.ask();
             if let Err(error) = client.force_reconnect().await {
                 tracing::warn!(error = chain(&error), "no other server can be tried");
             }
@@ -378,6 +399,7 @@ impl Follower {
 
     async fn turn(&mut self) -> Result<End, End> {
         let made = self.connection.borrow_and_update().made;
+        self.reads = false;
         let shared = Arc::clone(&self.shared);
         let context = stream::context(&shared.client);
         let (stream, info) = match stream::find(&context, &shared.ledger).await? {
@@ -396,6 +418,12 @@ impl Follower {
         let last = info.state.last_sequence;
         shared.status.ends_at(last);
         self.align(&stream, last).await?;
+        self.read_singly(&stream, last).await?;
+        self.reads = true;
+        let (reading, connection) = self.reading().await?;
+        let context = stream::context(&reading);
+        let log = context.get_stream_no_info(subject::stream(&shared.ledger)).await;
+        let log = log.map_err(|error| away(&error))?;
         let from = self.read.map_or(0, |origin| origin.sequence) + 1;
         let config = pull::Config {
             description: Some("a ledger that follows its log".to_owned()),
@@ -406,7 +434,7 @@ impl Follower {
             num_replicas: 1,
             ..pull::Config::default()
         };
-        let consumer = stream.create_consumer(config).await.map_err(|e| away(&e))?;
+        let consumer = log.create_consumer(config).await.map_err(|e| away(&e))?;
         let messages = consumer
             .stream()
             .max_messages_per_batch(BATCH_MAX)
@@ -418,15 +446,71 @@ impl Follower {
             .map_err(|e| away(&e))?;
         self.unreached = None;
         shared.status.set(Standing::CatchingUp { target: last });
-        self.read_on(&stream, messages, made, last).await
+        self.read_on(&stream, messages, (made, connection), last).await
+    }
+
+    /// The connection that messages come over; its state has a server now
+    async fn reading(&mut self) -> Result<(Client, watch::Receiver<Connection>), End> {
+        // The sender of the state is gone when the client has ended, which a message can bring about.
+        let live = self.reading.take().filter(|(_, state)| state.has_changed().is_ok());
+        let (client, mut state) = match live {
+            Some(live) => live,
+            None => {
+                let name = format!("tenure {} reads", self.shared.ledger);
+                let heeding = |options| self.read_elsewhere.heed(options);
+                let made = self.settings.connect_with(&name, heeding).await;
+                made.map_err(|error: ConnectError| away(&error))?
+            }
+        };
+        self.reading = Some((client.clone(), state.clone()));
+        let connected = state.wait_for(|connection| connection.connected);
+        let connected = tokio::time::timeout(REACH_PATIENCE, connected).await;
+        if !connected.is_ok_and(|told| told.is_ok()) {
+            return Err(End::Standing(Standing::Away {
+                why: "no server takes a connection for reading".to_owned(),
+            }));
+        }
+        state.mark_unchanged();
+        Ok((client, state))
+    }
+
+    /// Reads as many messages as one request of the last turn may have brought, and more after each that no connection
+    /// outlives
+    async fn read_singly(&mut self, stream: &LogStream, last: u64) -> Result<(), End> {
+        let (mut left, mut bytes) = (BATCH_MAX, 0);
+        let from = self.read.map_or(0, |origin| origin.sequence) + 1;
+        let mut messages = std::pin::pin!(stream::singly(stream, from, last));
+        while left > 0 && bytes < REQUEST_BYTES && self.pending.is_none() {
+            let Some((sequence, message)) = messages.try_next().await? else { break };
+            // Whether it is gone, the consumer tells too.
+            let Some(message) = message else { break };
+            tracing::trace!(sequence, "read by itself");
+            let readable = message.headers.is_some();
+            left = if readable { left - 1 } else { BATCH_MAX };
+            bytes = if readable { bytes + message.data.len() } else { 0 };
+            if let Err(end) = self.take(message) {
+                self.offer();
+                if let End::ForEver(_) = end {
+                    self.hand_over().await?;
+                }
+                return Err(end);
+            }
+            if self.run.is_full() {
+                self.offer();
+            }
+        }
+        if self.pending.is_none() {
+            self.offer();
+        }
+        Ok(())
     }
 
     /// Reads until something is wrong
     async fn read_on(
         &mut self,
-        stream: &Stream,
+        stream: &LogStream,
         mut messages: pull::Stream,
-        made: u64,
+        (made, mut reading): (u64, watch::Receiver<Connection>),
         mut last: u64,
     ) -> Result<End, End> {
         let mut looks = tokio::time::interval_at(Instant::now() + LOOK_INTERVAL, LOOK_INTERVAL);
@@ -448,6 +532,8 @@ impl Follower {
                         return Ok(End::Again);
                     }
                 }
+                // Whatever it is, the next turn looks.
+                _ = reading.changed() => return Ok(End::Again),
                 _ = looks.tick() => last = self.look(stream, last).await?,
                 (permit, slot) = room, if waits => {
                     let (Ok(permit), Ok(slot)) = (permit, slot) else { return Ok(End::Stopped) };
@@ -475,14 +561,14 @@ impl Follower {
     /// Takes in a message, and then all messages that are already there
     async fn take_run(
         &mut self,
-        stream: &Stream,
+        stream: &LogStream,
         messages: &mut pull::Stream,
         first: Option<Result<async_nats::jetstream::Message, pull::MessagesError>>,
     ) -> Result<(), End> {
         let mut next = Some(first);
         while let Some(received) = next {
             match received {
-                Some(Ok(received)) => self.take(stream, &received).await?,
+                Some(Ok(received)) => self.take_next(stream, received).await?,
                 Some(Err(error)) => return Err(away(&error)),
                 None => return Err(End::Again),
             }
@@ -505,11 +591,11 @@ impl Follower {
         }
     }
 
-    /// Takes a message in
-    async fn take(
+    /// Takes a message in that a consumer gave
+    async fn take_next(
         &mut self,
-        stream: &Stream,
-        received: &async_nats::jetstream::Message,
+        stream: &LogStream,
+        received: async_nats::jetstream::Message,
     ) -> Result<(), End> {
         let info = received.info().map_err(|error| {
             End::Standing(Standing::Away { why: format!("a message has no place: {error}") })
@@ -533,11 +619,22 @@ impl Follower {
             });
         }
         let nanos = info.published.unix_timestamp_nanos();
-        let none = async_nats::HeaderMap::new();
-        let headers = received.headers.as_ref().unwrap_or(&none);
-        let data = &received.payload;
+        let async_nats::Message { subject, headers, payload, status, .. } = received.message;
+        self.take(Stored {
+            sequence,
+            subject: subject.to_string(),
+            // As `headers::parse` reads them: a message of the log has no status.
+            headers: status.is_none().then(|| headers.unwrap_or_else(HeaderMap::new)),
+            data: payload,
+            nanos,
+        })
+    }
+
+    /// Takes the next message in
+    fn take(&mut self, message: Stored) -> Result<(), End> {
+        let Stored { sequence, subject, headers, data, nanos } = message;
         let found =
-            envelope::read(&self.shared.ledger, &received.subject, headers, data, nanos, |id| {
+            envelope::read(&self.shared.ledger, &subject, headers.as_ref(), &data, nanos, |id| {
                 self.shared.under_way.lock().remove(&id)
             });
         let entries = match found.content {
@@ -546,7 +643,7 @@ impl Follower {
                 return Err(End::ForEver(Standing::NeedsUpgrade { version, sequence }));
             }
         };
-        let origin = Origin::new(sequence, nanos, data);
+        let origin = Origin::new(sequence, nanos, &data);
         self.read = Some(origin);
         self.gap = None;
         let stamped_at = found.stamped_at;
@@ -567,7 +664,7 @@ impl Follower {
     /// Checks that the stream still has every message that was read
     ///
     /// A missing message that was not read yet is found when it is its turn to be read.
-    async fn is_whole(&mut self, stream: &Stream, info: &Info) -> Result<(), End> {
+    async fn is_whole(&mut self, stream: &LogStream, info: &Info) -> Result<(), End> {
         let read = self.read.map_or(0, |origin| origin.sequence);
         if stream::is_whole(info) {
             self.hole = None;
@@ -587,7 +684,7 @@ impl Follower {
     }
 
     /// Checks that the stream is still as it was, and notes how far behind this ledger is
-    async fn look(&mut self, stream: &Stream, last_before: u64) -> Result<u64, End> {
+    async fn look(&mut self, stream: &LogStream, last_before: u64) -> Result<u64, End> {
         let info = stream.get_info().await.map_err(|error| away(&error))?;
         stream::verify(&info, &self.shared.ledger).map_err(StreamError::Unfit)?;
         self.is_whole(stream, &info).await?;
@@ -623,7 +720,7 @@ impl Follower {
     }
 
     /// Checks that the stream has the messages that were read before
-    async fn align(&mut self, stream: &Stream, last: u64) -> Result<(), End> {
+    async fn align(&mut self, stream: &LogStream, last: u64) -> Result<(), End> {
         let in_line = match self.read {
             Some(read) => last >= read.sequence && align::has(stream, read).await?,
             None => !self.unaligned,

@@ -6,16 +6,19 @@
 
 use std::time::Duration;
 
-use async_nats::Client;
-use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
+use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::{
-    Config, DiscardPolicy, Info, LastRawMessageErrorKind, PersistenceMode, RetentionPolicy,
-    StorageType, Stream,
+    Config, DiscardPolicy, Info, PersistenceMode, RawMessage, RetentionPolicy, StorageType, Stream,
 };
 use async_nats::jetstream::{Context, ErrorCode};
-use futures::StreamExt;
+use async_nats::{Client, HeaderMap};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
 
+use super::headers;
 use super::standing::ServerFacts;
 use super::subject;
 use crate::chain;
@@ -23,8 +26,8 @@ use crate::chain;
 /// How long JetStream may take to answer
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Headers that are requested at once
-const HEADERS_MAX: usize = 512;
+/// Single messages that are asked for at once
+const SINGLE_MAX: usize = 4;
 
 /// Why a stream cannot be the log of this ledger
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -52,6 +55,33 @@ pub enum StreamError {
     /// The stream cannot be reached now
     #[error("{0}")]
     Away(String),
+}
+
+/// The stream of a ledger, and the way to ask for single messages of it
+#[derive(Clone, Debug)]
+pub(crate) struct LogStream {
+    stream: Stream,
+    context: Context,
+}
+
+impl std::ops::Deref for LogStream {
+    type Target = Stream;
+
+    fn deref(&self) -> &Stream {
+        &self.stream
+    }
+}
+
+/// A message as the stream has it
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) sequence: u64,
+    pub(crate) subject: String,
+    /// `None` if they cannot be read
+    pub(crate) headers: Option<HeaderMap>,
+    pub(crate) data: Bytes,
+    /// Nanoseconds since 1970
+    pub(crate) nanos: i128,
 }
 
 /// The JetStream context of a client
@@ -92,9 +122,9 @@ pub fn settings(ledger: &str, replicas: usize) -> Config {
 pub(crate) async fn find(
     context: &Context,
     ledger: &str,
-) -> Result<Option<(Stream, Info)>, StreamError> {
+) -> Result<Option<(LogStream, Info)>, StreamError> {
     match context.get_stream(subject::stream(ledger)).await {
-        Ok(stream) => verified(stream, ledger).map(Some),
+        Ok(stream) => verified(context, stream, ledger).map(Some),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(source)
                 if source.error_code() == ErrorCode::STREAM_NOT_FOUND =>
@@ -114,17 +144,21 @@ pub(crate) async fn make(
     context: &Context,
     ledger: &str,
     replicas: usize,
-) -> Result<(Stream, Info), StreamError> {
+) -> Result<(LogStream, Info), StreamError> {
     let made = context.create_stream(settings(ledger, replicas)).await;
     let stream = made.map_err(|error| StreamError::Away(chain(&error)))?;
     tracing::info!(stream = subject::stream(ledger), replicas, "made the stream");
-    verified(stream, ledger)
+    verified(context, stream, ledger)
 }
 
-fn verified(stream: Stream, ledger: &str) -> Result<(Stream, Info), StreamError> {
+fn verified(
+    context: &Context,
+    stream: Stream,
+    ledger: &str,
+) -> Result<(LogStream, Info), StreamError> {
     let info = stream.cached_info().clone();
     verify(&info, ledger).map_err(StreamError::Unfit)?;
-    Ok((stream, info))
+    Ok((LogStream { stream, context: context.clone() }, info))
 }
 
 /// Whether a stream has as many messages as sequences from its first to its last
@@ -138,43 +172,21 @@ pub(crate) fn is_whole(info: &Info) -> bool {
 /// # Errors
 /// The stream cannot be reached now.
 /// # Cost
-/// One request. If the server does not say which messages are missing (2.9, when a whole file is missing), the headers
-/// of all messages before it.
-pub(crate) async fn hole(stream: &Stream, up_to: u64) -> Result<Option<u64>, StreamError> {
+/// One request. If the server does not say which messages are missing (2.9, when a whole file is missing), one for each
+/// message before it.
+pub(crate) async fn hole(stream: &LogStream, up_to: u64) -> Result<Option<u64>, StreamError> {
     let away = |error: &dyn std::error::Error| StreamError::Away(chain(error));
     let detailed = stream.info_builder().with_deleted(true).fetch().await;
     let state = detailed.map_err(|error| away(&error))?.info.state;
     if let Some(sequence) = state.deleted.into_iter().flatten().min() {
         return Ok(Some(sequence).filter(|sequence| *sequence <= up_to));
     }
-    let headers = pull::Config {
-        description: Some("a ledger that looks for what is gone".to_owned()),
-        ack_policy: AckPolicy::None,
-        headers_only: true,
-        inactive_threshold: ANSWER_PATIENCE,
-        memory_storage: true,
-        num_replicas: 1,
-        ..pull::Config::default()
-    };
-    let consumer = stream.create_consumer(headers).await.map_err(|error| away(&error))?;
-    let read = consumer.stream().max_messages_per_batch(HEADERS_MAX).heartbeat(ANSWER_PATIENCE);
-    let mut messages = read.messages().await.map_err(|error| away(&error))?;
-    let mut expected = state.first_sequence.max(1);
-    while expected <= up_to.min(state.last_sequence) {
-        let message = match tokio::time::timeout(ANSWER_PATIENCE, messages.next()).await {
-            Ok(Some(message)) => message,
-            // No message is left after it, although its sequence is not the last one.
-            Err(_) if message(stream, expected).await?.is_none() => return Ok(Some(expected)),
-            Ok(None) | Err(_) => {
-                return Err(StreamError::Away("the stream is not read on".to_owned()));
-            }
-        };
-        let message = message.map_err(|error| away(&error))?;
-        let unplaced = |error| StreamError::Away(format!("a message has no place: {error}"));
-        if message.info().map_err(unplaced)?.stream_sequence > expected {
-            return Ok(Some(expected));
+    let until = up_to.min(state.last_sequence);
+    let mut messages = std::pin::pin!(singly(stream, state.first_sequence.max(1), until));
+    while let Some((sequence, message)) = messages.try_next().await? {
+        if message.is_none() {
+            return Ok(Some(sequence));
         }
-        expected += 1;
     }
     Ok(None)
 }
@@ -267,22 +279,55 @@ pub(crate) fn facts(client: &Client, info: &Info, replicas: usize) -> ServerFact
     ServerFacts { version, stream_replicas: info.config.num_replicas, syncs_late, warnings }
 }
 
+/// The request for a single message
+#[derive(serde::Serialize)]
+struct Ask {
+    seq: u64,
+}
+
+/// The answer to [`Ask`]
+#[derive(serde::Deserialize)]
+struct Answer {
+    message: RawMessage,
+}
+
 /// The message with a sequence, if the stream has it
+///
+/// The answer is JSON with the headers in base64: whatever they are, the connection outlives them.
 ///
 /// # Errors
 /// The stream cannot be reached now.
 pub(crate) async fn message(
-    stream: &Stream,
+    stream: &LogStream,
     sequence: u64,
-) -> Result<Option<async_nats::jetstream::message::StreamMessage>, StreamError> {
-    match stream.get_raw_message(sequence).await {
-        Ok(message) => Ok(Some(message)),
-        Err(error) => match error.kind() {
-            LastRawMessageErrorKind::NoMessageFound => Ok(None),
-            LastRawMessageErrorKind::JetStream(source) if source.code() == 404 => Ok(None),
-            _ => Err(StreamError::Away(chain(&error))),
-        },
-    }
+) -> Result<Option<Stored>, StreamError> {
+    let away = |error: &dyn std::error::Error| StreamError::Away(chain(error));
+    let subject = format!("STREAM.MSG.GET.{}", stream.cached_info().config.name);
+    let answer = stream.context.request(subject, &Ask { seq: sequence }).await;
+    let found = match answer.map_err(|error| away(&error))? {
+        Response::Ok(Answer { message }) => message,
+        Response::Err { error } if error.code() == 404 => return Ok(None),
+        Response::Err { error } => return Err(away(&error)),
+    };
+    let decode = |text: &str| STANDARD.decode(text).map_err(|error| away(&error));
+    let block = found.headers.as_deref().map(decode).transpose()?;
+    Ok(Some(Stored {
+        sequence: found.sequence,
+        headers: block.map_or_else(|| Some(HeaderMap::new()), |block| headers::parse(&block)),
+        data: decode(&found.payload)?.into(),
+        subject: found.subject,
+        nanos: found.time.unix_timestamp_nanos(),
+    }))
+}
+
+/// The messages from one sequence to another in their order, each asked for by itself; `None` for one that is missing
+pub(crate) fn singly(
+    stream: &LogStream,
+    from: u64,
+    until: u64,
+) -> impl futures::Stream<Item = Result<(u64, Option<Stored>), StreamError>> {
+    let ask = move |sequence| async move { Ok((sequence, message(stream, sequence).await?)) };
+    futures::stream::iter(from..=until).map(ask).buffered(SINGLE_MAX)
 }
 
 #[cfg(test)]

@@ -41,6 +41,8 @@ const HELD_KIB_MIN: u32 = 4;
 const WAITING_MAX: usize = 1_024;
 /// How often it is looked whether this replica is ready to be asked
 const READINESS_INTERVAL: Duration = Duration::from_millis(200);
+/// Pause before a connection is made again
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long requests that have begun may go on when the server is told to stop
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -59,11 +61,23 @@ pub(crate) async fn spawn(
     let LogSettings::Nats(settings) = log else { return Ok(None) };
     // A connection of its own: a burst of questions does not stand before the log's messages.
     let name = format!("tenure {ledger} questions");
-    let (client, _) = settings.connect.connect_with(&name, bounded).await?;
-    let hall = Arc::clone(hall);
+    let (mut client, _) = settings.connect.connect_with(&name, bounded).await?;
+    let (settings, hall) = (settings.connect.clone(), Arc::clone(hall));
     Ok(Some(tokio::spawn(async move {
-        if let Err(error) = serve(client, hall).await {
-            tracing::error!(error = chain(&error), "questions over NATS are not answered");
+        // A client may end at a request whose headers it cannot read.
+        while let Err(error) = serve(client, Arc::clone(&hall)).await {
+            tracing::error!(
+                error = chain(&error),
+                "the connection that questions come by is made again"
+            );
+            tokio::time::sleep(PAUSE).await;
+            client = match settings.connect_with(&name, bounded).await {
+                Ok((client, _)) => client,
+                Err(error) => {
+                    tracing::error!(error = chain(&error), "questions over NATS are not answered");
+                    return;
+                }
+            };
         }
     })))
 }

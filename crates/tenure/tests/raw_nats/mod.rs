@@ -60,14 +60,25 @@ impl Client {
         headers: &[(&str, &str)],
         data: &[u8],
     ) -> Option<Value> {
-        let inbox = self.inbox.clone();
         let mut head = "NATS/1.0\r\n".to_owned();
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
         }
         head += "\r\n";
+        self.try_request_with(subject, head.as_bytes(), data)
+    }
+
+    /// The same with a header block of any bytes
+    pub(crate) fn try_request_with(
+        &mut self,
+        subject: &str,
+        head: &[u8],
+        data: &[u8],
+    ) -> Option<Value> {
+        let inbox = self.inbox.clone();
         let (hdr, all) = (head.len(), head.len() + data.len());
-        self.send(format!("HPUB {subject} {inbox} {hdr} {all}\r\n{head}").as_bytes());
+        self.send(format!("HPUB {subject} {inbox} {hdr} {all}\r\n").as_bytes());
+        self.send(head);
         self.send(data);
         self.send(b"\r\n");
         loop {
