@@ -6,7 +6,7 @@
 //! seconds, so that it also finds a loss then.
 //!
 //! The client gives its connection up at a header block that it cannot read, or never passes such a message on. So each turn
-//! begins with a few messages that are asked for one by one, in a form that brings nothing down ([`stream::message`]).
+//! begins with a few messages that are asked for one by one, in a form that brings nothing down.
 //! Messages come over a connection of their own, which is made again when the client has ended.
 //!
 //! Memory is bounded: a fixed number of bytes is read ahead of the journal, and the messages of one request may wait
