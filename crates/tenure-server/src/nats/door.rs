@@ -225,6 +225,14 @@ impl Subscription {
     }
 }
 
+/// Sends a reply if the connection has room for it: what it does not take is lost, and who asked hears
+/// nothing in time
+///
+/// Unconstrained, for in a burst the task's budget would run out before the room does.
+fn at_once(sent: impl Future<Output = Result<(), PublishError>>) -> Option<Result<(), PublishError>> {
+    tokio::task::unconstrained(sent).now_or_never()
+}
+
 fn is_inbox(reply: &str) -> bool {
     !RESERVED.iter().any(|start| reply.starts_with(start))
 }
@@ -237,8 +245,7 @@ struct Request {
     subject: Subject,
     reply: Subject,
     format: Format,
-    /// What says who asks
-    /// Each that was sent
+    /// What says who asks: each header that was sent
     authorization: Vec<String>,
     payload: bytes::Bytes,
     began: Instant,
@@ -316,8 +323,7 @@ impl NatsDoor {
                     "more requests came at once than are held: ask again later",
                 );
                 self.service.count(request.question(), request.began, Some(&full));
-                // What the connection does not take is lost: its asker hears nothing in time.
-                let _lost = self.reply(&request, Err(full)).now_or_never();
+                let _lost = at_once(self.reply(&request, Err(full)));
             }
         }
     }
@@ -325,7 +331,7 @@ impl NatsDoor {
     fn tell(&self, message: &Message) {
         let Some(reply) = message.reply.clone().filter(|reply| is_inbox(reply)) else { return };
         if let Some(body) = self.service.tell(&message.subject) {
-            let _lost = self.client.publish(reply, body.into()).now_or_never();
+            let _lost = at_once(self.client.publish(reply, body.into()));
         }
     }
 

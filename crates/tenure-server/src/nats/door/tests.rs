@@ -374,7 +374,27 @@ async fn more_than_is_held_is_refused_at_once_and_the_door_lives_on() {
         }
     };
     tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    // The rest of the room takes 214 small ones. Each of the others is told, at once.
+    const FIT: usize = 214;
+    const BURST: usize = 200;
+    let mut replies = client.subscribe("burst").await.unwrap();
+    for _ in 0..FIT + BURST {
+        let subject = ask_subject("acme", "levels");
+        client.publish_with_reply(subject, "burst", "".into()).await.unwrap();
+    }
+    let told = async {
+        for _ in 0..BURST {
+            is_problem(&replies.next().await.unwrap(), 503, "overloaded", "more requests");
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.unwrap();
     drop(computing);
+    let all = async {
+        for _ in 0..FIT {
+            replies.next().await.unwrap();
+        }
+    };
+    tokio::time::timeout(PATIENCE, all).await.unwrap();
     let mut answered = 0;
     for asked in asked {
         let answer = asked.await.unwrap();
