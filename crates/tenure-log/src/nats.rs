@@ -1,7 +1,7 @@
 //! How does a ledger order its entries by NATS JetStream?
 //!
 //! A stream holds the messages ([`stream`]). Any number of ledgers follow it, each with a journal of its own
-//! ([`follow`]). Entries that come to a ledger's doors are appended to the stream, and answered when this ledger has
+//! ([`follow`], [`feed`]). Entries that come to a ledger's doors are appended to the stream, and answered when this ledger has
 //! applied them ([`append`]). A [`standing::Standing`] says how the ledger stands to the stream. [`align`] finds the
 //! entries that the stream has lost, and [`republish`] appends them again.
 
@@ -19,6 +19,7 @@ pub mod align;
 pub mod append;
 pub mod connect;
 pub mod envelope;
+pub mod feed;
 pub mod follow;
 mod headers;
 pub mod republish;
@@ -27,7 +28,7 @@ pub mod stream;
 pub mod subject;
 
 pub use append::{Appender, WeakAppender};
-pub use follow::{Fed, Feed, LogHandle, Next};
+pub use feed::{Fed, Feed, LogHandle, Next};
 pub use standing::{Standing, Status};
 
 /// How to reach a ledger's stream, and how to make it if there is none
