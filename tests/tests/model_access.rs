@@ -2,10 +2,10 @@
 //!
 //! Each corner is a short log. The ledger and the oracle give the same outcomes, and those are written down here.
 
-use tenure_core::{Access, Change, LedgerInMemory, Outcome, Recorded};
+use tenure_core::{Access, Change, EffectiveAt, KnownAt, LedgerInMemory, Outcome, Recorded};
 use tenure_tests::scenario::Scenario;
 use tenure_tests::script::{
-    Script, access, create, delete, exhaust, fold, grant, publish, remove, revoke, void,
+    Script, access, create, delete, exhaust, fold, grant, hour, publish, remove, revoke, void,
 };
 use tenure_tests::world;
 
@@ -23,7 +23,7 @@ const SUBMITTER: &str = "role:tenure/Submitter";
 fn governed() -> Script {
     let mut until = grant(S1, SUBMITTER, CI);
     if let Change::Grant { until, .. } = &mut until {
-        *until = tenure_core::Instant::from_micros(tenure_tests::script::hour(10));
+        *until = tenure_core::Instant::from_micros(hour(10));
     }
     Script::new()
         .by(LOCAL, 0, None, vec![publish(0)])
@@ -45,7 +45,15 @@ fn told(outcome: &Outcome) -> String {
 
 /// Compares with the oracle, outcomes and answers, and tells the last outcomes
 fn last(scenario: &Scenario, count: usize) -> Vec<String> {
-    fold(scenario).unwrap_or_else(|failure| panic!("{failure:?}"));
+    let (folded, oracle) = fold(scenario).unwrap_or_else(|failure| panic!("{failure:?}"));
+    for who in [LOCAL, ALICE, BOB, CI].map(world::principal) {
+        for s in (0..=scenario.log.len() as u64).map(KnownAt) {
+            for t in (0..40).map(|t| EffectiveAt::saturating_from_micros(hour(t))) {
+                let expected = oracle.may_append_somewhere(&who, t, s);
+                assert_eq!(folded.may_append_somewhere(&who, t, s), expected, "{who} {t:?} {s:?}");
+            }
+        }
+    }
     exhaust(scenario).unwrap_or_else(|failure| panic!("{failure:?}"));
     let mut ledger = LedgerInMemory::new(world::LEDGER);
     let outcomes: Vec<String> = scenario.log.iter().map(|r| told(&ledger.apply(r))).collect();

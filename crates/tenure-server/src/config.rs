@@ -14,7 +14,8 @@ use tenure_core::{DEFAULT_ORIGIN, Principal};
 use tenure_log::nats::NatsSettings;
 use tenure_log::nats::connect::ConnectSettings;
 
-use crate::engine::{Checkpointing, Genesis};
+use crate::engine::{Checkpointing, Genesis, chain};
+use crate::file::read_secret;
 use crate::hall::{IssuerSettings, Limits};
 use crate::http::{Host, ListenAt, Origin, PublicUrl, TlsSettings};
 use crate::toml_error::sentence;
@@ -140,10 +141,11 @@ impl NatsPartial {
         let password = match (&self.user, self.password, &self.password_file) {
             (None, ..) => None,
             (Some(_), None, Some(path)) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    let problem = format!("`{}` cannot be read: {error}", path.display());
-                    ConfigError::Value { key: "nats.password-file", problem }
+                let text = read_secret(path).map_err(|error| ConfigError::Value {
+                    key: "nats.password-file",
+                    problem: chain(&error),
                 })?;
+                let text = String::from_utf8_lossy(&text);
                 Some(text.trim_end_matches(['\r', '\n']).to_owned())
             }
             (Some(_), password, _) => password,
@@ -253,7 +255,7 @@ pub struct Settings {
 
 impl Settings {
     /// Whether the server may serve only where access is enforced: other machines may reach it
-    pub(crate) fn must_be_enforced(&self) -> bool {
+    pub fn must_be_enforced(&self) -> bool {
         self.listen.is_open() && !self.allow_open
     }
 }

@@ -5,6 +5,9 @@ use std::io::{Error, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
 /// Longest file, in bytes
 const BYTES_MAX: u64 = 4 * 1_024 * 1_024;
 
@@ -59,6 +62,19 @@ pub(crate) fn read_secret(path: &Path) -> Result<Vec<u8>, FileError> {
         0 => Ok(()),
         _ => Err(FileError::Mode { path: path.to_owned(), mode }),
     })
+}
+
+/// The certificates of a file in PEM, at least one
+///
+/// # Errors
+/// A file that cannot be read, has none, or one that is broken.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) => Err(FileError::content(path, "it has no certificate in PEM")),
+        Err(_) => Err(FileError::content(path, "a certificate in it is no PEM")),
+    }
 }
 
 fn all(path: &Path, may_have: impl Fn(u32) -> Result<(), FileError>) -> Result<Vec<u8>, FileError> {

@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tenure_core::{KnownAt, Outcome, Question, RefusalCode};
+use tenure_core::{EffectiveAt, KnownAt, Outcome, Question, RefusalCode};
 use tenure_log::{AppendError, Receipt};
 use tenure_wire::api::{Appended, Problem, revision};
 use tenure_wire::codec::Encoded;
@@ -110,6 +110,13 @@ pub(crate) fn broken_rule() -> Problem {
     problem(Code::Internal, "a rule that should always hold did not: please report it")
 }
 
+fn is_forbidden(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Refused(refusal) => refusal.code() == RefusalCode::Forbidden,
+        Outcome::Applied | Outcome::Duplicate(_) => false,
+    }
+}
+
 fn shutting_down() -> Problem {
     problem(Code::NotReady, "the server is shutting down")
 }
@@ -147,6 +154,7 @@ impl Hall {
     /// # Errors
     /// As [`Callers::over_http`].
     pub(crate) async fn caller(&self, sent: Credentials<'_>) -> Result<Caller, Problem> {
+        let sent = self.callers.counting(sent);
         let way = sent.way();
         let caller = self.callers.over_http(sent).await;
         self.metrics.called(way, caller.is_ok());
@@ -308,6 +316,12 @@ impl Hall {
         problem(code, format!("{why} within {seconds} s: {then}"))
     }
 
+    /// The latest moment that is not in the future: the later of the clock and the newest entry
+    pub(crate) fn now(&self) -> EffectiveAt {
+        self.engine()
+            .map_or_else(|_| ask::now(), |engine| access::now(&engine.ledger(), engine.shown()))
+    }
+
     /// Decides whether a caller may, and says why
     ///
     /// # Errors
@@ -336,19 +350,35 @@ impl Hall {
     /// # Errors
     /// A caller that may not ask, or a question without an answer.
     pub(crate) async fn ask(&self, caller: &Caller, asked: Asked) -> Result<Answer, Problem> {
+        if let Some(answer) = self.ask_at_once(caller, &asked).await? {
+            return Ok(answer);
+        }
         let name = Texts::name_of(&asked.question);
-        self.decide(caller, Action::Ask(&asked.question))
-            .inspect_err(|problem| self.metrics.asked(name, problem.status, 0.0))?;
-        let engine = self.engine()?.clone();
-        asking::reach(&engine, &asked, PATIENCE).await?;
         let began = Instant::now();
-        let found = match Self::at_once(&engine, &asked) {
-            Some(found) => found,
-            None => self.computed(engine, asked).await,
-        };
-        let status = found.as_ref().map_or_else(|problem| problem.status, |_| 200);
-        self.metrics.asked(name, status, began.elapsed().as_secs_f64());
+        let found = self.computed(self.engine()?.clone(), asked).await;
+        self.metrics.answered(name, &found, began);
         found
+    }
+
+    /// Answers a check in this thread, if it has an answer and that costs less than to hand it over
+    ///
+    /// # Errors
+    /// A caller that may not ask, or a position that does not come.
+    pub(crate) async fn ask_at_once(
+        &self,
+        caller: &Caller,
+        asked: &Asked,
+    ) -> Result<Option<Answer>, Problem> {
+        let name = Texts::name_of(&asked.question);
+        let began = Instant::now();
+        self.decide(caller, Action::Ask(&asked.question)).map(|_| ()).inspect_err(|problem| {
+            self.metrics.asked(name, problem.status, began.elapsed().as_secs_f64());
+        })?;
+        let engine = self.engine()?;
+        asking::reach(engine, asked, PATIENCE).await?;
+        let began = Instant::now();
+        let found = Self::at_once(engine, asked);
+        found.inspect(|found| self.metrics.answered(name, found, began)).transpose()
     }
 
     /// Answers a check in this thread, if that costs less than to hand it over
@@ -408,34 +438,24 @@ impl Hall {
         entries: Vec<Encoded>,
     ) -> Result<Appended, Problem> {
         self.decide(caller, Action::Append(&entries))?;
-        self.shares.may_append(caller)?;
         let engine = self.engine()?;
+        // Whoever goes away does not hear what became of his entries, so of one who may append nowhere all are counted now.
+        let governed = engine.ledger().enforces_access(engine.shown());
+        let may = !governed || access::may_append_somewhere(engine, caller);
+        self.shares.append(caller, if may { 0 } else { entries.len() })?;
         let receipts =
             engine.append(caller.principal(), entries).await.map_err(|error| match error {
                 AppendError::NotDone(_) | AppendError::Indeterminate => {
                     problem(Code::LogUnavailable, error.to_string())
                 }
             })?;
-        self.note_refused(engine, caller, &receipts);
+        if governed && may {
+            let forbidden = receipts.iter().filter(|receipt| is_forbidden(&receipt.outcome));
+            self.shares.note_forbidden(caller, forbidden.count());
+        }
         let newest = receipts.last().map_or(0, |receipt| receipt.position.get());
         let results = receipts.iter().map(Receipt::result).collect();
         Ok(Appended { results, revision: revision(engine.name(), KnownAt(newest)) })
-    }
-
-    /// Notes what a caller adds to the log that it may not append
-    fn note_refused(&self, engine: &Engine, caller: &Caller, receipts: &[Receipt]) {
-        let forbidden = |receipt: &&Receipt| match &receipt.outcome {
-            Outcome::Refused(refusal) => refusal.code() == RefusalCode::Forbidden,
-            Outcome::Applied | Outcome::Duplicate(_) => false,
-        };
-        let refused = receipts.iter().filter(|one| one.outcome != Outcome::Applied).count();
-        if refused == 0 || !engine.ledger().enforces_access(engine.shown()) {
-            return;
-        }
-        // Of whom nothing could be applied, whatever is refused for another reason counts as well.
-        let may = access::may_append_somewhere(engine, caller);
-        let count = if may { receipts.iter().filter(forbidden).count() } else { refused };
-        self.shares.note_forbidden(caller, count);
     }
 
     /// Tells what would become of entries if they were appended now; nothing is appended

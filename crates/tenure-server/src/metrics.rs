@@ -3,6 +3,7 @@
 //! Names follow Prometheus' conventions: base units last, `_total` for counters.
 
 use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -12,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use tenure_journal::{Manifest, Row};
+use tenure_wire::api::Problem;
 
 /// The outcome of an entry
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -227,6 +229,17 @@ impl Metrics {
     pub(crate) fn called(&self, way: &'static str, known: bool) {
         let outcome = if known { "known" } else { "refused" };
         self.callers.get_or_create(&CallerLabel { way, outcome }).inc();
+    }
+
+    /// Counts an answer, or why there is none, since its question began to be answered
+    pub(crate) fn answered<T>(
+        &self,
+        question: &'static str,
+        found: &Result<T, Problem>,
+        began: Instant,
+    ) {
+        let status = found.as_ref().map_or_else(|problem| problem.status, |_| 200);
+        self.asked(question, status, began.elapsed().as_secs_f64());
     }
 
     pub(crate) fn asked(&self, question: &'static str, status: u16, seconds: f64) {

@@ -83,6 +83,7 @@ impl Server {
         let file = settings.tokens.as_deref().map(CallersFile::open).transpose();
         let file = file.map_err(ServeError::Callers)?.map(Arc::new);
         let tls = settings.tls.as_ref().map(Tls::open).transpose().map_err(ServeError::Tls)?;
+        let issuers = Issuers::open(&settings.issuers).map_err(ServeError::Issuer)?;
         // In a folder that is new nobody has enforced anything.
         let new =
             settings.log == LogSettings::Embedded && !settings.data.join("tenure.json").exists();
@@ -120,7 +121,6 @@ impl Server {
             requests_max: settings.requests_max,
             request_timeout: settings.request_timeout,
         };
-        let issuers = Issuers::open(&settings.issuers).map_err(ServeError::Issuer)?;
         let callers = Callers::default()
             .with_file(file)
             .with_issuers(issuers)

@@ -79,8 +79,13 @@ impl<T: Send + Sync + 'static> Watched<T> {
                 let Some(watched) = watched.upgrade() else { return };
                 // A disk that stands still holds up one thread, and no request.
                 let looked = tokio::task::spawn_blocking(move || watched.look(seen));
-                let Ok(now) = looked.await else { return };
-                seen = now;
+                match looked.await {
+                    Ok(now) => seen = now,
+                    Err(error) => {
+                        tracing::error!(%error, "files are not looked at any more: restart the server");
+                        return;
+                    }
+                }
             }
         });
     }
@@ -97,6 +102,10 @@ impl<T: Send + Sync + 'static> Watched<T> {
             }
             Err(error) => {
                 tracing::error!(error = chain(&error), "what was read before still counts");
+                // Files that are there, and could only not be read now, are read again soon.
+                if matches!(error, FileError::Read { .. }) && seen.iter().all(Option::is_some) {
+                    return before;
+                }
             }
         }
         seen

@@ -24,6 +24,8 @@ pub use asking::{NoSuch, Put, Sought, Translation, limit};
 const SENTENCE_BYTES_MAX: usize = 400;
 
 /// Fields that nobody reads
+///
+/// They are here because serde would read an array as an object without them: a flattened field makes it refuse one.
 type Ignored = BTreeMap<String, Value>;
 
 /// What becomes of the time that a request says

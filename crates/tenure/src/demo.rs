@@ -56,7 +56,7 @@ impl Demo {
         };
         // What is wrong is said before the work begins.
         let settings = Settings { accept_clock: door.accept_clock, ..settings.settle()? };
-        if settings.listen.is_open() && !settings.allow_open {
+        if settings.must_be_enforced() {
             return Err(ServeError::Open(settings.listen).into());
         }
         let entries = build(&folder)?;

@@ -91,7 +91,7 @@ enum Command {
 }
 
 impl Command {
-    /// Its log filter where `TENURE_LOG` is not set
+    /// Its log filter where `TENURE_LOG_LEVEL` is not set
     fn log_filter(&self) -> &'static str {
         match self {
             Self::Serve(_) => "info",

@@ -2,6 +2,7 @@
 //!
 //! At `http://` and `https://`, or at a Unix socket of this machine: `unix:/path/to.sock`.
 
+use std::env::VarError;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use serde_json::Value;
+use tenure_server::file::certificates;
 use tenure_wire::api::Problem;
 use ureq::http::Response;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
@@ -79,6 +81,10 @@ impl RemoteArgs {
         if authority.split('/').next().is_some_and(|authority| authority.contains('@')) {
             bail!("the URL of the server has a user name: leave it out, a token says who asks");
         }
+        let has_identity = self.client_cert.is_some() || self.client_key.is_some();
+        if has_identity && !named.starts_with("https://") {
+            bail!("a client certificate is sent over TLS alone: name the server by https://");
+        }
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(5)))
@@ -99,8 +105,11 @@ impl RemoteArgs {
     /// The token that says who asks, if there is one; it is in no argument, which others on this machine could read
     fn token(&self) -> anyhow::Result<Option<Token>> {
         let Some(path) = &self.token_file else {
-            let token = std::env::var("TENURE_TOKEN").ok().filter(|token| !token.is_empty());
-            return Ok(token.map(Token));
+            return match std::env::var("TENURE_TOKEN") {
+                Ok(token) => Ok(Some(token).filter(|token| !token.is_empty()).map(Token)),
+                Err(VarError::NotPresent) => Ok(None),
+                Err(VarError::NotUnicode(_)) => bail!("`TENURE_TOKEN` is no text in UTF-8"),
+            };
         };
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("the token file `{}` cannot be read", path.display()))?;
@@ -121,17 +130,6 @@ impl RemoteArgs {
         };
         Ok(TlsConfig::builder().root_certs(roots).client_cert(client).build())
     }
-}
-
-fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let named = || format!("the file `{}`", path.display());
-    let pem = std::fs::read(path).with_context(|| format!("{} cannot be read", named()))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let found = found.map_err(|_| anyhow!("a certificate in {} is no PEM", named()))?;
-    if found.is_empty() {
-        bail!("{} has no certificate in PEM", named());
-    }
-    Ok(found)
 }
 
 fn own(certificate: &CertificateDer<'static>) -> Certificate<'static> {

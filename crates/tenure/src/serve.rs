@@ -140,14 +140,17 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     tracing::info!(
         data = %settings.data.display(),
         listen = %settings.listen,
+        allow_open = settings.allow_open,
         operators_listen = settings.operators_listen.as_ref().map(tracing::field::display),
         tokens = settings.tokens.as_ref().map(|path| tracing::field::display(path.display())),
         issuers = ?settings.issuers.iter().map(|one| &one.issuer).collect::<Vec<_>>(),
         tls_cert = settings.tls.as_ref().map(|tls| tracing::field::display(tls.cert.display())),
+        tls_key = settings.tls.as_ref().map(|tls| tracing::field::display(tls.key.display())),
         client_ca = settings
             .tls
             .as_ref()
             .and_then(|tls| Some(tracing::field::display(tls.client_ca.as_ref()?.display()))),
+        public_url = settings.public_url.as_ref().map(tracing::field::display),
         hosts = ?settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         cors_origins = ?settings.cors_origins.iter().map(ToString::to_string).collect::<Vec<_>>(),
         log = ?settings.log,

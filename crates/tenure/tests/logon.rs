@@ -9,8 +9,11 @@ mod common;
 mod issuer;
 
 use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::Duration;
 
-use common::{Server, Start};
+use common::{Server, Start, poll};
 use issuer::{Issuer, Key, SECRET};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -184,6 +187,24 @@ fn a_log_on_that_is_not_this_browsers_or_not_true_logs_nobody_on() {
     for away in ["//evil.example", "https://evil.example", "/%5Cevil.example", "x"] {
         assert_eq!(site.get(&format!("/auth/login?return={away}"), "").status(), 400, "{away}");
     }
+}
+
+#[test]
+fn browsers_that_hang_up_leave_no_more_questions_to_the_issuer_than_may_wait() {
+    let site = Site::start();
+    let (begun, back) = site.begin("/");
+    site.issuer.is_slow(Duration::from_secs(2));
+    let path = back.split_once(&site.server.address().port().to_string()).unwrap().1;
+    for _ in 0..60 {
+        let mut stream = TcpStream::connect(site.server.address()).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {begun}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    poll(|| (site.issuer.most_asking() > 0).then_some(())).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let most = site.issuer.most_asking();
+    assert!((2..=16).contains(&most), "{most} at once");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! What the messages of a stream say of themselves: who submitted, when, by which rules; and those that say nothing
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
 )]
 

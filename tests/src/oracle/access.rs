@@ -93,6 +93,14 @@ impl Oracle {
         access
     }
 
+    /// Whether a principal holds, anywhere, a role that lets it append
+    pub fn may_append_somewhere(&self, principal: &Principal, t: EffectiveAt, s: KnownAt) -> bool {
+        self.state(t, s).holdings.keys().any(|key| {
+            let role = |name: &&str| key.granted == Granted::Role(own_role(name));
+            key.principal == *principal && roles_of(Append).iter().any(role)
+        })
+    }
+
     /// Whether a client may speak for others in the next entry
     pub fn is_door(&self, before: KnownAt, client: &Principal, recorded_at: RecordedAt) -> bool {
         let now = EffectiveAt::saturating_from_micros(recorded_at.micros());

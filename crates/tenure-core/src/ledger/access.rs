@@ -94,7 +94,7 @@ impl Ledger {
     /// Whether a principal may append anything anywhere, if access is enforced
     ///
     /// # Cost
-    /// O(levels at which a role of `tenure` was ever granted × changes of what the principal held of it).
+    /// O(what the principal ever held).
     pub fn may_append_somewhere(
         &self,
         principal: &Principal,
@@ -104,15 +104,15 @@ impl Ledger {
         let Some(principal) = self.find_principal(principal) else { return false };
         let view = View::of(self, known_at);
         let now = Moment::new(&view, t);
-        let appends = |grantable| {
-            [tenure::SUBMITTER, tenure::ADMINISTRATOR].map(Grantable::Role).contains(&grantable)
-        };
-        self.index.own_roles().any(|timeline| match self.index.timeline(timeline).of {
-            Of::Holding { grantable, .. } => {
-                let given = Given { timeline, custom: false };
-                appends(grantable) && now.counting(given, principal).is_some()
-            }
-            Of::Members { .. } => false,
+        self.index.of_principal(principal).any(|timeline| {
+            let appends = matches!(
+                self.index.timeline(timeline).of,
+                Of::Holding {
+                    grantable: Grantable::Role(tenure::SUBMITTER | tenure::ADMINISTRATOR),
+                    ..
+                }
+            );
+            appends && now.counting(Given { timeline, custom: false }, principal).is_some()
         })
     }
 

@@ -10,6 +10,7 @@ use tenure_core::{LevelKind, PrincipalKind};
 use tenure_wire::authzen::{TimeRule, Words};
 
 use super::ConfigError;
+use crate::http::Host;
 
 /// The settings of AuthZEN, as far as a file says them
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -49,8 +50,7 @@ impl BaseUrl {
         let uri: Uri = url.parse().ok()?;
         let authority = uri.authority()?;
         let lawful = uri.scheme_str() == Some("https")
-            && !authority.host().is_empty()
-            && !authority.as_str().contains('@')
+            && authority.as_str().parse::<Host>().is_ok()
             && uri.query().is_none()
             && !url.contains('#');
         let path_at = "https://".len() + authority.as_str().len();
@@ -164,6 +164,9 @@ mod tests {
             "https://",
             "https://u@h",
             "https://h/?q",
+            "https://h:abc",
+            "https://h:99999",
+            "https://h:",
             "https://h/#f",
         ] {
             let error = settled(&format!("base-url = \"{text}\"")).unwrap_err().to_string();

@@ -148,7 +148,7 @@ pub(super) fn may_append_somewhere(engine: &Engine, caller: &Caller) -> bool {
 }
 
 /// The later of this machine's clock and the newest entry, as a question without a moment is asked
-fn now(ledger: &Ledger, newest: KnownAt) -> EffectiveAt {
+pub(super) fn now(ledger: &Ledger, newest: KnownAt) -> EffectiveAt {
     let recorded_at = Position::new(newest.0).and_then(|position| ledger.recorded_at(position));
     let recorded_at = recorded_at.map_or(0, RecordedAt::micros);
     ask::now().max(EffectiveAt::saturating_from_micros(recorded_at))

@@ -34,8 +34,8 @@ impl Credentials<'_> {
         match (self.authorization, self.peer, self.session) {
             (Some(_), ..) => "bearer",
             (None, Some(Peer::Certificate(_)), _) => "certificate",
-            (None, _, Some(_)) => "session",
-            (None, Some(Peer::User(_)), None) => "peer",
+            (None, Some(Peer::User(_)), _) => "peer",
+            (None, None, Some(_)) => "session",
             (None, None, None) => "nothing",
         }
     }
@@ -80,7 +80,14 @@ impl Callers {
         self.file.is_some() || !self.issuers.is_empty()
     }
 
-    /// The caller of a request over HTTP; a closed door says nothing of what is behind it
+    /// What counts of what came with a request: a user id does where the file lists users
+    pub(crate) fn counting<'a>(&self, sent: Credentials<'a>) -> Credentials<'a> {
+        let users = self.file.as_ref().is_some_and(|file| file.lists_peers());
+        let counts = |peer: &&Peer| users || !matches!(peer, Peer::User(_));
+        Credentials { peer: sent.peer.filter(counts), ..sent }
+    }
+
+    /// The caller of a request over HTTP, by what [counts](Self::counting); a closed door says nothing of what is behind it
     ///
     /// # Errors
     /// `unauthenticated`: nothing was sent where callers say who they are, or something that is no credential of now.
@@ -90,23 +97,19 @@ impl Callers {
         }
         match (sent.peer, sent.session) {
             (Some(Peer::Certificate(certificate)), _) => self.certificate(certificate),
-            (Some(Peer::User(uid)), _)
-                if self.file.as_ref().is_some_and(|file| file.lists_peers()) =>
-            {
-                self.user(*uid)
-            }
-            (_, Some(session)) => {
+            (Some(Peer::User(uid)), _) => self.user(*uid),
+            (None, Some(session)) => {
                 let owner = self.sessions.owner(session);
                 let caller = owner.map(|(owner, digest)| {
                     Caller::by(Authentication::Session, owner, Proof::Session(digest))
                 });
                 caller.ok_or_else(|| unauthenticated("the session has ended: log on again"))
             }
-            (_, None) if self.any() => Err(unauthenticated(
+            (None, None) if self.any() => Err(unauthenticated(
                 "say who you are: send `authorization: Bearer <token>`; the command `tenure` takes it by \
                  `--token-file`, or from the environment as `TENURE_TOKEN`",
             )),
-            (_, None) => Ok(Caller::anonymous()),
+            (None, None) => Ok(Caller::anonymous()),
         }
     }
 

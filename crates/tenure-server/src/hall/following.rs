@@ -49,7 +49,13 @@ impl Changes {
         }
     }
 
-    fn may(&self) -> Result<(), Problem> {
+    /// Whether the caller may follow now: since it began it may have lost the right, or that by which it was known
+    ///
+    /// # Errors
+    /// Why it may not; then the changes end.
+    /// # Cost
+    /// As that of a request: it is asked once for what is read together.
+    pub(crate) fn may(&self) -> Result<(), Problem> {
         if !self.callers.still_know(&self.caller) {
             let detail = "it is not known any more who follows: say it again, and go on after the last entry";
             return Err(problem(Code::Unauthenticated, detail));
@@ -57,20 +63,12 @@ impl Changes {
         decide(&self.engine, &self.caller, Action::Follow).map(|_| ())
     }
 
-    /// The next applied entry that may be seen now; reads the disk
+    /// The next applied entry that may be seen now, by a caller who [`may`](Self::may) follow now; reads the disk
     ///
     /// # Errors
-    /// A caller that may not follow any more, or an entry that cannot be read. It is never passed over: the changes end
-    /// there.
+    /// An entry that cannot be read. It is never passed over: the changes end there.
     pub(crate) fn next_now(&mut self) -> Option<Result<EntryRow, Problem>> {
         let newest = self.engine.shown();
-        // Whoever follows may have lost the right since it began, or that by which it was known.
-        if self.after < newest.0
-            && let Err(problem) = self.may()
-        {
-            self.after = newest.0;
-            return Some(Err(problem));
-        }
         while self.after < newest.0 {
             self.after += 1;
             let Some(position) = Position::new(self.after) else { continue };

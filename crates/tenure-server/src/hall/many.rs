@@ -3,11 +3,12 @@
 //! One moment and one newest position for all of them, so their answers fit together. Each has its own answer or its own
 //! problem.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tenure_core::{AsOf, Question};
 use tenure_wire::api::{self, CheckOrProblem, Checks, Problem};
-use tenure_wire::question::Asked;
+use tenure_wire::question::{Asked, Texts};
 
 use super::access::Action;
 use super::asking::{self, PATIENCE};
@@ -29,7 +30,7 @@ pub(crate) struct OneOfMany {
 /// What is told of one of many questions
 #[derive(Debug)]
 pub(crate) struct Told {
-    /// The coordinates where there is no answer, if they were asked for and the caller may know them
+    /// The coordinates where there is no answer, if they were asked for, the caller may know them, and time was left
     pub(crate) as_of: Option<api::AsOf>,
     /// The answer, or why there is none
     pub(crate) answer: Result<Answer, Problem>,
@@ -47,13 +48,14 @@ impl Hall {
         is_last: impl Fn(&Result<Answer, Problem>) -> bool + Send + 'static,
     ) -> Result<Vec<Told>, Problem> {
         let engine = self.engine()?.clone();
-        let request_timeout = self.request_timeout;
+        let (request_timeout, metrics) = (self.request_timeout, Arc::clone(&self.metrics));
         let mut let_in = Vec::with_capacity(questions.len());
         let began = Instant::now();
         for one in questions {
             // All of them together wait no longer than one would.
             let patience = PATIENCE.saturating_sub(began.elapsed());
-            let_in.push(self.let_in(caller, &engine, one, patience).await);
+            let name = one.question.as_ref().ok().map(|asked| Texts::name_of(&asked.question));
+            let_in.push((name, self.let_in(caller, &engine, one, patience).await));
         }
         let place = self.computing_place().await?;
         let answered = tokio::task::spawn_blocking(move || {
@@ -66,10 +68,15 @@ impl Hall {
                 false => Err(problem(Code::Timeout, "the questions before it took all the time")),
             };
             let mut all = Vec::with_capacity(let_in.len());
-            for OneOfMany { question, as_of } in let_in {
+            for (name, OneOfMany { question, as_of }) in let_in {
+                let own_began = Instant::now();
                 let answer =
                     question.and_then(in_time).and_then(|asked| ask::ask(&engine, &asked, now));
-                let as_of = as_of.filter(|_| answer.is_err());
+                if let Some(name) = name {
+                    metrics.answered(name, &answer, own_began);
+                }
+                // They may cost as much as an answer, and nobody waits for them any more either.
+                let as_of = as_of.filter(|_| answer.is_err() && began.elapsed() < request_timeout);
                 let as_of = as_of.and_then(|as_of| ask::coordinates(&engine, as_of, now).ok());
                 let last = is_last(&answer);
                 all.push(Told { as_of, answer });

@@ -2,8 +2,7 @@
 //!
 //! A caller that says who it is has a share of the requests that are served at once, so that one that loops does not keep the
 //! others out. What it may not append stays in the log all the same (an outcome, not an error), so there is a limit to how
-//! fast it may add such entries. Callers of whom nothing is known have no share of
-//! their own: their connections are bounded.
+//! fast it may add such entries. Callers of whom nothing is known have no share of their own: their connections are bounded.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -105,37 +104,41 @@ impl Shares {
         Ok(Some(Share { shares: Arc::clone(self), caller: principal.clone() }))
     }
 
-    /// Whether a caller may add entries to the log, although some of before were forbidden
+    /// Lets a caller add entries to the log, of which so many are sure to be refused
     ///
     /// # Errors
-    /// `too_many_requests`: too many were.
-    pub(super) fn may_append(&self, caller: &Caller) -> Result<(), Problem> {
-        let taken = self.taken.lock();
-        let forbidden = taken.get(caller.principal()).map(|taken| taken.forbidden(Instant::now()));
-        drop(taken);
-        if forbidden.is_some_and(|count| count >= FORBIDDEN_MAX) {
+    /// `too_many_requests`: too many of its entries were refused before.
+    pub(super) fn append(&self, caller: &Caller, refused: usize) -> Result<(), Problem> {
+        let now = Instant::now();
+        let mut taken = self.taken.lock();
+        let before = taken.get(caller.principal()).map_or(0.0, |taken| taken.forbidden(now));
+        if before >= FORBIDDEN_MAX {
+            drop(taken);
             let detail = format!(
                 "too many entries of `{caller}` were forbidden: nothing was appended. Ask an administrator of the \
                  ledger for the role, and send less meanwhile"
             );
             return Err(problem(Code::TooManyRequests, detail));
         }
+        note(&mut taken, caller, refused, now);
         Ok(())
     }
 
     /// Notes that so many entries of a caller were forbidden
     pub(super) fn note_forbidden(&self, caller: &Caller, count: usize) {
-        if count == 0 {
-            return;
-        }
-        let now = Instant::now();
-        let mut taken = self.taken.lock();
-        // Those who have nothing to be forgiven any more are forgotten.
-        taken.retain(|_, taken| taken.requests > 0 || taken.forbidden(now) > 0.0);
-        let of_caller =
-            taken.entry(caller.principal().clone()).or_insert_with(|| Taken::nothing(now));
-        of_caller.forbidden = (of_caller.forbidden(now) + count as f64, now);
+        note(&mut self.taken.lock(), caller, count, Instant::now());
     }
+}
+
+fn note(taken: &mut HashMap<Principal, Taken>, caller: &Caller, count: usize, now: Instant) {
+    if count == 0 {
+        return;
+    }
+    // Those who have nothing to be forgiven any more are forgotten.
+    taken.retain(|_, taken| taken.requests > 0 || taken.forbidden(now) > 0.0);
+    let of_caller = taken.entry(caller.principal().clone());
+    let of_caller = of_caller.or_insert_with(|| Taken::nothing(now));
+    of_caller.forbidden = (of_caller.forbidden(now) + count as f64, now);
 }
 
 #[cfg(test)]
@@ -172,20 +175,21 @@ mod tests {
         let shares = Arc::new(Shares::of(16));
         let (one, other) = (caller("one"), caller("other"));
         shares.note_forbidden(&one, 999);
-        shares.may_append(&one).unwrap();
-        shares.note_forbidden(&one, 500);
-        assert_eq!(shares.may_append(&one).unwrap_err().status, 429);
-        shares.may_append(&other).unwrap();
+        shares.append(&one, 0).unwrap();
+        // What is sure to be refused counts before it is sent.
+        shares.append(&one, 500).unwrap();
+        assert_eq!(shares.append(&one, 0).unwrap_err().status, 429);
+        shares.append(&other, 0).unwrap();
         // A share that is given back forgives nothing.
         drop(shares.request(&one).unwrap());
-        assert_eq!(shares.may_append(&one).unwrap_err().status, 429);
+        assert_eq!(shares.append(&one, 0).unwrap_err().status, 429);
         let past = Instant::now().checked_sub(Duration::from_secs(600)).unwrap();
         shares.taken.lock().get_mut(one.principal()).unwrap().forbidden.1 = past;
-        shares.may_append(&one).unwrap();
+        shares.append(&one, 0).unwrap();
         shares.taken.lock().get_mut(one.principal()).unwrap().forbidden = (5.0, past);
         shares.note_forbidden(&other, 1);
         assert_eq!(shares.taken.lock().len(), 1);
         shares.note_forbidden(&Caller::anonymous(), 5_000);
-        assert_eq!(shares.may_append(&Caller::anonymous()).unwrap_err().status, 429);
+        assert_eq!(shares.append(&Caller::anonymous(), 0).unwrap_err().status, 429);
     }
 }

@@ -18,7 +18,7 @@ use tenure_core::Level;
 use tenure_wire::api::Problem;
 use tenure_wire::authzen::{
     self, Configuration, Decision, DecisionOrDecisions, Decisions, Evaluation, Evaluations, Found,
-    NoSuch, Put, Search, Sought, Translation,
+    NoSuch, Put, Search, Sought, TimeRule, Translation,
 };
 use tenure_wire::codec::Format;
 
@@ -27,7 +27,7 @@ use super::door::{App, HttpDoor};
 use super::media_type::format;
 use super::request::{Asker, body_tree};
 use super::response::{Failure, json, turned_away};
-use crate::ask::{self, Answer};
+use crate::ask::Answer;
 use crate::hall::{Caller, OneOfMany, Told, broken_rule};
 use crate::problem::{Code, of_texts, problem};
 
@@ -155,7 +155,7 @@ impl HttpDoor {
         let root = Level::of_ledger(self.hall.ledger().unwrap_or_default());
         let default_origin = self.hall.default_origin();
         let words = &self.authzen.words;
-        translate(Translation { words, default_origin, root: &root, now: ask::now() })
+        translate(Translation { words, default_origin, root: &root, now: self.hall.now() })
     }
 
     async fn evaluate(
@@ -206,7 +206,8 @@ impl HttpDoor {
         let mut put = put.map_err(|error| of_texts(&error))?;
         let token = PageToken::of(sought, request)?;
         if let Some(token) = &token {
-            token.pin(&mut put)?;
+            let heeds = self.authzen.words.time == TimeRule::Heed;
+            token.pin(&mut put, (!heeds).then(|| self.hall.now()))?;
         }
         let (skip, limit) = put.asked.as_ref().map_or((0, 0), |asked| (asked.skip, asked.limit));
         let Told { as_of, answer } = self.told(caller, put).await?;
@@ -230,7 +231,7 @@ impl HttpDoor {
         if more && let Some(as_of) = &found.context.as_of {
             let read = skip.saturating_add(found.results.len());
             let token = PageToken::after(sought, request, token, as_of, read);
-            found.page.next_token = token.text();
+            found.page.next_token = token.text()?;
         }
         Ok(found)
     }
@@ -241,12 +242,10 @@ impl HttpDoor {
     /// Whatever else there is no answer for.
     async fn told(&self, caller: &Caller, put: Put) -> Result<Told, Problem> {
         let one = one_of_many(put);
-        if let Ok(asked) = &one.question {
-            match self.hall.ask(caller, asked.clone()).await {
-                // It is asked again, for the coordinates at which it is unknown.
-                Err(problem) if is_unknown(&problem) => {}
-                answer => return Ok(Told { as_of: None, answer: Ok(answer?) }),
-            }
+        if let Ok(asked) = &one.question
+            && let Some(answer) = self.hall.ask_at_once(caller, asked).await?
+        {
+            return Ok(Told { as_of: None, answer: Ok(answer) });
         }
         let mut told = self.hall.ask_many(caller, vec![one], |_| false).await?;
         match told.pop() {

@@ -97,6 +97,9 @@ fn events(cursor: Cursor) -> impl Stream<Item = Result<Event, Infallible>> {
 
 impl Cursor {
     fn read_ahead(&mut self) {
+        if let Err(problem) = self.changes.may() {
+            return self.end(&problem);
+        }
         let mut bytes = 0;
         while self.ahead.len() < READ_AHEAD
             && bytes < READ_AHEAD_BYTES
@@ -107,15 +110,16 @@ impl Cursor {
                     bytes += length;
                     self.ahead.push_back(event);
                 }
-                Err(problem) => {
-                    // What cannot be read is never passed over: the stream says so, and ends.
-                    let text = serde_json::to_string(&problem).unwrap_or_default();
-                    self.ahead.push_back(Event::default().event("problem").data(text));
-                    self.ended = true;
-                    return;
-                }
+                Err(problem) => return self.end(&problem),
             }
         }
+    }
+
+    /// What cannot be read is never passed over: the stream says so, and ends
+    fn end(&mut self, problem: &Problem) {
+        let text = serde_json::to_string(problem).unwrap_or_default();
+        self.ahead.push_back(Event::default().event("problem").data(text));
+        self.ended = true;
     }
 }
 

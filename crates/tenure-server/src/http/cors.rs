@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::host::Host;
+use super::host::{Host, usual_port};
 
 /// How long a browser need not ask again whether it may send such a request
 const MAX_AGE: Duration = Duration::from_secs(600);
@@ -21,7 +21,11 @@ const MAX_AGE: Duration = Duration::from_secs(600);
 /// An origin of web pages, as browsers write it: `https://portal.acme.example`
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Origin(String);
+pub struct Origin {
+    encrypted: bool,
+    /// Without the usual port, which a browser leaves out
+    host: Host,
+}
 
 /// A text that names no origin
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -36,21 +40,27 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, NoOrigin> {
         let (scheme, host) = text.split_once("://").ok_or(NoOrigin)?;
-        let usual = match scheme {
-            "http" => ":80",
-            "https" => ":443",
-            _ => return Err(NoOrigin),
-        };
+        let usual = usual_port(scheme).ok_or(NoOrigin)?;
         let host: Host = host.parse().map_err(|_| NoOrigin)?;
-        let host = host.to_string();
-        // A browser leaves the usual port out.
-        Ok(Self(format!("{scheme}://{}", host.strip_suffix(usual).unwrap_or(&host))))
+        Ok(Self { encrypted: scheme == "https", host: host.without_port(usual) })
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{}://{}", if self.encrypted { "https" } else { "http" }, self.host)
+    }
+}
+
+impl Origin {
+    /// Its host
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Whether nobody stands between a browser and it: it is encrypted, or on this machine
+    pub(super) fn is_safe(&self) -> bool {
+        self.encrypted || self.host.is_loopback()
     }
 }
 
@@ -64,12 +74,12 @@ impl TryFrom<String> for Origin {
 
 impl From<Origin> for String {
     fn from(origin: Origin) -> Self {
-        origin.0
+        origin.to_string()
     }
 }
 
 fn is_among(origins: &[Origin], sent: &HeaderValue) -> bool {
-    origins.iter().any(|origin| origin.0.as_bytes() == sent.as_bytes())
+    sent.to_str().is_ok_and(|sent| origins.iter().any(|origin| origin.to_string() == sent))
 }
 
 fn is_asked(path: &str) -> bool {

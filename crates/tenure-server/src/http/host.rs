@@ -56,6 +56,15 @@ impl FromStr for Host {
     }
 }
 
+/// The port of a URL that names none
+pub(super) fn usual_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
 /// A port; a number with a sign is none
 fn port(text: &str) -> Option<u16> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
@@ -105,14 +114,15 @@ impl Host {
         self.name == other.name && self.port.is_none_or(|port| other.port == Some(port))
     }
 
+    /// The same without this port, if it has it
+    pub(super) fn without_port(self, usual: u16) -> Self {
+        Self { port: self.port.filter(|port| *port != usual), ..self }
+    }
+
     /// Whether an `Origin` is this host: then the page of the request came from it
     pub(super) fn is_origin(&self, origin: &str) -> bool {
         let Some((scheme, authority)) = origin.split_once("://") else { return false };
-        let usual = match scheme {
-            "http" => 80,
-            "https" => 443,
-            _ => return false,
-        };
+        let Some(usual) = usual_port(scheme) else { return false };
         authority.parse::<Self>().is_ok_and(|page| {
             page.name == self.name && page.port.unwrap_or(usual) == self.port.unwrap_or(usual)
         })

@@ -3,18 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 
+use super::cors::Origin;
 use super::host::Host;
 
-/// A URL of a server: scheme and host, without a path
+/// A URL of a server: an origin to which nobody can listen
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct PublicUrl {
-    encrypted: bool,
-    host: Host,
-}
+pub struct PublicUrl(Origin);
 
 /// A text that is no such URL
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -27,24 +24,15 @@ impl FromStr for PublicUrl {
     type Err = NoPublicUrl;
 
     fn from_str(text: &str) -> Result<Self, NoPublicUrl> {
-        let url: Uri = text.parse().map_err(|_| NoPublicUrl)?;
-        let host: Host =
-            url.authority().ok_or(NoPublicUrl)?.as_str().parse().map_err(|_| NoPublicUrl)?;
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || text.contains('#') {
-            return Err(NoPublicUrl);
-        }
-        let encrypted = match url.scheme_str() {
-            Some("https") => true,
-            Some("http") if host.is_loopback() => false,
-            _ => return Err(NoPublicUrl),
-        };
-        Ok(Self { encrypted, host })
+        let origin: Origin =
+            text.strip_suffix('/').unwrap_or(text).parse().map_err(|_| NoPublicUrl)?;
+        if origin.is_safe() { Ok(Self(origin)) } else { Err(NoPublicUrl) }
     }
 }
 
 impl fmt::Display for PublicUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", if self.encrypted { "https" } else { "http" }, self.host)
+        self.0.fmt(f)
     }
 }
 
@@ -65,7 +53,7 @@ impl From<PublicUrl> for String {
 impl PublicUrl {
     /// Its host, by which clients ask the server
     pub fn host(&self) -> &Host {
-        &self.host
+        self.0.host()
     }
 }
 
@@ -79,6 +67,8 @@ mod tests {
             ("https://Ledger.acme.example", "https://ledger.acme.example"),
             ("https://ledger.acme.example:8443/", "https://ledger.acme.example:8443"),
             ("http://localhost:7480", "http://localhost:7480"),
+            // As browsers name it in `Host` and `Origin`.
+            ("https://ledger.acme.example:443", "https://ledger.acme.example"),
         ] {
             assert_eq!(text.parse::<PublicUrl>().unwrap().to_string(), shown);
         }

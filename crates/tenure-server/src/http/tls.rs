@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::file::{FileError, read, read_secret};
+use crate::file::{FileError, certificates, read_secret};
 use crate::watched::Watched;
 
 /// How long a handshake may take
@@ -112,16 +112,6 @@ fn config(settings: &TlsSettings) -> std::result::Result<ServerConfig, FileError
         config.send_tls13_tickets = 0;
     }
     Ok(config)
-}
-
-fn certificates(path: &Path) -> std::result::Result<Vec<CertificateDer<'static>>, FileError> {
-    let pem = read(path)?;
-    let found: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(found),
-        Ok(_) => Err(FileError::content(path, "it has no certificate in PEM")),
-        Err(_) => Err(FileError::content(path, "a certificate in it is no PEM")),
-    }
 }
 
 fn private_key(path: &Path) -> std::result::Result<PrivateKeyDer<'static>, FileError> {

@@ -229,7 +229,9 @@ impl Subscription {
 /// nothing in time
 ///
 /// Unconstrained, for in a burst the task's budget would run out before the room does.
-fn at_once(sent: impl Future<Output = Result<(), PublishError>>) -> Option<Result<(), PublishError>> {
+fn at_once(
+    sent: impl Future<Output = Result<(), PublishError>>,
+) -> Option<Result<(), PublishError>> {
     tokio::task::unconstrained(sent).now_or_never()
 }
 

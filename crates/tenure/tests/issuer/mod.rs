@@ -9,9 +9,9 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -93,6 +93,9 @@ struct State {
     page: Mutex<Option<(Key, Value)>>,
     logging_on: Mutex<HashMap<String, LoggingOn>>,
     away: AtomicBool,
+    /// How long it takes for a token, in milliseconds, and how many ask for one
+    slow: AtomicU64,
+    asking: [AtomicUsize; 2],
     asked: AtomicUsize,
 }
 
@@ -147,6 +150,10 @@ impl State {
                 answer("302 Found", &back, "")
             }
             "/token" => {
+                let [current, most] = &self.asking;
+                most.fetch_max(current.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(self.slow.load(Ordering::SeqCst)));
+                current.fetch_sub(1, Ordering::SeqCst);
                 let found = self.logging_on.lock().unwrap().remove(&form["code"]);
                 let verified = |one: &LoggingOn| {
                     let digest = aws_lc_rs::digest::digest(
@@ -192,6 +199,8 @@ impl Issuer {
             page: Mutex::new(None),
             logging_on: Mutex::new(HashMap::new()),
             away: AtomicBool::new(false),
+            slow: AtomicU64::new(0),
+            asking: [AtomicUsize::new(0), AtomicUsize::new(0)],
             asked: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&state);
@@ -202,9 +211,12 @@ impl Issuer {
                 if serving.away.load(Ordering::SeqCst) {
                     continue;
                 }
-                let Some((target, headers, form)) = request(&stream) else { continue };
-                let answer = serving.answer(address, &target, &headers, &form);
-                drop(stream.write_all(answer.as_bytes()));
+                let serving = Arc::clone(&serving);
+                std::thread::spawn(move || {
+                    let Some((target, headers, form)) = request(&stream) else { return };
+                    let answer = serving.answer(address, &target, &headers, &form);
+                    drop(stream.write_all(answer.as_bytes()));
+                });
             }
         });
         let issuer = Self { address, state };
@@ -220,6 +232,17 @@ impl Issuer {
     /// Answers nobody, or everybody again
     pub(crate) fn is_away(&self, away: bool) {
         self.state.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Takes so long for a token from now on
+    pub(crate) fn is_slow(&self, patience: Duration) {
+        let millis = u64::try_from(patience.as_millis()).unwrap();
+        self.state.slow.store(millis, Ordering::SeqCst);
+    }
+
+    /// How many asked for a token at once, at most
+    pub(crate) fn most_asking(&self) -> usize {
+        self.state.asking[1].load(Ordering::SeqCst)
     }
 
     /// How often it was asked

@@ -10,17 +10,23 @@ use std::time::Duration;
 
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use ureq::Agent;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use crate::engine::chain;
+use crate::file::{certificates, read};
 
 /// How often keys are fetched although all that were asked for are known
 const PAUSE: Duration = Duration::from_secs(300);
 /// The same of a file
 const FILE_PAUSE: Duration = Duration::from_secs(10);
+/// How long until an issuer that was away is asked again
+const AWAY_PAUSE: Duration = Duration::from_secs(10);
 /// How long keys are not fetched again, whatever tokens come
 pub(super) const PAUSE_MIN: Duration = Duration::from_secs(5);
 /// How long an issuer may take to answer
@@ -84,11 +90,16 @@ pub(super) enum Lookup {
 pub(super) fn agent(url: &str, ca: Option<&Path>) -> Result<Agent, String> {
     let roots = match ca {
         None => RootCerts::PlatformVerifier,
-        Some(path) => RootCerts::from(certificates(path)?),
+        Some(path) => {
+            let found = certificates(path).map_err(|error| chain(&error))?;
+            let own = |one: &CertificateDer<'_>| Certificate::from_der(one).to_owned();
+            found.iter().map(own).collect::<Vec<_>>().into()
+        }
     };
     Ok(Agent::config_builder()
         .timeout_global(Some(PATIENCE))
-        .https_only(url.starts_with("https:"))
+        // A scheme may be written in any case; only what is plainly http is not encrypted.
+        .https_only(!url.starts_with("http:"))
         .max_redirects(3)
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .build()
@@ -110,8 +121,7 @@ impl Source {
 
     fn fetch(&self) -> Result<Vec<Key>, String> {
         let text = match self {
-            Self::File(path) => std::fs::read(path)
-                .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?,
+            Self::File(path) => read(path).map_err(|error| chain(&error))?,
             Self::Url { agent, url } => {
                 let failed = |error: ureq::Error| format!("{url}: {error}");
                 let mut response = agent.get(url).call().map_err(failed)?;
@@ -141,21 +151,6 @@ impl Source {
         }
         Ok(keys)
     }
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
-    let shown = path.display();
-    let text = std::fs::read(path).map_err(|error| format!("`{shown}` cannot be read: {error}"))?;
-    let found: Vec<_> = ureq::tls::parse_pem(&text)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if found.is_empty() {
-        return Err(format!("there is no certificate in `{shown}`"));
-    }
-    Ok(found)
 }
 
 /// A key of a set, unless it is for something else than signatures, or a secret
@@ -230,7 +225,13 @@ async fn keep(source: Arc<Source>, known: watch::Sender<Known>, wanted: Arc<Noti
     loop {
         let fetching = Arc::clone(&source);
         let fetched = tokio::task::spawn_blocking(move || fetching.fetch()).await;
-        let Ok(fetched) = fetched else { return };
+        let fetched = match fetched {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                tracing::error!(%error, "the keys of an issuer are not fetched any more: restart the server");
+                return;
+            }
+        };
         known.send_modify(|known| {
             known.tries += 1;
             known.tried = Some(Instant::now());
@@ -244,7 +245,7 @@ async fn keep(source: Arc<Source>, known: watch::Sender<Known>, wanted: Arc<Noti
                 ),
             }
         });
-        let pause = if known.borrow().away { FILE_PAUSE } else { source.pause() };
+        let pause = if known.borrow().away { AWAY_PAUSE } else { source.pause() };
         tokio::time::sleep(PAUSE_MIN).await;
         tokio::select! {
             () = tokio::time::sleep(pause.saturating_sub(PAUSE_MIN)) => {}

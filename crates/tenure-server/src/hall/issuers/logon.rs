@@ -44,7 +44,7 @@ pub(super) struct Logon {
     pub(super) token: String,
     pub(super) client_id: String,
     pub(super) secret: Option<Secret>,
-    pub(super) waiting: Semaphore,
+    pub(super) waiting: Arc<Semaphore>,
 }
 
 /// A secret that is never shown
@@ -88,7 +88,7 @@ impl Logon {
             token: settings.token.clone(),
             client_id: settings.client_id.clone(),
             secret: secret.map(Secret),
-            waiting: Semaphore::new(WAITING_MAX),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
         }
     }
 
@@ -119,11 +119,15 @@ impl Logon {
         verifier: String,
         redirect: String,
     ) -> Result<String, String> {
-        let Ok(_place) = self.waiting.try_acquire() else {
+        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {
             return Err("more people log on at once than are served".to_owned());
         };
         let logon = Arc::clone(self);
-        let asked = tokio::task::spawn_blocking(move || logon.ask(&code, &verifier, &redirect));
+        let asked = tokio::task::spawn_blocking(move || {
+            // Until the issuer has answered, whether the browser still waits or not.
+            let _place = place;
+            logon.ask(&code, &verifier, &redirect)
+        });
         asked
             .await
             .unwrap_or_else(|_| Err("the question to the issuer ended in a panic".to_owned()))

@@ -10,6 +10,7 @@ use ureq::http::Uri;
 use super::keys::{Source, agent};
 use super::logon::{Logon, PageSettings};
 use super::mapping::Mapping;
+use crate::engine::chain;
 use crate::file::read_secret;
 use crate::hall::caller::vouched;
 
@@ -123,8 +124,8 @@ impl IssuerSettings {
             return Err(self.error("`page` needs `client-id`, and `user`: a person logs on"));
         }
         let secret = page.client_secret_file.as_deref().map(read_secret).transpose();
-        let secret =
-            secret.map_err(|error| self.error(format!("`page.client-secret-file`: {error}")))?;
+        let secret = secret
+            .map_err(|error| self.error(format!("`page.client-secret-file`: {}", chain(&error))))?;
         let secret = secret.map(|secret| String::from_utf8_lossy(&secret).trim().to_owned());
         let agent = agent(&page.token, self.ca.as_deref())
             .map_err(|problem| self.error(format!("`ca`: {problem}")))?;

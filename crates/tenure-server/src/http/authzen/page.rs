@@ -1,7 +1,7 @@
 //! Where does the next page of a search begin?
 //!
 //! A token pins the coordinates of the first page, so all pages are of one answer. It carries a digest of the search: the
-//! token of another search is refused. A page size of the first page holds for the pages after it.
+//! token of another search is refused. The first page size that is said holds for the pages after it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +12,7 @@ use tenure_wire::api;
 use tenure_wire::api::Problem;
 use tenure_wire::authzen::{Put, Search, Sought, limit};
 
+use crate::hall::broken_rule;
 use crate::problem::{Code, problem};
 
 /// What a page token says
@@ -81,17 +82,26 @@ impl PageToken {
     }
 
     /// Its text
-    pub(super) fn text(&self) -> String {
-        rmp_serde::to_vec(self).map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default()
+    ///
+    /// # Errors
+    /// None that is known: an empty text would say that there is no further page.
+    pub(super) fn text(&self) -> Result<String, Problem> {
+        let bytes = rmp_serde::to_vec(self).map_err(|_| broken_rule())?;
+        Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
     /// Puts a question at the coordinates of the first page, and at the place of this page
     ///
     /// # Errors
-    /// A token that was made by hand.
-    pub(super) fn pin(&self, put: &mut Put) -> Result<(), Problem> {
+    /// A token that was made by hand, or one of a moment after the latest that may be asked about.
+    pub(super) fn pin(&self, put: &mut Put, latest: Option<EffectiveAt>) -> Result<(), Problem> {
         let at = Instant::parse(&self.at).map_err(|_| no_token())?;
         let at = EffectiveAt::try_from(at).map_err(|_| no_token())?;
+        if latest.is_some_and(|latest| at > latest) {
+            let detail =
+                "`page.token` is of a moment that has not come here: ask for the first page";
+            return Err(bad(detail));
+        }
         put.as_of = AsOf { at: Some(at), known_at: KnownAt(self.known_at).into() };
         if let Ok(asked) = &mut put.asked {
             asked.question = asked.question.clone().map_as_of(|_| put.as_of);
@@ -101,5 +111,33 @@ impl PageToken {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(text: &str) -> EffectiveAt {
+        EffectiveAt::try_from(Instant::parse(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_page_is_of_the_moment_of_the_first_and_of_none_that_has_not_come() {
+        let at = "2098-01-01T00:00:00Z".to_owned();
+        let token = PageToken { search: [0; 8], at, known_at: 7, read: 3, limit: None };
+        let put = |said: &str| Put {
+            asked: Err(tenure_wire::authzen::NoSuch::Type("none".to_owned())),
+            as_of: AsOf { at: Some(moment(said)), ..AsOf::default() },
+        };
+        let mut other = put("2026-01-01T00:00:00Z");
+        let latest = Some(moment("2027-01-01T00:00:00Z"));
+        assert_eq!(token.pin(&mut other, latest).unwrap_err().code, "bad_page_token");
+        assert_eq!(other.as_of.at, Some(moment("2026-01-01T00:00:00Z")));
+        // It has come meanwhile, or such moments are heeded.
+        for latest in [None, Some(moment("2099-01-01T00:00:00Z"))] {
+            token.pin(&mut other, latest).unwrap();
+            assert_eq!(other.as_of.at, Some(moment("2098-01-01T00:00:00Z")));
+        }
     }
 }
