@@ -6,7 +6,8 @@
 //! questions about levels, role collections and holdings, `people` about members and principals,
 //! `holdings` about what was held over a stretch of time, `diff` about what changed between two coordinates.
 //! `similar` finds the names that could be meant, `search` those that contain a text, `observed` tells when somebody
-//! looked, `detail` which rows of an answer say why.
+//! looked, `elsewhere` where something else decides, `detail` which rows of an answer say why. `session` and `latent`
+//! are the other two readings of "could".
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
 //!
@@ -15,17 +16,21 @@
 pub mod answer;
 mod detail;
 mod diff;
+mod elsewhere;
 mod evidence;
 mod found_kind;
 mod holdings;
 mod interval;
+mod latent;
 mod listing;
 mod moment;
 mod observed;
 mod people;
 mod plan;
 mod question;
+mod reading;
 mod search;
+mod session;
 mod similar;
 
 pub use detail::Detail;
@@ -34,4 +39,5 @@ pub use found_kind::FoundKind;
 pub use listing::{AssignmentFilter, LevelFilter};
 pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};
+pub use reading::{LIFE_SECONDS_MAX, Life, Reading};
 pub use search::Search;

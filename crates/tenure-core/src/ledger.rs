@@ -13,6 +13,7 @@ pub(crate) mod in_memory;
 pub(crate) mod kept;
 pub(crate) mod moment;
 pub(crate) mod notes;
+pub(crate) mod rules;
 pub(crate) mod state;
 pub(crate) mod trial;
 pub(crate) mod view;

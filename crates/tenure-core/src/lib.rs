@@ -18,8 +18,8 @@ mod words;
 
 pub use ask::answer;
 pub use ask::{
-    AsOf, AssignmentFilter, Detail, FoundKind, Known, LevelFilter, Now, Place, PrincipalFilter,
-    Question, Search,
+    AsOf, AssignmentFilter, Detail, FoundKind, Known, LIFE_SECONDS_MAX, LevelFilter, Life, Now,
+    Place, PrincipalFilter, Question, Reading, Search,
 };
 pub use index::mentions::Mention;
 pub use index_copy::{
@@ -29,7 +29,8 @@ pub use ledger::view::View;
 pub use ledger::{Kept, Ledger, LedgerInMemory, Snapshot, Trial};
 pub use words::ability::{ABILITIES_MAX, Abilities, Ability};
 pub use words::catalog::{
-    Catalog, CatalogDocument, CatalogError, OperationRow, RoleCollectionRow, RoleRow,
+    Catalog, CatalogDocument, CatalogError, GivenRow, GivesRow, OperationRow, RoleCollectionRow,
+    RoleRow,
 };
 pub use words::change::{
     CHANGES_MAX, Change, Entry, EntryError, EntryId, EntryName, GrantExpects, REASON_BYTES_MAX,
@@ -40,9 +41,10 @@ pub use words::grantable::{GrantableText, RoleText, role_part, role_text};
 pub use words::instant::{
     BadTime, EffectiveAt, Instant, MICROS_PER_SECOND, ParseInstantError, RecordedAt,
 };
+pub use words::joined_by::JoinedBy;
 pub use words::level::{
     Access, Attribute, Attributes, Environment, FeatureSet, KindSet, LEVEL_ID_BYTES_MAX, Level,
-    LevelKind, ParseLevelError,
+    LevelKind, PLATFORM, ParseLevelError,
 };
 pub use words::name::{
     NAME_BYTES_MAX, NameError, lower_case, normalised, plain_name, plain_text, prose, searched,
@@ -53,10 +55,12 @@ pub use words::outcome::{
     APPLICATIONS_MAX, Fingerprint, Original, Outcome, OutcomeKind, Reason, ReasonParts, Recorded,
     Refusal, RefusalCode, Submission,
 };
+pub use words::pattern::{PATTERN_BYTES_MAX, Pattern, PatternError};
 pub use words::position::{KnownAt, Position};
 pub use words::principal::{
-    DEFAULT_ORIGIN, DEFAULT_ORIGIN_ALIASES, ParsePrincipalError, Principal, PrincipalKind,
+    DEFAULT_ORIGIN, DEFAULT_ORIGIN_ALIASES, ParsePrincipalError, Principal, PrincipalKind, origin,
 };
 pub use words::requirement::{Direction, HeldRow, LeafRow, REQUIREMENT_DEPTH_MAX, Requirement};
+pub use words::rule::{RULE_DEPTH_MAX, RULE_LEAVES_MAX, Rule, RuleError, RuleLeaf};
 pub use words::span::Span;
 pub use words::tenure::LedgerOperation;

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use crate::v1;
 
 pub use diff::{
-    Catalogs, Changed, DefinedAt, DefinitionRow, Diff, DiffAnswer, DiffAsOf, FeatureSets,
-    LevelAttributes, LevelChanged, LevelMoved, LevelsDiff, PowerDiff, PowerDiffRow,
+    Catalogs, Changed, DefinedAt, DefinitionRow, Diff, DiffAnswer, DiffAsOf, Environments,
+    FeatureSets, LevelAttributes, LevelChanged, LevelMoved, LevelsDiff, PowerDiff, PowerDiffRow,
 };
 pub use from_core::{holdings, revision};
 
@@ -155,8 +155,25 @@ pub struct AsOf {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "there_or_null")]
     #[schema(value_type = Option<String>)]
     pub catalog: Option<Option<String>>,
+    /// In which sense it was asked, where it is not what was assigned: `session` or `latent`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<String>,
     /// What to pass as `min_position` to see at least this
     pub revision: String,
+}
+
+/// A level that was passed over: something that the ledger does not see decides on its roles
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Elsewhere {
+    /// The level
+    pub level: String,
+    /// Since when, within the stretch that was asked about; absent at one moment
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Until when; null only where no end was asked, absent at one moment
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "there_or_null")]
+    #[schema(value_type = Option<String>)]
+    pub until: Option<Option<String>>,
 }
 
 fn there_or_null<'de, D: serde::Deserializer<'de>>(
@@ -270,9 +287,13 @@ pub struct Holding {
 pub struct Membership {
     /// Since when, without a break
     pub since: String,
-    /// The position of the entry that added the member
-    pub entry: u64,
-    /// Who added the member, where `explain=full` was asked
+    /// What makes it a member
+    #[serde(flatten)]
+    pub joined_by: JoinedBy,
+    /// By a rule, where `explain=full` was asked: the entries that added the user to the sets that make the rule true
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<Vec<u64>>,
+    /// Who added the member or set the rule, where `explain=full` was asked
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<By>,
 }
@@ -319,6 +340,9 @@ pub struct Subject {
     /// The intervals, where a stretch of time was asked about
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intervals: Option<Vec<Interval>>,
+    /// Whether it also has the power assigned, where `reading=latent` was asked
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned: Option<bool>,
 }
 
 /// A level of a subtree where a subject could
@@ -350,6 +374,9 @@ pub struct Who {
     pub subjects: Vec<Subject>,
     /// Sets that could by their own holdings, on the first page
     pub sets: Vec<Subject>,
+    /// The levels that were passed over, in byte order
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Elsewhere>,
     /// What to pass as `page_token` for the next page; absent on the last
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_page_token: Option<String>,
@@ -371,6 +398,12 @@ pub struct What {
     pub scopes: Vec<String>,
     /// Ids
     pub operations: Vec<String>,
+    /// Names, of an application that has some
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<String>,
+    /// The level, if something that the ledger does not see decides on its roles
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Elsewhere>,
     /// Whether the principal is known
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
@@ -391,9 +424,39 @@ pub struct Check {
     /// For no: the unsatisfied parts of the requirement
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<v1::Expr>,
+    /// Where `reading=latent` was asked: how the principal could have given itself the power, in order
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<Step>>,
+    /// Where `reading=session` was asked, for yes: the last moment at which it was assigned
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<String>,
     /// Whether the principal is known
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
+}
+
+/// A step by which a principal gives itself something
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Step {
+    /// The operation that it does
+    pub operation: String,
+    /// Where
+    pub level: String,
+    /// What that gives
+    pub gives: Given,
+}
+
+/// What a step gives
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Given {
+    /// A role collection
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_collection: Option<String>,
+    /// A single role, `application/name`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Where
+    pub at: String,
 }
 
 /// When a principal could
@@ -406,6 +469,9 @@ pub struct Timeline {
     pub observed: Option<Observed>,
     /// Maximal, in order
     pub intervals: Vec<Interval>,
+    /// The stretches in which something that the ledger does not see decides on the level's roles
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Elsewhere>,
     /// Whether the principal is known
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
@@ -421,6 +487,9 @@ pub struct Where {
     pub observed: Option<Observed>,
     /// In byte order
     pub levels: Vec<String>,
+    /// The levels that were passed over, in byte order
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Elsewhere>,
     /// What to pass as `page_token` for the next page; absent on the last
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_page_token: Option<String>,
@@ -505,8 +574,33 @@ pub struct Member {
     pub principal: String,
     /// Since when, without a break
     pub since: String,
-    /// The position of the entry that added it
-    pub entry: u64,
+    /// What makes it a member
+    #[serde(flatten)]
+    pub by: JoinedBy,
+}
+
+/// What makes a user a member of a set: the position of an entry
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum JoinedBy {
+    /// The entry that added it
+    Entry {
+        /// Its position
+        entry: u64,
+    },
+    /// The entry that set the rule of the group
+    Rule {
+        /// Its position
+        rule: u64,
+    },
+}
+
+impl JoinedBy {
+    /// The position
+    pub fn position(self) -> u64 {
+        let (Self::Entry { entry: position } | Self::Rule { rule: position }) = self;
+        position
+    }
 }
 
 /// The members of a set
@@ -582,24 +676,9 @@ pub struct LevelRow {
     pub level: String,
     /// What it lies in
     pub parent: Option<String>,
-    /// Display name
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Feature set
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub feature_set: Option<v1::FeatureSet>,
-    /// Whether a directory manages authorizations
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub authorizations: Option<bool>,
-    /// Environment
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub environment: Option<v1::Environment>,
-    /// Region
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-    /// Whether the ledger asks if a submitter may; absent means that it does not
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub access: Option<v1::Access>,
+    /// Its explicit attributes
+    #[serde(flatten)]
+    pub attributes: LevelAttributes,
 }
 
 /// The levels that exist

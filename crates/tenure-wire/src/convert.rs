@@ -4,6 +4,7 @@
 //! form. So an entry is made canonical by reading and writing it again.
 
 mod catalog;
+mod rule;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,6 +93,16 @@ fn name(path: &str, text: &str) -> Result<Arc<str>, EntryProblem> {
     plain_name("name", text).map_err(|error| EntryProblem::new(path, error))
 }
 
+fn origin(path: &str, text: &str) -> Result<Arc<str>, EntryProblem> {
+    tenure_core::origin(text).map_err(|error| EntryProblem::new(path, error))
+}
+
+/// A path of an application; that it begins with `/` is a rule of the entry
+fn path_text(path: &str, text: &str) -> Result<Arc<str>, EntryProblem> {
+    plain_text("path", text).map_err(|error| EntryProblem::new(path, error))?;
+    Ok(text.into())
+}
+
 /// The name of a role or of an application
 fn part(path: &str, text: &str) -> Result<Arc<str>, EntryProblem> {
     role_part("name", text).map_err(|error| EntryProblem::new(path, error))
@@ -177,28 +188,59 @@ impl v1::Entry {
     }
 }
 
-fn attributes(
-    display_name: Option<&String>,
+/// The attributes of a change as they are written
+struct WrittenAttributes {
+    name: Option<String>,
     feature_set: Option<v1::FeatureSet>,
     authorizations: Option<bool>,
     environment: Option<v1::Environment>,
-    region: Option<&String>,
+    region: Option<String>,
+    identity_provider: Option<String>,
+    role_provider: Option<String>,
     access: Option<v1::Access>,
-) -> Result<Attributes, EntryProblem> {
-    Ok(Attributes {
-        name: optional("name", display_name, name)?,
-        feature_set: feature_set.map(feature_set_to_core),
-        authorizations,
-        environment: environment.map(|environment| match environment {
-            v1::Environment::Multi => Environment::Multi,
-            v1::Environment::Neo => Environment::Neo,
-        }),
-        region: optional("region", region, name)?,
-        access: access.map(|access| match access {
-            v1::Access::Open => Access::Open,
-            v1::Access::Enforced => Access::Enforced,
-        }),
-    })
+}
+
+impl WrittenAttributes {
+    fn to_core(&self) -> Result<Attributes, EntryProblem> {
+        Ok(Attributes {
+            name: optional("name", self.name.as_ref(), name)?,
+            feature_set: self.feature_set.map(feature_set_to_core),
+            authorizations: self.authorizations,
+            environment: self.environment.map(environment_to_core),
+            region: optional("region", self.region.as_ref(), name)?,
+            identity_provider: optional(
+                "identity_provider",
+                self.identity_provider.as_ref(),
+                origin,
+            )?,
+            role_provider: optional("role_provider", self.role_provider.as_ref(), name)?,
+            access: self.access.map(|access| match access {
+                v1::Access::Open => Access::Open,
+                v1::Access::Enforced => Access::Enforced,
+            }),
+        })
+    }
+
+    fn from_core(attributes: &Attributes) -> Self {
+        let owned = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+        Self {
+            name: owned(&attributes.name),
+            feature_set: attributes.feature_set.map(feature_set_from_core),
+            authorizations: attributes.authorizations,
+            environment: attributes.environment.map(environment_from_core),
+            region: owned(&attributes.region),
+            identity_provider: owned(&attributes.identity_provider),
+            role_provider: owned(&attributes.role_provider),
+            access: attributes.access.map(access_from_core),
+        }
+    }
+}
+
+fn environment_to_core(environment: v1::Environment) -> Environment {
+    match environment {
+        v1::Environment::Multi => Environment::Multi,
+        v1::Environment::Neo => Environment::Neo,
+    }
 }
 
 fn feature_set_to_core(set: v1::FeatureSet) -> FeatureSet {
@@ -260,18 +302,23 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
             authorizations,
             environment,
             region,
+            identity_provider,
+            role_provider,
             access,
         } => Change::CreateLevel {
             level: level("level", at)?,
             parent: optional("parent", parent.as_ref(), level)?,
-            attributes: attributes(
-                name.as_ref(),
-                *feature_set,
-                *authorizations,
-                *environment,
-                region.as_ref(),
-                *access,
-            )?,
+            attributes: WrittenAttributes {
+                name: name.clone(),
+                feature_set: *feature_set,
+                authorizations: *authorizations,
+                environment: *environment,
+                region: region.clone(),
+                identity_provider: identity_provider.clone(),
+                role_provider: role_provider.clone(),
+                access: *access,
+            }
+            .to_core()?,
         },
         v1::Change::MoveLevel { level: at, parent } => {
             Change::MoveLevel { level: level("level", at)?, parent: level("parent", parent)? }
@@ -283,17 +330,22 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
             authorizations,
             environment,
             region,
+            identity_provider,
+            role_provider,
             access,
         } => Change::SetLevel {
             level: level("level", at)?,
-            attributes: attributes(
-                name.as_ref(),
-                *feature_set,
-                *authorizations,
-                *environment,
-                region.as_ref(),
-                *access,
-            )?,
+            attributes: WrittenAttributes {
+                name: name.clone(),
+                feature_set: *feature_set,
+                authorizations: *authorizations,
+                environment: *environment,
+                region: region.clone(),
+                identity_provider: identity_provider.clone(),
+                role_provider: role_provider.clone(),
+                access: *access,
+            }
+            .to_core()?,
         },
         v1::Change::DeleteLevel { level: at } => Change::DeleteLevel { level: level("level", at)? },
         v1::Change::CreateRole { level: at, role, application, template, scopes, attributes } => {
@@ -355,6 +407,23 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
             member: names.principal("member", member)?,
             expect: expect.map(revoke_expects),
         },
+        v1::Change::SetRule { set, origin: of, rule } => Change::SetRule {
+            set: names.principal("set", set)?,
+            origin: origin("origin", of)?,
+            rule: rule.as_ref().map(rule::to_core).transpose()?.map(Arc::new),
+        },
+        v1::Change::SetPermission { level: at, permission, roles, paths } => {
+            Change::SetPermission {
+                level: level("level", at)?,
+                permission: name("permission", permission)?,
+                roles: each("roles", roles, name)?,
+                paths: paths.as_ref().map(|paths| each("paths", paths, path_text)).transpose()?,
+            }
+        }
+        v1::Change::DeletePermission { level: at, permission } => Change::DeletePermission {
+            level: level("level", at)?,
+            permission: name("permission", permission)?,
+        },
         v1::Change::RemovePrincipal { principal } => {
             Change::RemovePrincipal { principal: names.principal("principal", principal)? }
         }
@@ -395,26 +464,6 @@ fn written_role_attributes(attributes: &RoleAttributes) -> BTreeMap<String, Plai
     serde_json::from_str(&attributes.0).expect("attributes are the text of a map")
 }
 
-type WrittenAttributes = (
-    Option<String>,
-    Option<v1::FeatureSet>,
-    Option<bool>,
-    Option<v1::Environment>,
-    Option<String>,
-    Option<v1::Access>,
-);
-
-fn attributes_from_core(attributes: &Attributes) -> WrittenAttributes {
-    (
-        attributes.name.as_deref().map(str::to_owned),
-        attributes.feature_set.map(feature_set_from_core),
-        attributes.authorizations,
-        attributes.environment.map(environment_from_core),
-        attributes.region.as_deref().map(str::to_owned),
-        attributes.access.map(access_from_core),
-    )
-}
-
 fn grantable_from_core(grantable: &GrantableText) -> (Option<String>, Option<String>) {
     match grantable {
         GrantableText::RoleCollection(name) => (Some(name.to_string()), None),
@@ -433,33 +482,35 @@ fn change_from_core(change: &Change) -> v1::Change {
     let texts = |roles: &[RoleText]| roles.iter().map(ToString::to_string).collect();
     match change {
         Change::CreateLevel { level, parent, attributes } => {
-            let (name, feature_set, authorizations, environment, region, access) =
-                attributes_from_core(attributes);
+            let written = WrittenAttributes::from_core(attributes);
             v1::Change::CreateLevel {
                 level: level.to_string(),
                 parent: parent.as_ref().map(ToString::to_string),
-                name,
-                feature_set,
-                authorizations,
-                environment,
-                region,
-                access,
+                name: written.name,
+                feature_set: written.feature_set,
+                authorizations: written.authorizations,
+                environment: written.environment,
+                region: written.region,
+                identity_provider: written.identity_provider,
+                role_provider: written.role_provider,
+                access: written.access,
             }
         }
         Change::MoveLevel { level, parent } => {
             v1::Change::MoveLevel { level: level.to_string(), parent: parent.to_string() }
         }
         Change::SetLevel { level, attributes } => {
-            let (name, feature_set, authorizations, environment, region, access) =
-                attributes_from_core(attributes);
+            let written = WrittenAttributes::from_core(attributes);
             v1::Change::SetLevel {
                 level: level.to_string(),
-                name,
-                feature_set,
-                authorizations,
-                environment,
-                region,
-                access,
+                name: written.name,
+                feature_set: written.feature_set,
+                authorizations: written.authorizations,
+                environment: written.environment,
+                region: written.region,
+                identity_provider: written.identity_provider,
+                role_provider: written.role_provider,
+                access: written.access,
             }
         }
         Change::DeleteLevel { level } => v1::Change::DeleteLevel { level: level.to_string() },
@@ -528,6 +579,21 @@ fn change_from_core(change: &Change) -> v1::Change {
             set: set.to_string(),
             member: member.to_string(),
             expect: expect.map(revoke_expects_from_core),
+        },
+        Change::SetRule { set, origin, rule } => v1::Change::SetRule {
+            set: set.to_string(),
+            origin: origin.to_string(),
+            rule: rule.as_ref().map(|rule| rule::from_core(rule.expression())),
+        },
+        Change::SetPermission { level, permission, roles, paths } => v1::Change::SetPermission {
+            level: level.to_string(),
+            permission: permission.to_string(),
+            roles: roles.iter().map(ToString::to_string).collect(),
+            paths: paths.as_ref().map(|paths| paths.iter().map(ToString::to_string).collect()),
+        },
+        Change::DeletePermission { level, permission } => v1::Change::DeletePermission {
+            level: level.to_string(),
+            permission: permission.to_string(),
         },
         Change::RemovePrincipal { principal } => {
             v1::Change::RemovePrincipal { principal: principal.to_string() }

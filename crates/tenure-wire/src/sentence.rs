@@ -209,10 +209,27 @@ fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
         Reason::LedgerStays => {
             format!("`{}` is the ledger's own level: it cannot be deleted", change.level()?)
         }
-        Reason::NoCustomRoles => format!(
-            "`{}` is the ledger's own level: no custom role is created there",
+        Reason::NoCustomRoles => match change.level()?.kind() {
+            LevelKind::Ledger => format!(
+                "`{}` is the ledger's own level: no custom role is created there",
+                change.level()?
+            ),
+            LevelKind::Application => format!(
+                "`{}` is not in Neo at {t}: there a custom role is created at the subaccount",
+                change.level()?
+            ),
+            kind => format!(
+                "a {kind} takes no custom roles: create it at a global account, a directory or a subaccount"
+            ),
+        },
+        Reason::NoPermissions => format!(
+            "`{}` is no application, and only an application has permissions",
             change.level()?
         ),
+        Reason::UnknownPermission => {
+            let Change::DeletePermission { level, permission } = change else { return None };
+            format!("`{level}` has no permission `{permission}` at {t}")
+        }
         Reason::OwnApplication => {
             "roles of the application `tenure` are the ledger's own: a custom role is of another \
              application"
@@ -222,10 +239,15 @@ fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
             "the role `{}` is granted by itself, never through a role collection",
             change.roles().get(*nth)?
         ),
-        Reason::NoCustomRoleCollections => format!(
-            "a {} takes no custom role collections under the catalogue in force at {t}",
-            change.level()?.kind()
-        ),
+        Reason::NoCustomRoleCollections => match change.level()?.kind() {
+            LevelKind::Subaccount => format!(
+                "`{}` is in Neo at {t}, where there are no role collections: grant its roles directly",
+                change.level()?
+            ),
+            kind => format!(
+                "a {kind} takes no custom role collections under the catalogue in force at {t}"
+            ),
+        },
         Reason::NotGrantedAlone => format!(
             "the role `{}` cannot be granted by itself: grant a role collection that contains it",
             change.roles().first()?

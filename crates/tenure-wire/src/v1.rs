@@ -162,6 +162,12 @@ pub enum Change {
         /// Of a subaccount
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         region: Option<String>,
+        /// Of a Neo subaccount or application: the origin of its applications' users
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        identity_provider: Option<String>,
+        /// Of a Neo application: who decides on its roles, `platform` or something that the ledger does not see
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        role_provider: Option<String>,
         /// Of the ledger
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         access: Option<Access>,
@@ -192,6 +198,12 @@ pub enum Change {
         /// Of a subaccount
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         region: Option<String>,
+        /// Of a Neo subaccount or application: the origin of its applications' users
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        identity_provider: Option<String>,
+        /// Of a Neo application: who decides on its roles, `platform` or something that the ledger does not see
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        role_provider: Option<String>,
         /// Of the ledger
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         access: Option<Access>,
@@ -309,7 +321,36 @@ pub enum Change {
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         expect: Option<RevokeExpects>,
     },
-    /// A principal's holdings and memberships end; of a set, its members too
+    /// The rule that makes users members of a group is another one from now on
+    SetRule {
+        /// The group
+        set: String,
+        /// The origin of the users that it makes members
+        origin: String,
+        /// The rule; absent means none
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        rule: Option<Rule>,
+    },
+    /// A permission of an application is what this says from now on
+    SetPermission {
+        /// `application:id`
+        level: String,
+        /// Its name
+        permission: String,
+        /// The names of the roles that give it
+        roles: Vec<String>,
+        /// The paths that it protects, each beginning with `/`
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        paths: Option<Vec<String>>,
+    },
+    /// A permission ceases to be
+    DeletePermission {
+        /// `application:id`
+        level: String,
+        /// Its name
+        permission: String,
+    },
+    /// A principal's holdings and memberships end; of a set, its members and its rule too
     RemovePrincipal {
         /// The principal
         principal: String,
@@ -349,7 +390,12 @@ pub enum Change {
 impl Change {
     /// Whether it holds a document of its own, which may be nested
     pub(crate) fn has_document(&self) -> bool {
-        matches!(self, Self::CreateRole { attributes: Some(_), .. } | Self::PublishCatalog { .. })
+        matches!(
+            self,
+            Self::CreateRole { attributes: Some(_), .. }
+                | Self::SetRule { rule: Some(_), .. }
+                | Self::PublishCatalog { .. }
+        )
     }
 }
 
@@ -389,6 +435,9 @@ pub struct CatalogRole {
     /// Feature sets under which it exists; absent means both
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub feature_sets: Option<Vec<FeatureSet>>,
+    /// Environments in which it exists; absent means `multi` alone
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Vec<Environment>>,
     /// Its scopes
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
@@ -408,6 +457,9 @@ pub struct CatalogRoleCollection {
     /// Feature sets under which it exists; absent means both
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub feature_sets: Option<Vec<FeatureSet>>,
+    /// Environments in which it exists; absent means `multi` alone
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Vec<Environment>>,
     /// Its roles, each `name` or `application/name`
     pub roles: Vec<String>,
 }
@@ -426,8 +478,84 @@ pub struct CatalogOperation {
     /// Feature sets under which it exists; absent means both
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub feature_sets: Option<Vec<FeatureSet>>,
+    /// Environments in which it exists; absent means `multi` alone
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Vec<Environment>>,
     /// What it requires
     pub requires: Expr,
+    /// What doing it gives whoever does it
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub gives: Option<Vec<Gives>>,
+}
+
+/// What doing an operation gives: one of `role_collections`, `role_collection` and `role`
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gives {
+    /// Every role collection that exists there
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub role_collections: Option<Any>,
+    /// A role collection
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub role_collection: Option<String>,
+    /// A role, `name` or `application/name`
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Where
+    pub at: GivenAt,
+}
+
+/// All of them
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Any {
+    /// Whatever its name
+    Any,
+}
+
+/// Where something is given
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(untagged, expecting = "`at` is `here` or a list of kinds of levels below")]
+pub enum GivenAt {
+    /// On the level itself
+    Here(Here),
+    /// On the levels below of these kinds
+    Below(Vec<String>),
+}
+
+/// On the level itself
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Here {
+    /// Where the operation is done
+    Here,
+}
+
+/// The rule of a group: `any_of`, `all_of`, or a leaf: `attribute` with one of `equals` and `matches`, or `everyone`
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(no_recursion)]
+pub struct Rule {
+    /// At least one of these
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub any_of: Option<Vec<Rule>>,
+    /// All of these
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub all_of: Option<Vec<Rule>>,
+    /// An attribute that the identity provider asserts; `Groups` is the groups
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
+    /// Its value
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub equals: Option<String>,
+    /// A pattern that its value matches from the first to the last character, at most 256 bytes
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub matches: Option<String>,
+    /// `true`: every user of the origin
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub everyone: Option<bool>,
 }
 
 /// A requirement: `any_of`, `all_of`, or a leaf with one of `role`, `scope`, `role_collection` and one

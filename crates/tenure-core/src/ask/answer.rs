@@ -1,12 +1,15 @@
 //! What does an answer consist of?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ask::found_kind::FoundKind;
+use crate::ask::reading::Reading;
 use crate::words::change::EntryId;
 use crate::words::ended::Ended;
 use crate::words::instant::{EffectiveAt, RecordedAt};
-use crate::words::level::{Attributes, FeatureSet, Level, LevelKind};
+use crate::words::joined_by::JoinedBy;
+use crate::words::level::{Attributes, Environment, FeatureSet, Level, LevelKind};
 use crate::words::position::{KnownAt, Position};
 use crate::words::principal::Principal;
 use crate::words::requirement::{LeafRow, Requirement};
@@ -23,6 +26,8 @@ pub struct ComputedAt {
     pub recorded_at: Option<RecordedAt>,
     /// The version of the catalogue in force then; `None` over a stretch of time, and where there is none
     pub catalog: Option<Arc<str>>,
+    /// In which sense it was asked
+    pub reading: Reading,
 }
 
 /// An answer with its coordinates
@@ -36,6 +41,8 @@ pub struct Answered {
     pub known: Option<NameKnown>,
     /// When the one level that was asked about, or the subtree, was observed, where there are observations of it
     pub observed: Option<Observed>,
+    /// The levels that were passed over because something else decides there, in byte order
+    pub elsewhere: Vec<Elsewhere>,
 }
 
 /// When somebody looked at who holds what on a level, as known then
@@ -209,12 +216,14 @@ pub struct End {
 }
 
 /// A membership as evidence
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct HeldMembership {
     /// Since when, without a break
     pub since: EffectiveAt,
-    /// The position of the entry that added the member
-    pub entry: Position,
+    /// What made it a member
+    pub by: JoinedBy,
+    /// By a rule: the positions of the entries that added the user to the sets behind it, in order, if they were asked for
+    pub entries: Vec<Position>,
 }
 
 /// A longest stretch in which a holding counts under the terms of one entry
@@ -251,6 +260,8 @@ pub struct LevelDuring {
 pub struct Subject<T> {
     /// Who
     pub principal: Principal,
+    /// In the reading *latent*, whether it also has the power assigned
+    pub assigned: Option<bool>,
     /// What was asked of it
     pub detail: T,
 }
@@ -264,6 +275,57 @@ pub struct Who<T> {
     pub subjects: Vec<Subject<T>>,
     /// Groups, attributes and everybody of an origin
     pub sets: Vec<Subject<T>>,
+}
+
+impl<T> Who<T> {
+    /// Adds sets, each in its place
+    pub(crate) fn add_sets(&mut self, sets: Vec<Principal>, detail: impl Fn(&Principal) -> T) {
+        if sets.is_empty() {
+            return;
+        }
+        self.sets.extend(sets.into_iter().map(|principal| {
+            let detail = detail(&principal);
+            Subject { principal, assigned: None, detail }
+        }));
+        self.sets.sort_by(|a, b| a.principal.cmp(&b.principal));
+    }
+
+    /// The same with something else of each
+    pub(crate) fn map<U>(self, mut detail: impl FnMut(T) -> U) -> Who<U> {
+        let mut each = |subject: Subject<T>| {
+            let Subject { principal, assigned, detail: old } = subject;
+            Subject { principal, assigned, detail: detail(old) }
+        };
+        let subjects = self.subjects.into_iter().map(&mut each).collect();
+        Who { subjects, sets: self.sets.into_iter().map(each).collect() }
+    }
+
+    /// What is told of a principal, if it is among them
+    pub(crate) fn of(&self, principal: &Principal) -> Option<&T> {
+        let list = if principal.kind().is_set() { &self.sets } else { &self.subjects };
+        let place = list.binary_search_by(|subject| subject.principal.cmp(principal)).ok()?;
+        list.get(place).map(|subject| &subject.detail)
+    }
+}
+
+impl Who<Anywhere> {
+    /// Each principal with the levels on which it is among those who could; the levels come in byte order
+    pub(crate) fn on_levels<'a, T: 'a>(
+        levels: impl Iterator<Item = (&'a Level, &'a Who<T>)>,
+    ) -> Self {
+        let mut of: BTreeMap<&Principal, Anywhere> = BTreeMap::new();
+        for (level, who) in levels {
+            for subject in who.subjects.iter().chain(&who.sets) {
+                of.entry(&subject.principal).or_default().levels.push(level.clone());
+            }
+        }
+        let mut who = Self { subjects: Vec::new(), sets: Vec::new() };
+        for (principal, detail) in of {
+            let list = if principal.kind().is_set() { &mut who.sets } else { &mut who.subjects };
+            list.push(Subject { principal: principal.clone(), assigned: None, detail });
+        }
+        who
+    }
 }
 
 /// Where a subject could, and why
@@ -286,10 +348,12 @@ pub struct What {
     pub scopes: Vec<Arc<str>>,
     /// Ids
     pub operations: Vec<Arc<str>>,
+    /// Names, of an application
+    pub permissions: Vec<Arc<str>>,
 }
 
 /// Whether a principal could, and why
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Check {
     /// Whether
     pub allowed: bool,
@@ -297,6 +361,32 @@ pub struct Check {
     pub because: Vec<Holding>,
     /// For no: the unsatisfied parts of the requirement
     pub missing: Option<Requirement<LeafRow>>,
+    /// In the reading *latent*: how the principal could have given itself the power, in order
+    pub steps: Vec<Step>,
+    /// In the reading *session*: the last moment at which it was true
+    pub last_at: Option<EffectiveAt>,
+}
+
+/// A step by which a principal gives itself something
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// The operation that it does
+    pub operation: Arc<str>,
+    /// Where
+    pub level: Level,
+    /// What that gives
+    pub gives: GrantedName,
+    /// Where it gives it
+    pub at: Level,
+}
+
+/// A level on whose roles something decides that the ledger does not see
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Elsewhere {
+    /// The level
+    pub level: Level,
+    /// When, within the stretch that was asked about; `None` at one moment
+    pub span: Option<Span>,
 }
 
 /// What changed between two coordinates
@@ -321,7 +411,7 @@ pub struct LandscapeDiff {
     pub deleted: Vec<Level>,
     /// Existing at both, with another parent, in byte order
     pub moved: Vec<LevelMoved>,
-    /// Existing at both, with other attributes or another feature set in force, in byte order
+    /// Existing at both, with other attributes or another feature set or environment in force, in byte order
     pub changed: Vec<LevelChanged>,
     /// The role collections whose existing roles differ: those of single levels first, in byte order
     pub definitions: Vec<DefinitionChanged>,
@@ -347,6 +437,8 @@ pub struct LevelChanged {
     pub attributes: (Attributes, Attributes),
     /// The feature set in force there, before and after
     pub feature_set: (FeatureSet, FeatureSet),
+    /// The environment in force there, before and after
+    pub environment: (Environment, Environment),
 }
 
 /// Where a role collection has other roles than before
@@ -354,12 +446,14 @@ pub struct LevelChanged {
 pub enum DefinedAt {
     /// At one level, for whatever reason
     Level(Level),
-    /// At every level of a kind under a feature set, by the catalogue alone
+    /// At every level of a kind under a feature set and in an environment, by the catalogue alone
     Catalog {
         /// The kind
         kind: LevelKind,
         /// The feature set in force there, before and after
         feature_set: FeatureSet,
+        /// The environment in force there, before and after
+        environment: Environment,
         /// How many levels that were looked at it changes
         levels: usize,
     },
@@ -396,8 +490,8 @@ pub struct Member {
     pub principal: Principal,
     /// Since when, without a break
     pub since: EffectiveAt,
-    /// The position of the entry that added it
-    pub entry: Position,
+    /// What makes it a member
+    pub by: JoinedBy,
 }
 
 /// A principal that is known
@@ -473,6 +567,14 @@ pub enum AskError {
     /// Nothing that counts ever defined the scope
     #[error("nothing known then ever defined the scope `{0}`")]
     UnknownScope(Arc<str>),
+    /// The application never had the permission, or never had any
+    #[error("nothing known then ever made the permission that `{0}` asks for there")]
+    UnknownPermission(Arc<str>),
+    /// The roles of an application are decided by something that the ledger does not see
+    #[error(
+        "who has which role of `{0}` is decided elsewhere: its role provider is not the platform, so the ledger cannot say"
+    )]
+    DecidedElsewhere(Level),
     /// A position that may not be seen yet
     #[error("position {position} does not exist yet: the newest is {newest}")]
     NotYet {

@@ -45,9 +45,11 @@ impl View<'_> {
             not_before: self.ledger.not_before.get(&evidence.terms.entry).copied(),
             entry: evidence.terms.entry,
             id,
-            membership: evidence
-                .joined
-                .map(|Joined { since, entry }| HeldMembership { since, entry }),
+            membership: evidence.joined.map(|Joined { since, by }| HeldMembership {
+                since,
+                by,
+                entries: Vec::new(),
+            }),
             ends: None,
         }
     }
@@ -56,7 +58,11 @@ impl View<'_> {
         let mut holdings: Vec<Holding> =
             evidence.iter().map(|evidence| self.holding(asked, evidence)).collect();
         holdings.sort();
-        holdings.dedup();
+        // Rules that follow one another without a gap are one membership.
+        holdings.dedup_by(|other, one| {
+            let kept = &one.membership;
+            *one == Holding { membership: kept.clone(), ..other.clone() }
+        });
         holdings
     }
 }

@@ -18,6 +18,8 @@ pub enum FoundKind {
     Role,
     /// An operation that some level has
     Operation,
+    /// A permission that some application has
+    Permission,
 }
 
 impl FoundKind {
@@ -29,12 +31,13 @@ impl FoundKind {
             Self::RoleCollection => "role-collection",
             Self::Role => "role",
             Self::Operation => "operation",
+            Self::Permission => "permission",
         }
     }
 
     /// The kind of that name
     pub fn parse(text: &str) -> Option<Self> {
-        let others = [Self::RoleCollection, Self::Role, Self::Operation];
+        let others = [Self::RoleCollection, Self::Role, Self::Operation, Self::Permission];
         let level = LevelKind::parse(text).map(Self::Level);
         let principal = PrincipalKind::parse(text).map(Self::Principal);
         level.or(principal).or_else(|| others.into_iter().find(|kind| kind.as_str() == text))
@@ -42,7 +45,7 @@ impl FoundKind {
 
     /// Whether catalogues and entries define it
     pub(super) fn is_defined(self) -> bool {
-        matches!(self, Self::RoleCollection | Self::Role | Self::Operation)
+        matches!(self, Self::RoleCollection | Self::Role | Self::Operation | Self::Permission)
     }
 }
 

@@ -15,10 +15,12 @@ use crate::history::holding::Held;
 use crate::history::order::Cut;
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::moment::Moment;
+use crate::ledger::rules::Belonging;
 use crate::ledger::view::{Evidence, Joined, View};
 use crate::words::ended::{Ended, How};
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
+use crate::words::joined_by::JoinedBy;
 use crate::words::position::Position;
 use crate::words::principal::{Principal, PrincipalKind};
 use crate::words::span::Span;
@@ -33,8 +35,8 @@ struct Stretch<T> {
     of: T,
 }
 
-/// Whoever is asked about is matched by a holder, through memberships that follow one another at once
-type Matched = Stretch<Vec<Joined>>;
+/// Whoever is asked about is matched by a holder, through these pieces of membership
+type Matched = Stretch<Vec<(Span, Joined)>>;
 
 /// A name means something at a level: whether something custom
 type Meant = Stretch<bool>;
@@ -92,7 +94,16 @@ impl View<'_> {
     /// # Cost
     /// For each of them, O(its changes + changes of structure around its level + memberships of the principal).
     pub(super) fn tell_ends(&self, answer: &mut Answer, t: EffectiveAt, rows: &Range<usize>) {
-        let tell = |holding: &mut Holding| holding.ends = self.end_of(holding, t);
+        let now = Moment::new(self, t);
+        let tell = |holding: &mut Holding| {
+            holding.ends = self.end_of(holding, t);
+            if let (Some(membership), Some(via)) = (&mut holding.membership, &holding.via)
+                && let JoinedBy::Rule(_) = membership.by
+                && let Some(set) = self.ledger.find_principal(via)
+            {
+                membership.entries = now.entries_behind(set, self.user(&holding.principal));
+            }
+        };
         match answer {
             // What is not shown has no evidence.
             Answer::Who(Who { subjects, sets }) => {
@@ -152,28 +163,15 @@ impl View<'_> {
         let own = ledger.find_principal(principal);
         let mut found: Vec<_> = own.into_iter().map(|own| (own, vec![always()])).collect();
         if principal.kind() == PrincipalKind::User {
-            let sets = own.into_iter().flat_map(|own| {
-                ledger.index.of_member(own).map(move |(set, timeline)| (own, set, timeline))
-            });
-            for (own, set, timeline) in sets {
-                let mut stretches: Vec<Matched> = Vec::new();
-                for one in self.memberships(timeline, own) {
-                    let joined = Joined::from(one);
-                    match stretches.last_mut() {
-                        // Who leaves and comes back at one moment has not left.
-                        Some(last) if last.span.until() == Some(one.span.from()) => {
-                            last.span.until = one.span.until();
-                            last.ended_by = one.ended_by;
-                            last.of.push(joined);
-                        }
-                        _ => stretches.push(Stretch {
-                            span: one.span,
-                            ended_by: one.ended_by,
-                            of: vec![joined],
-                        }),
-                    }
-                }
-                found.push((set, stretches));
+            let user = self.user(principal);
+            for set in self.sets_of(user) {
+                let Belonging { stretches, pieces } = self.belonging(set, user);
+                let stretches = stretches.into_iter();
+                let matched = stretches.map(|(span, ended_by)| {
+                    let within = pieces.iter().filter(|(piece, _)| span.contains(piece.from()));
+                    Stretch { span, ended_by, of: within.copied().collect() }
+                });
+                found.push((set, matched.collect()));
             }
             let everyone = ledger.find_everyone(principal.origin());
             found.extend(everyone.map(|everyone| (everyone, vec![always()])));
@@ -260,8 +258,8 @@ impl Rows<'_> {
                     else {
                         continue;
                     };
-                    let began = |joined: &&Joined| joined.since <= span.from();
-                    let joined = matched.of.iter().rev().find(began).copied();
+                    let then = |(piece, _): &&(Span, Joined)| piece.contains(span.from());
+                    let joined = matched.of.iter().find(then).map(|(_, joined)| *joined);
                     let evidence = Evidence { key: history.key, terms: one.terms, joined };
                     self.found.push(HoldingThen {
                         holding: view.holding(principal, &evidence),

@@ -15,10 +15,9 @@ use crate::ask::detail::Detail;
 use crate::ask::moment::evidence;
 use crate::ask::plan::{Asked, Plan};
 use crate::history::holding::Held;
-use crate::history::membership::Membership;
 use crate::history::order::Cut;
 use crate::index::mentions::Mention;
-use crate::index::timeline::{Of, TimelineId};
+use crate::index::timeline::TimelineId;
 use crate::ledger::moment::Moment;
 use crate::ledger::view::{Evidence, Joined, View};
 use crate::words::ability::Abilities;
@@ -31,16 +30,16 @@ use crate::words::span::Span;
 use crate::words::symbol::{LevelRef, PrincipalRef};
 
 /// A stretch of time with one plan
-struct Segment {
+pub(super) struct Segment {
     span: Span,
     plan: Plan,
 }
 
-/// A stretch of time in which a holding supports a leaf
+/// A stretch of time in which a leaf is supported, by a holding unless it is open to all
 struct Supported {
     leaf: usize,
     span: Span,
-    evidence: Evidence,
+    evidence: Option<Evidence>,
 }
 
 /// A holding that a principal has by itself or through a set
@@ -99,7 +98,7 @@ impl View<'_> {
     }
 
     /// The intervals of one principal, each with the holdings behind it
-    fn timeline_of(&self, principal: &Principal, segments: &[Segment]) -> Vec<Interval> {
+    pub(super) fn timeline_of(&self, principal: &Principal, segments: &[Segment]) -> Vec<Interval> {
         let index = &self.ledger.index;
         let has = |timeline: TimelineId, holder: PrincipalRef| index.is_in(timeline, holder);
         self.intervals(principal, segments, &looked_at(segments), &has, true)
@@ -129,7 +128,10 @@ impl View<'_> {
         let mut levels: Vec<LevelRef> = landscape.ever_below(root).into_iter().collect();
         let asked = self.asked_where(can, |asked| {
             let mut parts = levels.iter().map(|level| (*level, self.existing(*level, root, span)));
-            parts.any(|(level, parts)| self.defined_in(asked, level, &parts))
+            parts.any(|(level, parts)| {
+                self.defined_in(asked, level, &parts)
+                    || self.ever_asks(asked) && self.elsewhere_in(asked, level, &parts)
+            })
         })?;
         levels.sort_unstable_by(|a, b| self.ledger.levels.compare(a.number, b.number));
         let mut of: BTreeMap<Principal, Vec<LevelDuring>> = BTreeMap::new();
@@ -149,7 +151,7 @@ impl View<'_> {
         let mut who = Who { subjects: Vec::new(), sets: Vec::new() };
         for (principal, detail) in of {
             let list = if principal.kind().is_set() { &mut who.sets } else { &mut who.subjects };
-            list.push(Subject { principal, detail });
+            list.push(Subject { principal, assigned: None, detail });
         }
         if let Some(detail) = explain {
             for (principal, levels) in detail.shown(&mut who) {
@@ -163,7 +165,7 @@ impl View<'_> {
     }
 
     /// Every principal with an interval in these segments, without the holdings behind it
-    fn during(&self, segments: &[Segment], span: Span) -> Who<Vec<Interval>> {
+    pub(super) fn during(&self, segments: &[Segment], span: Span) -> Who<Vec<Interval>> {
         let looked_at = looked_at(segments);
         let within: BTreeMap<TimelineId, RoaringBitmap> =
             looked_at.iter().map(|timeline| (*timeline, self.within(*timeline, span))).collect();
@@ -171,11 +173,22 @@ impl View<'_> {
             within.get(&timeline).is_some_and(|within| within.contains(holder.number))
         };
         let holders: RoaringBitmap = within.values().union();
-        let candidates = self.candidates(&holders, span);
+        let mut candidates = self.candidates(&holders, span);
+        let leaves = || segments.iter().flat_map(|segment| &segment.plan.leaves);
+        let open: BTreeSet<&str> = leaves().filter_map(|leaf| leaf.open_to.as_deref()).collect();
+        for origin in open {
+            let users = self.ledger.users_of_origin(origin).filter(|user| self.knows(*user));
+            candidates.extend(users.map(|user| user.number));
+            candidates.extend(self.ledger.find_everyone(origin).map(|everyone| everyone.number));
+        }
+        let of =
+            |principal: &Principal| self.intervals(principal, segments, &looked_at, &has, false);
         let mut found = self.by_name(candidates.iter().collect(), |number| {
-            let principal = self.ledger.principal_of(self.ledger.numbered(number));
-            self.intervals(principal, segments, &looked_at, &has, false)
+            of(self.ledger.principal_of(self.ledger.numbered(number)))
         });
+        let unnamed: BTreeSet<Principal> =
+            segments.iter().flat_map(|segment| segment.plan.unnamed(self)).collect();
+        found.add_sets(unnamed.into_iter().collect(), of);
         for list in [&mut found.subjects, &mut found.sets] {
             list.retain(|subject| !subject.detail.is_empty());
         }
@@ -206,17 +219,37 @@ impl View<'_> {
         if existing.is_empty() {
             return Err(unknown_level());
         }
-        let asked = self.asked_where(can, |asked| self.defined_in(asked, level, &existing))?;
+        let mut asked = Vec::new();
+        for ability in can.iter() {
+            let found = self.asked(ability);
+            let own = found.as_ref().is_ok_and(Asked::is_own);
+            if !own && self.elsewhere_throughout(level, &existing) {
+                return Err(AskError::DecidedElsewhere(on.clone()));
+            }
+            asked.push(self.asked_if(ability, |asked| self.defined_in(asked, level, &existing))?);
+        }
         Ok(self.segments_of(&asked, level, existing))
     }
 
-    /// Whether it is defined on a level at some moment of these parts
-    fn defined_in(&self, asked: Asked, level: LevelRef, parts: &[Span]) -> bool {
-        parts.iter().any(|span| Moment::new(self, span.from()).defines(asked, level))
+    /// Whether it is defined on a level at some moment of these parts, and not decided elsewhere then
+    fn defined_in(&self, asked: &Asked, level: LevelRef, parts: &[Span]) -> bool {
+        parts.iter().any(|span| {
+            let now = Moment::new(self, span.from());
+            now.defines(asked, level) && !now.is_elsewhere(asked, level)
+        })
+    }
+
+    /// Whether it is decided elsewhere on a level at some moment of these parts
+    fn elsewhere_in(&self, asked: &Asked, level: LevelRef, parts: &[Span]) -> bool {
+        parts.iter().any(|span| Moment::new(self, span.from()).is_elsewhere(asked, level))
+    }
+
+    fn elsewhere_throughout(&self, level: LevelRef, parts: &[Span]) -> bool {
+        parts.iter().all(|span| self.land(span.from()).is_decided_elsewhere(level))
     }
 
     /// The parts of a stretch between changes around a level, in which the level lies in a subtree
-    fn existing(&self, level: LevelRef, root: LevelRef, span: Span) -> Vec<Span> {
+    pub(super) fn existing(&self, level: LevelRef, root: LevelRef, span: Span) -> Vec<Span> {
         let (landscape, clamp) = self.landscape(span.until());
         let mut moments = vec![span.from()];
         moments.extend(landscape.moments_around(level, span.from(), span.until(), clamp));
@@ -230,7 +263,12 @@ impl View<'_> {
     }
 
     /// The parts with a plan; those that follow one another with the same plan are one
-    fn segments_of(&self, asked: &[Asked], level: LevelRef, parts: Vec<Span>) -> Vec<Segment> {
+    pub(super) fn segments_of(
+        &self,
+        asked: &[Asked],
+        level: LevelRef,
+        parts: Vec<Span>,
+    ) -> Vec<Segment> {
         let mut segments: Vec<Segment> = Vec::new();
         for span in parts {
             let Span { from, until } = span;
@@ -246,26 +284,6 @@ impl View<'_> {
         segments
     }
 
-    /// The principals that may hold what a timeline is of, or may be members, at some time of a stretch
-    ///
-    /// These are the principals at its beginning, those that start within it, and those kept apart.
-    pub(super) fn within(&self, id: TimelineId, span: Span) -> RoaringBitmap {
-        let timeline = self.ledger.index.timeline(id);
-        let before = self.prefix(span.from());
-        let until = span.until().map_or(self.known_at().0, |until| self.prefix(until));
-        let agrees = match timeline.of {
-            Of::Members { .. } => true,
-            Of::Holding { level, grantable } => {
-                let custom = timeline.custom().then_some(grantable);
-                timeline.last_reset(before) == self.land(span.from()).last_end(level, custom)
-            }
-        };
-        let mut within = if agrees { timeline.held(before) } else { timeline.met(before) };
-        timeline.started_between(before, until, &mut within);
-        within.extend(timeline.all_apart().map(|(number, _)| number));
-        within
-    }
-
     /// The known principals that may have an interval: possible holders, and possible members of these
     fn candidates(&self, holders: &RoaringBitmap, span: Span) -> RoaringBitmap {
         let ledger = self.ledger;
@@ -274,8 +292,9 @@ impl View<'_> {
             if set.kind == PrincipalKind::Everyone {
                 let origin = ledger.principal_of(set).origin();
                 candidates.extend(ledger.users_of_origin(origin).map(|user| user.number));
-            } else if let Some(members) = ledger.index.members(set) {
-                candidates |= self.within(members, span);
+            } else {
+                let added = ledger.index.members(set).map(|members| self.within(members, span));
+                candidates |= added.unwrap_or_default() | self.ever_made_members(set, span);
             }
         }
         candidates.iter().filter(|number| self.knows(ledger.numbered(*number))).collect()
@@ -313,6 +332,9 @@ impl View<'_> {
         for segment in segments {
             let mut supported = Vec::new();
             for (leaf, plan) in segment.plan.leaves.iter().enumerate() {
+                if plan.is_open_to(principal) {
+                    supported.push(Supported { leaf, span: segment.span, evidence: None });
+                }
                 for one in &had {
                     let Some(given) = plan.given_by(one.timeline) else { continue };
                     for (held, evidence) in &one.held {
@@ -323,7 +345,7 @@ impl View<'_> {
                             continue;
                         };
                         let spans = one.spans.iter().filter_map(|(matched, joined)| {
-                            let evidence = Evidence { joined: *joined, ..*evidence };
+                            let evidence = Some(Evidence { joined: *joined, ..*evidence });
                             Some(Supported { leaf, span: span.within(*matched)?, evidence })
                         });
                         supported.extend(spans);
@@ -353,15 +375,11 @@ impl View<'_> {
         let mut matches: Vec<Match> =
             own.into_iter().map(|holder| Match { holder, spans: vec![always()] }).collect();
         if principal.kind() == PrincipalKind::User {
-            if let Some(own) = own {
-                let sets = self.ledger.index.of_member(own);
-                let sets = sets.filter(|(set, _)| has_any(*set));
-                let joined = |one: Membership| (one.span, Some(one.into()));
-                matches.extend(sets.map(|(holder, timeline)| Match {
-                    holder,
-                    spans: self.memberships(timeline, own).into_iter().map(joined).collect(),
-                }));
-            }
+            let user = self.user(principal);
+            matches.extend(self.sets_of(user).into_iter().filter(|set| has_any(*set)).map(|set| {
+                let pieces = self.belonging(set, user).pieces.into_iter();
+                Match { holder: set, spans: pieces.map(|(span, by)| (span, Some(by))).collect() }
+            }));
             let everyone = self.ledger.find_everyone(principal.origin());
             matches.extend(everyone.map(|holder| Match { holder, spans: vec![always()] }));
         }
@@ -400,7 +418,7 @@ fn sweep(
         while let Some(one) = starts.next_if(|one| one.span.from() <= from) {
             active.push(one);
         }
-        let support: Vec<(usize, Evidence)> =
+        let support: Vec<(usize, Option<Evidence>)> =
             active.iter().map(|one| (one.leaf, one.evidence)).collect();
         let Some(found) = evidence(&segment.plan, &support) else { continue };
         let until = edges.peek().copied().or(segment.span.until());

@@ -84,12 +84,17 @@ impl View<'_> {
             return Ok(found);
         };
         let mut found = Vec::new();
-        for holder in now.matching(principal) {
+        let user = self.user(principal);
+        for holder in now.matching(user) {
             let evidence = now.evidence(Some(Some(holder.principal)), &wanted);
+            if evidence.is_empty() {
+                continue;
+            }
+            let joined = now.joined(holder, user);
             found.extend(
                 evidence
                     .into_iter()
-                    .map(|own| self.holding(principal, &Evidence { joined: holder.joined, ..own })),
+                    .map(|own| self.holding(principal, &Evidence { joined, ..own })),
             );
         }
         found.sort();

@@ -5,7 +5,8 @@
 use crate::ask::answer::{Member, PrincipalThen};
 use crate::index::timeline::Of;
 use crate::ledger::moment::Moment;
-use crate::ledger::view::View;
+use crate::ledger::rules::User;
+use crate::ledger::view::{Joined, View};
 use crate::words::instant::EffectiveAt;
 use crate::words::principal::{Principal, PrincipalKind};
 use crate::words::symbol::PrincipalRef;
@@ -25,23 +26,25 @@ impl View<'_> {
     /// The members of a group or an attribute, in byte order
     ///
     /// # Cost
-    /// O(members × changes of their memberships).
+    /// O(members × changes of their memberships), and with a rule, × changes of the rule.
     pub fn members(&self, set: &Principal, t: EffectiveAt) -> Vec<Member> {
         let now = Moment::new(self, t);
         let ledger = self.ledger;
         let Some(set) = ledger.find_principal(set) else { return Vec::new() };
-        let Some(timeline) = ledger.index.members(set) else { return Vec::new() };
         let mut members: Vec<Member> = now
             .members(set)
             .iter()
             .filter_map(|number| {
                 let member = ledger.numbered(number);
-                let membership = self.membership_at(timeline, member, t)?;
-                Some(Member {
-                    principal: ledger.principal_of(member).clone(),
-                    since: membership.span.from(),
-                    entry: membership.entry,
-                })
+                let principal = ledger.principal_of(member);
+                let timeline = ledger.index.members(set);
+                let added = timeline.and_then(|timeline| self.membership_at(timeline, member, t));
+                let user = User { name: principal, number: Some(member) };
+                let Joined { since, by } = match added {
+                    Some(added) => added.into(),
+                    None => self.joined_by_rule(set, user, t)?,
+                };
+                Some(Member { principal: principal.clone(), since, by })
             })
             .collect();
         members.sort();

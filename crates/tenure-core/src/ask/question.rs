@@ -9,9 +9,11 @@ use std::sync::Arc;
 use crate::ask::answer::{Answer, Answered, AskError, ComputedAt, Hint};
 use crate::ask::detail::Detail;
 use crate::ask::diff::Place;
+use crate::ask::elsewhere::Looked;
 use crate::ask::listing::{AssignmentFilter, LevelFilter};
 use crate::ask::observed::PlaceRef;
 use crate::ask::people::PrincipalFilter;
+use crate::ask::reading::Reading;
 use crate::ask::search::Search;
 use crate::index::mentions::Mention;
 use crate::ledger::Ledger;
@@ -54,7 +56,9 @@ impl AsOf {
     /// # Cost
     /// O(log entries), or that of a landscape of its own at the first question about such a position.
     pub fn computed(self, ledger: &Ledger, now: Now) -> Result<ComputedAt, AskError> {
-        let pinned = Pinned { ledger, now, place: None, detail: &Detail::default() };
+        let detail = &Detail::default();
+        let reading = Reading::Assigned;
+        let pinned = Pinned { ledger, now, place: None, over: None, reading, detail };
         let view = pinned.view(self.known_at)?;
         let at = pinned.moment(&view, self.at);
         Ok(pinned.computed_at(&view, Some(at)))
@@ -87,6 +91,8 @@ pub enum Question {
         on: Level,
         /// As of when
         as_of: AsOf,
+        /// In which sense
+        reading: Reading,
         /// Whether the holdings that make it true are wanted
         explain: bool,
     },
@@ -98,6 +104,8 @@ pub enum Question {
         under: Level,
         /// As of when
         as_of: AsOf,
+        /// In which sense
+        reading: Reading,
         /// Whether the holdings that make it true are wanted
         explain: bool,
     },
@@ -150,6 +158,8 @@ pub enum Question {
         on: Level,
         /// As of when
         as_of: AsOf,
+        /// In which sense
+        reading: Reading,
     },
     /// When in `[from, until)` could a principal do X on a level?
     Timeline {
@@ -178,6 +188,8 @@ pub enum Question {
         kind: Option<LevelKind>,
         /// As of when
         as_of: AsOf,
+        /// In which sense
+        reading: Reading,
     },
     /// Which holdings count?
     Assignments {
@@ -371,23 +383,22 @@ impl Question {
     }
 
     fn pinned<'a>(&'a self, ledger: &'a Ledger, now: Now, detail: &'a Detail) -> Pinned<'a> {
-        Pinned { ledger, now, place: self.place(), detail }
+        let (place, over) = (self.place(), self.passed_over());
+        Pinned { ledger, now, place, over, reading: self.reading(), detail }
     }
 
     fn answered<'a>(&'a self, pinned: Pinned<'a>) -> Result<Answered, AskError> {
         match self {
-            Self::Who { can, on, as_of, explain } => pinned.at(*as_of, |view, t| {
-                Ok(Answer::Who(view.who(can, on, t, pinned.explain(*explain))?))
+            Self::Who { can, on, as_of, reading, explain } => pinned.at(*as_of, |view, t| {
+                let explain = pinned.explain(*explain);
+                Ok(Answer::Who(view.who(can, on, (t, *reading), explain)?))
             }),
-            Self::WhoAnywhere { can, under, as_of, explain } => pinned.at(*as_of, |view, t| {
-                Ok(Answer::WhoAnywhere(view.who_anywhere(
-                    can,
-                    under,
-                    t,
-                    *explain,
-                    pinned.detail,
-                )?))
-            }),
+            Self::WhoAnywhere { can, under, as_of, reading, explain } => {
+                pinned.at(*as_of, |view, t| {
+                    let (at, detail) = ((t, *reading), pinned.detail);
+                    Ok(Answer::WhoAnywhere(view.who_anywhere(can, under, at, *explain, detail)?))
+                })
+            }
             Self::WhoDuring { can, on, from, until, known_at, explain } => {
                 let span = Span::new(*from, *until);
                 pinned.over(can, on, span, *known_at, |view, span| {
@@ -410,18 +421,21 @@ impl Question {
             Self::What { principal, on, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::What(view.what(principal, on, t)?)))
             }
-            Self::Check { principal, can, on, as_of } => {
-                pinned.at(*as_of, |view, t| Ok(Answer::Check(view.check(principal, can, on, t)?)))
-            }
+            Self::Check { principal, can, on, as_of, reading } => pinned.at(*as_of, |view, t| {
+                Ok(Answer::Check(view.check(principal, can, on, (t, *reading))?))
+            }),
             Self::Timeline { principal, can, on, from, until, known_at } => {
                 let span = Span::new(*from, *until);
                 pinned.over(can, on, span, *known_at, |view, span| {
                     Ok(Answer::Timeline(view.timeline(principal, can, on, span)?))
                 })
             }
-            Self::Where { principal, can, under, kind, as_of } => pinned.at(*as_of, |view, t| {
-                Ok(Answer::Where(view.where_could(principal, can, under, *kind, t)?))
-            }),
+            Self::Where { principal, can, under, kind, as_of, reading } => {
+                pinned.at(*as_of, |view, t| {
+                    let at = (t, *reading);
+                    Ok(Answer::Where(view.where_could(principal, can, under, *kind, at)?))
+                })
+            }
             Self::Assignments { filter, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Assignments(view.assignments(filter, t)?)))
             }
@@ -462,6 +476,31 @@ impl Question {
         }
     }
 
+    /// In which sense it is asked
+    pub fn reading(&self) -> Reading {
+        match self {
+            Self::Who { reading, .. }
+            | Self::WhoAnywhere { reading, .. }
+            | Self::Check { reading, .. }
+            | Self::Where { reading, .. } => *reading,
+            _ => Reading::Assigned,
+        }
+    }
+
+    /// Where an answer may have passed levels over because something else decides there, and what was asked for
+    fn passed_over(&self) -> Option<(Option<&Abilities>, Looked<'_>)> {
+        match self {
+            Self::WhoAnywhere { can, under, .. }
+            | Self::WhoDuringAnywhere { can, under, .. }
+            | Self::Where { can, under, .. } => Some((Some(can), Looked::Under(under))),
+            Self::WhoDuring { can, on, .. } | Self::Timeline { can, on, .. } => {
+                Some((Some(can), Looked::On(on)))
+            }
+            Self::What { on, .. } => Some((None, Looked::On(on))),
+            _ => None,
+        }
+    }
+
     /// Where it is asked, if its answer says when that place was observed
     fn place(&self) -> Option<PlaceRef<'_>> {
         match self {
@@ -497,6 +536,8 @@ struct Pinned<'a> {
     ledger: &'a Ledger,
     now: Now,
     place: Option<PlaceRef<'a>>,
+    over: Option<(Option<&'a Abilities>, Looked<'a>)>,
+    reading: Reading,
     detail: &'a Detail,
 }
 
@@ -540,7 +581,7 @@ impl<'a> Pinned<'a> {
         let known_at = view.known_at();
         let recorded_at = self.recorded_at(view);
         let catalog = at.and_then(|at| view.catalog(at)).map(|(version, _)| Arc::clone(version));
-        ComputedAt { at, known_at, recorded_at, catalog }
+        ComputedAt { at, known_at, recorded_at, catalog, reading: self.reading }
     }
 
     fn at(
@@ -555,7 +596,14 @@ impl<'a> Pinned<'a> {
             view.tell_ends(&mut answer, t, &self.detail.rows);
         }
         let observed = self.place.and_then(|place| view.observed_at(place, t));
-        Ok(Answered { answer, as_of: self.computed_at(&view, Some(t)), known: None, observed })
+        let elsewhere = self.over.map(|(can, looked)| view.elsewhere_at(can, looked, t));
+        Ok(Answered {
+            answer,
+            as_of: self.computed_at(&view, Some(t)),
+            known: None,
+            observed,
+            elsewhere: elsewhere.unwrap_or_default(),
+        })
     }
 
     fn over(
@@ -575,7 +623,15 @@ impl<'a> Pinned<'a> {
     /// An answer about a stretch of time, with its coordinates
     fn over_time(self, view: &View<'_>, span: Span, answer: Answer) -> Answered {
         let observed = self.place.and_then(|place| view.observed_over(place, span));
-        Answered { answer, as_of: self.computed_at(view, None), known: None, observed }
+        let over = self.over.and_then(|(can, looked)| Some((can?, looked)));
+        let elsewhere = over.map(|(can, looked)| view.elsewhere_over(can, looked, span));
+        Answered {
+            answer,
+            as_of: self.computed_at(view, None),
+            known: None,
+            observed,
+            elsewhere: elsewhere.unwrap_or_default(),
+        }
     }
 
     fn diff(
@@ -593,6 +649,7 @@ impl<'a> Pinned<'a> {
             as_of: self.computed_at(&before, Some(from)),
             known: None,
             observed: None,
+            elsewhere: Vec::new(),
         })
     }
 
@@ -606,11 +663,23 @@ impl<'a> Pinned<'a> {
         let (before, after) = (self.view(from.known_at)?, self.view(until.known_at)?);
         let (from, until) = (self.moment(&before, from.at), self.moment(&after, until.at));
         let diff = before.power_diff(from, &after, until, can, place)?;
+        let elsewhere = match place {
+            Place::On(_) => Vec::new(),
+            Place::Under(under) => {
+                let looked = Looked::Under(under);
+                let mut both = before.elsewhere_at(Some(can), looked, from);
+                both.extend(after.elsewhere_at(Some(can), looked, until));
+                both.sort();
+                both.dedup();
+                both
+            }
+        };
         Ok(Answered {
             answer: Answer::PowerDiff { diff, until: self.computed_at(&after, Some(until)) },
             as_of: self.computed_at(&before, Some(from)),
             known: None,
             observed: None,
+            elsewhere,
         })
     }
 
@@ -655,6 +724,7 @@ impl<'a> Pinned<'a> {
             as_of: self.computed_at(&view, None),
             known: None,
             observed: None,
+            elsewhere: Vec::new(),
         })
     }
 
@@ -671,6 +741,7 @@ impl<'a> Pinned<'a> {
             as_of: self.computed_at(&View::of(ledger, newest), None),
             known: None,
             observed: None,
+            elsewhere: Vec::new(),
         })
     }
 }

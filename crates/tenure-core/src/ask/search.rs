@@ -105,6 +105,7 @@ impl Hit<'_> {
 struct Definitions {
     granted: BTreeSet<Grantable>,
     operations: BTreeSet<Symbol>,
+    permissions: BTreeSet<Symbol>,
 }
 
 impl View<'_> {
@@ -181,7 +182,7 @@ impl<'v> Moment<'v> {
         hits: &mut Vec<Hit<'v>>,
     ) {
         let symbols = &self.view.ledger.symbols;
-        let Definitions { granted, operations } = self.definitions();
+        let Definitions { granted, operations, permissions } = self.definitions();
         for grantable in granted {
             let (kind, names) = match grantable {
                 Grantable::RoleCollection(name) => {
@@ -212,6 +213,13 @@ impl<'v> Moment<'v> {
                 hits.push(Hit { rank, kind, id, what: What::Operation(operation) });
             }
         }
+        for name in permissions.into_iter().filter(|_| wanted(FoundKind::Permission)) {
+            let id = &**symbols.text(name);
+            if let Some(rank) = text.rank([Some(id), None]) {
+                let (kind, id) = (FoundKind::Permission, Cow::Borrowed(id));
+                hits.push(Hit { rank, kind, id, what: What::Other });
+            }
+        }
     }
 
     /// All that some level defines
@@ -221,8 +229,9 @@ impl<'v> Moment<'v> {
         for (level, _) in self.land.levels() {
             let Some(here) = self.here(level) else { continue };
             all.granted.extend(here.custom());
-            // The catalogue defines the same at every level of one kind and feature set.
-            if met.insert((level.kind, self.feature_set(level) as u8)) {
+            all.permissions.extend(here.permissions().map(|(name, _)| name));
+            // The catalogue defines the same at every level of one kind in one setting.
+            if met.insert((level.kind, self.setting(level))) {
                 all.granted.extend(here.predefined());
                 all.operations.extend(here.operations().map(|(operation, _)| operation));
             }

@@ -166,9 +166,11 @@ impl View<'_> {
             }),
             AskError::UnknownRole(text) => self.similar_roles(text),
             AskError::UnknownOperation(id) => self.similar_operations(id, t),
-            AskError::NotYet { .. } | AskError::UnknownEntry(_) | AskError::EmptyInterval => {
-                Vec::new()
-            }
+            AskError::UnknownPermission(_)
+            | AskError::DecidedElsewhere(_)
+            | AskError::NotYet { .. }
+            | AskError::UnknownEntry(_)
+            | AskError::EmptyInterval => Vec::new(),
         };
         let gone = match error {
             AskError::UnknownLevel(level) => self.gone(level, t),

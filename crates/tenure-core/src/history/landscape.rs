@@ -23,7 +23,8 @@ use crate::words::instant::EffectiveAt;
 use crate::words::level::Attributes;
 use crate::words::pages::Pages;
 use crate::words::position::Position;
-use crate::words::symbol::{LevelRef, SharedMap, Symbol};
+use crate::words::rule::Rule;
+use crate::words::symbol::{LevelRef, PrincipalRef, SharedMap, Symbol};
 
 /// A change of structure or definitions, its names resolved
 #[derive(Clone, Debug)]
@@ -68,6 +69,19 @@ pub(crate) enum Structural {
         level: LevelRef,
         name: Symbol,
     },
+    SetRule {
+        set: PrincipalRef,
+        rule: Option<Arc<RuleOf>>,
+    },
+    SetPermission {
+        level: LevelRef,
+        name: Symbol,
+        permission: Arc<Permission>,
+    },
+    DeletePermission {
+        level: LevelRef,
+        name: Symbol,
+    },
     PublishCatalog(Arc<Published>),
 }
 
@@ -83,8 +97,10 @@ impl Structural {
             | Self::DeleteRole { level, .. }
             | Self::CreateRoleCollection { level, .. }
             | Self::SetRoles { level, .. }
-            | Self::DeleteRoleCollection { level, .. } => Some(*level),
-            Self::PublishCatalog(_) => None,
+            | Self::DeleteRoleCollection { level, .. }
+            | Self::SetPermission { level, .. }
+            | Self::DeletePermission { level, .. } => Some(*level),
+            Self::SetRule { .. } | Self::PublishCatalog(_) => None,
         }
     }
 }
@@ -102,6 +118,22 @@ pub(crate) struct CustomRole {
     pub(crate) template: Symbol,
     /// As they were written; `None` means those of the catalogue's role of the template
     pub(crate) scopes: Option<Arc<[Symbol]>>,
+}
+
+/// The rule of a group, and whose users it makes members
+#[derive(Debug)]
+pub(crate) struct RuleOf {
+    pub(crate) origin: Arc<str>,
+    pub(crate) rule: Arc<Rule>,
+}
+
+/// What a permission of an application says
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Permission {
+    /// The names of the roles that give it
+    pub(crate) roles: Vec<Symbol>,
+    /// The paths that it protects
+    pub(crate) paths: Vec<Arc<str>>,
 }
 
 /// A level that exists
@@ -127,6 +159,7 @@ pub(crate) struct LevelTrack {
     pub(crate) states: Track<Option<Arc<LevelState>>>,
     pub(crate) roles: SharedMap<RoleKey, Track<Option<Arc<CustomRole>>>>,
     pub(crate) role_collections: SharedMap<Symbol, Track<Option<Arc<[RoleKey]>>>>,
+    pub(crate) permissions: SharedMap<Symbol, Track<Option<Arc<Permission>>>>,
     /// The role collections that ever listed a role of that name, and possibly others
     pub(crate) listing: SharedMap<Symbol, OrdSet<Symbol>>,
     /// The children after the last step
@@ -141,6 +174,8 @@ pub(crate) enum Touched {
     Level(LevelRef),
     Role(LevelRef, RoleKey),
     RoleCollection(LevelRef, Symbol),
+    Permission(LevelRef, Symbol),
+    Rule(PrincipalRef),
     Catalog,
 }
 
@@ -163,6 +198,8 @@ pub(crate) struct Landscape {
     /// By the number of the level
     levels: Pages<Arc<LevelTrack>>,
     pub(crate) catalogs: Track<Arc<Published>>,
+    /// The rules of groups; what a removal of the group does to them is not in here
+    pub(crate) rules: SharedMap<PrincipalRef, Track<Option<Arc<RuleOf>>>>,
 }
 
 impl Default for Landscape {
@@ -171,6 +208,7 @@ impl Default for Landscape {
             steps: imbl::Vector::new(),
             levels: Pages::default(),
             catalogs: Track::default(),
+            rules: SharedMap::default(),
         };
         let key =
             OrderKey { effective_at: EffectiveAt::BEFORE_ALL, position: Position::FIRST, index: 0 };
@@ -242,6 +280,12 @@ impl Landscape {
                 }
                 Touched::RoleCollection(level, name) => {
                     self.level_mut(level).role_collections.entry(name).or_default().pop();
+                }
+                Touched::Permission(level, name) => {
+                    self.level_mut(level).permissions.entry(name).or_default().pop();
+                }
+                Touched::Rule(set) => {
+                    self.rules.entry(set).or_default().pop();
                 }
                 Touched::Catalog => {
                     self.catalogs.pop();
@@ -354,6 +398,28 @@ impl Landscape {
                     self.set_roles(key, *level, *name, None, &mut touched);
                 }
             }
+            Structural::SetRule { set, rule } => {
+                self.rules.entry(*set).or_default().push(key, rule.clone());
+                touched.push(Touched::Rule(*set));
+            }
+            Structural::SetPermission { level, name, permission } => {
+                if self.newest(*level).is_some() {
+                    let permission = Some(Arc::clone(permission));
+                    self.level_mut(*level)
+                        .permissions
+                        .entry(*name)
+                        .or_default()
+                        .push(key, permission);
+                    touched.push(Touched::Permission(*level, *name));
+                }
+            }
+            Structural::DeletePermission { level, name } => {
+                let track = self.level_mut(*level).permissions.entry(*name).or_default();
+                if track.last().is_some_and(Option::is_some) {
+                    track.push(key, None);
+                    touched.push(Touched::Permission(*level, *name));
+                }
+            }
             Structural::PublishCatalog(published) => {
                 self.catalogs.push(key, Arc::clone(published));
                 touched.push(Touched::Catalog);
@@ -439,6 +505,12 @@ impl Landscape {
                 if records.last().is_some_and(Option::is_some) {
                     records.push(key, None);
                     touched.push(Touched::RoleCollection(level, *name));
+                }
+            }
+            for (name, records) in track.permissions.iter_mut() {
+                if records.last().is_some_and(Option::is_some) {
+                    records.push(key, None);
+                    touched.push(Touched::Permission(level, *name));
                 }
             }
             self.set_state(key, level, None, touched);
@@ -540,6 +612,7 @@ impl Landscape {
             track.states.iter().for_each(|(key, _)| note(key));
             track.roles.values().flat_map(Track::iter).for_each(|(key, _)| note(key));
             track.role_collections.values().flat_map(Track::iter).for_each(|(key, _)| note(key));
+            track.permissions.values().flat_map(Track::iter).for_each(|(key, _)| note(key));
         }
     }
 

@@ -8,13 +8,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::history::landscape::{CustomRole, Landscape, LevelState, LevelTrack, Published};
-use crate::history::order::{Cut, Track};
-use crate::words::catalog::{Definitions, Table};
-use crate::words::grantable::{Grantable, RoleKey};
-use crate::words::level::{FeatureSet, LevelKind};
+use crate::history::landscape::{
+    CustomRole, Landscape, LevelState, LevelTrack, Permission, Published, RuleOf,
+};
+use crate::history::order::{Cut, OrderKey, Track};
+use crate::words::catalog::{Definitions, Gift, GiftOf, Setting, Table};
+use crate::words::grantable::{Grantable, RoleKey, matching};
+use crate::words::level::{Environment, LevelKind, PLATFORM};
+use crate::words::principal::DEFAULT_ORIGIN;
 use crate::words::requirement::{Direction, Held, Leaf, Requirement};
-use crate::words::symbol::{LevelRef, Symbol};
+use crate::words::symbol::{LevelRef, PrincipalRef, Symbol, Symbols};
 use crate::words::tenure;
 
 /// A landscape up to a cut
@@ -84,26 +87,62 @@ impl<'a> Land<'a> {
         self.landscape.catalogs.at(self.cut)
     }
 
-    pub(crate) fn feature_set(&self, level: LevelRef) -> FeatureSet {
-        self.upwards(level).find_map(|(_, state)| state.attributes.feature_set).unwrap_or_default()
+    /// What is in force at a level: each of the nearest level at or above it that says so
+    pub(crate) fn setting(&self, level: LevelRef) -> Setting {
+        let (mut feature_set, mut environment) = (None, None);
+        for (level, state) in self.upwards(level) {
+            feature_set = feature_set.or(state.attributes.feature_set);
+            environment = environment.or_else(|| environment_of(level, state));
+            if feature_set.is_some() && environment.is_some() {
+                break;
+            }
+        }
+        Setting {
+            feature_set: feature_set.unwrap_or_default(),
+            environment: environment.unwrap_or_default(),
+        }
+    }
+
+    /// The origin of the users of an application
+    pub(crate) fn identity_provider(&self, level: LevelRef) -> &'a str {
+        let stated =
+            |(_, state): (_, &'a LevelState)| state.attributes.identity_provider.as_deref();
+        self.upwards(level).find_map(stated).unwrap_or(DEFAULT_ORIGIN)
+    }
+
+    /// Whether something that the ledger does not see decides on the roles there
+    pub(crate) fn is_decided_elsewhere(&self, level: LevelRef) -> bool {
+        // Only applications have a role provider.
+        level.kind == LevelKind::Application
+            && self
+                .level(level)
+                .and_then(|state| state.attributes.role_provider.as_deref())
+                .is_some_and(|provider| provider != PLATFORM)
+    }
+
+    /// The rule of a group that is in force unless the group was removed since, and the change that set it
+    pub(crate) fn rule(&self, set: PrincipalRef) -> Option<(OrderKey, &'a Arc<RuleOf>)> {
+        let (key, rule) = self.landscape.rules.get(&set)?.record_at(self.cut)?;
+        Some((*key, rule.as_ref()?))
     }
 
     /// What names mean at a level; `None` if it does not exist
     pub(crate) fn here(&self, level: LevelRef) -> Option<Here<'a>> {
-        self.here_under(level, self.feature_set(level))
+        self.here_in(level, self.setting(level))
     }
 
-    /// The same, where the caller knows the feature set in force
-    pub(crate) fn here_under(&self, level: LevelRef, feature_set: FeatureSet) -> Option<Here<'a>> {
+    /// The same, where the caller knows what is in force
+    pub(crate) fn here_in(&self, level: LevelRef, setting: Setting) -> Option<Here<'a>> {
         let track = self.landscape.track(level)?;
         let state = track.states.at(self.cut)?.as_deref()?;
         let definitions = self.catalog().map(|published| &published.definitions);
         Some(Here {
-            table: definitions.map(|d| d.table(level.kind, feature_set)),
+            table: definitions.map(|d| d.table(level.kind, setting)),
             definitions,
             track,
             state,
             kind: level.kind,
+            is_neo: setting.environment == Environment::Neo,
             cut: self.cut,
         })
     }
@@ -142,6 +181,11 @@ impl<'a> Land<'a> {
     }
 }
 
+/// The environment that a level states, if it can state one
+pub(crate) fn environment_of(level: LevelRef, state: &LevelState) -> Option<Environment> {
+    (level.kind == LevelKind::Subaccount).then(|| state.attributes.environment.unwrap_or_default())
+}
+
 /// What names mean at one level that exists, at one moment
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Here<'a> {
@@ -150,6 +194,7 @@ pub(crate) struct Here<'a> {
     track: &'a LevelTrack,
     state: &'a LevelState,
     kind: LevelKind,
+    pub(crate) is_neo: bool,
     cut: Cut,
 }
 
@@ -186,15 +231,59 @@ impl<'a> Here<'a> {
     }
 
     /// Whether running holdings of something that exists here count here
+    ///
+    /// A custom role counts by itself in Neo alone.
     pub(crate) fn counts(&self, grantable: Grantable) -> bool {
-        grantable.is_own() || self.manages_authorizations()
+        let is_custom_role =
+            || matches!(grantable, Grantable::Role(_)) && self.is_custom(grantable) == Some(true);
+        grantable.is_own() || self.manages_authorizations() && (self.is_neo || !is_custom_role())
+    }
+
+    pub(crate) fn takes_custom_roles(&self) -> bool {
+        match self.kind {
+            LevelKind::GlobalAccount | LevelKind::Directory | LevelKind::Subaccount => true,
+            LevelKind::Application => self.is_neo,
+            _ => false,
+        }
     }
 
     pub(crate) fn takes_custom_role_collections(&self) -> bool {
         match self.kind {
+            _ if self.is_neo => false,
             LevelKind::GlobalAccount | LevelKind::Subaccount => true,
             LevelKind::Directory => self.definitions.is_some_and(|d| d.custom_in_directories),
             _ => false,
+        }
+    }
+
+    /// The operations that give something here, in byte order
+    pub(crate) fn gifts(&self) -> &'a [(Symbol, Arc<[Gift]>)] {
+        self.table.map_or(&[], |table| &table.gifts)
+    }
+
+    /// What a gift gives here: as a grant here would take it
+    ///
+    /// # Cost
+    /// O(role collections here) for any of them, O(roles here) for a role.
+    pub(crate) fn given_by(&self, gift: &GiftOf, symbols: &Symbols) -> Vec<Grantable> {
+        if !self.manages_authorizations() {
+            return Vec::new();
+        }
+        match gift {
+            GiftOf::AnyRoleCollection => {
+                self.role_collections().into_iter().map(Grantable::RoleCollection).collect()
+            }
+            GiftOf::RoleCollection(name) => {
+                let there = self.role_collection(*name).map(|_| Grantable::RoleCollection(*name));
+                there.into_iter().collect()
+            }
+            GiftOf::Role(text) => {
+                let found: Vec<RoleKey> = matching(text, symbols, self.roles()).collect();
+                let [one] = found.as_slice() else { return Vec::new() };
+                let granted = self.role(*one).is_some_and(|role| role.grantable);
+                let granted = granted && !one.is_own();
+                granted.then_some(Grantable::Role(*one)).into_iter().collect()
+            }
         }
     }
 
@@ -230,7 +319,7 @@ impl<'a> Here<'a> {
                 Some(scopes) => ScopesHere::Written(scopes),
                 None => ScopesHere::Template(role.application, custom.template),
             };
-            return Some(RoleHere { predefined: false, grantable: false, scopes });
+            return Some(RoleHere { predefined: false, grantable: self.is_neo, scopes });
         }
         let predefined = self.table?.roles.get(&role)?;
         Some(RoleHere {
@@ -270,13 +359,17 @@ impl<'a> Here<'a> {
         let table = self.table;
         let roles = table.into_iter().flat_map(|table| table.roles.keys().copied());
         let roles = roles.chain(tenure::roles_at(self.kind));
-        let names = table.into_iter().flat_map(|table| table.role_collections.keys());
+        let named = table.filter(|_| !self.is_neo).into_iter();
+        let names = named.flat_map(|table| table.role_collections.keys());
         let names = names.map(|name| Grantable::RoleCollection(*name));
         roles.map(Grantable::Role).chain(names)
     }
 
-    /// A custom role collection hides a predefined one of its name
+    /// A custom role collection hides a predefined one of its name; in Neo there are none
     pub(crate) fn role_collection(&self, name: Symbol) -> Option<RoleCollectionHere<'a>> {
+        if self.is_neo {
+            return None;
+        }
         let custom =
             self.track.role_collections.get(&name).and_then(|track| track.at(self.cut)?.as_ref());
         if let Some(roles) = custom {
@@ -349,6 +442,11 @@ impl<'a> Here<'a> {
             Held::Scope(scope) => {
                 self.roles_given(grantable).any(|(_, role)| self.scopes_of(role).contains(&scope))
             }
+            Held::CustomRole(name) => {
+                let is_it =
+                    |(role, here): (RoleKey, RoleHere<'_>)| role.name == name && !here.predefined;
+                self.roles_given(grantable).any(is_it)
+            }
         }
     }
 
@@ -380,7 +478,7 @@ impl<'a> Here<'a> {
             }
             Held::Role { application, name } => {
                 found.extend(self.table.into_iter().flat_map(|table| table.of_role(name)));
-                if !self.has_custom() && application.is_none() {
+                if !self.has_custom() && application.is_none() && !self.is_neo {
                     return found;
                 }
                 let listing = self.track.listing.get(&name).into_iter().flatten();
@@ -390,7 +488,7 @@ impl<'a> Here<'a> {
             }
             Held::Scope(scope) => {
                 found.extend(self.table.into_iter().flat_map(|table| table.of_scope(scope)));
-                if !self.has_custom() {
+                if !self.has_custom() && !self.is_neo {
                     return found;
                 }
                 let predefined = self.table.into_iter().flat_map(|table| table.with_scope(scope));
@@ -398,11 +496,36 @@ impl<'a> Here<'a> {
                     names_a_role(role, &mut found);
                 }
             }
+            Held::CustomRole(name) => {
+                for role in self.track.roles.keys().filter(|role| role.name == name) {
+                    names_a_role(*role, &mut found);
+                }
+            }
         }
         found.sort_unstable();
         found.dedup();
         found.retain(|grantable| self.gives(*grantable, held));
         found
+    }
+
+    /// The permission of that name, if the application has it
+    pub(crate) fn permission(&self, name: Symbol) -> Option<&'a Arc<Permission>> {
+        self.track.permissions.get(&name)?.at(self.cut)?.as_ref()
+    }
+
+    /// The permissions that the application has, in no order
+    pub(crate) fn permissions(
+        &self,
+    ) -> impl Iterator<Item = (Symbol, &'a Arc<Permission>)> + use<'a> {
+        let cut = self.cut;
+        let all = self.track.permissions.iter();
+        all.filter_map(move |(name, track)| Some((*name, track.at(cut)?.as_ref()?)))
+    }
+
+    /// Whether a custom role of that name exists here
+    pub(crate) fn has_custom_role(&self, name: Symbol) -> bool {
+        let named = self.track.roles.iter().filter(|(role, _)| role.name == name);
+        named.map(|(_, track)| track.at(self.cut)).any(|custom| custom.is_some_and(Option::is_some))
     }
 
     /// Whether there ever was a custom role or role collection here

@@ -60,6 +60,12 @@ impl<T> Track<T> {
         self.records.get(after.checked_sub(1)?).map(|(_, value)| value)
     }
 
+    /// The value up to a cut, with the change that set it
+    pub(crate) fn record_at(&self, cut: Cut) -> Option<&(OrderKey, T)> {
+        let after = self.records.partition_point(|(key, _)| *key <= cut.0);
+        self.records.get(after.checked_sub(1)?)
+    }
+
     /// The last record up to a cut that `meets`
     pub(crate) fn last_where(&self, cut: Cut, meets: impl Fn(&T) -> bool) -> Option<OrderKey> {
         let after = self.records.partition_point(|(key, _)| *key <= cut.0);

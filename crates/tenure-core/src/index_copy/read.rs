@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::source::{Source, content};
 use super::{IndexCheckpointError, IndexPiece};
 use crate::history::edge::Edge;
-use crate::history::landscape::{CustomRole, Published, Structural};
+use crate::history::landscape::{CustomRole, Permission, Published, RuleOf, Structural};
 use crate::history::observations::Observation;
 use crate::history::order::{OrderKey, Track};
 use crate::index::Index;
@@ -21,6 +21,8 @@ use crate::words::level::{Access, Attributes, Environment, FeatureSet, Level};
 use crate::words::outcome::{Reason, Refusal};
 use crate::words::position::Position;
 use crate::words::principal::Principal;
+use crate::words::requirement::Requirement;
+use crate::words::rule::{RULE_DEPTH_MAX, Rule, RuleLeaf};
 use crate::words::symbol::{LevelRef, PrincipalRef, Symbol};
 
 /// Reads the parts of a ledger that is there as far as it was read
@@ -295,8 +297,58 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
                 let definitions = Definitions::new(&catalog, &mut self.ledger.symbols);
                 Structural::PublishCatalog(Arc::new(Published { definitions, position }))
             }
+            10 => {
+                let set = self.principal()?;
+                let rule = match self.source.number()? {
+                    0 => None,
+                    _ => {
+                        let origin = self.source.text()?.into();
+                        let expression = self.expression(RULE_DEPTH_MAX)?;
+                        let rule = Rule::new(expression).map(Arc::new);
+                        let Ok(rule) = rule else { return content("a rule that is none") };
+                        Some(Arc::new(RuleOf { origin, rule }))
+                    }
+                };
+                Structural::SetRule { set, rule }
+            }
+            11 => {
+                let (level, name) = (self.level()?, self.symbol()?);
+                let (mut roles, mut paths) = (Vec::new(), Vec::new());
+                for _ in 0..self.source.number()? {
+                    roles.push(self.symbol()?);
+                }
+                for _ in 0..self.source.number()? {
+                    paths.push(self.source.text()?.into());
+                }
+                let permission = Arc::new(Permission { roles, paths });
+                Structural::SetPermission { level, name, permission }
+            }
+            12 => Structural::DeletePermission { level: self.level()?, name: self.symbol()? },
             _ => return content("a change that is none"),
         })
+    }
+
+    /// Reads an expression that is nested at most so deep
+    fn expression(&mut self, depth: usize) -> Read<Requirement<RuleLeaf>, E> {
+        let kind = self.source.number()?;
+        if let 0 | 1 = kind {
+            let Some(inner) = depth.checked_sub(1) else { return content("a rule too deep") };
+            let mut parts = Vec::new();
+            for _ in 0..self.source.number()? {
+                parts.push(self.expression(inner)?);
+            }
+            return Ok(match kind {
+                0 => Requirement::AnyOf(parts),
+                _ => Requirement::AllOf(parts),
+            });
+        }
+        let leaf = match kind {
+            2 => RuleLeaf::equals(&self.source.text()?, &self.source.text()?),
+            3 => RuleLeaf::matches(&self.source.text()?, &self.source.text()?),
+            4 => Ok(RuleLeaf::Everyone),
+            _ => return content("a leaf that is none"),
+        };
+        leaf.map_or_else(|_| content("a leaf that is none"), |leaf| Ok(Requirement::Leaf(leaf)))
     }
 
     fn roles(&mut self) -> Read<Arc<[RoleKey]>, E> {
@@ -320,6 +372,8 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
                 _ => Environment::Neo,
             }),
             region: self.maybe_text()?,
+            identity_provider: self.maybe_text()?,
+            role_provider: self.maybe_text()?,
             access: self.maybe()?.map(|access| match access {
                 0 => Access::Open,
                 _ => Access::Enforced,

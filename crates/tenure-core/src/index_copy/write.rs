@@ -3,7 +3,7 @@
 use std::iter::once;
 
 use crate::history::edge::Edge;
-use crate::history::landscape::Structural;
+use crate::history::landscape::{Permission, Structural};
 use crate::history::order::OrderKey;
 use crate::index::places::Trace;
 use crate::index::timeline::{Of, Timeline};
@@ -12,6 +12,8 @@ use crate::words::change::EntryId;
 use crate::words::grantable::{Grantable, RoleKey};
 use crate::words::level::{Access, Attributes, Environment, FeatureSet};
 use crate::words::outcome::Refusal;
+use crate::words::requirement::Requirement;
+use crate::words::rule::RuleLeaf;
 use crate::words::symbol::{LevelRef, Symbol};
 
 /// Places in a record
@@ -104,7 +106,26 @@ impl Record {
             .maybe(attributes.authorizations.map(u64::from))
             .maybe(environment)
             .maybe_text(attributes.region.as_deref())
+            .maybe_text(attributes.identity_provider.as_deref())
+            .maybe_text(attributes.role_provider.as_deref())
             .maybe(attributes.access.map(|access| u64::from(access == Access::Enforced)))
+    }
+
+    fn expression(self, expression: &Requirement<RuleLeaf>) -> Self {
+        let all = |record: Self, parts: &[Requirement<RuleLeaf>]| {
+            parts.iter().fold(record.number(parts.len() as u64), Self::expression)
+        };
+        match expression {
+            Requirement::AnyOf(parts) => all(self.number(0), parts),
+            Requirement::AllOf(parts) => all(self.number(1), parts),
+            Requirement::Leaf(RuleLeaf::Equals { attribute, value }) => {
+                self.number(2).text(attribute).text(value)
+            }
+            Requirement::Leaf(RuleLeaf::Matches { attribute, pattern }) => {
+                self.number(3).text(attribute).text(pattern.as_str())
+            }
+            Requirement::Leaf(RuleLeaf::Everyone) => self.number(4),
+        }
     }
 
     fn roles(self, roles: &[RoleKey]) -> Self {
@@ -231,6 +252,25 @@ fn of_change(key: OrderKey, change: &Structural) -> Vec<u8> {
         }
         // Its entry has it.
         Structural::PublishCatalog(_) => record.number(9),
+        Structural::SetRule { set, rule } => {
+            let record = record.number(10).number(u64::from(set.number));
+            match rule {
+                None => record.number(0),
+                Some(rule) => {
+                    record.number(1).text(&rule.origin).expression(rule.rule.expression())
+                }
+            }
+        }
+        Structural::SetPermission { level, name, permission } => {
+            let Permission { roles, paths } = &**permission;
+            let record = record.number(11).level(*level).symbol(*name).number(roles.len() as u64);
+            let record = roles.iter().fold(record, |record, role| record.symbol(*role));
+            let record = record.number(paths.len() as u64);
+            paths.iter().fold(record, |record, path| record.text(path))
+        }
+        Structural::DeletePermission { level, name } => {
+            record.number(12).level(*level).symbol(*name)
+        }
     };
     record.0
 }

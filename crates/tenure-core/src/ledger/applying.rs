@@ -448,6 +448,9 @@ impl Ledger {
         match fact {
             Fact::Structural(change) => {
                 self.note_structural(&change, key.position);
+                if let Structural::SetRule { set, .. } = &*change {
+                    self.note_named(*set, key.position);
+                }
                 self.structure.settle(key, change, timing.scheduled());
             }
             Fact::Observation { level, subtree, observation } => {

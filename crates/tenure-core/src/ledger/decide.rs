@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use crate::history::edge::Edge;
 use crate::history::holding::HoldingKey;
-use crate::history::landscape::{CustomRole, LevelState, Published, Structural};
+use crate::history::landscape::{
+    CustomRole, LevelState, Permission, Published, RuleOf, Structural,
+};
 use crate::history::landscape_at::{Here, Land};
 use crate::history::observations::Observation;
 use crate::history::order::OrderKey;
@@ -20,7 +22,7 @@ use crate::ledger::state::Ledger;
 use crate::ledger::view::View;
 use crate::words::catalog::Definitions;
 use crate::words::change::{Change, EntryId, GrantExpects, RevokeExpects};
-use crate::words::grantable::{Grantable, GrantableText, RoleKey, RoleText};
+use crate::words::grantable::{Grantable, GrantableText, RoleKey, RoleText, matching};
 use crate::words::instant::{EffectiveAt, Instant};
 use crate::words::level::{Access, Attributes, Level, LevelKind};
 use crate::words::outcome::{APPLICATIONS_MAX, OutcomeKind, Reason};
@@ -124,7 +126,7 @@ impl Deciding<'_> {
                 if self.here(t, level_ref).is_some_and(|here| here.role(role_key).is_some()) {
                     return Err(Reason::RoleExists);
                 }
-                if level_ref == LevelRef::LEDGER {
+                if !self.here(t, level_ref).is_some_and(|here| here.takes_custom_roles()) {
                     return Err(Reason::NoCustomRoles);
                 }
                 if role_key.is_own() {
@@ -185,6 +187,33 @@ impl Deciding<'_> {
                     return Err(Reason::NotHeld);
                 }
                 Ok(self.membership(key, refs.0, refs.1, Edge::Stop))
+            }
+            Change::SetRule { set, origin, rule } => {
+                let set = self.ledger.principal_ref(set);
+                let rule = rule.as_ref().map(|rule| {
+                    Arc::new(RuleOf { origin: Arc::clone(origin), rule: Arc::clone(rule) })
+                });
+                Ok(structural(Structural::SetRule { set, rule }))
+            }
+            Change::SetPermission { level, permission: name, roles, paths } => {
+                let level_ref = self.existing(t, level)?;
+                if level.kind() != LevelKind::Application {
+                    return Err(Reason::NoPermissions);
+                }
+                let name = self.ledger.symbols.intern(name);
+                let roles = roles.iter().map(|role| self.ledger.symbols.intern(role)).collect();
+                let paths = paths.clone().unwrap_or_default();
+                let permission = Arc::new(Permission { roles, paths });
+                Ok(structural(Structural::SetPermission { level: level_ref, name, permission }))
+            }
+            Change::DeletePermission { level, permission } => {
+                let level = self.existing(t, level)?;
+                let name = self.ledger.symbols.intern(permission);
+                let there = self.here(t, level).is_some_and(|here| here.permission(name).is_some());
+                if !there {
+                    return Err(Reason::UnknownPermission);
+                }
+                Ok(structural(Structural::DeletePermission { level, name }))
             }
             Change::RemovePrincipal { principal } => {
                 let principal_ref = self.ledger.principal_ref(principal);
@@ -558,21 +587,6 @@ impl Deciding<'_> {
         let view = View::of(self.ledger, KnownAt::from(key.position));
         timeline.is_some_and(|timeline| view.is_member(timeline, member, key.effective_at))
     }
-}
-
-/// The roles among `roles` that a text may mean
-pub(crate) fn matching<'a>(
-    text: &'a RoleText,
-    symbols: &'a crate::words::symbol::Symbols,
-    roles: impl Iterator<Item = RoleKey> + 'a,
-) -> impl Iterator<Item = RoleKey> + 'a {
-    let name = symbols.get(&text.name);
-    let application = text.application.as_ref().map(|application| symbols.get(application));
-    roles.filter(move |role| match (name, application) {
-        (Some(name), None) => role.is_meant_by(None, name),
-        (Some(name), Some(Some(application))) => role.is_meant_by(Some(application), name),
-        _ => false,
-    })
 }
 
 /// Refuses the first role of `tenure` in a role collection

@@ -8,17 +8,19 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
 use crate::history::holding::{HoldingHistory, HoldingKey};
-use crate::history::landscape_at::{Here, Land};
+use crate::history::landscape_at::{Here, Land, environment_of};
 use crate::index::timeline::{Of, Timeline, TimelineId};
-use crate::ledger::view::{Evidence, Holder, View};
+use crate::ledger::rules::User;
+use crate::ledger::view::{Evidence, Holder, Joined, Matched, View};
+use crate::words::catalog::Setting;
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
-use crate::words::level::FeatureSet;
-use crate::words::principal::{Principal, PrincipalKind};
+use crate::words::principal::PrincipalKind;
 use crate::words::symbol::{LevelRef, Map, PrincipalRef};
 
 /// One moment, as known at one position
@@ -29,8 +31,10 @@ pub(crate) struct Moment<'v> {
     pub(crate) land: Land<'v>,
     /// How many of the known entries were recorded by that moment
     pub(crate) prefix: u64,
-    /// The feature sets found so far, so that a deep landscape is climbed once
-    feature_sets: RefCell<Map<LevelRef, FeatureSet>>,
+    /// What was found to be in force so far, so that a deep landscape is climbed once
+    settings: RefCell<Map<LevelRef, Setting>>,
+    /// The known users of the origins that were needed so far
+    everybody: RefCell<Map<Arc<str>, RoaringBitmap>>,
 }
 
 /// A grantable that may be held at a level, as its timeline
@@ -44,28 +48,31 @@ pub(crate) struct Given {
 impl<'v> Moment<'v> {
     pub(crate) fn new(view: &'v View<'_>, t: EffectiveAt) -> Self {
         let (land, prefix) = (view.land(t), view.prefix(t));
-        Self { view, t, land, prefix, feature_sets: RefCell::default() }
+        Self { view, t, land, prefix, settings: RefCell::default(), everybody: RefCell::default() }
     }
 
     /// What names mean at a level; `None` if it does not exist
     pub(crate) fn here(&self, level: LevelRef) -> Option<Here<'v>> {
-        self.land.here_under(level, self.feature_set(level))
+        self.land.here_in(level, self.setting(level))
     }
 
-    /// The feature set in force at a level
-    pub(crate) fn feature_set(&self, level: LevelRef) -> FeatureSet {
-        let mut known = self.feature_sets.borrow_mut();
+    /// What is in force at a level
+    pub(crate) fn setting(&self, level: LevelRef) -> Setting {
+        let mut known = self.settings.borrow_mut();
         let mut climbed = Vec::new();
-        let mut found = None;
+        let mut found = Setting::default();
         for (level, state) in self.land.upwards(level) {
-            found = known.get(&level).copied().or(state.attributes.feature_set);
-            climbed.push(level);
-            if found.is_some() {
+            if let Some(setting) = known.get(&level) {
+                found = *setting;
                 break;
             }
+            climbed.push((level, state));
         }
-        let found = found.unwrap_or_default();
-        known.extend(climbed.into_iter().map(|level| (level, found)));
+        for (level, state) in climbed.into_iter().rev() {
+            found.feature_set = state.attributes.feature_set.unwrap_or(found.feature_set);
+            found.environment = environment_of(level, state).unwrap_or(found.environment);
+            known.insert(level, found);
+        }
         found
     }
 
@@ -79,9 +86,23 @@ impl<'v> Moment<'v> {
     }
 
     /// The same through a holder that matches whoever is asked about
-    pub(crate) fn counting_of(&self, given: Given, holder: Holder) -> Option<Evidence> {
+    pub(crate) fn counting_of(
+        &self,
+        given: Given,
+        holder: Holder,
+        asked: User<'_>,
+    ) -> Option<Evidence> {
         let own = self.counting(given, holder.principal)?;
-        Some(Evidence { joined: holder.joined, ..own })
+        Some(Evidence { joined: self.joined(holder, asked), ..own })
+    }
+
+    /// The membership through which a holder matches whoever is asked about
+    pub(crate) fn joined(&self, holder: Holder, asked: User<'_>) -> Option<Joined> {
+        match holder.matched {
+            Matched::Always => None,
+            Matched::Added(joined) => Some(joined),
+            Matched::ByRule => self.view.joined_by_rule(holder.principal, asked, self.t),
+        }
     }
 
     /// The grantable at a level, if holdings of it count there
@@ -149,13 +170,34 @@ impl<'v> Moment<'v> {
             && self.agree_on_end(timeline, level, given.custom.then_some(grantable))
     }
 
+    /// The known users of an origin
+    pub(crate) fn everybody(&self, origin: &str) -> RoaringBitmap {
+        let mut found = self.everybody.borrow_mut();
+        if let Some(known) = found.get(origin) {
+            return known.clone();
+        }
+        let users = self.view.ledger.users_of_origin(origin);
+        let known: RoaringBitmap =
+            users.filter(|user| self.view.knows(*user)).map(|user| user.number).collect();
+        found.insert(origin.into(), known.clone());
+        known
+    }
+
     /// The known members of a set
     pub(crate) fn members(&self, set: PrincipalRef) -> RoaringBitmap {
-        let ledger = self.view.ledger;
         if set.kind == PrincipalKind::Everyone {
-            let users = ledger.users_of_origin(ledger.principal_of(set).origin());
-            return users.filter(|user| self.view.knows(*user)).map(|user| user.number).collect();
+            return self.everybody(self.view.ledger.principal_of(set).origin());
         }
+        let mut members = self.explicit_members(set);
+        if let Some((_, rule)) = self.rule(set) {
+            members |= self.made_members(rule);
+        }
+        members
+    }
+
+    /// The users that were added to a set
+    pub(crate) fn explicit_members(&self, set: PrincipalRef) -> RoaringBitmap {
+        let ledger = self.view.ledger;
         let Some(id) = ledger.index.members(set) else { return RoaringBitmap::new() };
         let timeline = ledger.index.timeline(id);
         let mut members = timeline.held(self.prefix);
@@ -170,10 +212,13 @@ impl<'v> Moment<'v> {
     }
 
     /// The principals that match a principal: itself first, then its sets and `everyone:` of its origin
-    pub(crate) fn matching(&self, principal: &Principal) -> Vec<Holder> {
+    ///
+    /// # Cost
+    /// O(sets that the principal was ever added to + groups that ever had a rule × what their rules look at).
+    pub(crate) fn matching(&self, user: User<'_>) -> Vec<Holder> {
         let ledger = self.view.ledger;
-        let own = ledger.find_principal(principal);
-        let alone = |principal| Holder { principal, joined: None };
+        let User { name: principal, number: own } = user;
+        let alone = |principal| Holder { principal, matched: Matched::Always };
         let mut found: Vec<Holder> = own.into_iter().map(alone).collect();
         if principal.kind() == PrincipalKind::User {
             if let Some(own) = own {
@@ -182,9 +227,15 @@ impl<'v> Moment<'v> {
                     let may = ledger.index.may_run(timeline, own, self.prefix);
                     let membership =
                         if may { self.view.membership_at(timeline, own, self.t) } else { None };
-                    Some(Holder { principal, joined: Some(membership?.into()) })
+                    Some(Holder { principal, matched: Matched::Added(membership?.into()) })
                 }));
             }
+            let added: RoaringBitmap = found.iter().map(|holder| holder.principal.number).collect();
+            let ruled = self.ruled().filter(|set| !added.contains(set.number));
+            let made = ruled.filter(|set| {
+                self.rule(*set).is_some_and(|(_, rule)| self.makes_member(rule, user))
+            });
+            found.extend(made.map(|principal| Holder { principal, matched: Matched::ByRule }));
             found.extend(ledger.find_everyone(principal.origin()).map(alone));
         }
         found

@@ -133,7 +133,7 @@ impl Noting<'_> {
         }
         let has_members = || {
             let now = Moment::new(&self.view, self.key.effective_at);
-            members.is_some() && !now.members(principal).is_empty()
+            now.rule(principal).is_some() || !now.explicit_members(principal).is_empty()
         };
         let ends = own.iter().any(|timeline| self.runs(*timeline, principal)) || has_members();
         (!ends).then_some(Noted::Repeated).into_iter().chain(scheduled(&starts)).collect()

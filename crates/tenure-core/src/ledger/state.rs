@@ -62,6 +62,8 @@ pub struct Ledger {
     named: Vector<Option<Position>>,
     defined: SharedMap<Defined, Vector<Position>>,
     users_of_origin: SharedMap<Symbol, Vector<PrincipalRef>>,
+    /// The sets of an attribute's values, by origin and attribute; those of `Groups` are the groups
+    values: SharedMap<(Symbol, Symbol), Vector<PrincipalRef>>,
     /// The numbers of the principals that are sets
     pub(crate) sets: Arc<RoaringBitmap>,
     /// A hash that a stranger cannot make names for
@@ -113,6 +115,7 @@ impl Ledger {
             named: Vector::new(),
             defined: SharedMap::default(),
             users_of_origin: SharedMap::default(),
+            values: SharedMap::default(),
             sets: Arc::default(),
             names: RandomState::new(),
             last_named: SharedMap::default(),
@@ -151,6 +154,7 @@ impl Ledger {
                 named: self.named.clone(),
                 defined: self.defined.clone(),
                 users_of_origin: self.users_of_origin.clone(),
+                values: self.values.clone(),
                 sets: Arc::clone(&self.sets),
                 names: self.names.clone(),
                 last_named: self.last_named.clone(),
@@ -272,6 +276,17 @@ impl Ledger {
         users.into_iter().flatten().copied()
     }
 
+    /// The sets of an attribute's values, met in whatever entry
+    pub(crate) fn values_of(
+        &self,
+        origin: &str,
+        attribute: &str,
+    ) -> impl Iterator<Item = PrincipalRef> {
+        let key = self.symbols.get(origin).zip(self.symbols.get(attribute));
+        let values = key.and_then(|key| self.values.get(&key));
+        values.into_iter().flatten().copied()
+    }
+
     pub(crate) fn was_defined(&self, what: Defined, known_at: KnownAt) -> bool {
         if matches!(what, Defined::Role(role) if role.is_own_role()) {
             return true;
@@ -327,6 +342,10 @@ impl Ledger {
             } else {
                 self.everyone.insert(origin, met);
             }
+        }
+        if let Some((attribute, _)) = principal.attribute_value() {
+            let key = (self.symbols.intern(principal.origin()), self.symbols.intern(attribute));
+            self.values.entry(key).or_default().push_back(met);
         }
         let before = principal.name().and_then(|name| {
             self.last_named.insert(self.names.hash_one((met.kind, name)), met.number)
@@ -509,12 +528,17 @@ fn definitions_of(change: &Structural) -> Vec<Defined> {
                 .collect()
         }
         Structural::CreateRoleCollection { name, .. } => vec![Defined::RoleCollection(*name)],
+        Structural::SetPermission { level, name, .. } => {
+            vec![Defined::Permission(*level, *name), Defined::Permissions(*level)]
+        }
         Structural::CreateLevel { .. }
         | Structural::MoveLevel { .. }
         | Structural::SetLevel { .. }
         | Structural::DeleteLevel { .. }
         | Structural::DeleteRole { .. }
         | Structural::SetRoles { .. }
-        | Structural::DeleteRoleCollection { .. } => Vec::new(),
+        | Structural::DeleteRoleCollection { .. }
+        | Structural::SetRule { .. }
+        | Structural::DeletePermission { .. } => Vec::new(),
     }
 }

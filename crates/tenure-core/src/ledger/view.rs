@@ -16,9 +16,14 @@ use crate::history::membership::{Membership, MembershipHistory};
 use crate::history::order::{Bound, Cut};
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::Ledger;
+use crate::ledger::rules::User;
 use crate::words::instant::EffectiveAt;
+use crate::words::joined_by::JoinedBy;
 use crate::words::position::{KnownAt, Position};
+use crate::words::principal::Principal;
+use crate::words::span::Span;
 use crate::words::symbol::PrincipalRef;
+use roaring::RoaringBitmap;
 
 /// The ledger as known at one position
 #[derive(Debug)]
@@ -39,16 +44,16 @@ pub(crate) struct Evidence {
     pub(crate) joined: Option<Joined>,
 }
 
-/// Since when a principal is a member without a break, and by which entry
+/// Since when a principal is a member without a break, and by what
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Joined {
     pub(crate) since: EffectiveAt,
-    pub(crate) entry: Position,
+    pub(crate) by: JoinedBy,
 }
 
 impl From<Membership> for Joined {
     fn from(membership: Membership) -> Self {
-        Self { since: membership.span.from(), entry: membership.entry }
+        Self { since: membership.span.from(), by: JoinedBy::Entry(membership.entry) }
     }
 }
 
@@ -56,8 +61,18 @@ impl From<Membership> for Joined {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holder {
     pub(crate) principal: PrincipalRef,
-    /// Its membership, where the holder is a set with members
-    pub(crate) joined: Option<Joined>,
+    pub(crate) matched: Matched,
+}
+
+/// How a principal is matched by another
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Matched {
+    /// It is the same, or everybody is matched
+    Always,
+    /// It was added to the set
+    Added(Joined),
+    /// The rule of the group makes it a member; since when costs more to find
+    ByRule,
 }
 
 impl<'a> View<'a> {
@@ -74,13 +89,18 @@ impl<'a> View<'a> {
         Self { ledger, known, folded: OnceCell::new(), known_at }
     }
 
+    /// A principal, and its number if an entry ever named it
+    pub(crate) fn user<'n>(&self, name: &'n Principal) -> User<'n> {
+        User { name, number: self.ledger.find_principal(name) }
+    }
+
     /// The position that it pins
     pub fn known_at(&self) -> KnownAt {
         self.known_at
     }
 
     /// The landscape for all moments before one, and the last change of it that was known
-    fn landscape_until(&self, end: EffectiveAt) -> (&Landscape, Cut) {
+    pub(crate) fn landscape_until(&self, end: EffectiveAt) -> (&Landscape, Cut) {
         if self.known.until.is_some_and(|until| until <= end) {
             let fold =
                 || self.ledger.structure.folded(self.known_at, |position| self.counts(position));
@@ -165,6 +185,26 @@ impl<'a> View<'a> {
         end: Option<EffectiveAt>,
     ) -> Vec<Held> {
         history.stretches(&self.ends(&history.key, self.landscape(end)))
+    }
+
+    /// The principals that may hold what a timeline is of, or may be members, at some time of a stretch
+    ///
+    /// These are the principals at its beginning, those that start within it, and those kept apart.
+    pub(crate) fn within(&self, id: TimelineId, span: Span) -> RoaringBitmap {
+        let timeline = self.ledger.index.timeline(id);
+        let before = self.prefix(span.from());
+        let until = span.until().map_or(self.known_at().0, |until| self.prefix(until));
+        let agrees = match timeline.of {
+            Of::Members { .. } => true,
+            Of::Holding { level, grantable } => {
+                let custom = timeline.custom().then_some(grantable);
+                timeline.last_reset(before) == self.land(span.from()).last_end(level, custom)
+            }
+        };
+        let mut within = if agrees { timeline.held(before) } else { timeline.met(before) };
+        timeline.started_between(before, until, &mut within);
+        within.extend(timeline.all_apart().map(|(number, _)| number));
+        within
     }
 
     fn membership(

@@ -1,7 +1,7 @@
 //! What is asked about?
 //!
-//! X, the thing one could do: an operation of the catalogue, or holding exactly a role, a scope or a
-//! role collection.
+//! X, the thing one could do: an operation of the catalogue, holding exactly a role, a scope or a
+//! role collection, or a permission or a path of an application.
 //!
 //! Rules: `docs/semantics.md#ability`.
 
@@ -9,7 +9,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::words::grantable::RoleText;
-use crate::words::name::{NameError, plain_name};
+use crate::words::name::{NameError, plain_name, plain_text, shown};
+use crate::words::tenure::LedgerOperation;
 
 /// X in "could X"
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -22,14 +23,18 @@ pub enum Ability {
     Scope(Arc<str>),
     /// `role-collection:<name>`
     RoleCollection(Arc<str>),
+    /// `permission:<name>`
+    Permission(Arc<str>),
+    /// `path:</a/path>`
+    Path(Arc<str>),
 }
 
 impl Ability {
-    /// Reads `operation:<id>` (or the id alone), `role:<name>`, `scope:<name>` or
-    /// `role-collection:<name>`
+    /// Reads `operation:<id>` (or the id alone), `role:<name>`, `scope:<name>`, `role-collection:<name>`,
+    /// `permission:<name>` or `path:</a/path>`
     ///
     /// # Errors
-    /// An empty name, or a role's text with more than one slash.
+    /// An empty name, a role's text with more than one slash, or a path that does not begin with `/`.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         match text.split_once(':') {
             Some(("operation", id)) => Ok(Self::Operation(plain_name("operation", id)?)),
@@ -38,7 +43,24 @@ impl Ability {
             Some(("role-collection", name)) => {
                 Ok(Self::RoleCollection(plain_name("role collection", name)?))
             }
+            Some(("permission", name)) => Ok(Self::Permission(plain_name("permission", name)?)),
+            Some(("path", path)) => {
+                plain_text("path", path)?;
+                let path = path.starts_with('/').then(|| path.into());
+                Ok(Self::Path(path.ok_or_else(|| NameError::Path(shown(text)))?))
+            }
             _ => Ok(Self::Operation(plain_name("operation", text)?)),
+        }
+    }
+}
+
+impl Ability {
+    /// Whether the ledger itself decides on it everywhere
+    pub(crate) fn is_own(&self) -> bool {
+        match self {
+            Self::Operation(id) => LedgerOperation::parse(id).is_some(),
+            Self::Role(role) => role.is_own(),
+            Self::Scope(_) | Self::RoleCollection(_) | Self::Permission(_) | Self::Path(_) => false,
         }
     }
 }
@@ -52,6 +74,8 @@ impl fmt::Display for Ability {
             Self::Role(role) => write!(f, "role:{role}"),
             Self::Scope(scope) => write!(f, "scope:{scope}"),
             Self::RoleCollection(name) => write!(f, "role-collection:{name}"),
+            Self::Permission(name) => write!(f, "permission:{name}"),
+            Self::Path(path) => write!(f, "path:{path}"),
         }
     }
 }

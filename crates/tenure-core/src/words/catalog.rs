@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::words::grantable::{Grantable, RoleKey, RoleText, role_part};
-use crate::words::level::{FeatureSet, LevelKind};
+use crate::words::level::{Environment, FeatureSet, KindSet, LevelKind};
 use crate::words::name::{plain_name, plain_text};
 use crate::words::requirement::{Held, HeldRow, Leaf, LeafRow, REQUIREMENT_DEPTH_MAX, Requirement};
-use crate::words::symbol::{Map, Symbol, Symbols};
+use crate::words::symbol::{LevelRef, Map, Symbol, Symbols};
 use crate::words::tenure::{APPLICATION, OPERATION_PREFIX};
 
 /// A role as a catalogue document writes it
@@ -29,6 +29,8 @@ pub struct RoleRow {
     pub at: Vec<LevelKind>,
     /// Feature sets under which it exists; absent means both
     pub feature_sets: Option<Vec<FeatureSet>>,
+    /// Environments in which it exists; absent means `multi` alone
+    pub environments: Option<Vec<Environment>>,
     /// Scopes it has
     pub scopes: Option<Vec<Arc<str>>>,
     /// Whether it may be granted as a single role; absent means no
@@ -44,6 +46,8 @@ pub struct RoleCollectionRow {
     pub at: Vec<LevelKind>,
     /// Feature sets under which it exists; absent means both
     pub feature_sets: Option<Vec<FeatureSet>>,
+    /// Environments in which it exists; absent means `multi` alone
+    pub environments: Option<Vec<Environment>>,
     /// Roles it contains
     pub roles: Vec<Arc<str>>,
 }
@@ -59,8 +63,32 @@ pub struct OperationRow {
     pub at: Vec<LevelKind>,
     /// Feature sets under which it exists; absent means both
     pub feature_sets: Option<Vec<FeatureSet>>,
+    /// Environments in which it exists; absent means `multi` alone
+    pub environments: Option<Vec<Environment>>,
     /// What it requires
     pub requires: Requirement<LeafRow>,
+    /// What doing it gives whoever does it; absent means nothing
+    pub gives: Option<Vec<GivesRow>>,
+}
+
+/// What doing an operation gives, as a catalogue document writes it
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GivesRow {
+    /// What
+    pub what: GivenRow,
+    /// At the levels below of these kinds; absent means at the level itself
+    pub below: Option<Vec<LevelKind>>,
+}
+
+/// What is given
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum GivenRow {
+    /// Every role collection that exists there
+    AnyRoleCollection,
+    /// A role collection
+    RoleCollection(Arc<str>),
+    /// A role
+    Role(RoleText),
 }
 
 /// A catalogue document before it is checked
@@ -86,14 +114,45 @@ pub struct CatalogDocument {
 pub struct CatalogError(String);
 
 /// A valid catalogue document
-// INVARIANT (catalogue): every role that `role_collections` name is exactly one of `roles` at the
-// same kind and feature set; nothing is defined twice for one kind and feature set.
+// INVARIANT (catalogue): every role that `role_collections` name is exactly one of `roles` at the same kind, feature
+// set and environment; nothing is defined twice for one of these.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Catalog {
     document: CatalogDocument,
 }
 
-type Place = (LevelKind, FeatureSet);
+/// Where a row of a catalogue is in force
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Place {
+    pub(crate) kind: LevelKind,
+    pub(crate) setting: Setting,
+}
+
+/// What is in force at a level beside its kind
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub(crate) struct Setting {
+    pub(crate) feature_set: FeatureSet,
+    pub(crate) environment: Environment,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kind, setting: Setting { feature_set, environment } } = self;
+        write!(f, "{kind} under feature set {}", feature_set.as_str())?;
+        match environment {
+            Environment::Multi => Ok(()),
+            Environment::Neo => f.write_str(" in Neo"),
+        }
+    }
+}
+
+/// A row's kinds, feature sets and environments
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    at: &'a [LevelKind],
+    feature_sets: Option<&'a Vec<FeatureSet>>,
+    environments: Option<&'a Vec<Environment>>,
+}
 
 impl Catalog {
     /// Checks a document
@@ -118,12 +177,48 @@ impl Catalog {
     }
 }
 
-fn places<'a>(
-    at: &'a [LevelKind],
-    sets: Option<&'a Vec<FeatureSet>>,
-) -> impl Iterator<Item = Place> + 'a {
-    let sets = sets.map_or(&FeatureSet::ALL[..], Vec::as_slice);
-    at.iter().flat_map(move |kind| sets.iter().map(move |set| (*kind, *set)))
+impl<'a> Places<'a> {
+    fn check(self) -> Result<(), String> {
+        listed("at", self.at)?;
+        no_own_kind(self.at)?;
+        self.feature_sets.map_or(Ok(()), |sets| listed("feature_sets", sets))?;
+        self.environments.map_or(Ok(()), |environments| listed("environments", environments))
+    }
+
+    fn each(self) -> impl Iterator<Item = Place> + 'a {
+        let sets = self.feature_sets.map_or(&FeatureSet::ALL[..], Vec::as_slice);
+        let environments = self.environments.map_or(&[Environment::Multi][..], Vec::as_slice);
+        let settings = sets.iter().flat_map(move |feature_set| {
+            environments.iter().map(move |environment| Setting {
+                feature_set: *feature_set,
+                environment: *environment,
+            })
+        });
+        self.at.iter().flat_map(move |kind| {
+            settings.clone().map(move |setting| Place { kind: *kind, setting })
+        })
+    }
+}
+
+impl RoleRow {
+    fn places(&self) -> Places<'_> {
+        let (feature_sets, environments) = (self.feature_sets.as_ref(), self.environments.as_ref());
+        Places { at: &self.at, feature_sets, environments }
+    }
+}
+
+impl RoleCollectionRow {
+    fn places(&self) -> Places<'_> {
+        let (feature_sets, environments) = (self.feature_sets.as_ref(), self.environments.as_ref());
+        Places { at: &self.at, feature_sets, environments }
+    }
+}
+
+impl OperationRow {
+    fn places(&self) -> Places<'_> {
+        let (feature_sets, environments) = (self.feature_sets.as_ref(), self.environments.as_ref());
+        Places { at: &self.at, feature_sets, environments }
+    }
 }
 
 #[derive(Default)]
@@ -188,8 +283,8 @@ impl Check {
         for scope in row.scopes.iter().flatten() {
             named("scope", scope)?;
         }
-        where_it_exists(&row.at, row.feature_sets.as_ref())?;
-        for place in places(&row.at, row.feature_sets.as_ref()) {
+        row.places().check()?;
+        for place in row.places().each() {
             let applications =
                 self.roles.entry(place).or_default().entry(Arc::clone(&row.role)).or_default();
             if applications.contains(&row.application) {
@@ -206,7 +301,7 @@ impl Check {
         seen: &mut HashSet<(Place, &'a str)>,
     ) -> Result<(), String> {
         named("role collection", &row.role_collection)?;
-        where_it_exists(&row.at, row.feature_sets.as_ref())?;
+        row.places().check()?;
         let texts: Vec<RoleText> = row
             .roles
             .iter()
@@ -216,14 +311,13 @@ impl Check {
             .iter()
             .filter_map(|text| text.application.as_ref())
             .try_for_each(|application| no_own_application(application))?;
-        for place in places(&row.at, row.feature_sets.as_ref()) {
+        for place in row.places().each() {
             if !seen.insert((place, &row.role_collection)) {
                 return Err(twice(place));
             }
             let mut listed = HashSet::new();
             for text in &texts {
                 let applications = self.applications(place, text);
-                let (kind, set) = (place.0, place.1.as_str());
                 match applications.as_slice() {
                     [one] => {
                         if !listed.insert((*one, &text.name)) {
@@ -231,14 +325,11 @@ impl Check {
                         }
                     }
                     [] => {
-                        return Err(format!(
-                            "the role `{text}` is not in `roles` at {kind} under feature set {set}"
-                        ));
+                        return Err(format!("the role `{text}` is not in `roles` at {place}"));
                     }
                     _ => {
                         return Err(format!(
-                            "the role `{text}` is ambiguous at {kind} under feature set {set}: \
-                             write `application/name`"
+                            "the role `{text}` is ambiguous at {place}: write `application/name`"
                         ));
                     }
                 }
@@ -270,8 +361,8 @@ impl Check {
         if let Some(title) = &row.title {
             plain_text("title", title).map_err(|e| e.to_string())?;
         }
-        where_it_exists(&row.at, row.feature_sets.as_ref())?;
-        for place in places(&row.at, row.feature_sets.as_ref()) {
+        row.places().check()?;
+        for place in row.places().each() {
             if !seen.insert((place, &row.operation)) {
                 return Err(twice(place));
             }
@@ -279,7 +370,11 @@ impl Check {
         if row.requires.depth() > REQUIREMENT_DEPTH_MAX {
             return Err(format!("`requires` is nested more than {REQUIREMENT_DEPTH_MAX} deep"));
         }
-        self.requirement(&row.requires)
+        self.requirement(&row.requires)?;
+        row.gives.as_ref().map_or(Ok(()), |gives| {
+            listed("gives", gives)?;
+            gives.iter().try_for_each(GivesRow::check)
+        })
     }
 
     fn requirement(&self, requirement: &Requirement<LeafRow>) -> Result<(), String> {
@@ -303,8 +398,14 @@ impl Check {
             HeldRow::Role { role, application } => {
                 let text = leaf_role(role, application.as_ref())?;
                 text.application.as_ref().map_or(Ok(()), |named| no_own_application(named))?;
-                let known = places(&leaf.kinds, None)
-                    .any(|place| !self.applications(place, &text).is_empty());
+                let environments = Environment::ALL.to_vec();
+                let anywhere = Places {
+                    at: &leaf.kinds,
+                    feature_sets: None,
+                    environments: Some(&environments),
+                };
+                let known =
+                    anywhere.each().any(|place| !self.applications(place, &text).is_empty());
                 if known {
                     Ok(())
                 } else {
@@ -358,17 +459,27 @@ fn listed<T: PartialEq>(what: &str, items: &[T]) -> Result<(), String> {
     if repeated { Err(format!("`{what}` lists something twice")) } else { Ok(()) }
 }
 
-fn where_it_exists(at: &[LevelKind], sets: Option<&Vec<FeatureSet>>) -> Result<(), String> {
-    listed("at", at)?;
-    no_own_kind(at)?;
-    sets.map_or(Ok(()), |sets| listed("feature_sets", sets))
+fn twice(place: Place) -> String {
+    format!("there is another row for it at {place}")
 }
 
-fn twice((kind, set): Place) -> String {
-    format!("there is another row for it at {kind} under feature set {}", set.as_str())
+impl GivesRow {
+    fn check(&self) -> Result<(), String> {
+        if let Some(kinds) = &self.below {
+            listed("kinds of what it gives", kinds)?;
+            no_own_kind(kinds)?;
+        }
+        match &self.what {
+            GivenRow::AnyRoleCollection => Ok(()),
+            GivenRow::RoleCollection(name) => named("role collection that it gives", name),
+            GivenRow::Role(role) => {
+                role.application.as_ref().map_or(Ok(()), |named| no_own_application(named))
+            }
+        }
+    }
 }
 
-/// A predefined role at one kind of level under one feature set
+/// A predefined role at one kind of level in one setting
 #[derive(Clone, Debug)]
 pub(crate) struct PredefinedRole {
     /// Real names of its scopes
@@ -377,12 +488,30 @@ pub(crate) struct PredefinedRole {
     pub(crate) grantable: bool,
 }
 
-/// What a catalogue defines at one kind of level under one feature set
+/// What doing an operation gives whoever does it
+#[derive(Debug)]
+pub(crate) struct Gift {
+    pub(crate) what: GiftOf,
+    /// At the levels below of these kinds; `None` means at the level itself
+    pub(crate) below: Option<KindSet>,
+}
+
+/// What is given
+#[derive(Debug)]
+pub(crate) enum GiftOf {
+    AnyRoleCollection,
+    RoleCollection(Symbol),
+    Role(RoleText),
+}
+
+/// What a catalogue defines at one kind of level in one setting
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     pub(crate) roles: Map<RoleKey, PredefinedRole>,
     pub(crate) role_collections: Map<Symbol, Arc<[RoleKey]>>,
     pub(crate) operations: Map<Symbol, Arc<Requirement<Leaf>>>,
+    /// The operations that give something, in byte order
+    pub(crate) gifts: Vec<(Symbol, Arc<[Gift]>)>,
     givers: Givers,
 }
 
@@ -452,11 +581,13 @@ pub(crate) struct Definitions {
     aliases: Map<Symbol, Symbol>,
     /// The first title that the document has for each operation
     titles: Map<Symbol, Arc<str>>,
-    /// By kind and feature set
-    tables: [[Table; 2]; LevelKind::ALL.len()],
+    tables: Tables,
     /// All that it defines, for "was it ever defined"
     pub(crate) defined: Vec<Defined>,
 }
+
+/// By kind, feature set and environment
+type Tables = [[[Table; 2]; 2]; LevelKind::ALL.len()];
 
 /// Something that a counted entry may have defined
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -465,6 +596,11 @@ pub(crate) enum Defined {
     RoleName(Symbol),
     Scope(Symbol),
     RoleCollection(Symbol),
+    Operation(Symbol),
+    /// A permission of an application
+    Permission(LevelRef, Symbol),
+    /// Some permission of an application
+    Permissions(LevelRef),
 }
 
 static NOTHING: std::sync::LazyLock<Table> = std::sync::LazyLock::new(Table::default);
@@ -472,7 +608,11 @@ static NOTHING: std::sync::LazyLock<Table> = std::sync::LazyLock::new(Table::def
 impl Definitions {
     /// Every operation, at whatever kind of level; one that several kinds have comes several times
     pub(crate) fn operation_ids(&self) -> impl Iterator<Item = Symbol> {
-        self.tables.iter().flatten().flat_map(|table| table.operations.keys().copied())
+        self.all().flat_map(|table| table.operations.keys().copied())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter().flatten().flatten()
     }
 
     pub(crate) fn new(catalog: &Catalog, symbols: &mut Symbols) -> Self {
@@ -488,7 +628,7 @@ impl Definitions {
             .flat_map(|(alias, real)| [Defined::Scope(*alias), Defined::Scope(*real)])
             .collect();
         let real = |scope: Symbol| aliases.get(&scope).copied().unwrap_or(scope);
-        let mut tables: [[Table; 2]; LevelKind::ALL.len()] = Default::default();
+        let mut tables = Tables::default();
         for row in &document.roles {
             let key = RoleKey {
                 application: symbols.intern(&row.application),
@@ -503,7 +643,7 @@ impl Definitions {
                 template: row.template.as_ref().map(|template| symbols.intern(template)),
                 grantable: row.grantable.unwrap_or(false),
             };
-            for place in places(&row.at, row.feature_sets.as_ref()) {
+            for place in row.places().each() {
                 if let Some(table) = table_mut(&mut tables, place) {
                     table.roles.insert(key, role.clone());
                 }
@@ -512,7 +652,7 @@ impl Definitions {
         for row in &document.role_collections {
             let name = symbols.intern(&row.role_collection);
             defined.insert(Defined::RoleCollection(name));
-            for place in places(&row.at, row.feature_sets.as_ref()) {
+            for place in row.places().each() {
                 let Some(table) = table_mut(&mut tables, place) else { continue };
                 // By INVARIANT (catalogue) each text finds exactly one role here.
                 let roles = row.roles.iter().filter_map(|text| {
@@ -533,18 +673,27 @@ impl Definitions {
         let mut titles: Map<Symbol, Arc<str>> = Map::default();
         for row in &document.operations {
             let name = symbols.intern(&row.operation);
+            defined.insert(Defined::Operation(name));
             if let Some(title) = &row.title {
                 titles.entry(name).or_insert_with(|| Arc::clone(title));
             }
             let requires =
                 Arc::new(row.requires.map(&mut |leaf| compiled(leaf, symbols, &aliases)));
-            for place in places(&row.at, row.feature_sets.as_ref()) {
+            let gives = row.gives.iter().flatten().map(|gives| gift(gives, symbols));
+            let gives: Arc<[Gift]> = gives.collect();
+            for place in row.places().each() {
                 if let Some(table) = table_mut(&mut tables, place) {
                     table.operations.insert(name, Arc::clone(&requires));
+                    if !gives.is_empty() {
+                        table.gifts.push((name, Arc::clone(&gives)));
+                    }
                 }
             }
         }
-        tables.iter_mut().flatten().for_each(Table::turn_round);
+        for table in tables.iter_mut().flatten().flatten() {
+            table.turn_round();
+            table.gifts.sort_by(|(a, _), (b, _)| symbols.text(*a).cmp(symbols.text(*b)));
+        }
         Self {
             version: Arc::clone(catalog.version()),
             custom_in_directories: document
@@ -558,8 +707,11 @@ impl Definitions {
         }
     }
 
-    pub(crate) fn table(&self, kind: LevelKind, set: FeatureSet) -> &Table {
-        self.tables.get(kind as usize).and_then(|sets| sets.get(set as usize)).unwrap_or(&NOTHING)
+    pub(crate) fn table(&self, kind: LevelKind, setting: Setting) -> &Table {
+        let Setting { feature_set, environment } = setting;
+        let of_kind = self.tables.get(kind as usize);
+        let of_set = of_kind.and_then(|sets| sets.get(feature_set as usize));
+        of_set.and_then(|tables| tables.get(environment as usize)).unwrap_or(&NOTHING)
     }
 
     /// An operation in words, if the document has any for it
@@ -573,8 +725,20 @@ impl Definitions {
     }
 }
 
-fn table_mut(tables: &mut [[Table; 2]], (kind, set): Place) -> Option<&mut Table> {
-    tables.get_mut(kind as usize)?.get_mut(set as usize)
+fn table_mut(tables: &mut Tables, Place { kind, setting }: Place) -> Option<&mut Table> {
+    let of_kind = tables.get_mut(kind as usize)?;
+    of_kind.get_mut(setting.feature_set as usize)?.get_mut(setting.environment as usize)
+}
+
+fn gift(row: &GivesRow, symbols: &mut Symbols) -> Gift {
+    Gift {
+        what: match &row.what {
+            GivenRow::AnyRoleCollection => GiftOf::AnyRoleCollection,
+            GivenRow::RoleCollection(name) => GiftOf::RoleCollection(symbols.intern(name)),
+            GivenRow::Role(role) => GiftOf::Role(role.clone()),
+        },
+        below: row.below.as_ref().map(|kinds| kinds.iter().copied().collect()),
+    }
 }
 
 fn compiled(row: &LeafRow, symbols: &mut Symbols, aliases: &Map<Symbol, Symbol>) -> Leaf {

@@ -16,6 +16,7 @@ use crate::words::grantable::{GrantableText, RoleText};
 use crate::words::instant::Instant;
 use crate::words::level::{Attributes, Level};
 use crate::words::principal::{Principal, PrincipalKind};
+use crate::words::rule::Rule;
 
 /// Most changes in one entry
 pub const CHANGES_MAX: usize = 256;
@@ -191,7 +192,34 @@ pub enum Change {
         /// What is expected
         expect: Option<RevokeExpects>,
     },
-    /// A principal's holdings and memberships end; of a set, its members too
+    /// The rule that makes users members of a group is another one from now on
+    SetRule {
+        /// The group
+        set: Principal,
+        /// The origin of the users that it makes members
+        origin: Arc<str>,
+        /// The rule; absent means none
+        rule: Option<Arc<Rule>>,
+    },
+    /// A permission of an application is what this says from now on
+    SetPermission {
+        /// The application
+        level: Level,
+        /// Its name
+        permission: Arc<str>,
+        /// The names of the roles that give it
+        roles: Vec<Arc<str>>,
+        /// The paths that it protects; absent means none
+        paths: Option<Vec<Arc<str>>>,
+    },
+    /// A permission ceases to be
+    DeletePermission {
+        /// The application
+        level: Level,
+        /// Its name
+        permission: Arc<str>,
+    },
+    /// A principal's holdings and memberships end; of a set, its members and its rule too
     RemovePrincipal {
         /// The principal
         principal: Principal,
@@ -242,6 +270,9 @@ impl Change {
             Self::Revoke { .. } => "revoke",
             Self::AddMember { .. } => "add_member",
             Self::RemoveMember { .. } => "remove_member",
+            Self::SetRule { .. } => "set_rule",
+            Self::SetPermission { .. } => "set_permission",
+            Self::DeletePermission { .. } => "delete_permission",
             Self::RemovePrincipal { .. } => "remove_principal",
             Self::PublishCatalog { .. } => "publish_catalog",
             Self::Observe { .. } => "observe",
@@ -274,9 +305,12 @@ impl Change {
             | Self::DeleteRoleCollection { level, .. }
             | Self::Grant { level, .. }
             | Self::Revoke { level, .. }
+            | Self::SetPermission { level, .. }
+            | Self::DeletePermission { level, .. }
             | Self::Observe { level, .. } => Some(level),
             Self::AddMember { .. }
             | Self::RemoveMember { .. }
+            | Self::SetRule { .. }
             | Self::RemovePrincipal { .. }
             | Self::PublishCatalog { .. }
             | Self::Void { .. } => None,
@@ -300,6 +334,7 @@ impl Change {
             Self::AddMember { set, member } | Self::RemoveMember { set, member, .. } => {
                 [Some(set), Some(member)]
             }
+            Self::SetRule { set, .. } => [Some(set), None],
             Self::RemovePrincipal { principal } => [Some(principal), None],
             _ => [None, None],
         };
@@ -347,6 +382,13 @@ impl Change {
                 }
                 Ok(())
             }
+            Self::SetRule { set, .. } if set.kind() != PrincipalKind::Group => {
+                Err(EntryError::NotAGroup(set.clone()))
+            }
+            Self::SetPermission { paths: Some(paths), .. } => paths
+                .iter()
+                .find(|path| !path.starts_with('/'))
+                .map_or(Ok(()), |path| Err(EntryError::NotAPath(path.chars().take(160).collect()))),
             Self::PublishCatalog { .. } if count != 1 => {
                 Err(EntryError::NotAlone("publish_catalog"))
             }
@@ -375,6 +417,12 @@ pub enum EntryError {
     /// A member that is no user
     #[error("`member` is a user, `{0}` is not: sets are not nested")]
     NotAUser(Principal),
+    /// A rule of something that has none
+    #[error("a rule is that of a group, `{0}` is none")]
+    NotAGroup(Principal),
+    /// A path that begins otherwise
+    #[error("a path begins with `/`, `{0}` does not")]
+    NotAPath(String),
     /// A change that must be the only one
     #[error("`{0}` is the only change of its entry")]
     NotAlone(&'static str),

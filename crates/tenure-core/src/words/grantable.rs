@@ -167,6 +167,21 @@ impl Grantable {
     }
 }
 
+/// The roles among `roles` that a text may mean
+pub(crate) fn matching<'a>(
+    text: &'a RoleText,
+    symbols: &'a Symbols,
+    roles: impl Iterator<Item = RoleKey> + 'a,
+) -> impl Iterator<Item = RoleKey> + 'a {
+    let name = symbols.get(&text.name);
+    let application = text.application.as_ref().map(|application| symbols.get(application));
+    roles.filter(move |role| match (name, application) {
+        (Some(name), None) => role.is_meant_by(None, name),
+        (Some(name), Some(Some(application))) => role.is_meant_by(Some(application), name),
+        _ => false,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

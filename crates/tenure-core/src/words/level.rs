@@ -87,6 +87,8 @@ impl LevelKind {
             Attribute::FeatureSet => matches!(self, Self::GlobalAccount | Self::Subaccount),
             Attribute::Authorizations => self == Self::Directory,
             Attribute::Environment | Attribute::Region => self == Self::Subaccount,
+            Attribute::IdentityProvider => matches!(self, Self::Subaccount | Self::Application),
+            Attribute::RoleProvider => self == Self::Application,
             Attribute::Access => self == Self::Ledger,
         }
     }
@@ -133,18 +135,24 @@ pub enum Attribute {
     Environment,
     /// `region`
     Region,
+    /// `identity_provider`
+    IdentityProvider,
+    /// `role_provider`
+    RoleProvider,
     /// `access`
     Access,
 }
 
 impl Attribute {
     /// Every attribute
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Name,
         Self::FeatureSet,
         Self::Authorizations,
         Self::Environment,
         Self::Region,
+        Self::IdentityProvider,
+        Self::RoleProvider,
         Self::Access,
     ];
 
@@ -156,6 +164,8 @@ impl Attribute {
             Self::Authorizations => "authorizations",
             Self::Environment => "environment",
             Self::Region => "region",
+            Self::IdentityProvider => "identity_provider",
+            Self::RoleProvider => "role_provider",
             Self::Access => "access",
         }
     }
@@ -190,12 +200,26 @@ impl FeatureSet {
 }
 
 /// The environment of a subaccount
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Environment {
-    /// The multi-environment (Cloud Foundry, Kyma, ABAP)
+    /// The multi-environment (Cloud Foundry, Kyma, ABAP). In force where no subaccount says otherwise
+    #[default]
     Multi,
     /// Neo
     Neo,
+}
+
+impl Environment {
+    /// Both
+    pub const ALL: [Self; 2] = [Self::Multi, Self::Neo];
+
+    /// Its name in texts
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Multi => "multi",
+            Self::Neo => "neo",
+        }
+    }
 }
 
 /// Whether the ledger asks if a submitter may
@@ -221,6 +245,9 @@ impl Access {
     }
 }
 
+/// The role provider whose roles the ledger knows
+pub const PLATFORM: &str = "platform";
+
 /// The attributes that a change states, or that a level explicitly has
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Attributes {
@@ -234,6 +261,10 @@ pub struct Attributes {
     pub environment: Option<Environment>,
     /// Region
     pub region: Option<Arc<str>>,
+    /// Origin of the users of a Neo subaccount's applications, or of one application's
+    pub identity_provider: Option<Arc<str>>,
+    /// Who decides on the roles of a Neo application: [`PLATFORM`], or something that the ledger does not see
+    pub role_provider: Option<Arc<str>>,
     /// Whether the ledger asks if a submitter may
     pub access: Option<Access>,
 }
@@ -247,6 +278,8 @@ impl Attributes {
             self.authorizations.is_some().then_some(Attribute::Authorizations),
             self.environment.is_some().then_some(Attribute::Environment),
             self.region.is_some().then_some(Attribute::Region),
+            self.identity_provider.is_some().then_some(Attribute::IdentityProvider),
+            self.role_provider.is_some().then_some(Attribute::RoleProvider),
             self.access.is_some().then_some(Attribute::Access),
         ]
         .into_iter()
@@ -262,6 +295,9 @@ impl Attributes {
             authorizations: other.authorizations.or(self.authorizations),
             environment: other.environment.or(self.environment),
             region: other.region.clone().or_else(|| self.region.clone()),
+            identity_provider: (other.identity_provider.clone())
+                .or_else(|| self.identity_provider.clone()),
+            role_provider: other.role_provider.clone().or_else(|| self.role_provider.clone()),
             access: other.access.or(self.access),
         }
     }

@@ -57,6 +57,9 @@ pub enum NameError {
         "`{1}` is not a {0}: write `name` or `application/name`, and `%2F` for `/` and `%25` for `%` within either part"
     )]
     RoleText(&'static str, String),
+    /// A path that begins otherwise
+    #[error("`{0}` is not a path: a path begins with `/`")]
+    Path(String),
 }
 
 /// The code points that [`UNICODE`] assigns, in order; private use counts as assigned, noncharacters do not

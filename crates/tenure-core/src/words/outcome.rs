@@ -85,6 +85,8 @@ pub enum RefusalCode {
     NotAllowedHere,
     /// A principal that nothing named
     UnknownPrincipal,
+    /// A permission that the application does not have
+    UnknownPermission,
     /// An end that is not after the start
     EmptyInterval,
     /// A holding or membership that does not run
@@ -95,7 +97,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code, in the order in which reasons are looked for
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Malformed,
         Self::IdReused,
         Self::BadTime,
@@ -113,6 +115,7 @@ impl RefusalCode {
         Self::Predefined,
         Self::NotAllowedHere,
         Self::UnknownPrincipal,
+        Self::UnknownPermission,
         Self::EmptyInterval,
         Self::NotHeld,
         Self::AlreadyHeld,
@@ -138,6 +141,7 @@ impl RefusalCode {
             Self::Predefined => "predefined",
             Self::NotAllowedHere => "not_allowed_here",
             Self::UnknownPrincipal => "unknown_principal",
+            Self::UnknownPermission => "unknown_permission",
             Self::EmptyInterval => "empty_interval",
             Self::NotHeld => "not_held",
             Self::AlreadyHeld => "already_held",
@@ -225,6 +229,8 @@ pub enum Reason {
     LedgerStays,
     /// The level does not take custom roles
     NoCustomRoles,
+    /// Only an application has permissions
+    NoPermissions,
     /// Roles of `tenure` are the ledger's own: there is no custom one
     OwnApplication,
     /// A role of `tenure` is given alone, never through a role collection
@@ -242,6 +248,8 @@ pub enum Reason {
     OwnRoleToSet,
     /// Nothing that counts names the principal
     UnknownPrincipal,
+    /// The application does not have the permission
+    UnknownPermission,
     /// `until` is not after the start, `from` of an observation not before its end, or `not_before` of the entry after
     /// the moment at which it holds
     EmptyInterval,
@@ -281,6 +289,7 @@ impl Reason {
             | Self::NoAdministrator
             | Self::LedgerStays
             | Self::NoCustomRoles
+            | Self::NoPermissions
             | Self::OwnApplication
             | Self::OwnRoleInCollection { .. }
             | Self::NoCustomRoleCollections
@@ -288,6 +297,7 @@ impl Reason {
             | Self::NoAuthorizations
             | Self::OwnRoleToSet => RefusalCode::NotAllowedHere,
             Self::UnknownPrincipal => RefusalCode::UnknownPrincipal,
+            Self::UnknownPermission => RefusalCode::UnknownPermission,
             Self::EmptyInterval => RefusalCode::EmptyInterval,
             Self::NotHeld => RefusalCode::NotHeld,
             Self::AlreadyHeld => RefusalCode::AlreadyHeld,
@@ -328,6 +338,7 @@ impl Reason {
             Self::NoAdministrator => alone("no_administrator"),
             Self::LedgerStays => alone("ledger_stays"),
             Self::NoCustomRoles => alone("no_custom_roles"),
+            Self::NoPermissions => alone("no_permissions"),
             Self::OwnApplication => alone("own_application"),
             Self::OwnRoleInCollection { nth } => {
                 ("own_role_in_collection", vec![*nth as u64], Vec::new())
@@ -337,6 +348,7 @@ impl Reason {
             Self::NoAuthorizations => alone("no_authorizations"),
             Self::OwnRoleToSet => alone("own_role_to_set"),
             Self::UnknownPrincipal => alone("unknown_principal"),
+            Self::UnknownPermission => alone("unknown_permission"),
             Self::EmptyInterval => alone("empty_interval"),
             Self::NotHeld => alone("not_held"),
             Self::AlreadyHeld => alone("already_held"),
@@ -378,6 +390,7 @@ impl Reason {
             ("no_administrator", [], []) => Self::NoAdministrator,
             ("ledger_stays", [], []) => Self::LedgerStays,
             ("no_custom_roles", [], []) => Self::NoCustomRoles,
+            ("no_permissions", [], []) => Self::NoPermissions,
             ("own_application", [], []) => Self::OwnApplication,
             ("own_role_in_collection", [nth], []) => {
                 Self::OwnRoleInCollection { nth: usize::try_from(*nth).ok()? }
@@ -387,6 +400,7 @@ impl Reason {
             ("no_authorizations", [], []) => Self::NoAuthorizations,
             ("own_role_to_set", [], []) => Self::OwnRoleToSet,
             ("unknown_principal", [], []) => Self::UnknownPrincipal,
+            ("unknown_permission", [], []) => Self::UnknownPermission,
             ("empty_interval", [], []) => Self::EmptyInterval,
             ("not_held", [], []) => Self::NotHeld,
             ("already_held", [], []) => Self::AlreadyHeld,

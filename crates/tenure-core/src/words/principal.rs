@@ -107,6 +107,14 @@ fn origin_of<'a>(text: &str, origin: &'a str) -> Result<&'a str, ParsePrincipalE
     Ok(if default { DEFAULT_ORIGIN } else { origin })
 }
 
+/// Reads an origin, and gives its canonical form
+///
+/// # Errors
+/// A text that is no origin.
+pub fn origin(text: &str) -> Result<Arc<str>, ParsePrincipalError> {
+    Ok(origin_of(text, text)?.into())
+}
+
 impl Principal {
     /// Reads a full name, as the log holds it
     ///
@@ -220,6 +228,15 @@ impl Principal {
     /// Its name within its origin; of an attribute, `<attribute>=<value>`. `everyone:` has none
     pub fn name(&self) -> Option<&str> {
         self.text.split_once('/').map(|(_, name)| name)
+    }
+
+    /// The attribute and the value that it is the set of; a group is a value of `Groups`
+    pub fn attribute_value(&self) -> Option<(&str, &str)> {
+        match self.kind {
+            PrincipalKind::Group => Some((GROUPS, self.name()?)),
+            PrincipalKind::Attribute => self.name()?.split_once('='),
+            PrincipalKind::User | PrincipalKind::Client | PrincipalKind::Everyone => None,
+        }
     }
 
     /// Its canonical text

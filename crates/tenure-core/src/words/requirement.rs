@@ -62,6 +62,16 @@ impl<L> Requirement<L> {
         }
     }
 
+    /// Whether a list in it has no part
+    pub fn has_empty_list(&self) -> bool {
+        match self {
+            Self::AnyOf(parts) | Self::AllOf(parts) => {
+                parts.is_empty() || parts.iter().any(Self::has_empty_list)
+            }
+            Self::Leaf(_) => false,
+        }
+    }
+
     /// The set that satisfies it, given the set that has each leaf
     pub(crate) fn satisfied(&self, who: &impl Fn(&L) -> RoaringBitmap) -> RoaringBitmap {
         match self {
@@ -177,6 +187,8 @@ pub(crate) enum Held {
     Scope(Symbol),
     /// A role collection
     RoleCollection(Symbol),
+    /// A custom role, of any application
+    CustomRole(Symbol),
 }
 
 /// A leaf

@@ -28,6 +28,11 @@ impl Span {
         self.until
     }
 
+    /// Whether a moment lies in it
+    pub(crate) fn contains(self, t: EffectiveAt) -> bool {
+        self.from <= t && self.until.is_none_or(|until| t < until)
+    }
+
     /// The part of it that lies in another
     pub(crate) fn within(self, other: Self) -> Option<Self> {
         let until = match (self.until, other.until) {

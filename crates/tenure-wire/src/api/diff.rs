@@ -5,7 +5,7 @@ use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{AsOf, Holding};
+use super::{AsOf, Elsewhere, Holding};
 use crate::v1;
 
 /// Both coordinates of a difference
@@ -94,7 +94,7 @@ pub struct LevelsDiff {
     pub deleted: Vec<String>,
     /// With another parent
     pub moved: Vec<LevelMoved>,
-    /// With other attributes, or another feature set in force
+    /// With other attributes, or another feature set or environment in force
     pub changed: Vec<LevelChanged>,
 }
 
@@ -120,10 +120,12 @@ pub struct LevelChanged {
     pub after: LevelAttributes,
     /// The feature set in force there
     pub feature_set: FeatureSets,
+    /// The environment in force there
+    pub environment: Environments,
 }
 
 /// The explicit attributes of a level
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct LevelAttributes {
     /// Display name
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +142,13 @@ pub struct LevelAttributes {
     /// Region
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Whether access is enforced, of the ledger
+    /// Origin of the users of a Neo subaccount's applications, or of one application's
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_provider: Option<String>,
+    /// Who decides on the roles of a Neo application
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_provider: Option<String>,
+    /// Of the ledger: whether it asks if a submitter may; absent means that it does not
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<v1::Access>,
 }
@@ -152,6 +160,15 @@ pub struct FeatureSets {
     pub before: v1::FeatureSet,
     /// At the second
     pub after: v1::FeatureSet,
+}
+
+/// The environment in force at both coordinates
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Environments {
+    /// At the first
+    pub before: v1::Environment,
+    /// At the second
+    pub after: v1::Environment,
 }
 
 /// A role collection whose existing roles differ
@@ -177,12 +194,14 @@ pub enum DefinedAt {
         /// The level
         level: String,
     },
-    /// At every level of a kind under a feature set, by the catalogue alone
+    /// At every level of a kind under a feature set and in an environment, by the catalogue alone
     Catalog {
         /// The kind
         kind: String,
         /// The feature set in force there
         feature_set: v1::FeatureSet,
+        /// The environment in force there
+        environment: v1::Environment,
         /// How many levels it changes
         levels: usize,
     },
@@ -208,6 +227,9 @@ pub struct PowerDiff {
     pub gained: Vec<PowerDiffRow>,
     /// Who could at the first alone, in byte order
     pub lost: Vec<PowerDiffRow>,
+    /// The levels that were passed over, in byte order
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Elsewhere>,
     /// What to pass as `page_token` for the next page; absent on the last
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_page_token: Option<String>,

@@ -2,14 +2,14 @@
 
 use tenure_core::{
     Attributes, EffectiveAt, Entry, KnownAt, Level, Note as CoreNote, Noted, Outcome, Position,
-    Principal, RecordedAt, Refusal as CoreRefusal, answer,
+    Principal, Reading, RecordedAt, Refusal as CoreRefusal, answer,
 };
 
 use super::{
-    AppendResult, AsOf, Changed, DefinedAt, DefinitionRow, Ended, EntryResult, FeatureSets, Found,
-    Gap, Held, Holding, HoldingRow, Interval, Known, LevelAttributes, LevelChanged, LevelMoved,
-    LevelRow, Member, Membership, Note, Observed, Original, PowerDiffRow, PrincipalRow, Refusal,
-    RoleCollectionRow,
+    AppendResult, AsOf, Changed, DefinedAt, DefinitionRow, Elsewhere, Ended, EntryResult,
+    Environments, FeatureSets, Found, Gap, Given, Held, Holding, HoldingRow, Interval, JoinedBy,
+    Known, LevelAttributes, LevelChanged, LevelMoved, LevelRow, Member, Membership, Note, Observed,
+    Original, PowerDiffRow, PrincipalRow, Refusal, RoleCollectionRow, Step,
 };
 use crate::convert::{access_from_core, environment_from_core, feature_set_from_core};
 use crate::sentence::{self, Submitted};
@@ -110,6 +110,10 @@ impl AsOf {
             known_at: computed.known_at.0,
             recorded_at: computed.recorded_at.map(|at| at.to_string()),
             catalog: computed.at.map(|_| catalog),
+            reading: match computed.reading {
+                Reading::Assigned => None,
+                reading => Some(reading.as_str().to_owned()),
+            },
             revision: revision(ledger, computed.known_at),
         }
     }
@@ -149,8 +153,47 @@ impl From<&answer::Member> for Member {
         Self {
             principal: member.principal.to_string(),
             since: member.since.to_string(),
-            entry: member.entry.get(),
+            by: member.by.into(),
         }
+    }
+}
+
+impl From<tenure_core::JoinedBy> for JoinedBy {
+    fn from(by: tenure_core::JoinedBy) -> Self {
+        match by {
+            tenure_core::JoinedBy::Entry(entry) => Self::Entry { entry: entry.get() },
+            tenure_core::JoinedBy::Rule(rule) => Self::Rule { rule: rule.get() },
+        }
+    }
+}
+
+impl From<&answer::Elsewhere> for Elsewhere {
+    fn from(elsewhere: &answer::Elsewhere) -> Self {
+        let span = elsewhere.span;
+        Self {
+            level: elsewhere.level.to_string(),
+            from: span.map(|span| span.from().to_string()),
+            until: span.map(|span| span.until().map(|until| until.to_string())),
+        }
+    }
+}
+
+impl From<&answer::Step> for Step {
+    fn from(step: &answer::Step) -> Self {
+        let (role_collection, role) = named(&step.gives);
+        Self {
+            operation: step.operation.to_string(),
+            level: step.level.to_string(),
+            gives: Given { role_collection, role, at: step.at.to_string() },
+        }
+    }
+}
+
+/// The name of a role collection, or of a role
+fn named(granted: &answer::GrantedName) -> (Option<String>, Option<String>) {
+    match granted {
+        answer::GrantedName::RoleCollection(name) => (Some(name.to_string()), None),
+        answer::GrantedName::Role(role) => (None, Some(role.to_string())),
     }
 }
 
@@ -178,10 +221,7 @@ impl From<&answer::Found> for Found {
 
 impl From<&answer::Holding> for Holding {
     fn from(holding: &answer::Holding) -> Self {
-        let (role_collection, role) = match &holding.granted {
-            answer::GrantedName::RoleCollection(name) => (Some(name.to_string()), None),
-            answer::GrantedName::Role(role) => (None, Some(role.to_string())),
-        };
+        let (role_collection, role) = named(&holding.granted);
         let held = Held {
             entry: holding.entry.get(),
             id: holding.id.to_string(),
@@ -192,9 +232,10 @@ impl From<&answer::Holding> for Holding {
             since: holding.since.to_string(),
             not_before: holding.not_before.map(|at| at.to_string()),
             via: holding.via.as_ref().map(ToString::to_string),
-            membership: holding.membership.map(|membership| Membership {
+            membership: holding.membership.as_ref().map(|membership| Membership {
                 since: membership.since.to_string(),
-                entry: membership.entry.get(),
+                joined_by: membership.by.into(),
+                entries: None,
                 by: None,
             }),
             by: None,
@@ -224,16 +265,10 @@ impl From<&answer::Interval> for Interval {
 
 impl From<&answer::LevelThen> for LevelRow {
     fn from(row: &answer::LevelThen) -> Self {
-        let attributes = &row.attributes;
         Self {
             level: row.level.to_string(),
             parent: row.parent.as_ref().map(ToString::to_string),
-            name: attributes.name.as_deref().map(str::to_owned),
-            feature_set: attributes.feature_set.map(feature_set_from_core),
-            authorizations: attributes.authorizations,
-            environment: attributes.environment.map(environment_from_core),
-            region: attributes.region.as_deref().map(str::to_owned),
-            access: attributes.access.map(access_from_core),
+            attributes: (&row.attributes).into(),
         }
     }
 }
@@ -246,6 +281,8 @@ impl From<&Attributes> for LevelAttributes {
             authorizations: attributes.authorizations,
             environment: attributes.environment.map(environment_from_core),
             region: attributes.region.as_deref().map(str::to_owned),
+            identity_provider: attributes.identity_provider.as_deref().map(str::to_owned),
+            role_provider: attributes.role_provider.as_deref().map(str::to_owned),
             access: attributes.access.map(access_from_core),
         }
     }
@@ -269,7 +306,7 @@ impl From<&answer::LevelMoved> for LevelMoved {
 
 impl From<&answer::LevelChanged> for LevelChanged {
     fn from(changed: &answer::LevelChanged) -> Self {
-        let answer::LevelChanged { level, attributes, feature_set } = changed;
+        let answer::LevelChanged { level, attributes, feature_set, environment } = changed;
         Self {
             level: level.to_string(),
             before: (&attributes.0).into(),
@@ -277,6 +314,10 @@ impl From<&answer::LevelChanged> for LevelChanged {
             feature_set: FeatureSets {
                 before: feature_set_from_core(feature_set.0),
                 after: feature_set_from_core(feature_set.1),
+            },
+            environment: Environments {
+                before: environment_from_core(environment.0),
+                after: environment_from_core(environment.1),
             },
         }
     }
@@ -286,11 +327,14 @@ impl From<&answer::DefinitionChanged> for DefinitionRow {
     fn from(changed: &answer::DefinitionChanged) -> Self {
         let at = match &changed.at {
             answer::DefinedAt::Level(level) => DefinedAt::Level { level: level.to_string() },
-            answer::DefinedAt::Catalog { kind, feature_set, levels } => DefinedAt::Catalog {
-                kind: kind.to_string(),
-                feature_set: feature_set_from_core(*feature_set),
-                levels: *levels,
-            },
+            answer::DefinedAt::Catalog { kind, feature_set, environment, levels } => {
+                DefinedAt::Catalog {
+                    kind: kind.to_string(),
+                    feature_set: feature_set_from_core(*feature_set),
+                    environment: environment_from_core(*environment),
+                    levels: *levels,
+                }
+            }
         };
         Self {
             at,

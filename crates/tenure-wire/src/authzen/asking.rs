@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use tenure_core::{
     Ability, AsOf, EffectiveAt, Instant, Level, LevelKind, Principal, PrincipalKind, Question,
-    normalised, shown,
+    Reading, normalised, shown,
 };
 
 use super::{Action, Context, Entity, Evaluation, Evaluations, Search, TimeRule, Words};
@@ -171,6 +171,7 @@ impl Translation<'_> {
                 can: ability(action)?.into(),
                 on: self.level(resource)?,
                 as_of,
+                reading: Reading::Assigned,
             })
         })
     }
@@ -189,7 +190,7 @@ impl Translation<'_> {
                 let resource = both(resource, "resource")?;
                 let mut put = self.put(context, |as_of| {
                     let (can, on) = (ability(action)?.into(), self.level(resource)?);
-                    Ok(Question::Who { can, on, as_of, explain: false })
+                    Ok(Question::Who { can, on, as_of, reading: Reading::Assigned, explain: false })
                 })?;
                 put.asked = put.asked.and_then(|asked| {
                     Ok(Asked { only: Some(self.principal_kind(kind)?), ..asked })
@@ -208,6 +209,7 @@ impl Translation<'_> {
                         under: under?,
                         kind: Some(self.level_kind(kind)?),
                         as_of,
+                        reading: Reading::Assigned,
                     })
                 })?
             }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use tenure_core::{
-    Catalog, CatalogDocument, Direction, FeatureSet, HeldRow, LeafRow, LevelKind, OperationRow,
-    Requirement, RoleCollectionRow, RoleRow,
+    Catalog, CatalogDocument, Direction, Environment, FeatureSet, GivenRow, GivesRow, HeldRow,
+    LeafRow, LevelKind, OperationRow, Requirement, RoleCollectionRow, RoleRow,
 };
 
-use super::{EntryProblem, each, feature_set_from_core, feature_set_to_core};
+use super::{
+    EntryProblem, each, environment_from_core, environment_to_core, feature_set_from_core,
+    feature_set_to_core,
+};
 use crate::v1;
 
 fn kinds(path: &str, texts: &[String]) -> Result<Vec<LevelKind>, EntryProblem> {
@@ -42,6 +45,9 @@ impl v1::Catalog {
         let sets = |sets: &Option<Vec<v1::FeatureSet>>| {
             sets.as_ref().map(|sets| sets.iter().map(|set| feature_set_to_core(*set)).collect())
         };
+        let environments = |all: &Option<Vec<v1::Environment>>| {
+            all.as_ref().map(|all| all.iter().map(|one| environment_to_core(*one)).collect())
+        };
         let roles = self.roles.iter().enumerate().map(|(n, row)| {
             Ok(RoleRow {
                 role: row.role.as_str().into(),
@@ -49,6 +55,7 @@ impl v1::Catalog {
                 template: row.template.as_deref().map(Arc::from),
                 at: kinds("at", &row.at).map_err(within("roles", n))?,
                 feature_sets: sets(&row.feature_sets),
+                environments: environments(&row.environments),
                 scopes: row.scopes.as_deref().map(texts),
                 grantable: row.grantable,
             })
@@ -58,6 +65,7 @@ impl v1::Catalog {
                 role_collection: row.role_collection.as_str().into(),
                 at: kinds("at", &row.at).map_err(within("role_collections", n))?,
                 feature_sets: sets(&row.feature_sets),
+                environments: environments(&row.environments),
                 roles: texts(&row.roles),
             })
         });
@@ -67,7 +75,14 @@ impl v1::Catalog {
                 title: row.title.as_deref().map(Arc::from),
                 at: kinds("at", &row.at).map_err(within("operations", n))?,
                 feature_sets: sets(&row.feature_sets),
+                environments: environments(&row.environments),
                 requires: requirement("requires", &row.requires)
+                    .map_err(within("operations", n))?,
+                gives: row
+                    .gives
+                    .as_deref()
+                    .map(gives)
+                    .transpose()
                     .map_err(within("operations", n))?,
             })
         });
@@ -95,6 +110,9 @@ impl v1::Catalog {
         let sets = |sets: &Option<Vec<FeatureSet>>| {
             sets.as_ref().map(|sets| sets.iter().map(|set| feature_set_from_core(*set)).collect())
         };
+        let environments = |all: &Option<Vec<Environment>>| {
+            all.as_ref().map(|all| all.iter().map(|one| environment_from_core(*one)).collect())
+        };
         let owned = |texts: &[Arc<str>]| texts.iter().map(ToString::to_string).collect();
         Self {
             version: document.version.to_string(),
@@ -111,6 +129,7 @@ impl v1::Catalog {
                     template: row.template.as_deref().map(str::to_owned),
                     at: kinds(&row.at),
                     feature_sets: sets(&row.feature_sets),
+                    environments: environments(&row.environments),
                     scopes: row.scopes.as_deref().map(owned),
                     grantable: row.grantable,
                 })
@@ -122,6 +141,7 @@ impl v1::Catalog {
                     role_collection: row.role_collection.to_string(),
                     at: kinds(&row.at),
                     feature_sets: sets(&row.feature_sets),
+                    environments: environments(&row.environments),
                     roles: owned(&row.roles),
                 })
                 .collect(),
@@ -133,11 +153,51 @@ impl v1::Catalog {
                     title: row.title.as_deref().map(str::to_owned),
                     at: kinds(&row.at),
                     feature_sets: sets(&row.feature_sets),
+                    environments: environments(&row.environments),
                     requires: v1::Expr::from_core(&row.requires),
+                    gives: row.gives.as_deref().map(written_gives),
                 })
                 .collect(),
         }
     }
+}
+
+fn gives(rows: &[v1::Gives]) -> Result<Vec<GivesRow>, EntryProblem> {
+    let row = |(n, row): (usize, &v1::Gives)| {
+        let path = format!("gives[{n}]");
+        let what = match (row.role_collections, &row.role_collection, &row.role) {
+            (Some(v1::Any::Any), None, None) => GivenRow::AnyRoleCollection,
+            (None, Some(name), None) => GivenRow::RoleCollection(name.as_str().into()),
+            (None, None, Some(text)) => GivenRow::Role(super::role(&path, text)?),
+            _ => {
+                let problem = "it gives one of `role_collections`, `role_collection` and `role`";
+                return Err(EntryProblem::new(&path, problem));
+            }
+        };
+        let below = match &row.at {
+            v1::GivenAt::Here(v1::Here::Here) => None,
+            v1::GivenAt::Below(texts) => Some(kinds(&format!("{path}.at"), texts)?),
+        };
+        Ok(GivesRow { what, below })
+    };
+    rows.iter().enumerate().map(row).collect()
+}
+
+fn written_gives(rows: &[GivesRow]) -> Vec<v1::Gives> {
+    let row = |row: &GivesRow| {
+        let at = match &row.below {
+            None => v1::GivenAt::Here(v1::Here::Here),
+            Some(kinds) => v1::GivenAt::Below(kinds.iter().map(ToString::to_string).collect()),
+        };
+        let (mut role_collections, mut role_collection, mut role) = (None, None, None);
+        match &row.what {
+            GivenRow::AnyRoleCollection => role_collections = Some(v1::Any::Any),
+            GivenRow::RoleCollection(name) => role_collection = Some(name.to_string()),
+            GivenRow::Role(text) => role = Some(text.to_string()),
+        }
+        v1::Gives { role_collections, role_collection, role, at }
+    };
+    rows.iter().map(row).collect()
 }
 
 fn requirement(path: &str, expr: &v1::Expr) -> Result<Requirement<LeafRow>, EntryProblem> {

@@ -31,7 +31,7 @@ impl Parameter {
 
 pub(super) const CAN: Parameter = Parameter {
     name: "can",
-    title: "What one could do: `operation:<id>` or the id alone, `role:<name>`, `scope:<name>`, `role-collection:<name>`; several mean any of them",
+    title: "What one could do: `operation:<id>` or the id alone, `role:<name>`, `scope:<name>`, `role-collection:<name>`, `permission:<name>`, `path:</a/path>`; several mean any of them",
 };
 const AT: Parameter =
     Parameter { name: "at", title: "Valid time: an instant or a date; now if absent" };
@@ -47,6 +47,14 @@ const PRINCIPAL: Parameter = Parameter { name: "principal", title: "The principa
 const ON: Parameter = Parameter { name: "on", title: "On this level" };
 const EXPLAIN: Parameter =
     Parameter { name: "explain", title: "`full` for who gave each holding, when and why" };
+const READING: Parameter = Parameter {
+    name: "reading",
+    title: "In which sense: `assigned` if absent; `session`: by what was assigned at some moment of a session's life; `latent`: by what one could have given oneself",
+};
+const LIFE: Parameter = Parameter {
+    name: "life",
+    title: "With `reading=session`: how long a session lives, digits and `s`, `m`, `h` or `d`, from 1s to 7d; 12h if absent",
+};
 const FROM: Parameter =
     Parameter { name: "from", title: "The start of the stretch; 1970 if absent" };
 const ONLY_ON: Parameter = Parameter { name: "on", title: "Only at this level" };
@@ -70,6 +78,8 @@ pub const KINDS: &[Kind] = &[
             Parameter { name: "from", title: "The start of a stretch of time; 1970 if absent" },
             UNTIL,
             KNOWN_AT,
+            READING,
+            LIFE,
             Parameter {
                 name: "explain",
                 title: "`true` for the holdings that make it true, `full` also for who gave each, when and why",
@@ -87,7 +97,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "check",
         title: "Could a principal do X on a level",
-        parameters: &[PRINCIPAL, CAN, ON, AT, KNOWN_AT, EXPLAIN, MIN_POSITION],
+        parameters: &[PRINCIPAL, CAN, ON, AT, KNOWN_AT, READING, LIFE, EXPLAIN, MIN_POSITION],
     },
     Kind {
         name: "timeline",
@@ -104,6 +114,8 @@ pub const KINDS: &[Kind] = &[
             Parameter { name: "kind", title: "Only levels of this kind" },
             AT,
             KNOWN_AT,
+            READING,
+            LIFE,
             Parameter { name: "limit", title: "Levels a page, 1 to 10,000; 1,000 if absent" },
             PAGE_TOKEN,
             MIN_POSITION,
@@ -220,7 +232,7 @@ pub const KINDS: &[Kind] = &[
     },
     Kind {
         name: "search",
-        title: "Which levels, principals, role collections, roles and operations have a name that contains a text",
+        title: "Which levels, principals, role collections, roles, operations and permissions have a name that contains a text",
         parameters: &[
             Parameter {
                 name: "q",
@@ -228,7 +240,7 @@ pub const KINDS: &[Kind] = &[
             },
             Parameter {
                 name: "kind",
-                title: "Only of this kind: that of a level, that of a principal, `role-collection`, `role` or `operation`",
+                title: "Only of this kind: that of a level, that of a principal, `role-collection`, `role`, `operation` or `permission`",
             },
             AT,
             KNOWN_AT,

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tenure_core::{
     ABILITIES_MAX, Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName,
-    FoundKind, Instant, Known, KnownAt, Level, LevelFilter, LevelKind, Mention, OutcomeKind, Place,
-    Principal, PrincipalFilter, PrincipalKind, Question, RoleText, Search, plain_name, searched,
+    FoundKind, Instant, Known, KnownAt, Level, LevelFilter, LevelKind, Life, Mention, OutcomeKind,
+    Place, Principal, PrincipalFilter, PrincipalKind, Question, Reading as Sense, RoleText, Search,
+    plain_name, searched,
 };
 use uuid::Uuid;
 
@@ -21,6 +22,24 @@ fn bad(name: &str, why: impl ToString) -> QuestionError {
 
 fn usage(why: &str) -> QuestionError {
     QuestionError::Bad(why.to_owned())
+}
+
+/// Reads the life of a session, such as `12h`
+fn life(text: &str) -> Result<Life, QuestionError> {
+    let wrong = || bad("life", "it is digits and `s`, `m`, `h` or `d`, from `1s` to `7d`");
+    let (digits, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let seconds: u32 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 24 * 3_600,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = Some(digits)
+        .filter(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(wrong)?;
+    number.checked_mul(seconds).and_then(Life::of_seconds).ok_or_else(wrong)
 }
 
 const ON_OR_UNDER: &str = "say one of `on` (a level) and `under` (a subtree)";
@@ -45,6 +64,7 @@ impl Reading<'_> {
                 can: self.can()?,
                 on: self.level("on")?,
                 as_of: self.as_of()?,
+                reading: self.reading()?,
             },
             "timeline" => Question::Timeline {
                 principal: self.principal("principal")?,
@@ -60,6 +80,7 @@ impl Reading<'_> {
                 under: self.level("under")?,
                 kind: self.level_kind()?,
                 as_of: self.as_of()?,
+                reading: self.reading()?,
             },
             "diff" => return self.diff(),
             "assignments" => {
@@ -119,6 +140,10 @@ impl Reading<'_> {
                 "`at` is a moment, `from` and `until` are a stretch of time: say one of the two",
             ));
         }
+        let reading = self.reading()?;
+        if over_time && reading != Sense::Assigned {
+            return Err(usage("`reading` is asked at a moment, not over a stretch of time"));
+        }
         if self.has("under") && over_time {
             return Ok(Question::WhoDuringAnywhere {
                 can,
@@ -131,11 +156,12 @@ impl Reading<'_> {
         }
         if self.has("under") {
             let under = self.level("under")?;
-            return Ok(Question::WhoAnywhere { can, under, as_of: self.as_of()?, explain });
+            let as_of = self.as_of()?;
+            return Ok(Question::WhoAnywhere { can, under, as_of, reading, explain });
         }
         let on = self.level("on")?;
         if !over_time {
-            return Ok(Question::Who { can, on, as_of: self.as_of()?, explain });
+            return Ok(Question::Who { can, on, as_of: self.as_of()?, reading, explain });
         }
         Ok(Question::WhoDuring {
             can,
@@ -145,6 +171,20 @@ impl Reading<'_> {
             known_at: self.known("known_at")?,
             explain,
         })
+    }
+
+    /// In which sense it is asked
+    fn reading(&self) -> Result<Sense, QuestionError> {
+        let life = self.get("life").map(life).transpose()?;
+        match (self.get("reading"), life) {
+            (None | Some("assigned" | "latent"), Some(_)) => {
+                Err(bad("life", "it is that of a session: say `reading=session` with it"))
+            }
+            (None | Some("assigned"), None) => Ok(Sense::Assigned),
+            (Some("session"), life) => Ok(Sense::Session(life.unwrap_or_default())),
+            (Some("latent"), None) => Ok(Sense::Latent),
+            (Some(_), _) => Err(bad("reading", "it is `assigned`, `session` or `latent`")),
+        }
     }
 
     fn diff(&self) -> Result<Question, QuestionError> {

@@ -1,8 +1,8 @@
 //! How are the parameters of a question written?
 
 use tenure_core::{
-    Abilities, AsOf, AssignmentFilter, EffectiveAt, FoundKind, Known, Mention, OutcomeKind, Place,
-    PrincipalKind, Question, Search,
+    Abilities, AsOf, AssignmentFilter, EffectiveAt, FoundKind, Known, Life, Mention, OutcomeKind,
+    Place, PrincipalKind, Question, Reading, Search,
 };
 
 use super::{Parameters, SEARCH_LIMIT};
@@ -49,6 +49,15 @@ impl Writing {
         self.known("known_until", until.known_at);
     }
 
+    fn reading(&mut self, reading: Reading) {
+        self.put_if("reading", Some(reading.as_str()).filter(|_| reading != Reading::Assigned));
+        if let Reading::Session(life) = reading
+            && life != Life::default()
+        {
+            self.put("life", format!("{}s", life.seconds()));
+        }
+    }
+
     fn explain(&mut self, explain: bool) {
         self.put_if("explain", explain.then_some(true));
     }
@@ -63,16 +72,18 @@ impl Writing {
     /// Writes the question's own parameters
     pub(super) fn question(&mut self, question: &Question) {
         match question {
-            Question::Who { can, on, as_of, explain } => {
+            Question::Who { can, on, as_of, reading, explain } => {
                 self.can(can);
                 self.put("on", on);
                 self.as_of(*as_of);
+                self.reading(*reading);
                 self.explain(*explain);
             }
-            Question::WhoAnywhere { can, under, as_of, explain } => {
+            Question::WhoAnywhere { can, under, as_of, reading, explain } => {
                 self.can(can);
                 self.put("under", under);
                 self.as_of(*as_of);
+                self.reading(*reading);
                 self.explain(*explain);
             }
             Question::WhoDuring { can, on, from, until, known_at, explain } => {
@@ -97,11 +108,12 @@ impl Writing {
                 self.put("on", on);
                 self.as_of(*as_of);
             }
-            Question::Check { principal, can, on, as_of } => {
+            Question::Check { principal, can, on, as_of, reading } => {
                 self.put("principal", principal);
                 self.can(can);
                 self.put("on", on);
                 self.as_of(*as_of);
+                self.reading(*reading);
             }
             Question::Timeline { principal, can, on, from, until, known_at } => {
                 self.put("principal", principal);
@@ -111,12 +123,13 @@ impl Writing {
                 self.put_if("until", *until);
                 self.known("known_at", *known_at);
             }
-            Question::Where { principal, can, under, kind, as_of } => {
+            Question::Where { principal, can, under, kind, as_of, reading } => {
                 self.put("principal", principal);
                 self.can(can);
                 self.put("under", under);
                 self.put_if("kind", *kind);
                 self.as_of(*as_of);
+                self.reading(*reading);
             }
             Question::Assignments { filter, as_of } => {
                 self.filter(filter);

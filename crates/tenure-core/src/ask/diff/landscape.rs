@@ -1,7 +1,7 @@
 //! What changed of levels and definitions between two coordinates?
 //!
-//! Each level is compared once. What a catalogue says of a kind of level under a feature set is compared once for all
-//! levels of that kind and feature set. Only custom role collections are looked at level by level.
+//! Each level is compared once. What a catalogue says of a kind of level in a feature set and an environment is
+//! compared once for all such levels. Only custom role collections are looked at level by level.
 //!
 //! Rules: `docs/semantics.md#diff`.
 
@@ -11,9 +11,9 @@ use std::rc::Rc;
 use super::{Both, Within};
 use crate::ask::answer::{DefinedAt, DefinitionChanged, LandscapeDiff, LevelChanged, LevelMoved};
 use crate::history::landscape_at::Here;
-use crate::words::catalog::Table;
+use crate::words::catalog::{Setting, Table};
 use crate::words::grantable::{Grantable, RoleKey};
-use crate::words::level::{FeatureSet, Level, LevelKind};
+use crate::words::level::{Environment, Level, LevelKind};
 use crate::words::symbol::{LevelRef, Map, Symbol};
 
 impl Both<'_> {
@@ -36,11 +36,14 @@ impl Both<'_> {
                         let (from, until) = (self.text(from), self.text(until));
                         diff.moved.push(LevelMoved { level: self.text(level), from, until });
                     }
-                    let feature_set = self.feature_sets(level);
-                    if before.attributes != after.attributes || feature_set.0 != feature_set.1 {
-                        let attributes = (before.attributes.clone(), after.attributes.clone());
-                        let level = self.text(level);
-                        diff.changed.push(LevelChanged { level, attributes, feature_set });
+                    let setting = self.settings(level);
+                    if before.attributes != after.attributes || setting.0 != setting.1 {
+                        diff.changed.push(LevelChanged {
+                            level: self.text(level),
+                            attributes: (before.attributes.clone(), after.attributes.clone()),
+                            feature_set: (setting.0.feature_set, setting.1.feature_set),
+                            environment: (setting.0.environment, setting.1.environment),
+                        });
                     }
                     definitions.compare(level);
                 }
@@ -66,9 +69,9 @@ impl Both<'_> {
         levels
     }
 
-    /// Those in force at a level
-    fn feature_sets(&self, level: LevelRef) -> (FeatureSet, FeatureSet) {
-        (self.before.feature_set(level), self.after.feature_set(level))
+    /// What is in force at a level
+    fn settings(&self, level: LevelRef) -> (Setting, Setting) {
+        (self.before.setting(level), self.after.setting(level))
     }
 
     fn text(&self, level: LevelRef) -> Level {
@@ -88,11 +91,11 @@ type Predefined = Rc<[(Symbol, Rc<Roles>)]>;
 /// The role collections whose existing roles differ, as far as they are found
 struct Definitions<'a> {
     both: &'a Both<'a>,
-    /// For each kind of level, and the feature sets in force there before and after
-    by_catalog: Map<(LevelKind, FeatureSet, FeatureSet), Predefined>,
+    /// For each kind of level, and what is in force there before and after
+    by_catalog: Map<(LevelKind, Setting, Setting), Predefined>,
     of_levels: Vec<DefinitionChanged>,
     /// With how many levels each changes
-    of_catalog: Map<(LevelKind, FeatureSet, Symbol), (usize, Rc<Roles>)>,
+    of_catalog: Map<(LevelKind, Setting, Symbol), (usize, Rc<Roles>)>,
 }
 
 impl<'a> Definitions<'a> {
@@ -106,7 +109,7 @@ impl<'a> Definitions<'a> {
         let (Some(before), Some(after)) = (both.before.here(level), both.after.here(level)) else {
             return;
         };
-        let sets = both.feature_sets(level);
+        let sets = both.settings(level);
         let standing = (level.kind, sets.0, sets.1);
         let differ = self.by_catalog.entry(standing).or_insert_with(|| both.predefined(standing));
         let differ = Rc::clone(differ);
@@ -145,14 +148,16 @@ impl<'a> Definitions<'a> {
         custom
     }
 
-    /// Those of single levels by level and name, then those by catalogue by kind, feature set and name
+    /// Those of single levels by level and name, then those by catalogue by kind, feature set, environment and name
     fn rows(mut self) -> Vec<DefinitionChanged> {
         self.of_levels.sort_unstable();
         let mut of_catalog: Vec<_> = self.of_catalog.into_iter().collect();
         let text = |name: Symbol| self.both.before.view.ledger.symbols.text(name);
         of_catalog.sort_unstable_by_key(|((kind, set, name), _)| (*kind, *set, text(*name)));
-        let rows = of_catalog.into_iter().map(|((kind, feature_set, name), (levels, roles))| {
-            self.both.row(DefinedAt::Catalog { kind, feature_set, levels }, name, &roles)
+        let rows = of_catalog.into_iter().map(|((kind, setting, name), (levels, roles))| {
+            let Setting { feature_set, environment } = setting;
+            let at = DefinedAt::Catalog { kind, feature_set, environment, levels };
+            self.both.row(at, name, &roles)
         });
         self.of_levels.extend(rows);
         self.of_levels
@@ -161,11 +166,14 @@ impl<'a> Definitions<'a> {
 
 impl Both<'_> {
     /// The predefined role collections of a kind of level whose roles differ, where none is custom
-    fn predefined(&self, (kind, before, after): (LevelKind, FeatureSet, FeatureSet)) -> Predefined {
+    fn predefined(&self, (kind, before, after): (LevelKind, Setting, Setting)) -> Predefined {
         let (then, now) = (self.before.land.catalog(), self.after.land.catalog());
         if before == after && then.map(|one| one.position) == now.map(|one| one.position) {
             return Rc::new([]);
         }
+        // In Neo there are no role collections, whatever a catalogue says.
+        let then = then.filter(|_| before.environment == Environment::Multi);
+        let now = now.filter(|_| after.environment == Environment::Multi);
         let then = then.map(|published| published.definitions.table(kind, before));
         let now = now.map(|published| published.definitions.table(kind, after));
         let tables = [then, now].into_iter().flatten();

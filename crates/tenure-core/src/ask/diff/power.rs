@@ -5,7 +5,7 @@
 //!
 //! Rules: `docs/semantics.md#diff`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use roaring::RoaringBitmap;
 
@@ -17,6 +17,7 @@ use crate::ledger::view::View;
 use crate::words::ability::{Abilities, Ability};
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;
+use crate::words::principal::Principal;
 use crate::words::symbol::LevelRef;
 
 /// Where a power is looked at
@@ -49,7 +50,12 @@ impl View<'_> {
         let (then, now) = (both.before.levels(place), both.after.levels(place));
         let (mut asked_then, mut asked_now) = (Vec::new(), Vec::new());
         for ability in can.iter() {
-            match (both.before.asked_on(ability, &then), both.after.asked_on(ability, &now)) {
+            match (
+                both.before.asked_on(ability, place, &then),
+                both.after.asked_on(ability, place, &now),
+            ) {
+                (Err(elsewhere @ AskError::DecidedElsewhere(_)), _)
+                | (_, Err(elsewhere @ AskError::DecidedElsewhere(_))) => return Err(elsewhere),
                 (Err(one), Err(other)) => return Err(graver(one, other)),
                 (then, now) => {
                     asked_then.extend(then);
@@ -57,8 +63,25 @@ impl View<'_> {
                 }
             }
         }
-        let before = both.before.plans(&asked_then, then);
-        Ok(both.power(before, both.after.plans(&asked_now, now)))
+        let elsewhere: BTreeSet<LevelRef> = match place {
+            Place::On(_) => BTreeSet::new(),
+            Place::Under(_) if can.iter().all(Ability::is_own) => BTreeSet::new(),
+            Place::Under(_) => {
+                let of = |moment: &Moment<'_>, levels: &Looked| {
+                    let levels = levels.iter().flatten().copied();
+                    levels.filter(|one| moment.land.is_decided_elsewhere(*one)).collect()
+                };
+                let then: BTreeSet<LevelRef> = of(&both.before, &then);
+                let now: BTreeSet<LevelRef> = of(&both.after, &now);
+                &then | &now
+            }
+        };
+        let mut before = both.before.plans(&asked_then, then);
+        let mut after = both.after.plans(&asked_now, now);
+        for plans in [&mut before, &mut after] {
+            plans.retain(|(level, _)| !elsewhere.contains(level));
+        }
+        Ok(both.power(before, after))
     }
 }
 
@@ -83,10 +106,22 @@ impl Moment<'_> {
 
     /// # Errors
     /// As those of *who*.
-    fn asked_on(&self, ability: &Ability, levels: &Looked) -> Result<Asked, AskError> {
+    fn asked_on(
+        &self,
+        ability: &Ability,
+        place: &Place,
+        levels: &Looked,
+    ) -> Result<Asked, AskError> {
         let levels = levels.as_ref().map_err(AskError::clone)?;
-        let somewhere = |asked| levels.iter().any(|level| self.defines(asked, *level));
-        self.view.asked_if(ability, somewhere)
+        if let (Place::On(on), [level]) = (place, levels.as_slice())
+            && self.land.is_decided_elsewhere(*level)
+            && !ability.is_own()
+        {
+            return Err(AskError::DecidedElsewhere(on.clone()));
+        }
+        self.view.asked_if(ability, |asked: &Asked| {
+            levels.iter().any(|level| self.is_asked(asked, *level))
+        })
     }
 
     /// What must be held for any of these, on each level that has one
@@ -99,6 +134,9 @@ impl Moment<'_> {
 /// Principals and levels, by their numbers
 type Pairs = Vec<(u32, LevelRef)>;
 
+/// Sets of everybody that no entry ever named, each with its levels
+type Unnamed = BTreeMap<Principal, Vec<Level>>;
+
 impl Both<'_> {
     fn power(&self, before: Vec<(LevelRef, Plan)>, after: Vec<(LevelRef, Plan)>) -> PowerDiff {
         let mut plans: BTreeMap<LevelRef, Pair<Plan>> = BTreeMap::new();
@@ -109,7 +147,18 @@ impl Both<'_> {
             plans.entry(level).or_insert(Pair { before: None, after: None }).after = Some(plan);
         }
         let (mut gained, mut lost) = (Pairs::new(), Pairs::new());
+        let (mut also_gained, mut also_lost) = (Unnamed::new(), Unnamed::new());
         for (level, plan) in plans {
+            let unnamed = |plan: &Option<Plan>| -> BTreeSet<Principal> {
+                let sets = plan.as_ref().map(|plan| plan.unnamed(self.after.view));
+                sets.into_iter().flatten().collect()
+            };
+            let (then, now) = (unnamed(&plan.before), unnamed(&plan.after));
+            for (sets, to) in [(&now - &then, &mut also_gained), (&then - &now, &mut also_lost)] {
+                for set in sets {
+                    to.entry(set).or_default().push(self.after.view.ledger.level_of(level).clone());
+                }
+            }
             let who = |moment: &Moment<'_>, plan: Option<Plan>| {
                 plan.map_or_else(RoaringBitmap::new, |plan| moment.who_by(&plan))
             };
@@ -118,11 +167,11 @@ impl Both<'_> {
             gained.extend((&after - &before).iter().map(|number| (number, level)));
             lost.extend((before - after).iter().map(|number| (number, level)));
         }
-        PowerDiff { gained: self.named(gained), lost: self.named(lost) }
+        PowerDiff { gained: self.named(gained, also_gained), lost: self.named(lost, also_lost) }
     }
 
     /// Each principal with its levels, all in byte order
-    fn named(&self, mut pairs: Pairs) -> Vec<Subject<Vec<Level>>> {
+    fn named(&self, mut pairs: Pairs, unnamed: Unnamed) -> Vec<Subject<Vec<Level>>> {
         let ledger = self.before.view.ledger;
         pairs.sort_unstable_by(|(one, level), (other, other_level)| {
             let by_name = ledger.principals.compare(*one, *other);
@@ -132,8 +181,15 @@ impl Both<'_> {
         let subject = |own: &[(u32, LevelRef)]| {
             let (number, _) = own.first()?;
             let levels = own.iter().map(|(_, level)| ledger.level_of(*level).clone()).collect();
-            Some(Subject { principal: ledger.principals.item(*number).clone(), detail: levels })
+            let principal = ledger.principals.item(*number).clone();
+            Some(Subject { principal, assigned: None, detail: levels })
         };
-        of_one.filter_map(subject).collect()
+        let mut found: Vec<_> = of_one.filter_map(subject).collect();
+        for (principal, mut levels) in unnamed {
+            levels.sort();
+            let place = found.partition_point(|subject| subject.principal < principal);
+            found.insert(place, Subject { principal, assigned: None, detail: levels });
+        }
+        found
     }
 }
