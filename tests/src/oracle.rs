@@ -6,20 +6,27 @@
 //! rules.
 //!
 //! `state` folds facts to what holds at one moment, `names` says what names mean there, `decide`
-//! gives outcomes, `ask` answers.
+//! gives outcomes, `need` says what must be held, `ask` answers.
 
 mod access;
 mod ask;
 mod decide;
 mod diff;
+mod elsewhere;
 mod holdings;
 mod known;
+mod latent;
 mod listing;
+mod members;
 mod names;
+mod need;
 mod notes;
 mod observed;
 mod over;
+pub mod pattern;
+mod permissions;
 mod search;
+mod session;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -181,6 +188,7 @@ fn principals_of(change: &Change) -> Vec<Principal> {
         Change::AddMember { set, member } | Change::RemoveMember { set, member, .. } => {
             vec![set.clone(), member.clone()]
         }
+        Change::SetRule { set, .. } => vec![set.clone()],
         _ => Vec::new(),
     }
 }
@@ -204,9 +212,12 @@ fn mentions(entry: &Entry, mention: &Mention) -> bool {
             | Change::DeleteRoleCollection { level, .. }
             | Change::Grant { level, .. }
             | Change::Revoke { level, .. }
+            | Change::SetPermission { level, .. }
+            | Change::DeletePermission { level, .. }
             | Change::Observe { level, .. } => level == wanted,
             Change::AddMember { .. }
             | Change::RemoveMember { .. }
+            | Change::SetRule { .. }
             | Change::RemovePrincipal { .. }
             | Change::PublishCatalog { .. }
             | Change::Void { .. } => false,

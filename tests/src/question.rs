@@ -15,8 +15,8 @@ use tenure_core::answer::{
 };
 use tenure_core::{
     Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, FoundKind,
-    GrantableText, How, Known, KnownAt, Ledger, Level, LevelFilter, Mention, Now, OutcomeKind,
-    Place, Position, PrincipalFilter, Question, Search, Span,
+    GrantableText, How, JoinedBy, Known, KnownAt, Ledger, Level, LevelFilter, Mention, Now,
+    OutcomeKind, Place, Position, PrincipalFilter, Question, Reading, Search, Span,
 };
 
 use crate::oracle::Oracle;
@@ -272,19 +272,20 @@ impl Draft {
             (from, until)
         };
         let explain = self.flags.2;
+        let reading = Reading::Assigned;
         let seldom = self.principal.is_multiple_of(2);
         let as_of = as_of(at, known_at);
         let known = Known::At(known_at);
         let (from, until) = stretch();
         match self.sort {
-            Sort::Check => Question::Check { principal, can, on, as_of },
-            Sort::Who => Question::Who { can, on, as_of, explain },
+            Sort::Check => Question::Check { principal, can, on, as_of, reading },
+            Sort::Who => Question::Who { can, on, as_of, reading, explain },
             Sort::What => Question::What { principal, on, as_of },
             Sort::Where => {
                 let kind = (self.flags.1 && seldom).then_some(on.kind());
-                Question::Where { principal, can, under, kind, as_of }
+                Question::Where { principal, can, under, kind, as_of, reading }
             }
-            Sort::WhoAnywhere => Question::WhoAnywhere { can, under, as_of, explain },
+            Sort::WhoAnywhere => Question::WhoAnywhere { can, under, as_of, reading, explain },
             Sort::Timeline => {
                 Question::Timeline { principal, can, on, from, until, known_at: known }
             }
@@ -299,7 +300,7 @@ impl Draft {
                 match asked {
                     Ability::RoleCollection(name) => role_collection = Some(name),
                     Ability::Role(text) => (role_collection, role) = (None, Some(text)),
-                    Ability::Operation(_) | Ability::Scope(_) => {}
+                    _ => {}
                 }
                 let named = seldom && self.flags.2;
                 // Who leaves a set is told only where a user is asked about.
@@ -338,6 +339,7 @@ impl Draft {
                     (false, true) => Some(match asked {
                         Ability::RoleCollection(_) => FoundKind::RoleCollection,
                         Ability::Operation(_) => FoundKind::Operation,
+                        Ability::Permission(_) | Ability::Path(_) => FoundKind::Permission,
                         Ability::Role(_) | Ability::Scope(_) => FoundKind::Role,
                     }),
                     (false, false) => None,
@@ -420,13 +422,14 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
         _ => None,
     };
     let (answer, as_of) = match question.clone() {
-        Question::Who { can, on, as_of, explain } => {
+        Question::Who { can, on, as_of, reading, explain } => {
             let (t, s) = coordinates(as_of);
-            (Answer::Who(oracle.who(&can, &on, t, s, explain)?), as_of)
+            (Answer::Who(oracle.who(&can, &on, (t, s), reading, explain)?), as_of)
         }
-        Question::WhoAnywhere { can, under, as_of, explain } => {
+        Question::WhoAnywhere { can, under, as_of, reading, explain } => {
             let (t, s) = coordinates(as_of);
-            (Answer::WhoAnywhere(oracle.who_anywhere(&can, &under, t, s, explain)?), as_of)
+            let who = oracle.who_anywhere(&can, &under, (t, s), reading, explain)?;
+            (Answer::WhoAnywhere(who), as_of)
         }
         Question::WhoDuring { can, on, from, until, known_at, explain } => {
             let span = Span::new(from, until).unwrap();
@@ -440,20 +443,21 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
         }
         Question::What { principal, on, as_of } => {
             let (t, s) = coordinates(as_of);
-            (Answer::What(oracle.what(&principal, &on, t, s)?), as_of)
+            (Answer::What(oracle.what(&principal, &on, (t, s))?), as_of)
         }
-        Question::Check { principal, can, on, as_of } => {
+        Question::Check { principal, can, on, as_of, reading } => {
             let (t, s) = coordinates(as_of);
-            (Answer::Check(oracle.check(&principal, &can, &on, t, s)?), as_of)
+            (Answer::Check(oracle.check(&principal, &can, &on, (t, s), reading)?), as_of)
         }
         Question::Timeline { principal, can, on, from, until, known_at } => {
             let span = Span::new(from, until).unwrap();
             let intervals = oracle.timeline(&principal, &can, &on, span, position(known_at))?;
             (Answer::Timeline(intervals), AsOf { at: None, known_at })
         }
-        Question::Where { principal, can, under, kind, as_of } => {
+        Question::Where { principal, can, under, kind, as_of, reading } => {
             let (t, s) = coordinates(as_of);
-            (Answer::Where(oracle.where_could(&principal, &can, &under, kind, t, s)?), as_of)
+            let levels = oracle.where_could(&principal, &can, &under, kind, (t, s), reading)?;
+            (Answer::Where(levels), as_of)
         }
         Question::Assignments { filter, as_of } => {
             let (t, s) = coordinates(as_of);
@@ -479,12 +483,12 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
         Question::Diff { from, until, under, principal } => {
             let (first, second) = (coordinates(from), coordinates(until));
             let diff = oracle.diff(first, second, under.as_ref(), principal.as_ref())?;
-            (Answer::Diff { diff, until: computed_at(oracle, until) }, from)
+            (Answer::Diff { diff, until: computed_at(oracle, until, Reading::Assigned) }, from)
         }
         Question::PowerDiff { can, place, from, until } => {
             let (first, second) = (coordinates(from), coordinates(until));
             let diff = oracle.power_diff(&can, &place, first, second)?;
-            (Answer::PowerDiff { diff, until: computed_at(oracle, until) }, from)
+            (Answer::PowerDiff { diff, until: computed_at(oracle, until, Reading::Assigned) }, from)
         }
         Question::Levels { filter, as_of } => {
             let (t, s) = coordinates(as_of);
@@ -529,7 +533,9 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
     let known_at = position(as_of.known_at);
     let known = about.map(|principal| oracle.name_known(&principal, known_at));
     let observed = oracle.observed(question, as_of.at, known_at);
-    Ok(Answered { answer, as_of: computed_at(oracle, as_of), known, observed })
+    let elsewhere = oracle.elsewhere(question, as_of.at, known_at);
+    let as_of = computed_at(oracle, as_of, question.reading());
+    Ok(Answered { answer, as_of, known, observed, elsewhere })
 }
 
 /// Both coordinates of a question of these tests, which names both
@@ -544,7 +550,7 @@ fn position(known: Known) -> KnownAt {
     }
 }
 
-fn computed_at(oracle: &Oracle, as_of: AsOf) -> ComputedAt {
+fn computed_at(oracle: &Oracle, as_of: AsOf, reading: Reading) -> ComputedAt {
     let known_at = position(as_of.known_at);
     let catalog = as_of.at.and_then(|at| oracle.catalog(at, known_at));
     ComputedAt {
@@ -552,6 +558,7 @@ fn computed_at(oracle: &Oracle, as_of: AsOf) -> ComputedAt {
         known_at,
         recorded_at: oracle.recorded_at(known_at),
         catalog: catalog.map(|(version, _)| version.into()),
+        reading,
     }
 }
 
@@ -564,7 +571,7 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
     let plain = |holding: &mut Holding| {
         holding.entry = Position::FIRST;
         if let Some(membership) = &mut holding.membership {
-            membership.entry = Position::FIRST;
+            membership.by = JoinedBy::Entry(Position::FIRST);
         }
     };
     let all = |holdings: &mut Vec<Holding>| {
@@ -607,7 +614,8 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
             rows.sort();
         }
         Answer::Members(members) => {
-            members.iter_mut().for_each(|member| member.entry = Position::FIRST);
+            let first = JoinedBy::Entry(Position::FIRST);
+            members.iter_mut().for_each(|member| member.by = first);
         }
         Answer::Diff { diff, until } => {
             all(&mut diff.gained);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use tenure_core::{
     Abilities, Ability, Access, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId,
     Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Level, LevelFilter,
-    Principal, Question, Recorded, RecordedAt, Submission,
+    Principal, Question, Reading, Recorded, RecordedAt, Submission,
 };
 
 use crate::harness::same;
@@ -242,6 +242,7 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
                 continue;
             }
             let (on, principal) = (granted.level, granted.to);
+            let reading = Reading::Assigned;
             let can: Abilities = match granted.grantable {
                 GrantableText::RoleCollection(name) => Ability::RoleCollection(name),
                 GrantableText::Role(role) => Ability::Role(role),
@@ -250,10 +251,10 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
             for as_of in moments.iter().map(|t| as_of(*t, s)) {
                 for explain in [true, false] {
                     let (can, on) = (can.clone(), on.clone());
-                    ask(&Question::Who { can, on, as_of, explain }, &ledger, &oracle)?;
+                    ask(&Question::Who { can, on, as_of, reading, explain }, &ledger, &oracle)?;
                 }
                 let (principal, can, on) = (principal.clone(), can.clone(), on.clone());
-                ask(&Question::Check { principal, can, on, as_of }, &ledger, &oracle)?;
+                ask(&Question::Check { principal, can, on, as_of, reading }, &ledger, &oracle)?;
             }
             let (from, known_at) = (EffectiveAt::FIRST, s.into());
             let during =

@@ -434,6 +434,7 @@ fn role(
         template: Some(template.into()),
         at: at.to_vec(),
         feature_sets: sets(set),
+        environments: None,
         scopes: (!scopes.is_empty()).then(|| texts(scopes)),
         grantable: text.starts_with('!').then_some(true),
     }
@@ -449,6 +450,7 @@ fn collection(
         role_collection: name.into(),
         at: at.to_vec(),
         feature_sets: sets(set),
+        environments: None,
         roles: texts(roles),
     }
 }
@@ -464,7 +466,9 @@ fn operation(
         title: None,
         at: at.to_vec(),
         feature_sets: sets(set),
+        environments: None,
         requires,
+        gives: None,
     }
 }
 

@@ -7,7 +7,9 @@
 //! beside each moment, as known at each position.
 
 use tenure_core::answer::Answer;
-use tenure_core::{Ability, Change, EffectiveAt, Instant, KnownAt, LedgerInMemory, Question};
+use tenure_core::{
+    Ability, Change, EffectiveAt, Instant, KnownAt, LedgerInMemory, Question, Reading,
+};
 use tenure_tests::script::{
     Script, add, collection, create, delete, exhaust, fold, grant, hour, no_collection, publish,
     remove, revoke, void,
@@ -113,6 +115,7 @@ fn could(ledger: &LedgerInMemory, principal: &str, hours: i64, entries: u64) -> 
         can: Ability::RoleCollection(MINE.into()).into(),
         on: world::level(LEVEL),
         as_of: question::as_of(EffectiveAt::saturating_from_micros(hour(hours)), KnownAt(entries)),
+        reading: Reading::Assigned,
     };
     match question::ask(&check, ledger).map(|answered| answered.answer) {
         Ok(Answer::Check(check)) => check.allowed,

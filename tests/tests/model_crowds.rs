@@ -9,8 +9,8 @@ use proptest::collection::vec;
 use proptest::prelude::BoxedStrategy;
 
 use tenure_core::{
-    Attributes, Change, EffectiveAt, KnownAt, LedgerInMemory, OutcomeKind, Question, Submission,
-    View, answer::Answer,
+    Attributes, Change, EffectiveAt, KnownAt, LedgerInMemory, OutcomeKind, Question, Reading,
+    Submission, View, answer::Answer,
 };
 use tenure_tests::harness::{check, samples};
 use tenure_tests::question;
@@ -154,15 +154,16 @@ fn answers_about_many_places() {
     let scenario = script.scenario();
     let (ledger, oracle) = must(fold(&scenario));
     let look_down = world::ability("look-down");
+    let reading = Reading::Assigned;
     for t in (0..60).map(|t| EffectiveAt::saturating_from_micros(hour(t))) {
         let s = KnownAt(scenario.log.len() as u64);
         let on = world::level(g);
         let (can, as_of) = (look_down.clone(), question::as_of(t, s));
-        let who = Question::Who { can: can.into(), on: on.clone(), as_of, explain: true };
+        let who = Question::Who { can: can.into(), on: on.clone(), as_of, reading, explain: true };
         must(ask(&who, &ledger, &oracle));
         for p in (0..5).map(|n| world::principal(&user(n))) {
             let (principal, can, on) = (p.clone(), look_down.clone(), on.clone());
-            let check = Question::Check { principal, can: can.into(), on, as_of };
+            let check = Question::Check { principal, can: can.into(), on, as_of, reading };
             must(ask(&check, &ledger, &oracle));
         }
     }
@@ -172,6 +173,7 @@ fn answers_about_many_places() {
         can: look_down.into(),
         on: world::level(g),
         as_of: question::as_of(at, KnownAt(scenario.log.len() as u64)),
+        reading,
     };
     let Answer::Check(check) = question::ask(&last, &ledger).unwrap().answer else { panic!() };
     assert_eq!(check.because.len(), 5);

@@ -212,9 +212,12 @@ impl Asked<'_> {
             | Change::DeleteRoleCollection { level, .. }
             | Change::Grant { level, .. }
             | Change::Revoke { level, .. }
+            | Change::SetPermission { level, .. }
+            | Change::DeletePermission { level, .. }
             | Change::Observe { level, .. } => vec![(Append, at(level))],
             Change::AddMember { .. }
             | Change::RemoveMember { .. }
+            | Change::SetRule { .. }
             | Change::PublishCatalog { .. } => vec![(Append, ledger())],
         }
     }

@@ -8,46 +8,101 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tenure_core::{
-    Abilities, Ability, CatalogDocument, Change, Direction, EffectiveAt, HeldRow, KnownAt, LeafRow,
-    Level, LevelKind, Principal, PrincipalKind, Requirement, RoleText,
+    Abilities, Ability, CatalogDocument, Change, EffectiveAt, KnownAt, Level, LevelKind, Principal,
+    PrincipalKind, Reading,
     answer::{Anywhere, AskError, Check, GrantedName, HeldMembership, Holding, Subject, What, Who},
 };
 
 use super::Oracle;
 use super::access::own_roles;
-use super::names::matching;
+use super::diff::Coordinates;
+use super::need::{Asker, Need};
+use super::session::Session;
 use super::state::{Granted, Key, State, Terms};
 
 /// The coordinates of a question, with the state as of them
-pub(super) struct Moment {
+#[derive(Clone)]
+pub(super) struct Moment<'a> {
+    pub(super) oracle: &'a Oracle,
+    pub(super) t: EffectiveAt,
+    pub(super) s: KnownAt,
     pub(super) state: State,
     /// The holdings that count
     pub(super) counting: Vec<(Key, Terms)>,
     pub(super) known: BTreeSet<Principal>,
 }
 
-/// A leaf with the levels where it must be held
-pub(super) struct Leaf {
-    row: LeafRow,
-    levels: Vec<Level>,
+/// That somebody could, the holdings behind it, and at which moment
+struct Yes {
+    because: BTreeSet<Holding>,
+    last_at: Option<EffectiveAt>,
+    /// In the reading *latent*
+    assigned: Option<bool>,
 }
 
-pub(super) type Need = Requirement<Leaf>;
+/// In which sense it is asked at a moment
+enum Sense<'a> {
+    Assigned,
+    Session(Session<'a>),
+    Latent,
+}
 
-/// The holdings of a satisfied leaf in a true branch, or the unsatisfied parts
-type Finding = Result<BTreeSet<Holding>, Requirement<LeafRow>>;
+impl<'a> Sense<'a> {
+    fn new(oracle: &'a Oracle, reading: Reading, (t, s): Coordinates) -> Self {
+        match reading {
+            Reading::Assigned => Self::Assigned,
+            Reading::Session(life) => Self::Session(oracle.session(life, t, s)),
+            Reading::Latent => Self::Latent,
+        }
+    }
 
-impl Moment {
-    pub(super) fn new(oracle: &Oracle, t: EffectiveAt, s: KnownAt) -> Self {
+    fn asker<'p>(&self, moment: &Moment<'_>, p: &'p Principal) -> Asker<'p> {
+        match self {
+            Self::Latent => moment.latent(p),
+            Self::Assigned | Self::Session(_) => Asker::of(p),
+        }
+    }
+
+    /// Whether somebody could, of abilities that are defined there at the moment
+    fn could(
+        &self,
+        moment: &Moment<'_>,
+        can: &Abilities,
+        on: &Level,
+        asker: &Asker<'_>,
+    ) -> Option<Yes> {
+        let need = moment.need_any(can, on)?;
+        match self {
+            Self::Assigned => {
+                let because = moment.verdict(&need, asker)?;
+                Some(Yes { because, last_at: None, assigned: None })
+            }
+            Self::Session(session) => {
+                let (last_at, because) = session.verdict(can, on, asker.principal)?;
+                Some(Yes { because, last_at: Some(last_at), assigned: None })
+            }
+            Self::Latent => {
+                let because = moment.verdict(&need, asker)?;
+                let assigned = moment.verdict(&need, &Asker::of(asker.principal)).is_some();
+                Some(Yes { because, last_at: None, assigned: Some(assigned) })
+            }
+        }
+    }
+}
+
+impl<'a> Moment<'a> {
+    pub(super) fn new(oracle: &'a Oracle, t: EffectiveAt, s: KnownAt) -> Self {
         let state = oracle.state(t, s);
         let running = state.holdings.iter();
         let counting = running
             .filter(|(key, terms)| state.counts(key, terms))
             .map(|(key, terms)| (key.clone(), terms.clone()))
             .collect();
-        Self { counting, known: oracle.known(s), state }
+        Self { oracle, t, s, counting, known: oracle.known(s), state }
     }
+}
 
+impl Moment<'_> {
     pub(super) fn must_exist(&self, level: &Level) -> Result<(), AskError> {
         if self.state.exists(level) { Ok(()) } else { Err(AskError::UnknownLevel(level.clone())) }
     }
@@ -56,125 +111,8 @@ impl Moment {
     pub(super) fn matches(&self, q: &Principal, p: &Principal) -> bool {
         let user = p.kind() == PrincipalKind::User;
         q == p
-            || self.state.members.contains_key(&(q.clone(), p.clone()))
+            || self.state.is_member(q, p)
             || (user && q.kind() == PrincipalKind::Everyone && q.origin() == p.origin())
-    }
-
-    /// What must be held for an ability on a level that exists; `None` where there is no such operation
-    pub(super) fn need(&self, ability: &Ability, on: &Level) -> Option<Need> {
-        let held = match ability {
-            Ability::Operation(id) => {
-                let requirement = self.state.operations_at(on).remove(id)?;
-                return Some(self.bind(&requirement, on));
-            }
-            Ability::Role(role) => {
-                HeldRow::Role { role: role.name.clone(), application: role.application.clone() }
-            }
-            Ability::Scope(scope) => HeldRow::Scope(self.state.real_scope(scope)),
-            Ability::RoleCollection(name) => HeldRow::RoleCollection(name.clone()),
-        };
-        let row = LeafRow { held, direction: Direction::At, kinds: vec![on.kind()] };
-        Some(Requirement::Leaf(Leaf { row, levels: vec![on.clone()] }))
-    }
-
-    fn bind(&self, requirement: &Requirement<LeafRow>, on: &Level) -> Need {
-        let bind_all = |parts: &Vec<_>| parts.iter().map(|part| self.bind(part, on)).collect();
-        match requirement {
-            Requirement::AnyOf(parts) => Requirement::AnyOf(bind_all(parts)),
-            Requirement::AllOf(parts) => Requirement::AllOf(bind_all(parts)),
-            Requirement::Leaf(row) => {
-                let mut levels = match row.direction {
-                    Direction::At => self.state.upwards(on),
-                    Direction::Below => self.state.subtree(on),
-                };
-                let itself_too = row.direction == Direction::At;
-                levels.retain(|level| row.kinds.contains(&level.kind()));
-                levels.retain(|level| itself_too || level != on);
-                Requirement::Leaf(Leaf { row: row.clone(), levels })
-            }
-        }
-    }
-
-    /// Whether a counting holding gives what must be held
-    fn gives(&self, key: &Key, held: &HeldRow) -> bool {
-        let given = self.state.gives(&key.level, &key.granted);
-        match held {
-            HeldRow::RoleCollection(name) => key.granted == Granted::RoleCollection(name.clone()),
-            HeldRow::Role { role, application } => {
-                let text = RoleText::parse(role).unwrap();
-                let application = application.clone().or(text.application);
-                let wanted = RoleText { application, name: text.name };
-                !matching(&wanted, given.into_keys()).is_empty()
-            }
-            HeldRow::Scope(scope) => {
-                let scope = self.state.real_scope(scope);
-                given.values().any(|role| role.scopes.contains(&scope))
-            }
-        }
-    }
-
-    pub(super) fn verdict(&self, need: &Need, p: &Principal) -> Finding {
-        match need {
-            Requirement::Leaf(leaf) => {
-                let because: BTreeSet<Holding> = self
-                    .counting
-                    .iter()
-                    .filter(|(key, _)| leaf.levels.contains(&key.level))
-                    .filter(|(key, _)| self.matches(&key.principal, p))
-                    .filter(|(key, _)| self.gives(key, &leaf.row.held))
-                    .map(|(key, terms)| self.holding(p, key, terms))
-                    .collect();
-                if because.is_empty() {
-                    Err(Requirement::Leaf(leaf.row.clone()))
-                } else {
-                    Ok(because)
-                }
-            }
-            Requirement::AnyOf(parts) => {
-                let (yes, no) = self.verdicts(parts, p);
-                if yes.is_empty() { Err(Requirement::AnyOf(no)) } else { Ok(union(yes)) }
-            }
-            Requirement::AllOf(parts) => {
-                let (yes, no) = self.verdicts(parts, p);
-                if no.is_empty() { Ok(union(yes)) } else { Err(Requirement::AllOf(no)) }
-            }
-        }
-    }
-
-    fn verdicts(
-        &self,
-        parts: &[Need],
-        p: &Principal,
-    ) -> (Vec<BTreeSet<Holding>>, Vec<Requirement<LeafRow>>) {
-        let (mut yes, mut no) = (Vec::new(), Vec::new());
-        for part in parts {
-            match self.verdict(part, p) {
-                Ok(because) => yes.push(because),
-                Err(missing) => no.push(missing),
-            }
-        }
-        (yes, no)
-    }
-
-    /// The known principals that can, with the holdings that make it true
-    fn who(&self, need: &Need) -> Vec<(Principal, BTreeSet<Holding>)> {
-        let all = self.known.iter();
-        all.filter_map(|p| Some((p.clone(), self.verdict(need, p).ok()?))).collect()
-    }
-
-    /// The levels of a subtree where there is something to be asked, with what must be held
-    fn needs_under(&self, can: &Abilities, under: &Level) -> Vec<(Level, Need)> {
-        let levels = self.state.subtree(under).into_iter();
-        levels.filter_map(|level| Some((level.clone(), self.need_any(can, &level)?))).collect()
-    }
-
-    /// What must be held for at least one of these on a level that exists; `None` where none is defined
-    pub(super) fn need_any(&self, can: &Abilities, on: &Level) -> Option<Need> {
-        let mut needs: Vec<Need> = can.iter().filter_map(|one| self.need(one, on)).collect();
-        match needs.len() {
-            0 | 1 => needs.pop(),
-            _ => Some(Requirement::AnyOf(needs)),
-        }
     }
 
     /// The counting holdings at some levels, as seen from their own principals
@@ -192,8 +130,8 @@ impl Moment {
     }
 
     pub(super) fn holding(&self, p: &Principal, key: &Key, terms: &Terms) -> Holding {
-        let member = self.state.members.get(&(key.principal.clone(), p.clone()));
-        let since = member.map_or(terms.since, |(since, _)| terms.since.max(*since));
+        let member = self.membership(&key.principal, p);
+        let since = member.map_or(terms.since, |(since, _)| terms.since.max(since));
         Holding {
             principal: p.clone(),
             level: key.level.clone(),
@@ -207,28 +145,23 @@ impl Moment {
             not_before: terms.not_before,
             entry: terms.entry,
             id: terms.id,
-            membership: member
-                .map(|(since, entry)| HeldMembership { since: *since, entry: *entry }),
+            membership: member.map(|(since, by)| HeldMembership { since, by, entries: Vec::new() }),
             ends: None,
         }
     }
 }
 
-fn union(sets: Vec<BTreeSet<Holding>>) -> BTreeSet<Holding> {
-    sets.into_iter().flatten().collect()
-}
-
 /// Users and clients, and sets, each in byte order
-pub(super) fn sorted<T>(found: Vec<(Principal, T)>) -> Who<T> {
+pub(super) fn sorted<T>(found: Vec<Subject<T>>) -> Who<T> {
     let mut who = Who { subjects: Vec::new(), sets: Vec::new() };
-    for (principal, detail) in found {
-        let list = match principal.kind() {
+    for subject in found {
+        let list = match subject.principal.kind() {
             PrincipalKind::User | PrincipalKind::Client => &mut who.subjects,
             PrincipalKind::Group | PrincipalKind::Attribute | PrincipalKind::Everyone => {
                 &mut who.sets
             }
         };
-        list.push(Subject { principal, detail });
+        list.push(subject);
     }
     who.subjects.sort_by(|a, b| a.principal.as_str().cmp(b.principal.as_str()));
     who.sets.sort_by(|a, b| a.principal.as_str().cmp(b.principal.as_str()));
@@ -237,6 +170,15 @@ pub(super) fn sorted<T>(found: Vec<(Principal, T)>) -> Who<T> {
 
 fn explained(because: BTreeSet<Holding>, explain: bool) -> Vec<Holding> {
     if explain { because.into_iter().collect() } else { Vec::new() }
+}
+
+/// That it is not defined where it is asked about
+pub(super) fn undefined(ability: &Ability) -> AskError {
+    let text: Arc<str> = ability.to_string().into();
+    match ability {
+        Ability::Permission(_) | Ability::Path(_) => AskError::UnknownPermission(text),
+        _ => AskError::UnknownOperation(text),
+    }
 }
 
 /// The answers, as of T and known at S
@@ -258,7 +200,7 @@ impl Oracle {
             .collect();
         match ability {
             // Known or not is a matter of the level and the moment.
-            Ability::Operation(_) => Ok(()),
+            Ability::Operation(_) | Ability::Permission(_) | Ability::Path(_) => Ok(()),
             Ability::Role(text)
                 if own_roles(LevelKind::Ledger).iter().any(|own| {
                     text.application.as_ref() == Some(&own.application) && text.name == own.name
@@ -306,56 +248,76 @@ impl Oracle {
         }
     }
 
-    /// The first error of these, each asked alone; `defined` says whether one is defined where it is asked about
-    pub(super) fn must_be_asked(
-        &self,
-        can: &Abilities,
-        s: KnownAt,
-        defined: impl Fn(&Ability) -> bool,
-    ) -> Result<(), AskError> {
-        for ability in can.iter() {
-            self.must_be_defined(ability, s)?;
-            if !defined(ability) {
-                return Err(AskError::UnknownOperation(ability.to_string().into()));
-            }
-        }
-        Ok(())
+    /// The principals that an answer may list: the known ones, and everyone of each origin whose users an application has
+    pub(super) fn people(&self, s: KnownAt) -> BTreeSet<Principal> {
+        let entries = self.counted(s).into_iter().filter_map(|line| line.entry.as_ref());
+        let changes = entries.flat_map(|entry| entry.changes());
+        let mut origins: BTreeSet<Arc<str>> = changes
+            .filter_map(|change| match change {
+                Change::CreateLevel { attributes, .. } | Change::SetLevel { attributes, .. } => {
+                    attributes.identity_provider.clone()
+                }
+                _ => None,
+            })
+            .collect();
+        origins.insert("sap.default".into());
+        let everyone = |origin: Arc<str>| Principal::parse(&format!("everyone:{origin}")).unwrap();
+        self.known(s).into_iter().chain(origins.into_iter().map(everyone)).collect()
     }
 
+    /// The errors of what is asked on a level, of each as if it were asked alone
     fn asked(
         &self,
         can: &Abilities,
         on: &Level,
-        t: EffectiveAt,
-        s: KnownAt,
-    ) -> Result<(Moment, Need), AskError> {
+        (t, s): Coordinates,
+    ) -> Result<(Moment<'_>, Need), AskError> {
         let moment = Moment::new(self, t, s);
         moment.must_exist(on)?;
-        self.must_be_asked(can, s, |ability| moment.need(ability, on).is_some())?;
+        for ability in can.iter() {
+            if moment.elsewhere(ability, on) {
+                return Err(AskError::DecidedElsewhere(on.clone()));
+            }
+            self.must_be_defined(ability, s)?;
+            moment.need(ability, on).ok_or_else(|| undefined(ability))?;
+        }
         let need = moment.need_any(can, on).unwrap();
         Ok((moment, need))
     }
 
+    /// The levels of a subtree where something is asked, with what is asked there
+    #[expect(clippy::type_complexity, reason = "named once, here")]
     fn asked_under(
         &self,
         can: &Abilities,
         under: &Level,
         kind: Option<LevelKind>,
-        t: EffectiveAt,
-        s: KnownAt,
-    ) -> Result<(Moment, Vec<(Level, Need)>), AskError> {
+        (t, s): Coordinates,
+    ) -> Result<(Moment<'_>, Vec<(Level, Abilities)>), AskError> {
         let moment = Moment::new(self, t, s);
         moment.must_exist(under)?;
-        let wanted = |level: &Level| kind.is_none_or(|kind| kind == level.kind());
         let mut levels = moment.state.subtree(under);
-        levels.retain(wanted);
-        self.must_be_asked(can, s, |ability| {
-            !matches!(ability, Ability::Operation(_))
-                || levels.iter().any(|level| moment.need(ability, level).is_some())
-        })?;
-        let mut needs = moment.needs_under(can, under);
-        needs.retain(|(level, _)| wanted(level));
-        Ok((moment, needs))
+        levels.retain(|level| kind.is_none_or(|kind| kind == level.kind()));
+        for ability in can.iter() {
+            self.must_be_defined(ability, s)?;
+            let mut levels = levels.iter();
+            let anywhere = matches!(
+                ability,
+                Ability::Role(_) | Ability::Scope(_) | Ability::RoleCollection(_)
+            );
+            let asked = |level: &Level| {
+                moment.elsewhere(ability, level) || moment.need(ability, level).is_some()
+            };
+            if !anywhere && !levels.any(asked) {
+                return Err(undefined(ability));
+            }
+        }
+        let asked = levels.into_iter().filter_map(|level| {
+            let here = can.iter().filter(|one| moment.need(one, &level).is_some()).cloned();
+            Some((level.clone(), Abilities::any_of(here.collect())?))
+        });
+        let asked = asked.collect();
+        Ok((moment, asked))
     }
 
     /// Every known principal that could
@@ -363,13 +325,18 @@ impl Oracle {
         &self,
         can: &Abilities,
         on: &Level,
-        t: EffectiveAt,
-        s: KnownAt,
+        at: Coordinates,
+        reading: Reading,
         explain: bool,
     ) -> Result<Who<Vec<Holding>>, AskError> {
-        let (moment, need) = self.asked(can, on, t, s)?;
-        let found = moment.who(&need).into_iter();
-        Ok(sorted(found.map(|(p, because)| (p, explained(because, explain))).collect()))
+        let (moment, _) = self.asked(can, on, at)?;
+        let sense = Sense::new(self, reading, at);
+        let found = self.people(at.1).into_iter().filter_map(|principal| {
+            let yes = sense.could(&moment, can, on, &sense.asker(&moment, &principal))?;
+            let detail = explained(yes.because, explain);
+            Some(Subject { principal, assigned: yes.assigned, detail })
+        });
+        Ok(sorted(found.collect()))
     }
 
     /// Every known principal that could on some level of a subtree
@@ -377,48 +344,55 @@ impl Oracle {
         &self,
         can: &Abilities,
         under: &Level,
-        t: EffectiveAt,
-        s: KnownAt,
+        at: Coordinates,
+        reading: Reading,
         explain: bool,
     ) -> Result<Who<Anywhere>, AskError> {
-        let (moment, needs) = self.asked_under(can, under, None, t, s)?;
+        let (moment, asked) = self.asked_under(can, under, None, at)?;
+        let sense = Sense::new(self, reading, at);
         let mut found = Vec::new();
-        for p in &moment.known {
+        for principal in self.people(at.1) {
+            let asker = sense.asker(&moment, &principal);
             let mut levels = Vec::new();
             let mut because = BTreeSet::new();
-            for (level, need) in &needs {
-                if let Ok(more) = moment.verdict(need, p) {
+            let mut assigned = None;
+            for (level, can) in &asked {
+                if let Some(yes) = sense.could(&moment, can, level, &asker) {
                     levels.push(level.clone());
-                    because.extend(more);
+                    because.extend(yes.because);
+                    assigned = assigned.max(yes.assigned);
                 }
             }
             if !levels.is_empty() {
                 levels.sort();
-                let because = explained(because, explain);
-                found.push((p.clone(), Anywhere { levels, because }));
+                let detail = Anywhere { levels, because: explained(because, explain) };
+                found.push(Subject { principal, assigned, detail });
             }
         }
         Ok(sorted(found))
     }
 
-    /// Whether any principal could, known or not
+    /// Whether any principal could, known or not; the steps of the reading *latent* are left out
     pub fn check(
         &self,
         principal: &Principal,
         can: &Abilities,
         on: &Level,
-        t: EffectiveAt,
-        s: KnownAt,
+        at: Coordinates,
+        reading: Reading,
     ) -> Result<Check, AskError> {
-        let (moment, need) = self.asked(can, on, t, s)?;
-        Ok(match moment.verdict(&need, principal) {
-            Ok(because) => {
-                Check { allowed: true, because: because.into_iter().collect(), missing: None }
+        let (moment, need) = self.asked(can, on, at)?;
+        let sense = Sense::new(self, reading, at);
+        let asker = sense.asker(&moment, principal);
+        Ok(match sense.could(&moment, can, on, &asker) {
+            Some(yes) => {
+                let because = yes.because.into_iter().collect();
+                Check { allowed: true, because, last_at: yes.last_at, ..Check::default() }
             }
-            Err(missing) => {
+            None => {
                 let operations = can.iter().all(|one| matches!(one, Ability::Operation(_)));
-                let missing = operations.then_some(missing);
-                Check { allowed: false, because: Vec::new(), missing }
+                let missing = operations.then(|| moment.missing(&need, &asker));
+                Check { allowed: false, missing, ..Check::default() }
             }
         })
     }
@@ -430,11 +404,14 @@ impl Oracle {
         can: &Abilities,
         under: &Level,
         kind: Option<LevelKind>,
-        t: EffectiveAt,
-        s: KnownAt,
+        at: Coordinates,
+        reading: Reading,
     ) -> Result<Vec<Level>, AskError> {
-        let (moment, needs) = self.asked_under(can, under, kind, t, s)?;
-        let able = needs.into_iter().filter(|(_, need)| moment.verdict(need, principal).is_ok());
+        let (moment, asked) = self.asked_under(can, under, kind, at)?;
+        let sense = Sense::new(self, reading, at);
+        let asker = sense.asker(&moment, principal);
+        let able =
+            asked.into_iter().filter(|(on, can)| sense.could(&moment, can, on, &asker).is_some());
         let mut levels: Vec<Level> = able.map(|(level, _)| level).collect();
         levels.sort();
         Ok(levels)
@@ -445,16 +422,21 @@ impl Oracle {
         &self,
         principal: &Principal,
         on: &Level,
-        t: EffectiveAt,
-        s: KnownAt,
+        (t, s): Coordinates,
     ) -> Result<What, AskError> {
         let moment = Moment::new(self, t, s);
         moment.must_exist(on)?;
+        let elsewhere = moment.state.is_elsewhere(on);
         let mut role_collections = BTreeSet::new();
         let mut roles = BTreeSet::new();
         let mut scopes = BTreeSet::new();
         let here = moment.counting.iter().filter(|(key, _)| key.level == *on);
         for (key, _) in here.filter(|(key, _)| moment.matches(&key.principal, principal)) {
+            // The ledger knows of its own roles wherever they are.
+            let own = matches!(&key.granted, Granted::Role(role) if *role.application == *"tenure");
+            if elsewhere && !own {
+                continue;
+            }
             if let Granted::RoleCollection(name) = &key.granted {
                 role_collections.insert(name.clone());
             }
@@ -463,11 +445,19 @@ impl Oracle {
                 scopes.extend(there.scopes);
             }
         }
-        let operations = moment.state.operations_at(on).into_iter().filter(|(_, requirement)| {
-            moment.verdict(&moment.bind(requirement, on), principal).is_ok()
-        });
+        let asker = Asker::of(principal);
+        let able = |ability: &Ability| {
+            let need = moment.need(ability, on);
+            need.is_some_and(|need| moment.verdict(&need, &asker).is_some())
+        };
+        let operations = moment.state.operations_at(on).into_keys();
+        let named = moment.state.permissions.keys().filter(|(level, _)| level == on);
+        let permissions = named.map(|(_, name)| name.clone());
         Ok(What {
-            operations: operations.map(|(id, _)| id).collect(),
+            operations: operations.filter(|id| able(&Ability::Operation(id.clone()))).collect(),
+            permissions: permissions
+                .filter(|name| able(&Ability::Permission(name.clone())))
+                .collect(),
             role_collections: role_collections.into_iter().collect(),
             roles: roles.into_iter().collect(),
             scopes: scopes.into_iter().collect(),

@@ -17,11 +17,11 @@ use tenure_core::{
 
 use super::access::{governors, is_own, ledger};
 use super::names::matching;
-use super::state::{CustomRole, Deed, Fact, Granted, Key, RoleName, State, fits};
+use super::state::{CustomRole, Deed, Fact, Granted, Key, Permission, RoleName, State, fits};
 use super::{Oracle, principals_of, refused};
 
 /// The order in which reasons are looked for within a change
-const ORDER: [RefusalCode; 17] = [
+const ORDER: [RefusalCode; 18] = [
     RefusalCode::BadTime,
     RefusalCode::UnknownEntry,
     RefusalCode::AlreadyVoided,
@@ -36,6 +36,7 @@ const ORDER: [RefusalCode; 17] = [
     RefusalCode::Predefined,
     RefusalCode::NotAllowedHere,
     RefusalCode::UnknownPrincipal,
+    RefusalCode::UnknownPermission,
     RefusalCode::EmptyInterval,
     RefusalCode::NotHeld,
     RefusalCode::AlreadyHeld,
@@ -157,6 +158,27 @@ impl Oracle {
                 reasons.add_if(wanted && !is_member, Reason::NotHeld);
                 Deed::RemoveMember { set: set.clone(), member: member.clone() }
             }
+            Change::SetRule { set, origin, rule } => {
+                Deed::SetRule { set: set.clone(), origin: origin.clone(), rule: rule.clone() }
+            }
+            Change::SetPermission { level, permission, roles, paths } => {
+                reasons.add_if(!state.exists(level), Reason::UnknownLevel);
+                let application = level.kind() == LevelKind::Application;
+                reasons.add_if(!application, Reason::NoPermissions);
+                let paths = paths.clone().unwrap_or_default();
+                Deed::SetPermission {
+                    level: level.clone(),
+                    name: permission.clone(),
+                    permission: Permission { roles: roles.clone(), paths },
+                }
+            }
+            Change::DeletePermission { level, permission } => {
+                let key = (level.clone(), permission.clone());
+                reasons.add_if(!state.exists(level), Reason::UnknownLevel);
+                let exists = state.permissions.contains_key(&key);
+                reasons.add_if(!exists, Reason::UnknownPermission);
+                Deed::DeletePermission { level: key.0, name: key.1 }
+            }
             Change::RemovePrincipal { principal } => {
                 reasons.add_if(!named.contains(principal), Reason::UnknownPrincipal);
                 Deed::RemovePrincipal { principal: principal.clone() }
@@ -247,7 +269,7 @@ fn decide_at(
         Change::CreateRole { role, application, template, scopes, .. } => {
             let role = RoleName { application: application.clone(), name: role.clone() };
             reasons.add_if(state.roles_at(&level).contains_key(&role), Reason::RoleExists);
-            reasons.add_if(level == ledger(), Reason::NoCustomRoles);
+            reasons.add_if(!state.takes_custom_roles(&level), Reason::NoCustomRoles);
             reasons.add_if(**application == *"tenure", Reason::OwnApplication);
             let custom = CustomRole { template: template.clone(), scopes: scopes.clone() };
             Deed::CreateRole { level, role, custom }
@@ -328,20 +350,31 @@ fn own_in_collection(texts: &[RoleText]) -> Option<Reason> {
 fn same_content(one: &Entry, other: &Entry) -> bool {
     one.actor() == other.actor()
         && one.reason() == other.reason()
-        && one.effective_at() == other.effective_at()
+        && (one.effective_at(), one.not_before()) == (other.effective_at(), other.not_before())
         && one.changes() == other.changes()
 }
 
 /// The attributes that the kind of the level does not have
 fn foreign(level: &Level, attributes: &Attributes) -> impl Iterator<Item = Reason> {
     let of = |kinds: &[LevelKind]| kinds.contains(&level.kind());
-    let Attributes { name: _, feature_set, authorizations, environment, region, access } =
-        attributes;
+    let Attributes {
+        name: _,
+        feature_set,
+        authorizations,
+        environment,
+        region,
+        identity_provider,
+        role_provider,
+        access,
+    } = attributes;
+    let served = [LevelKind::Subaccount, LevelKind::Application];
     let lacks = [
         (Attribute::FeatureSet, feature_set.is_some(), &ACCOUNTS[..]),
         (Attribute::Authorizations, authorizations.is_some(), &[LevelKind::Directory]),
         (Attribute::Environment, environment.is_some(), &[LevelKind::Subaccount]),
         (Attribute::Region, region.is_some(), &[LevelKind::Subaccount]),
+        (Attribute::IdentityProvider, identity_provider.is_some(), &served),
+        (Attribute::RoleProvider, role_provider.is_some(), &[LevelKind::Application]),
         (Attribute::Access, access.is_some(), &[LevelKind::Ledger]),
     ]
     .map(|(attribute, stated, kinds)| (stated && !of(kinds)).then_some(attribute));

@@ -12,7 +12,8 @@ use tenure_core::answer::{
     PowerDiff, Subject,
 };
 use tenure_core::{
-    Abilities, Ability, EffectiveAt, FeatureSet, KnownAt, Level, LevelKind, Place, Principal,
+    Abilities, Ability, EffectiveAt, Environment, FeatureSet, KnownAt, Level, LevelKind, Place,
+    Principal, Reading,
 };
 
 use super::Oracle;
@@ -21,10 +22,13 @@ use super::names::RoleCollectionThere;
 use super::state::State;
 
 /// T and S
-type Coordinates = (EffectiveAt, KnownAt);
+pub(super) type Coordinates = (EffectiveAt, KnownAt);
 
-/// The kind, the feature set, the name and what the role collection gained and lost
-type ByCatalog = (LevelKind, FeatureSet, Arc<str>, Vec<String>, Vec<String>);
+/// The feature set and the environment in force
+type Setting = (FeatureSet, Environment);
+
+/// The kind, what is in force, the name and what the role collection gained and lost
+type ByCatalog = (LevelKind, Setting, Arc<str>, Vec<String>, Vec<String>);
 
 impl Oracle {
     /// What changed from one pair of coordinates to another
@@ -76,13 +80,20 @@ impl Oracle {
         let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
         for ability in can.iter() {
             match (self.able(ability, place, from), self.able(ability, place, until)) {
+                (Err(AskError::DecidedElsewhere(on)), _)
+                | (_, Err(AskError::DecidedElsewhere(on))) => {
+                    return Err(AskError::DecidedElsewhere(on));
+                }
                 (Err(AskError::UnknownLevel(_)), Err(error)) | (Err(error), Err(_)) => {
                     return Err(error);
                 }
-                // What is unknown at one of the two is nobody there.
+                // What is unknown at one of the two is nobody there. Where something else decides at one
+                // of the two, nothing is said.
                 (one, other) => {
-                    before.extend(one.into_iter().flatten());
-                    after.extend(other.into_iter().flatten());
+                    let elsewhere = self.elsewhere_at_both(ability, place, [from, until]);
+                    let told = |(_, level): &(_, Level)| !elsewhere.contains(level);
+                    before.extend(one.into_iter().flatten().filter(told));
+                    after.extend(other.into_iter().flatten().filter(told));
                 }
             }
         }
@@ -99,12 +110,12 @@ impl Oracle {
         let can = &Abilities::from(can.clone());
         Ok(match place {
             Place::On(on) => {
-                let who = self.who(can, on, t, s, false)?;
+                let who = self.who(can, on, (t, s), Reading::Assigned, false)?;
                 let all = who.subjects.into_iter().chain(who.sets);
                 all.map(|subject| (subject.principal, on.clone())).collect()
             }
             Place::Under(under) => {
-                let who = self.who_anywhere(can, under, t, s, false)?;
+                let who = self.who_anywhere(can, under, (t, s), Reading::Assigned, false)?;
                 let all = who.subjects.into_iter().chain(who.sets);
                 all.flat_map(|subject| {
                     let levels = subject.detail.levels.into_iter();
@@ -122,7 +133,7 @@ fn by_name(found: BTreeSet<(Principal, Level)>) -> Vec<Subject<Vec<Level>>> {
         levels.entry(principal).or_default().push(level);
     }
     let subjects = levels.into_iter();
-    subjects.map(|(principal, detail)| Subject { principal, detail }).collect()
+    subjects.map(|(principal, detail)| Subject { principal, assigned: None, detail }).collect()
 }
 
 /// The levels of the subtree, or all that exist
@@ -154,11 +165,15 @@ fn landscape([before, after]: [&State; 2], under: Option<&Level>) -> LandscapeDi
             });
         }
         let feature_set = (before.feature_set(&level), after.feature_set(&level));
-        if old.attributes != new.attributes || feature_set.0 != feature_set.1 {
+        let environment = (before.environment(&level), after.environment(&level));
+        let setting = (feature_set.0, environment.0);
+        let same_setting = setting == (feature_set.1, environment.1);
+        if old.attributes != new.attributes || !same_setting {
             diff.changed.push(LevelChanged {
                 level: level.clone(),
                 attributes: (old.attributes.clone(), new.attributes.clone()),
                 feature_set,
+                environment,
             });
         }
         let there = [before, after].map(|state| state.role_collections_at(&level));
@@ -174,8 +189,8 @@ fn landscape([before, after]: [&State; 2], under: Option<&Level>) -> LandscapeDi
             let gained = new.difference(&old).cloned().collect();
             let lost = old.difference(&new).cloned().collect();
             let predefined = found.into_iter().flatten().all(|there| there.predefined);
-            if predefined && feature_set.0 == feature_set.1 {
-                let row = (level.kind(), feature_set.0, role_collection, gained, lost);
+            if predefined && same_setting {
+                let row = (level.kind(), setting, role_collection, gained, lost);
                 *by_catalog.entry(row).or_default() += 1;
             } else {
                 let at = DefinedAt::Level(level.clone());
@@ -183,8 +198,8 @@ fn landscape([before, after]: [&State; 2], under: Option<&Level>) -> LandscapeDi
             }
         }
     }
-    for ((kind, feature_set, role_collection, gained, lost), levels) in by_catalog {
-        let at = DefinedAt::Catalog { kind, feature_set, levels };
+    for ((kind, (feature_set, environment), role_collection, gained, lost), levels) in by_catalog {
+        let at = DefinedAt::Catalog { kind, feature_set, environment, levels };
         diff.definitions.push(DefinitionChanged { at, role_collection, gained, lost });
     }
     diff

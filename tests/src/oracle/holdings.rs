@@ -20,7 +20,7 @@ use super::state::{Deed, Fact, Granted, Key, State};
 /// A holding that counts, under the terms of one entry
 type Row = (Key, Position);
 
-fn takes(filter: &AssignmentFilter, moment: &Moment, key: &Key) -> bool {
+fn takes(filter: &AssignmentFilter, moment: &Moment<'_>, key: &Key) -> bool {
     let of_role = |text: &RoleText| match &key.granted {
         Granted::Role(role) => !matching(text, [role.clone()].into_iter()).is_empty(),
         Granted::RoleCollection(_) => false,

@@ -65,11 +65,12 @@ impl Oracle {
 
     /// The members of a group or an attribute
     pub fn members(&self, set: &Principal, t: EffectiveAt, s: KnownAt) -> Vec<Member> {
-        let members = self.state(t, s).members.into_iter();
-        members
-            .filter(|((one, _), _)| one == set)
-            .map(|((_, principal), (since, entry))| Member { principal, since, entry })
-            .collect()
+        let moment = Moment::new(self, t, s);
+        let members = moment.known.iter().filter_map(|user| {
+            let (since, by) = moment.membership(set, user)?;
+            Some(Member { principal: user.clone(), since, by })
+        });
+        members.collect()
     }
 
     /// The known principals, with how many of their own holdings count, and until when they held any
@@ -87,7 +88,7 @@ impl Oracle {
         for principal in &now.known {
             let is_its = |key: &Key| key.principal == *principal;
             let holdings = now.counting.iter().filter(|(key, _)| is_its(key)).count();
-            let runs = |moment: &Moment| moment.state.holdings.keys().any(is_its);
+            let runs = |moment: &Moment<'_>| moment.state.holdings.keys().any(is_its);
             let last = stretches.iter().rev().find(|(_, _, moment)| runs(moment));
             let last_held = last.and_then(|(_, until, _)| *until).filter(|end| *end <= t);
             let wanted = filter.kind.is_none_or(|kind| kind == principal.kind())

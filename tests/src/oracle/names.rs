@@ -1,7 +1,7 @@
 //! What do names mean at a level, at one moment?
 //!
-//! Predefined roles and role collections come from the catalogue in force, for the level's kind and
-//! the feature set in force there; custom ones hide them.
+//! Predefined roles and role collections come from the catalogue in force, for the level's kind, and
+//! the feature set and the environment in force there; custom ones hide them.
 //!
 //! Rules: `docs/semantics.md#definitions`.
 
@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tenure_core::{
-    CatalogDocument, Direction, FeatureSet, HeldRow, LeafRow, LedgerOperation, Level, LevelKind,
-    Requirement, RoleText,
+    CatalogDocument, Direction, Environment, FeatureSet, HeldRow, LeafRow, LedgerOperation, Level,
+    LevelKind, OperationRow, PLATFORM, Requirement, RoleText,
 };
 
 use super::access::{own_roles, roles_of};
@@ -73,10 +73,43 @@ impl State {
             .unwrap_or(FeatureSet::B)
     }
 
+    /// That of the nearest subaccount at or above, else the multi-environment
+    pub(super) fn environment(&self, level: &Level) -> Environment {
+        let mut upwards = self.upwards(level).into_iter();
+        let subaccount = upwards.find(|level| level.kind() == LevelKind::Subaccount);
+        let stated = subaccount.and_then(|level| self.levels[&level].attributes.environment);
+        stated.unwrap_or(Environment::Multi)
+    }
+
+    /// The origin of the users of an application
+    pub(super) fn identity_provider(&self, level: &Level) -> Arc<str> {
+        let upwards = self.upwards(level).into_iter();
+        let mut stated =
+            upwards.filter_map(|level| self.levels[&level].attributes.identity_provider.clone());
+        stated.next().unwrap_or_else(|| "sap.default".into())
+    }
+
+    /// Whether something else than the platform decides on the roles of a level
+    pub(super) fn is_elsewhere(&self, level: &Level) -> bool {
+        let attributes = self.levels.get(level).map(|state| &state.attributes);
+        let provider = attributes.and_then(|attributes| attributes.role_provider.as_ref());
+        provider.is_some_and(|provider| **provider != *PLATFORM)
+    }
+
     /// Whether a row of the catalogue is for a level
-    fn is_for(&self, level: &Level, at: &[LevelKind], sets: Option<&Vec<FeatureSet>>) -> bool {
+    fn is_for(
+        &self,
+        level: &Level,
+        at: &[LevelKind],
+        sets: Option<&Vec<FeatureSet>>,
+        environments: Option<&Vec<Environment>>,
+    ) -> bool {
+        let environment = self.environment(level);
         at.contains(&level.kind())
             && sets.is_none_or(|sets| sets.contains(&self.feature_set(level)))
+            && environments.map_or(environment == Environment::Multi, |environments| {
+                environments.contains(&environment)
+            })
     }
 
     /// The real name of a scope
@@ -87,18 +120,19 @@ impl State {
 
     fn predefined_roles(&self, level: &Level) -> BTreeMap<RoleName, RoleThere> {
         let rows = self.document().into_iter().flat_map(|document| &document.roles);
-        rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref()))
-            .map(|row| {
-                let role =
-                    RoleName { application: row.application.clone(), name: row.role.clone() };
-                let there = RoleThere {
-                    predefined: true,
-                    grantable: row.grantable == Some(true),
-                    scopes: row.scopes.iter().flatten().map(|s| self.real_scope(s)).collect(),
-                };
-                (role, there)
-            })
-            .collect()
+        rows.filter(|row| {
+            self.is_for(level, &row.at, row.feature_sets.as_ref(), row.environments.as_ref())
+        })
+        .map(|row| {
+            let role = RoleName { application: row.application.clone(), name: row.role.clone() };
+            let there = RoleThere {
+                predefined: true,
+                grantable: row.grantable == Some(true),
+                scopes: row.scopes.iter().flatten().map(|s| self.real_scope(s)).collect(),
+            };
+            (role, there)
+        })
+        .collect()
     }
 
     /// The scopes of the catalogue's roles of that application and template
@@ -109,12 +143,14 @@ impl State {
         template: &str,
     ) -> BTreeSet<Arc<str>> {
         let rows = self.document().into_iter().flat_map(|document| &document.roles);
-        rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref()))
-            .filter(|row| *row.application == *application)
-            .filter(|row| row.template.as_deref() == Some(template))
-            .flat_map(|row| row.scopes.iter().flatten())
-            .map(|scope| self.real_scope(scope))
-            .collect()
+        rows.filter(|row| {
+            self.is_for(level, &row.at, row.feature_sets.as_ref(), row.environments.as_ref())
+        })
+        .filter(|row| *row.application == *application)
+        .filter(|row| row.template.as_deref() == Some(template))
+        .flat_map(|row| row.scopes.iter().flatten())
+        .map(|scope| self.real_scope(scope))
+        .collect()
     }
 
     /// The roles that exist at a level
@@ -128,7 +164,8 @@ impl State {
                     Some(scopes) => scopes.iter().map(|scope| self.real_scope(scope)).collect(),
                     None => self.template_scopes(level, &role.application, &custom.template),
                 };
-                let there = RoleThere { predefined: false, grantable: false, scopes };
+                let grantable = self.environment(level) == Environment::Neo;
+                let there = RoleThere { predefined: false, grantable, scopes };
                 roles.insert(role.clone(), there);
             }
         }
@@ -141,8 +178,13 @@ impl State {
         level: &Level,
     ) -> BTreeMap<Arc<str>, RoleCollectionThere> {
         let mut found = BTreeMap::new();
+        if self.environment(level) == Environment::Neo {
+            return found;
+        }
         let rows = self.document().into_iter().flat_map(|document| &document.role_collections);
-        for row in rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref())) {
+        for row in rows.filter(|row| {
+            self.is_for(level, &row.at, row.feature_sets.as_ref(), row.environments.as_ref())
+        }) {
             let predefined = self.predefined_roles(level);
             let role = |text: &Arc<str>| {
                 let text = RoleText::parse(text).unwrap();
@@ -165,14 +207,19 @@ impl State {
         found
     }
 
+    /// The operations that a catalogue has at a level
+    pub(super) fn operation_rows(&self, level: &Level) -> impl Iterator<Item = &OperationRow> {
+        let rows = self.document().into_iter().flat_map(|document| &document.operations);
+        rows.filter(|row| {
+            self.is_for(level, &row.at, row.feature_sets.as_ref(), row.environments.as_ref())
+        })
+    }
+
     /// What operations require at a level
     pub(super) fn operations_at(&self, level: &Level) -> BTreeMap<Arc<str>, Requirement<LeafRow>> {
-        let rows = self.document().into_iter().flat_map(|document| &document.operations);
         let own = LedgerOperation::ALL.map(|own| (own.as_str().into(), own_requirement(own)));
-        rows.filter(|row| self.is_for(level, &row.at, row.feature_sets.as_ref()))
-            .map(|row| (row.operation.clone(), row.requires.clone()))
-            .chain(own)
-            .collect()
+        let rows = self.operation_rows(level);
+        rows.map(|row| (row.operation.clone(), row.requires.clone())).chain(own).collect()
     }
 
     /// A directory holds role collections only while it manages authorizations
@@ -187,9 +234,19 @@ impl State {
         own || self.manages_authorizations(level)
     }
 
+    /// Whether custom roles can be created at a level
+    pub(super) fn takes_custom_roles(&self, level: &Level) -> bool {
+        match level.kind() {
+            LevelKind::GlobalAccount | LevelKind::Directory | LevelKind::Subaccount => true,
+            LevelKind::Application => self.environment(level) == Environment::Neo,
+            _ => false,
+        }
+    }
+
     /// Whether custom role collections can be created at a level
     pub(super) fn takes_custom(&self, level: &Level) -> bool {
         match level.kind() {
+            _ if self.environment(level) == Environment::Neo => false,
             LevelKind::GlobalAccount | LevelKind::Subaccount => true,
             LevelKind::Directory => self
                 .document()
@@ -211,7 +268,9 @@ impl State {
 
     /// Whether a running holding counts
     pub(super) fn counts(&self, key: &Key, terms: &Terms) -> bool {
+        let custom_role = terms.custom && matches!(key.granted, Granted::Role(_));
         self.exists(&key.level)
+            && (!custom_role || self.environment(&key.level) == Environment::Neo)
             && self.predefined(&key.level, &key.granted) == Some(!terms.custom)
             && self.counts_there(&key.level, &key.granted)
     }

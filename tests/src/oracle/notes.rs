@@ -102,7 +102,8 @@ impl Oracle {
                 let holds = state.holdings.keys().any(|key| key.principal == *principal);
                 let mut members = state.members.keys();
                 let joined = members.any(|(set, member)| set == principal || member == principal);
-                if !holds && !joined {
+                let rule = state.rules.contains_key(principal);
+                if !holds && !joined && !rule {
                     noted.push(Noted::Repeated);
                 }
                 noted.extend(self.later(t, before, |deed| match deed {

@@ -7,27 +7,35 @@
 
 use std::collections::BTreeSet;
 
-use tenure_core::answer::{AskError, Holding, Interval, LevelDuring, Who};
+use tenure_core::answer::{AskError, Holding, Interval, LevelDuring, Subject, Who};
 use tenure_core::{Abilities, EffectiveAt, KnownAt, Level, Principal, Span};
 
 use super::Oracle;
-use super::ask::{Moment, Need, sorted};
+use super::ask::{Moment, sorted, undefined};
+use super::need::{Asker, Need};
 use super::state::Deed;
 
 impl Oracle {
-    /// The stretches of a span between which anything takes effect or expires, with their states
-    pub(super) fn stretches(
-        &self,
-        span: Span,
-        s: KnownAt,
-    ) -> Vec<(EffectiveAt, Option<EffectiveAt>, Moment)> {
-        let mut moments = BTreeSet::from([span.from()]);
+    /// The moments at which anything takes effect or expires
+    pub(super) fn moments(&self, s: KnownAt) -> BTreeSet<EffectiveAt> {
+        let mut moments = BTreeSet::new();
         for fact in self.counted(s).into_iter().flat_map(|line| &line.facts) {
             moments.insert(fact.effective_at);
             if let Deed::Grant { until: Some(until), .. } = fact.deed {
                 moments.insert(until);
             }
         }
+        moments
+    }
+
+    /// The stretches of a span between which anything takes effect or expires, with their states
+    pub(super) fn stretches(
+        &self,
+        span: Span,
+        s: KnownAt,
+    ) -> Vec<(EffectiveAt, Option<EffectiveAt>, Moment<'_>)> {
+        let mut moments = self.moments(s);
+        moments.insert(span.from());
         moments.retain(|t| *t >= span.from() && span.until().is_none_or(|until| *t < until));
         let moments: Vec<EffectiveAt> = moments.into_iter().collect();
         let ends = moments.iter().copied().skip(1).map(Some).chain([span.until()]);
@@ -43,15 +51,23 @@ impl Oracle {
         on: &Level,
         span: Span,
         s: KnownAt,
-    ) -> Result<Vec<(EffectiveAt, Option<EffectiveAt>, Moment, Need)>, AskError> {
+    ) -> Result<Vec<(EffectiveAt, Option<EffectiveAt>, Moment<'_>, Need)>, AskError> {
         let mut stretches = self.stretches(span, s);
         stretches.retain(|(_, _, moment)| moment.state.exists(on));
         if stretches.is_empty() {
             return Err(AskError::UnknownLevel(on.clone()));
         }
-        self.must_be_asked(can, s, |ability| {
-            stretches.iter().any(|(_, _, moment)| moment.need(ability, on).is_some())
-        })?;
+        for ability in can.iter() {
+            let elsewhere = |(_, _, moment): &(_, _, Moment<'_>)| moment.elsewhere(ability, on);
+            if stretches.iter().all(elsewhere) {
+                return Err(AskError::DecidedElsewhere(on.clone()));
+            }
+            self.must_be_defined(ability, s)?;
+            let defined = |(_, _, moment): &(_, _, Moment<'_>)| moment.need(ability, on).is_some();
+            if !stretches.iter().any(|one| elsewhere(one) || defined(one)) {
+                return Err(undefined(ability));
+            }
+        }
         let asked = stretches.into_iter().filter_map(|(from, until, moment)| {
             let need = moment.need_any(can, on)?;
             Some((from, until, moment, need))
@@ -81,14 +97,14 @@ impl Oracle {
         explain: bool,
     ) -> Result<Who<Vec<Interval>>, AskError> {
         let asked = self.asked_over(can, on, span, s)?;
-        let all = self.known(s).into_iter().map(|p| {
-            let mut intervals = intervals(&p, &asked);
+        let all = self.people(s).into_iter().map(|principal| {
+            let mut detail = intervals(&principal, &asked);
             if !explain {
-                intervals.iter_mut().for_each(|interval| interval.because.clear());
+                detail.iter_mut().for_each(|interval| interval.because.clear());
             }
-            (p, intervals)
+            Subject { principal, assigned: None, detail }
         });
-        Ok(sorted(all.filter(|(_, intervals)| !intervals.is_empty()).collect()))
+        Ok(sorted(all.filter(|subject| !subject.detail.is_empty()).collect()))
     }
 
     /// Every known principal that could on some level of a subtree at some time, while the level lay in it
@@ -106,14 +122,20 @@ impl Oracle {
         if levels.is_empty() {
             return Err(AskError::UnknownLevel(under.clone()));
         }
-        self.must_be_asked(can, s, |ability| {
-            stretches.iter().any(|(_, _, moment)| {
+        for ability in can.iter() {
+            self.must_be_defined(ability, s)?;
+            let asked = stretches.iter().any(|(_, _, moment)| {
                 let mut levels = moment.state.subtree(under).into_iter();
-                levels.any(|level| moment.need(ability, &level).is_some())
-            })
-        })?;
+                levels.any(|level| {
+                    moment.elsewhere(ability, &level) || moment.need(ability, &level).is_some()
+                })
+            });
+            if !asked {
+                return Err(undefined(ability));
+            }
+        }
         let mut found: Vec<(Principal, Vec<LevelDuring>)> =
-            self.known(s).into_iter().map(|principal| (principal, Vec::new())).collect();
+            self.people(s).into_iter().map(|principal| (principal, Vec::new())).collect();
         for level in levels {
             let asked: Vec<_> = self
                 .stretches(span, s)
@@ -134,17 +156,19 @@ impl Oracle {
                 }
             }
         }
-        Ok(sorted(found.into_iter().filter(|(_, levels)| !levels.is_empty()).collect()))
+        let found = found.into_iter().filter(|(_, levels)| !levels.is_empty());
+        let subject = |(principal, detail)| Subject { principal, assigned: None, detail };
+        Ok(sorted(found.map(subject).collect()))
     }
 }
 
 fn intervals(
     p: &Principal,
-    asked: &[(EffectiveAt, Option<EffectiveAt>, Moment, Need)],
+    asked: &[(EffectiveAt, Option<EffectiveAt>, Moment<'_>, Need)],
 ) -> Vec<Interval> {
     let mut found: Vec<(EffectiveAt, Option<EffectiveAt>, BTreeSet<Holding>)> = Vec::new();
     for (from, until, moment, need) in asked {
-        let Ok(because) = moment.verdict(need, p) else {
+        let Some(because) = moment.verdict(need, &Asker::of(p)) else {
             continue;
         };
         match found.last_mut() {

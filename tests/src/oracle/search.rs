@@ -77,6 +77,10 @@ impl State {
                 definitions.insert((FoundKind::Operation, id.to_string()), (title, texts));
             }
         }
+        for (_, name) in self.permissions.keys() {
+            let key = (FoundKind::Permission, name.to_string());
+            definitions.insert(key, (None, vec![name.to_string()]));
+        }
         let definitions = definitions.into_iter();
         names
             .extend(definitions.map(|((kind, id), (title, texts))| {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tenure_core::{
-    Attributes, Catalog, EffectiveAt, EntryId, Level, LevelKind, Position, Principal,
+    Attributes, Catalog, EffectiveAt, EntryId, Level, LevelKind, Position, Principal, Rule,
 };
 
 use super::access::ledger;
@@ -101,6 +101,20 @@ pub(super) enum Deed {
         set: Principal,
         member: Principal,
     },
+    SetRule {
+        set: Principal,
+        origin: Arc<str>,
+        rule: Option<Arc<Rule>>,
+    },
+    SetPermission {
+        level: Level,
+        name: Arc<str>,
+        permission: Permission,
+    },
+    DeletePermission {
+        level: Level,
+        name: Arc<str>,
+    },
     RemovePrincipal {
         principal: Principal,
     },
@@ -141,6 +155,21 @@ pub(super) struct CustomRole {
     pub(super) scopes: Option<Vec<Arc<str>>>,
 }
 
+/// What makes users of an origin members of a group
+#[derive(Clone, Debug)]
+pub(super) struct RuleThen {
+    pub(super) origin: Arc<str>,
+    pub(super) rule: Arc<Rule>,
+    pub(super) entry: Position,
+}
+
+/// A permission of an application
+#[derive(Clone, Debug)]
+pub(super) struct Permission {
+    pub(super) roles: Vec<Arc<str>>,
+    pub(super) paths: Vec<Arc<str>>,
+}
+
 /// A running holding
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
@@ -164,7 +193,13 @@ pub(super) struct State {
     pub(super) catalog: Option<(Position, Arc<Catalog>)>,
     pub(super) holdings: BTreeMap<Key, Terms>,
     /// (set, member), with since when and by which entry
+    ///
+    /// Those who were added; whom rules make members is not in it.
     pub(super) members: BTreeMap<(Principal, Principal), (EffectiveAt, Position)>,
+    /// Of each set that has one
+    pub(super) rules: BTreeMap<Principal, RuleThen>,
+    /// By application and name
+    pub(super) permissions: BTreeMap<(Level, Arc<str>), Permission>,
 }
 
 /// Whether a level of that kind may lie directly in one of the other
@@ -192,6 +227,8 @@ impl State {
             catalog: None,
             holdings: BTreeMap::new(),
             members: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            permissions: BTreeMap::new(),
         }
     }
 
@@ -267,6 +304,7 @@ impl State {
                 self.levels.retain(|level, _| !doomed.contains(level));
                 self.roles.retain(|(level, _), _| !doomed.contains(level));
                 self.role_collections.retain(|(level, _), _| !doomed.contains(level));
+                self.permissions.retain(|(level, _), _| !doomed.contains(level));
                 self.holdings.retain(|key, _| !doomed.contains(&key.level));
             }
             Deed::CreateRole { level, role, custom } => {
@@ -276,7 +314,9 @@ impl State {
                 }
             }
             Deed::DeleteRole { level, role } => {
-                self.roles.remove(&(level.clone(), role.clone()));
+                if self.roles.remove(&(level.clone(), role.clone())).is_some() {
+                    self.end_custom(level, &Granted::Role(role.clone()));
+                }
             }
             Deed::CreateRoleCollection { level, name, roles } => {
                 let key = (level.clone(), name.clone());
@@ -291,10 +331,7 @@ impl State {
             }
             Deed::DeleteRoleCollection { level, name } => {
                 if self.role_collections.remove(&(level.clone(), name.clone())).is_some() {
-                    let granted = Granted::RoleCollection(name.clone());
-                    self.holdings.retain(|key, terms| {
-                        !(terms.custom && key.level == *level && key.granted == granted)
-                    });
+                    self.end_custom(level, &Granted::RoleCollection(name.clone()));
                 }
             }
             Deed::Grant { key, until, custom } => {
@@ -319,7 +356,25 @@ impl State {
             Deed::RemoveMember { set, member } => {
                 self.members.remove(&(set.clone(), member.clone()));
             }
+            Deed::SetRule { set, origin, rule } => {
+                self.rules.remove(set);
+                if let Some(rule) = rule {
+                    let (origin, rule) = (origin.clone(), rule.clone());
+                    let then = RuleThen { origin, rule, entry: fact.position };
+                    self.rules.insert(set.clone(), then);
+                }
+            }
+            Deed::SetPermission { level, name, permission } => {
+                if self.exists(level) {
+                    let key = (level.clone(), name.clone());
+                    self.permissions.insert(key, permission.clone());
+                }
+            }
+            Deed::DeletePermission { level, name } => {
+                self.permissions.remove(&(level.clone(), name.clone()));
+            }
             Deed::RemovePrincipal { principal } => {
+                self.rules.remove(principal);
                 self.holdings.retain(|key, _| key.principal != *principal);
                 self.members.retain(|(set, member), _| set != principal && member != principal);
             }
@@ -328,6 +383,12 @@ impl State {
             }
             Deed::Observe { .. } | Deed::Void(_) => {}
         }
+    }
+
+    /// Ends every holding of what was custom and is deleted
+    fn end_custom(&mut self, level: &Level, granted: &Granted) {
+        self.holdings
+            .retain(|key, terms| !(terms.custom && key.level == *level && key.granted == *granted));
     }
 }
 
@@ -346,6 +407,12 @@ fn set(old: &mut Attributes, new: &Attributes) {
     }
     if new.region.is_some() {
         old.region = new.region.clone();
+    }
+    if new.identity_provider.is_some() {
+        old.identity_provider = new.identity_provider.clone();
+    }
+    if new.role_provider.is_some() {
+        old.role_provider = new.role_provider.clone();
     }
     if new.access.is_some() {
         old.access = new.access;
