@@ -179,7 +179,8 @@ impl Beginning {
 
 fn entry(ledger: &LedgerInMemory, changes: &[Value]) -> Encoded {
     let id = format!("00000000-0000-4000-8000-{:012}", ledger.next_position().get());
-    let entry = json!({ "id": id, "actor": "user:sap.default/admin@acme.example", "changes": changes });
+    let entry =
+        json!({ "id": id, "actor": "user:sap.default/admin@acme.example", "changes": changes });
     decode_entry(Format::Json, entry.to_string().as_bytes())
         .unwrap_or_else(|problem| panic!("{problem}: {entry}"))
 }
@@ -253,11 +254,9 @@ fn what_a_sentence_rules_out_is_refused() {
                 let mut ledger = beginning.ledger(&set);
                 let entry = entry(&ledger, std::slice::from_ref(&change));
                 match apply(&mut ledger, entry) {
-                    Outcome::Refused(refusal) => assert_eq!(
-                        refusal.code().as_str(),
-                        refused,
-                        "{document}: {says} ({set})"
-                    ),
+                    Outcome::Refused(refusal) => {
+                        assert_eq!(refusal.code().as_str(), refused, "{document}: {says} ({set})")
+                    }
                     other => panic!("{document}: {says} ({set}): {other:?}"),
                 }
             }
