@@ -166,7 +166,8 @@ impl Beginning {
             assert_eq!(apply(&mut ledger, catalog.clone()), Outcome::Applied);
             let mut landscape: Vec<Value> = read(&folder().join("landscape.json"));
             landscape[0]["feature_set"] = set.into();
-            assert_eq!(apply(&mut ledger, entry(&ledger, &landscape)), Outcome::Applied);
+            let entry = entry(&ledger, &landscape);
+            assert_eq!(apply(&mut ledger, entry), Outcome::Applied);
             (set, ledger)
         }))
     }
