@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::Args;
-use tenure_core::{Ability, AsOf, EffectiveAt, Known, LedgerInMemory, Level, Question};
+use tenure_core::{Ability, AsOf, EffectiveAt, Known, LedgerInMemory, Level, Question, Reading};
 
 use crate::ask::InProcess;
 use crate::landscape::{Facts, LEDGER, Message, Plan, Size, lawful};
@@ -42,7 +42,7 @@ fn requirements(facts: &Facts) -> anyhow::Result<Vec<Question>> {
     let pairs = instances.into_iter().cycle().zip(&facts.grants).take(QUESTIONS);
     let check = pairs.map(|(on, given)| {
         let can = lawful(Ability::parse("destinations.manage")).into();
-        Question::Check { principal: given.to.clone(), can, on, as_of }
+        Question::Check { principal: given.to.clone(), can, on, as_of, reading: Reading::Assigned }
     });
     Ok(check.collect())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tenure_core::{
     Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, Instant, Known, KnownAt, Level,
-    LevelFilter, Mention, Principal, Question,
+    LevelFilter, Mention, Principal, Question, Reading,
 };
 use tenure_demo::dice::Dice;
 
@@ -142,14 +142,20 @@ impl<'a> Asker<'a> {
                 let as_of = self.coordinates(class);
                 let (on, role_collection) = self.crowded();
                 let can = self.ability(&role_collection);
-                Question::Who { can, on, as_of, explain: false }
+                Question::Who { can, on, as_of, reading: Reading::Assigned, explain: false }
             }
             Class::WhoUnder | Class::WhoUnderWide => {
                 let all: &[&str] = if class == Class::WhoUnder { &CRITICAL } else { &WIDE };
                 let can =
                     lawful(Ability::parse(self.dice.pick(all).copied().unwrap_or_default())).into();
                 let (under, as_of) = (self.facts.root.clone(), self.now_or_back());
-                Question::WhoAnywhere { can, under, as_of, explain: false }
+                Question::WhoAnywhere {
+                    can,
+                    under,
+                    as_of,
+                    reading: Reading::Assigned,
+                    explain: false,
+                }
             }
             Class::WhoDuring => {
                 let (on, role_collection) = self.crowded();
@@ -164,7 +170,7 @@ impl<'a> Asker<'a> {
                 let can = self.ability(&role_collection);
                 // Half of the time the question is about somebody else.
                 let principal = if self.dice.percent(50) { to } else { self.user() };
-                Question::Check { principal, can, on, as_of }
+                Question::Check { principal, can, on, as_of, reading: Reading::Assigned }
             }
             Class::What => {
                 let as_of = self.now_or_back();
@@ -176,7 +182,14 @@ impl<'a> Asker<'a> {
                 let Given { to: principal, role_collection, .. } = self.given();
                 let can = self.ability(&role_collection);
                 let (under, as_of) = (self.facts.root.clone(), self.now_or_back());
-                Question::Where { principal, can, under, kind: None, as_of }
+                Question::Where {
+                    principal,
+                    can,
+                    under,
+                    kind: None,
+                    as_of,
+                    reading: Reading::Assigned,
+                }
             }
             Class::Diff => self.diff(),
             Class::Assignments => {

@@ -92,6 +92,8 @@ fn created(
         authorizations: None,
         environment: None,
         region: region.map(str::to_owned),
+        identity_provider: None,
+        role_provider: None,
         access: None,
     }
 }
@@ -129,6 +131,8 @@ fn set_level(
         authorizations,
         environment: None,
         region: None,
+        identity_provider: None,
+        role_provider: None,
         access,
     }
 }

@@ -89,6 +89,9 @@ impl Model {
             | Change::CreateRoleCollection { .. }
             | Change::SetRoles { .. }
             | Change::DeleteRoleCollection { .. }
+            | Change::SetRule { .. }
+            | Change::SetPermission { .. }
+            | Change::DeletePermission { .. }
             | Change::PublishCatalog { .. }
             | Change::Observe { .. }
             | Change::Void { .. } => {}

@@ -14,6 +14,7 @@ use serde::Serialize;
 use tenure_core::answer::{self, Anywhere, ComputedAt, Hint, Interval, LevelDuring};
 use tenure_core::{
     Change, Detail, EffectiveAt, Entry, EntryName, KnownAt, Ledger, Now, Position, Question,
+    Reading,
 };
 use tenure_journal::{Payload, Row};
 use tenure_wire::api::{self, AsOf, LevelThere, Problem};
@@ -145,19 +146,27 @@ struct Asker<'a> {
     token: Option<PageToken>,
 }
 
+/// What an answer to *who* says beside the names
+struct Beside<'a> {
+    as_of: AsOf,
+    observed: Option<api::Observed>,
+    elsewhere: Vec<api::Elsewhere>,
+    computed: &'a ComputedAt,
+}
+
 impl Asker<'_> {
     fn told(&self, answered: answer::Answered) -> Result<Answer, Problem> {
-        let answer::Answered { answer, as_of: computed, known, observed } = answered;
+        let answer::Answered { answer, as_of: computed, known, observed, elsewhere } = answered;
+        let elsewhere: Vec<api::Elsewhere> = elsewhere.iter().map(api::Elsewhere::from).collect();
         let as_of = self.as_of(&computed);
         let known = known.as_ref().map(api::Known::from);
         let observed = observed.as_ref().map(api::Observed::from);
         Ok(match answer {
-            answer::Answer::Who(found) => {
-                Answer::Who(self.who(&found, as_of, observed, &computed, |because| Details {
-                    because: self.explained(because),
-                    ..Details::default()
-                }))
-            }
+            answer::Answer::Who(found) => Answer::Who(self.who(
+                &found,
+                Beside { as_of, observed, elsewhere, computed: &computed },
+                |because| Details { because: self.explained(because), ..Details::default() },
+            )),
             answer::Answer::WhoAnywhere(found) => {
                 let details = |anywhere: &Anywhere| Details {
                     levels: Some(
@@ -170,14 +179,22 @@ impl Asker<'_> {
                     because: self.explained(&anywhere.because),
                     ..Details::default()
                 };
-                Answer::Who(self.who(&found, as_of, observed, &computed, details))
+                Answer::Who(self.who(
+                    &found,
+                    Beside { as_of, observed, elsewhere, computed: &computed },
+                    details,
+                ))
             }
             answer::Answer::WhoDuring(found) => {
                 let details = |intervals: &Vec<Interval>| Details {
                     intervals: Some(intervals.iter().map(api::Interval::from).collect()),
                     ..Details::default()
                 };
-                Answer::Who(self.who(&found, as_of, observed, &computed, details))
+                Answer::Who(self.who(
+                    &found,
+                    Beside { as_of, observed, elsewhere, computed: &computed },
+                    details,
+                ))
             }
             answer::Answer::WhoDuringAnywhere(found) => {
                 let there = |there: &LevelDuring| LevelThere::During {
@@ -188,7 +205,11 @@ impl Asker<'_> {
                     levels: Some(levels.iter().map(there).collect()),
                     ..Details::default()
                 };
-                Answer::Who(self.who(&found, as_of, observed, &computed, details))
+                Answer::Who(self.who(
+                    &found,
+                    Beside { as_of, observed, elsewhere, computed: &computed },
+                    details,
+                ))
             }
             answer::Answer::What(found) => Answer::What(api::What {
                 as_of,
@@ -197,6 +218,8 @@ impl Asker<'_> {
                 roles: found.roles,
                 scopes: found.scopes.iter().map(ToString::to_string).collect(),
                 operations: found.operations.iter().map(ToString::to_string).collect(),
+                permissions: found.permissions.iter().map(ToString::to_string).collect(),
+                elsewhere,
                 known,
             }),
             answer::Answer::Check(found) => Answer::Check(api::Check {
@@ -205,12 +228,16 @@ impl Asker<'_> {
                 allowed: found.allowed,
                 because: api::holdings(&found.because),
                 missing: found.missing.as_ref().map(v1::Expr::from_core),
+                steps: (computed.reading == Reading::Latent)
+                    .then(|| found.steps.iter().map(api::Step::from).collect()),
+                last_at: found.last_at.map(|at| at.to_string()),
                 known,
             }),
             answer::Answer::Timeline(found) => Answer::Timeline(api::Timeline {
                 as_of,
                 observed,
                 intervals: found.iter().map(api::Interval::from).collect(),
+                elsewhere,
                 known,
             }),
             answer::Answer::Where(found) => {
@@ -219,6 +246,7 @@ impl Asker<'_> {
                     as_of,
                     observed,
                     levels: page.items.iter().map(ToString::to_string).collect(),
+                    elsewhere,
                     next_page_token: page.next_token(self.asked, &computed),
                     known,
                 })
@@ -270,7 +298,7 @@ impl Asker<'_> {
                 Answer::Diff(self.diff(&diff, &computed, &until))
             }
             answer::Answer::PowerDiff { diff, until } => {
-                Answer::PowerDiff(self.power_diff(&diff, &computed, &until))
+                Answer::PowerDiff(self.power_diff(&diff, &computed, &until, elsewhere))
             }
             answer::Answer::Levels(found) => Answer::Levels(api::Levels {
                 as_of,
@@ -318,14 +346,14 @@ impl Asker<'_> {
     fn who<T>(
         &self,
         found: &answer::Who<T>,
-        as_of: AsOf,
-        observed: Option<api::Observed>,
-        computed: &ComputedAt,
+        beside: Beside<'_>,
         details: impl Fn(&T) -> Details,
     ) -> api::Who {
+        let Beside { as_of, observed, elsewhere, computed } = beside;
         let subject = |subject: &answer::Subject<T>| {
             let Details { because, levels, intervals } = details(&subject.detail);
-            api::Subject { principal: subject.principal.to_string(), because, levels, intervals }
+            let (principal, assigned) = (subject.principal.to_string(), subject.assigned);
+            api::Subject { principal, because, levels, intervals, assigned }
         };
         let only = self.asked.only;
         let every = found.subjects.iter().chain(found.sets.iter().filter(|_| only.is_some()));
@@ -341,6 +369,7 @@ impl Asker<'_> {
             next_page_token: page.next_token(self.asked, computed),
             as_of,
             observed,
+            elsewhere,
         }
     }
 

@@ -68,6 +68,8 @@ codes! {
     UnknownRoleCollection "unknown_role_collection" 404 "The role collection is unknown",
     /// A scope that nothing ever defined
     UnknownScope "unknown_scope" 404 "The scope is unknown",
+    /// A permission that the application never had
+    UnknownPermission "unknown_permission" 404 "The permission is unknown",
     /// A type of subjects or resources, over AuthZEN, that is neither a kind nor a configured alias of one
     UnknownType "unknown_type" 404 "The type is unknown",
     /// A subject, over AuthZEN, with a name that no principal can have
@@ -80,6 +82,8 @@ codes! {
     MethodNotAllowed "method_not_allowed" 405 "The method is not allowed",
     /// A body that comes too slowly
     SlowBody "slow_body" 408 "The body comes too slowly",
+    /// Something that the ledger does not see decides on the roles there
+    DecidedElsewhere "decided_elsewhere" 409 "It is decided elsewhere",
     /// A position that does not exist yet
     NotYet "not_yet" 409 "The position does not exist yet",
     /// This replica does not know the position yet
@@ -138,6 +142,8 @@ pub(crate) fn of_question(error: &AskError, hint: &Hint) -> Problem {
         AskError::UnknownRole(_) => Code::UnknownRole,
         AskError::UnknownRoleCollection(_) => Code::UnknownRoleCollection,
         AskError::UnknownScope(_) => Code::UnknownScope,
+        AskError::UnknownPermission(_) => Code::UnknownPermission,
+        AskError::DecidedElsewhere(_) => Code::DecidedElsewhere,
         AskError::NotYet { .. } => Code::NotYet,
         AskError::UnknownEntry(_) => Code::UnknownEntry,
         AskError::EmptyInterval => Code::EmptyInterval,

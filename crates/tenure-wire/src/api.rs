@@ -291,8 +291,8 @@ pub struct Membership {
     #[serde(flatten)]
     pub joined_by: JoinedBy,
     /// By a rule, where `explain=full` was asked: the entries that added the user to the sets that make the rule true
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entries: Option<Vec<u64>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<u64>,
     /// Who added the member or set the rule, where `explain=full` was asked
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<By>,

@@ -424,6 +424,25 @@ fn foreign_attribute(level: &Level, attribute: Attribute) -> String {
     format!("a {kind} has no attribute `{}`: it has {}", attribute.as_str(), own.join(", "))
 }
 
+/// The rule of a group in a line
+pub fn rule(rule: &v1::Rule) -> String {
+    let list = |parts: &[v1::Rule], word: &str| {
+        let parts: Vec<String> = parts.iter().map(self::rule).collect();
+        if parts.len() == 1 { parts.join("") } else { format!("({})", parts.join(word)) }
+    };
+    match rule {
+        v1::Rule { any_of: Some(parts), .. } => list(parts, " or "),
+        v1::Rule { all_of: Some(parts), .. } => list(parts, " and "),
+        v1::Rule { attribute: Some(attribute), equals: Some(value), .. } => {
+            format!("{attribute} = {value}")
+        }
+        v1::Rule { attribute: Some(attribute), matches: Some(pattern), .. } => {
+            format!("{attribute} matches {pattern}")
+        }
+        _ => "the default group".to_owned(),
+    }
+}
+
 /// A requirement in a line
 pub fn requirement(expr: &v1::Expr) -> String {
     let list = |parts: &[v1::Expr], word: &str| {

@@ -38,7 +38,8 @@ pub(crate) struct KnownAt {
 /// What one could do
 #[derive(Debug, Args, Serialize)]
 struct Can {
-    /// What one could do: an operation, or role:…, scope:…, role-collection:…; several mean any of them
+    /// What one could do: an operation, or role:…, scope:…, role-collection:…, permission:…, path:…; several mean any of
+    /// them
     #[arg(long, value_name = "WHAT", required = true)]
     can: Vec<String>,
 }
@@ -52,6 +53,18 @@ struct Stretch {
     /// Until this instant or date, which is not included [default: no end]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+}
+
+/// In which sense one could
+#[derive(Debug, Args, Serialize)]
+struct Reading {
+    /// assigned; session: by what was assigned at some moment of a session's life; latent: by what one could have given
+    /// oneself [default: assigned]
+    #[arg(long, value_name = "READING")]
+    reading: Option<String>,
+    /// With --reading session: how long a session lives, like 45m, 12h or 2d [default: 12h]
+    #[arg(long, value_name = "TIME", requires = "reading")]
+    life: Option<String>,
 }
 
 /// What is held
@@ -101,6 +114,9 @@ pub(crate) struct Who {
     until: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
+    reading: Reading,
+    #[command(flatten)]
+    #[serde(flatten)]
     explain: Explain,
     #[command(flatten)]
     #[serde(flatten)]
@@ -131,6 +147,9 @@ pub(crate) struct Check {
     /// On this level
     #[arg(long, value_name = "LEVEL")]
     on: String,
+    #[command(flatten)]
+    #[serde(flatten)]
+    reading: Reading,
     #[command(flatten)]
     #[serde(flatten)]
     explain: Explain,
@@ -175,6 +194,9 @@ pub(crate) struct Where {
     /// Only levels of this kind, like subaccount
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    reading: Reading,
     #[command(flatten)]
     #[serde(flatten)]
     as_of: AsOf,
@@ -280,14 +302,15 @@ pub(crate) struct Principals {
     as_of: AsOf,
 }
 
-/// The names that contain some words: of levels, principals, role collections, roles and operations
+/// The names that contain some words: of levels, principals, role collections, roles, operations and permissions
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Search {
     /// Words that a name or an id contains, each of them, in any letter case and without accents
     #[arg(required = true, value_name = "WORDS")]
     #[serde(rename = "q", serialize_with = "in_one_text")]
     words: Vec<String>,
-    /// Only of this kind: subaccount (or another level), user (or another principal), role-collection, role, operation
+    /// Only of this kind: subaccount (or another level), user (or another principal), role-collection, role, operation,
+    /// permission
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     /// At most so many names, 1 to 200 [default: 20]

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tenure_core::role_text;
 use tenure_wire::api::{self, AsOf, EntryRow, Held, Holding, Interval, LevelThere, Subject};
-use tenure_wire::sentence::requirement;
+use tenure_wire::sentence::{self, requirement};
 use tenure_wire::v1;
 
 use crate::look_alike;
@@ -25,15 +25,21 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
         if let Some(missing) = &check.missing {
             parts.push(format!("missing: {}", requirement(missing)));
         }
+        parts.extend(check.last_at.as_ref().map(|at| format!("assigned until {at}")));
+        parts.extend(check.steps.iter().flatten().enumerate().map(step));
     }
     if question == "entry" {
         return Ok(serde_json::to_string_pretty(answer)?);
     }
     // In an own folder, where all submitters are this one, other columns need the room.
-    let rows = rows(question, answer)?.without("submitter", "client:tenure/local");
+    let rows = rows(question, answer)?
+        .without("submitter", "client:tenure/local")
+        .without("identity provider", "")
+        .without("role provider", "");
     // Before the table: who reads no further must not take "not known" for "no".
     parts.extend(known(answer));
     parts.extend(observed(answer));
+    parts.extend(elsewhere(answer));
     if rows.rows.is_empty() {
         if question != "check" {
             parts.push(nothing(question, answer).to_owned());
@@ -71,6 +77,33 @@ fn known(answer: &Value) -> Vec<String> {
     }
     lines
 }
+
+/// A step by which one gives oneself something, in a line
+fn step((n, step): (usize, &api::Step)) -> String {
+    let api::Given { role_collection, role, at } = &step.gives;
+    let role = role.as_ref().map(|role| format!("role {role}"));
+    let given = role_collection.as_deref().map(look_alike::role_collection).or(role);
+    let (operation, level) = (&step.operation, &step.level);
+    format!("step {}: {operation} on {level} gives {} at {at}", n + 1, given.unwrap_or_default())
+}
+
+/// Where something else decides on roles: it must not be taken for "no"
+fn elsewhere(answer: &Value) -> Vec<String> {
+    let levels = answer.get("elsewhere").and_then(|one| typed::<Vec<api::Elsewhere>>(one).ok());
+    let levels = levels.unwrap_or_default();
+    let line = |one: &api::Elsewhere| {
+        let from = one.from.as_ref().map(|from| format!(" from {from}"));
+        let until = one.until.clone().flatten().map(|until| format!(" until {until}"));
+        let (from, until) = (from.unwrap_or_default(), until.unwrap_or_default());
+        format!("decided elsewhere, by its role provider: {}{from}{until}", one.level)
+    };
+    let more = levels.len().saturating_sub(ELSEWHERE_SHOWN);
+    let more = (more > 0).then(|| format!("decided elsewhere, too: {more} more"));
+    levels.iter().take(ELSEWHERE_SHOWN).map(line).chain(more).collect()
+}
+
+/// Levels on which something else decides that a table names
+const ELSEWHERE_SHOWN: usize = 10;
 
 /// What nobody looked at, if there are observations of the place: it must not be taken for "no"
 fn observed(answer: &Value) -> Vec<String> {
@@ -188,6 +221,7 @@ fn who(answer: &api::Who) -> Rows {
     let by_time = all().any(|subject| !stretches(subject).is_empty());
     head.extend(by_level.then_some("level"));
     head.extend(by_time.then_some(["from", "until"]).into_iter().flatten());
+    head.extend(all().any(|subject| subject.assigned.is_some()).then_some("assigned"));
     let explained = all().any(|subject| {
         subject.because.is_some()
             || stretches(subject).iter().any(|(_, interval)| !interval.because.is_empty())
@@ -233,6 +267,7 @@ fn subject_rows(subject: &Subject, explained: bool) -> Vec<Vec<String>> {
         });
         row.push(levels.collect::<Vec<_>>().join("\n"));
     }
+    row.extend(subject.assigned.map(|yes| if yes { "yes" } else { "no" }.to_owned()));
     if explained {
         row.push(because(subject.because.as_deref().unwrap_or_default()));
     }
@@ -264,10 +299,15 @@ fn reason(holding: &Holding) -> String {
     }
     if let Some(membership) = &held.membership {
         let by = membership.by.as_ref().map(|by| format!(" by {}", giver(by)));
-        let by = by.unwrap_or_else(|| format!(", #{}", membership.entry));
-        line.push_str(&format!("\nmember since {}{by}", membership.since));
+        let by = by.unwrap_or_else(|| format!(", #{}", membership.joined_by.position()));
+        let rule = if is_rule(membership.joined_by) { " through a rule" } else { "" };
+        line.push_str(&format!("\nmember{rule} since {}{by}", membership.since));
     }
     line
+}
+
+fn is_rule(by: api::JoinedBy) -> bool {
+    matches!(by, api::JoinedBy::Rule { .. })
 }
 
 /// Since when and until when something is held, and by which entry
@@ -296,8 +336,10 @@ fn one_line(text: &str) -> String {
 
 /// Who gave a holding, and who added the member through whose set it is held
 fn given_by(held: &Held) -> String {
-    let membership = held.membership.as_ref().and_then(|one| one.by.as_ref());
-    let membership = membership.map(|by| format!("member by {}", giver(by)));
+    let membership = held.membership.as_ref().and_then(|one| {
+        let rule = if is_rule(one.joined_by) { "a rule of " } else { "" };
+        Some(format!("member by {rule}{}", giver(one.by.as_ref()?)))
+    });
     held.by.as_ref().map(giver).into_iter().chain(membership).collect::<Vec<_>>().join("\n")
 }
 
@@ -370,7 +412,9 @@ fn ended(ended: &api::Ended) -> String {
 fn members(answer: &api::Members) -> Rows {
     let mut rows = Rows::new(&["member", "since", "entry"]);
     for member in &answer.members {
-        rows.push([member.principal.clone(), member.since.clone(), format!("#{}", member.entry)]);
+        let rule = if is_rule(member.by) { "rule " } else { "" };
+        let entry = format!("{rule}#{}", member.by.position());
+        rows.push([member.principal.clone(), member.since.clone(), entry]);
     }
     rows
 }
@@ -438,18 +482,24 @@ fn levels(answer: &api::Levels) -> Rows {
         "authorizations",
         "environment",
         "region",
+        "identity provider",
+        "role provider",
         "access",
     ]);
     for level in &answer.levels {
+        let stated = &level.attributes;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
         rows.push([
             level.level.clone(),
-            level.parent.clone().unwrap_or_default(),
-            level.name.clone().unwrap_or_default(),
-            level.feature_set.map(|set| format!("{set:?}")).unwrap_or_default(),
-            level.authorizations.map(|yes| yes.to_string()).unwrap_or_default(),
-            level.environment.map(|e| format!("{e:?}").to_lowercase()).unwrap_or_default(),
-            level.region.clone().unwrap_or_default(),
-            level.access.map(|access| format!("{access:?}").to_lowercase()).unwrap_or_default(),
+            text(&level.parent),
+            text(&stated.name),
+            stated.feature_set.map(|set| format!("{set:?}")).unwrap_or_default(),
+            stated.authorizations.map(|yes| yes.to_string()).unwrap_or_default(),
+            stated.environment.map(|e| format!("{e:?}").to_lowercase()).unwrap_or_default(),
+            text(&stated.region),
+            text(&stated.identity_provider),
+            text(&stated.role_provider),
+            stated.access.map(|access| format!("{access:?}").to_lowercase()).unwrap_or_default(),
         ]);
     }
     rows
@@ -587,6 +637,17 @@ fn change(change: &v1::Change) -> String {
         }
         v1::Change::AddMember { set, member } => format!("add {member} to {set}"),
         v1::Change::RemoveMember { set, member, .. } => format!("remove {member} from {set}"),
+        v1::Change::SetRule { set, rule: None, .. } => format!("end the rule of {set}"),
+        v1::Change::SetRule { set, origin, rule: Some(rule) } => {
+            format!("users of {origin} are members of {set} by {}", sentence::rule(rule))
+        }
+        v1::Change::SetPermission { level, permission, roles, .. } => {
+            let roles = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };
+            format!("set permission {permission} at {level} to {roles}")
+        }
+        v1::Change::DeletePermission { level, permission } => {
+            format!("delete permission {permission} at {level}")
+        }
         v1::Change::RemovePrincipal { principal } => format!("remove {principal}"),
         v1::Change::PublishCatalog { catalog } => format!("publish catalogue {}", catalog.version),
         v1::Change::Observe { level, subtree, source, from } => {

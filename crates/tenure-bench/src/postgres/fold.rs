@@ -197,7 +197,8 @@ impl Fold {
         let names = &mut self.tables.names;
         match change {
             Said::CreateLevel { parent, attributes, .. } => {
-                ensure!(attributes.feature_set.is_none(), "a level of another feature set");
+                let (set, environment) = (attributes.feature_set, attributes.environment);
+                ensure!(set.is_none() && environment.is_none(), "a level with rules of its own");
                 let parent = parent.as_ref().map(|parent| names.levels.number(parent));
                 self.dirty.levels.extend(self.structure.put(level, t, Some(parent)));
             }
@@ -264,6 +265,8 @@ impl Fold {
                 return Ok(Some(Fact::Void(target)));
             }
             Said::CreateRole { .. } | Said::DeleteRole { .. } => bail!("a custom role"),
+            Said::SetRule { .. } => bail!("a rule of a group"),
+            Said::SetPermission { .. } | Said::DeletePermission { .. } => bail!("a permission"),
         }
         Ok(None)
     }

@@ -72,7 +72,7 @@ pub(super) fn statement(question: &Question) -> Option<(String, Vec<Value>)> {
             parameters.push(end(*until));
             (writer(false, true, can, 5).during(), parameters)
         }
-        Question::Check { principal, can, on, as_of } => {
+        Question::Check { principal, can, on, as_of, .. } => {
             let can = can.alone()?;
             let mut parameters = about(on, can, coordinates(*as_of));
             parameters.push(text(principal));

@@ -18,7 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tenure_core::{Instant, Level, LevelKind};
-use tenure_wire::api::LevelRow;
+use tenure_wire::api::{LevelAttributes, LevelRow};
 use tenure_wire::v1::Change;
 
 use super::run::Run;
@@ -142,11 +142,12 @@ impl<'a> Run<'a> {
                 self.summary.skip("a level lies in one that was never described, or is gone");
             }
         }
-        let name = seen.name.clone().filter(|name| row.name.as_ref() != Some(name));
-        let region = seen.region.clone().filter(|region| row.region.as_ref() != Some(region));
+        let name = seen.name.clone().filter(|name| row.attributes.name.as_ref() != Some(name));
+        let region =
+            seen.region.clone().filter(|region| row.attributes.region.as_ref() != Some(region));
         let authorizations = seen
             .authorizations
-            .filter(|authorizations| row.authorizations.unwrap_or_default() != *authorizations);
+            .filter(|seen| row.attributes.authorizations.unwrap_or_default() != *seen);
         if name.is_some() || region.is_some() || authorizations.is_some() {
             let change = Change::SetLevel {
                 level: seen.level.clone(),
@@ -155,15 +156,18 @@ impl<'a> Run<'a> {
                 authorizations,
                 environment: None,
                 region: region.clone(),
+                identity_provider: None,
+                role_provider: None,
                 access: None,
             };
             let actor = self.actor_or(self.record, seen.changed_by.as_ref());
             let reason = format!("as `{}` shows it", self.record.kind);
             self.append_as(self.record, &actor, self.moment.at, reason, vec![change])?;
             self.change(&seen.level, |row| {
-                row.name = name.or(row.name.take());
-                row.region = region.or(row.region.take());
-                row.authorizations = authorizations.or(row.authorizations);
+                let known = &mut row.attributes;
+                known.name = name.or(known.name.take());
+                known.region = region.or(known.region.take());
+                known.authorizations = authorizations.or(known.authorizations);
             });
         }
         Ok(true)
@@ -223,6 +227,8 @@ impl<'a> Run<'a> {
             authorizations: seen.authorizations,
             environment: None,
             region: seen.region.clone(),
+            identity_provider: None,
+            role_provider: None,
             access: None,
         };
         let actor = self.actor_or(record, seen.created_by.as_ref());
@@ -233,12 +239,12 @@ impl<'a> Run<'a> {
         let row = LevelRow {
             level: seen.level.clone(),
             parent: seen.parent.clone(),
-            name: seen.name.clone(),
-            feature_set: None,
-            authorizations: seen.authorizations,
-            environment: None,
-            region: seen.region.clone(),
-            access: None,
+            attributes: LevelAttributes {
+                name: seen.name.clone(),
+                authorizations: seen.authorizations,
+                region: seen.region.clone(),
+                ..LevelAttributes::default()
+            },
         };
         self.load_levels()?.insert(seen.level.clone(), row);
         self.created.insert(seen.level.clone(), at);

@@ -134,7 +134,7 @@ impl Run<'_> {
             return Ok(false);
         };
         let levels = self.load_levels()?;
-        let explicit = |level: &str| levels.get(level).and_then(|row| row.feature_set);
+        let explicit = |level: &str| levels.get(level).and_then(|row| row.attributes.feature_set);
         let in_force = explicit(level)
             .or_else(|| above(levels, level).find_map(explicit))
             .unwrap_or(FeatureSet::B);

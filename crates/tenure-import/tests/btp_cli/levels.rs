@@ -19,9 +19,9 @@ fn a_level_begins_when_it_was_created_but_not_before_its_parent() {
     assert_eq!(times, ["2026-01-02T03:04:05Z", "2026-01-15T12:00:00Z", "2026-01-15T12:00:00Z"]);
     let rows = scenario.levels("10:00:00");
     assert_eq!(rows[0].level, "directory:dir-1");
-    assert_eq!((rows[0].authorizations, rows[0].name.as_deref()), (Some(true), Some("dir-1")));
+    assert_eq!((rows[0].attributes.authorizations, rows[0].attributes.name.as_deref()), (Some(true), Some("dir-1")));
     assert_eq!(rows[2].parent.as_deref(), Some("directory:dir-1"));
-    assert_eq!(rows[2].region.as_deref(), Some("xx10"));
+    assert_eq!(rows[2].attributes.region.as_deref(), Some("xx10"));
 }
 
 #[test]
@@ -131,9 +131,9 @@ fn moves_names_and_features_change_from_the_observation_on() {
     };
     assert_eq!(of("09:59:59", SUB).parent.as_deref(), Some("global-account:ga-1"));
     assert_eq!(of("10:00:00", SUB).parent.as_deref(), Some("directory:dir-1"));
-    assert_eq!(of("10:00:00", SUB).name.as_deref(), Some("Renamed"));
-    assert_eq!(of("10:59:59", "directory:dir-1").authorizations, Some(true));
-    assert_eq!(of("11:00:00", "directory:dir-1").authorizations, Some(false));
+    assert_eq!(of("10:00:00", SUB).attributes.name.as_deref(), Some("Renamed"));
+    assert_eq!(of("10:59:59", "directory:dir-1").attributes.authorizations, Some(true));
+    assert_eq!(of("11:00:00", "directory:dir-1").attributes.authorizations, Some(false));
     let renamed = scenario.memory.log().find(|(entry, _)| entry.actor.starts_with("user:"));
     assert_eq!(renamed.unwrap().0.actor, "user:sap.default/ada@acme.test");
 }

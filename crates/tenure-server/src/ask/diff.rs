@@ -43,12 +43,14 @@ impl Asker<'_> {
         diff: &answer::PowerDiff,
         from: &ComputedAt,
         until: &ComputedAt,
+        elsewhere: Vec<api::Elsewhere>,
     ) -> api::PowerDiff {
         let mut page = self.pages();
         api::PowerDiff {
             as_of: self.both(from, until),
             gained: written(page.cut(&diff.gained)),
             lost: written(page.cut(&diff.lost)),
+            elsewhere,
             next_page_token: page.next_token(self.asked, from, until),
         }
     }

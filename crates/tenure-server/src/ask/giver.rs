@@ -88,6 +88,6 @@ fn of_row(row: &mut HoldingRow) -> impl Iterator<Item = Blank<'_>> {
 }
 
 fn of_held(held: &mut Held) -> impl Iterator<Item = Blank<'_>> {
-    let membership = held.membership.as_mut().map(|one| (one.entry, &mut one.by));
+    let membership = held.membership.as_mut().map(|one| (one.joined_by.position(), &mut one.by));
     [(held.entry, &mut held.by)].into_iter().chain(membership)
 }

@@ -126,9 +126,9 @@ fn unknown(name: NoSuch) -> Problem {
     problem(code, detail)
 }
 
-/// Whether there is no answer because the ledger does not know something
+/// Whether there is no answer because the ledger does not know something, or does not see who decides
 fn is_unknown(problem: &Problem) -> bool {
-    problem.status == Code::UnknownLevel.status()
+    problem.status == Code::UnknownLevel.status() || problem.code == Code::DecidedElsewhere.as_str()
 }
 
 fn one_of_many(put: Put) -> OneOfMany {

@@ -235,7 +235,7 @@ impl From<&answer::Holding> for Holding {
             membership: holding.membership.as_ref().map(|membership| Membership {
                 since: membership.since.to_string(),
                 joined_by: membership.by.into(),
-                entries: None,
+                entries: membership.entries.iter().map(|entry| entry.get()).collect(),
                 by: None,
             }),
             by: None,

@@ -78,28 +78,48 @@ fn attributes(changed: &LevelChanged) -> (String, String) {
         old.push(line(in_force.before));
         new.push(line(in_force.after));
     }
+    let in_force = &changed.environment;
+    if in_force.before != in_force.after {
+        let line = |environment| format!("environment {} in force", environment_name(environment));
+        old.push(line(in_force.before));
+        new.push(line(in_force.after));
+    }
     (old.join("\n"), new.join("\n"))
 }
 
 /// Explicit attributes, a line each
 fn stated(attributes: &LevelAttributes) -> Vec<String> {
-    let LevelAttributes { name, feature_set, authorizations, environment, region, access } =
-        attributes;
+    let LevelAttributes {
+        name,
+        feature_set,
+        authorizations,
+        environment,
+        region,
+        identity_provider,
+        role_provider,
+        access,
+    } = attributes;
     let lines = [
         name.as_ref().map(|name| format!("name {name}")),
         feature_set.map(|set| format!("feature set {}", letter(set))),
         authorizations.map(|yes| format!("authorizations {yes}")),
-        environment.map(|environment| match environment {
-            Environment::Multi => "environment multi".to_owned(),
-            Environment::Neo => "environment neo".to_owned(),
-        }),
+        environment.map(|environment| format!("environment {}", environment_name(environment))),
         region.as_ref().map(|region| format!("region {region}")),
+        identity_provider.as_ref().map(|origin| format!("identity provider {origin}")),
+        role_provider.as_ref().map(|provider| format!("role provider {provider}")),
         access.map(|access| match access {
             Access::Open => "access open".to_owned(),
             Access::Enforced => "access enforced".to_owned(),
         }),
     ];
     lines.into_iter().flatten().collect()
+}
+
+fn environment_name(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Multi => "multi",
+        Environment::Neo => "neo",
+    }
 }
 
 fn letter(set: FeatureSet) -> &'static str {
@@ -123,10 +143,11 @@ fn definitions(definitions: &[DefinitionRow]) -> Rows {
 fn place(at: &DefinedAt) -> String {
     match at {
         DefinedAt::Level { level } => level.clone(),
-        DefinedAt::Catalog { kind, feature_set, levels } => {
+        DefinedAt::Catalog { kind, feature_set, environment, levels } => {
             let count =
                 if *levels == 1 { "1 level".to_owned() } else { format!("{levels} levels") };
-            format!("{kind}, feature set {} ({count})", letter(*feature_set))
+            let neo = if *environment == Environment::Neo { " in Neo" } else { "" };
+            format!("{kind}{neo}, feature set {} ({count})", letter(*feature_set))
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, ensure};
 use rustc_hash::FxHashMap;
 use tenure_core::{
-    Catalog, CatalogDocument, Direction, FeatureSet, HeldRow, LeafRow, LevelKind, Requirement,
-    RoleText,
+    Catalog, CatalogDocument, Direction, Environment, FeatureSet, HeldRow, LeafRow, LevelKind,
+    Requirement, RoleText,
 };
 
 use super::super::tables::{Gives, Names, Require, Tables};
@@ -42,13 +42,18 @@ fn scope(document: &CatalogDocument, scope: &str, names: &mut Names) -> u32 {
     names.held.number(&format!("scope:{}", real.next().unwrap_or(scope)))
 }
 
+/// Whether a row is of the environment that every level of the landscape has
+fn is_multi(environments: &Option<Vec<Environment>>) -> bool {
+    environments.as_ref().is_none_or(|all| all.contains(&Environment::Multi))
+}
+
 impl Definitions {
     /// Numbers the names of a catalogue, and adds its rows
     pub(super) fn new(number: u32, catalog: &Catalog, out: &mut Tables) -> anyhow::Result<Self> {
         let document = catalog.document();
         let mut tables: FxHashMap<LevelKind, Table> = FxHashMap::default();
         let names = &mut out.names;
-        for row in &document.roles {
+        for row in document.roles.iter().filter(|row| is_multi(&row.environments)) {
             let text = format!("role:{}/{}", row.application, row.role);
             let granted = names.granted.number(&text);
             let named = [text, format!("role:{}", row.role)].map(|text| names.held.number(&text));
@@ -61,7 +66,7 @@ impl Definitions {
                 table.gives.insert(granted, held.clone());
             }
         }
-        for row in &document.role_collections {
+        for row in document.role_collections.iter().filter(|row| is_multi(&row.environments)) {
             for kind in kinds(&row.at, row.feature_sets.as_ref()) {
                 let table = tables.entry(*kind).or_default();
                 let roles = row.roles.iter().map(|text| table.role(&RoleText::parse(text)?, names));
@@ -92,7 +97,7 @@ impl Definitions {
 
 /// Adds the rows of what operations require
 fn requires(catalog: u32, document: &CatalogDocument, out: &mut Tables) -> anyhow::Result<()> {
-    for row in &document.operations {
+    for row in document.operations.iter().filter(|row| is_multi(&row.environments)) {
         let operation = out.names.operations.number(&row.operation.to_string());
         let clauses = clauses(&row.requires)?;
         for kind in kinds(&row.at, row.feature_sets.as_ref()) {
