@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use tenure_core::{
     Ability, Change, EffectiveAt, Entry, EntryId, Fingerprint, KnownAt, Ledger, LedgerInMemory,
-    Recorded, RecordedAt, RevokeExpects, Snapshot, Submission, View,
+    Reading, Recorded, RecordedAt, RevokeExpects, Snapshot, Submission, View,
 };
 use tenure_tests::script::{create, publish};
 use tenure_tests::world;
@@ -82,11 +82,12 @@ fn question(snapshot: &Snapshot, seed: &mut u64) -> usize {
     let on = world::level(&subaccount(next(seed) % SUBACCOUNTS));
     let view = View::of(snapshot, s);
     if next(seed).is_multiple_of(2) {
-        let found = view.who(&Ability::RoleCollection("Admins".into()).into(), &on, t, None);
+        let can = Ability::RoleCollection("Admins".into()).into();
+        let found = view.who(&can, &on, (t, Reading::Assigned), None);
         found.map_or(0, |who| who.subjects.len())
     } else {
         let p = world::principal(&format!("user:corp/u{}@x", next(seed) % USERS));
-        view.check(&p, &world::ability("manage").into(), &on, t)
+        view.check(&p, &world::ability("manage").into(), &on, (t, Reading::Assigned))
             .map_or(0, |check| check.because.len())
     }
 }

@@ -1,13 +1,14 @@
 //! Is what is told in detail right, and told of the rows that are shown?
 
+use std::mem::take;
 use std::ops::Range;
 
 use proptest::test_runner::TestCaseResult;
 
-use tenure_core::answer::{Answer, End, GrantedName, Holding, Who};
+use tenure_core::answer::{Answer, End, GrantedName, HeldMembership, Holding, Who};
 use tenure_core::{
-    AssignmentFilter, Detail, EffectiveAt, Ended, How, KnownAt, Ledger, Now, Question, RoleText,
-    Span,
+    AssignmentFilter, Detail, EffectiveAt, Ended, How, JoinedBy, KnownAt, Ledger, Now, Question,
+    Reading, RoleText, Span,
 };
 
 use crate::harness::same;
@@ -29,6 +30,12 @@ pub fn detail(
     if let (Some(t), s) = (part.as_of.at, part.as_of.known_at) {
         for holding in holdings(&mut part.answer) {
             let found = holding.ends.take();
+            let (of, membership) = ((&holding.via, &holding.principal), &mut holding.membership);
+            let entries = membership.as_mut().map(|membership| take(&mut membership.entries));
+            // Of a session these tests know no moment at which to ask.
+            if matches!(question.reading(), Reading::Session(_)) {
+                continue;
+            }
             let ends = ends(holding, t, s, oracle);
             // Of several entries at one moment the oracle does not know which one did it.
             let unsure = ends.is_some_and(|end| {
@@ -38,6 +45,17 @@ pub fn detail(
             let found = if unsure { found.map(plain) } else { found };
             // Only rows that are shown are told how they end.
             if found.is_some() || is_shown(question, holding, &expected) {
+                let behind = match (of, &holding.membership) {
+                    ((Some(via), user), Some(HeldMembership { by: JoinedBy::Rule(_), .. })) => {
+                        oracle.entries_behind(via, user, t, s)
+                    }
+                    _ => Vec::new(),
+                };
+                same(
+                    format_args!("{context}, {holding:#?}"),
+                    &entries.unwrap_or_default(),
+                    &behind,
+                )?;
                 same(format_args!("{context}, {holding:#?}"), &found, &ends)?;
             }
         }

@@ -1,7 +1,7 @@
 //! What should the ledger say?
 //!
 //! The slow, obvious program that computes `docs/semantics.md` literally: sort, filter, fold. It keeps
-//! the log and nothing else; every outcome and every answer folds it again. It shares the core's
+//! the log; every outcome and every answer folds it again. It shares the core's
 //! input types (entries, changes, catalogue documents), its outcomes and its answer types, and none of its
 //! rules.
 //!
@@ -29,7 +29,9 @@ mod search;
 mod session;
 mod state;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use tenure_core::{
     Change, EffectiveAt, Entry, EntryId, KnownAt, Mention, Outcome, OutcomeKind, Position,
@@ -37,6 +39,9 @@ use tenure_core::{
 };
 
 use state::{Deed, Fact, State};
+
+/// Most states that are kept
+const STATES_MAX: usize = 300;
 
 fn refused(change: Option<usize>, reason: Reason) -> Outcome {
     Outcome::Refused(Refusal { change, reason })
@@ -55,10 +60,11 @@ struct Line {
     facts: Vec<Fact>,
 }
 
-/// The log, and nothing else
+/// The log, and the states that were asked for: the past does not move, so each is folded once
 #[derive(Debug, Default)]
 pub struct Oracle {
     lines: Vec<Line>,
+    states: RefCell<BTreeMap<(EffectiveAt, KnownAt), Rc<State>>>,
 }
 
 impl Oracle {
@@ -158,8 +164,13 @@ impl Oracle {
     }
 
     /// The state as of (T, S)
-    fn state(&self, t: EffectiveAt, s: KnownAt) -> State {
-        State::fold(self.counted(s).into_iter().flat_map(|line| &line.facts), t)
+    fn state(&self, t: EffectiveAt, s: KnownAt) -> Rc<State> {
+        let fold = || State::fold(self.counted(s).into_iter().flat_map(|line| &line.facts), t);
+        let mut states = self.states.borrow_mut();
+        if states.len() >= STATES_MAX {
+            states.clear();
+        }
+        Rc::clone(states.entry((t, s)).or_insert_with(|| Rc::new(fold())))
     }
 
     /// All principals that counted entries name in a change, at any T

@@ -15,8 +15,9 @@ use tenure_core::answer::{
 };
 use tenure_core::{
     Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, Ended, EntryName, FoundKind,
-    GrantableText, How, JoinedBy, Known, KnownAt, Ledger, Level, LevelFilter, Mention, Now,
-    OutcomeKind, Place, Position, PrincipalFilter, Question, Reading, Search, Span,
+    GrantableText, How, JoinedBy, Known, KnownAt, LIFE_SECONDS_MAX, Ledger, Level, LevelFilter,
+    Life, Mention, Now, OutcomeKind, Place, Position, PrincipalFilter, Question, Reading, Search,
+    Span,
 };
 
 use crate::oracle::Oracle;
@@ -36,6 +37,7 @@ pub struct Draft {
     known_at: KnownDraft,
     other_known_at: KnownDraft,
     flags: (bool, bool, bool),
+    reading: Reading,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -116,12 +118,26 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
         2 => Just(Sort::History),
         1 => Just(Sort::Entry),
     ];
-    drafts_of(sort)
+    drafts_of(
+        sort,
+        prop_oneof![4 => Just(Reading::Assigned), 2 => session(), 3 => Just(Reading::Latent)],
+    )
+}
+
+/// From a second to a week, most about as long as what is held in a scenario
+fn session() -> impl Strategy<Value = Reading> {
+    let seconds = prop_oneof![
+        1 => Just(1_u32),
+        4 => (1..6_u32).prop_map(|hours| hours * 3_600),
+        2 => Just(Life::default().seconds()),
+        1 => Just(LIFE_SECONDS_MAX),
+    ];
+    seconds.prop_map(|seconds| Reading::Session(Life::of_seconds(seconds).unwrap()))
 }
 
 /// Questions about single moments, which a slow oracle answers of a long log as well
 pub fn drafts_at_moments() -> impl Strategy<Value = Draft> {
-    drafts_of(prop_oneof![
+    let sort = prop_oneof![
         3 => Just(Sort::Check),
         8 => Just(Sort::Who),
         1 => Just(Sort::What),
@@ -133,10 +149,16 @@ pub fn drafts_at_moments() -> impl Strategy<Value = Draft> {
         3 => Just(Sort::Diff),
         2 => Just(Sort::PowerDiff),
         1 => Just(Sort::RoleCollections),
-    ])
+    ];
+    let reading =
+        prop_oneof![12 => Just(Reading::Assigned), 1 => session(), 1 => Just(Reading::Latent)];
+    drafts_of(sort, reading)
 }
 
-fn drafts_of(sort: impl Strategy<Value = Sort>) -> impl Strategy<Value = Draft> {
+fn drafts_of(
+    sort: impl Strategy<Value = Sort>,
+    reading: impl Strategy<Value = Reading>,
+) -> impl Strategy<Value = Draft> {
     let random = (0..world::ABILITIES.len(), 0..world::LEVELS.len());
     let asked = prop_oneof![
         5 => (0..world::ASKED.len()).prop_map(Asked::Row),
@@ -147,17 +169,19 @@ fn drafts_of(sort: impl Strategy<Value = Sort>) -> impl Strategy<Value = Draft> 
     let principal = 0..world::principals().len();
     let flags = any::<(bool, bool, bool)>();
     let more = proptest::option::weighted(0.15, 0..world::ABILITIES.len());
-    (sort, (asked, more), principal, time(), time(), known(), known(), flags).prop_map(
-        |(sort, (asked, more), principal, at, other_at, known_at, other_known_at, flags)| Draft {
+    let times = (time(), time());
+    (sort, (asked, more), principal, times, known(), known(), flags, reading).prop_map(
+        |(sort, (asked, more), principal, times, known_at, other_known_at, flags, reading)| Draft {
             sort,
             asked,
             more,
             principal,
-            at,
-            other_at,
+            at: times.0,
+            other_at: times.1,
             known_at,
             other_known_at,
             flags,
+            reading,
         },
     )
 }
@@ -272,7 +296,7 @@ impl Draft {
             (from, until)
         };
         let explain = self.flags.2;
-        let reading = Reading::Assigned;
+        let reading = self.reading;
         let seldom = self.principal.is_multiple_of(2);
         let as_of = as_of(at, known_at);
         let known = Known::At(known_at);
@@ -648,8 +672,11 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
 /// What the ledger answers, where the oracle is as certain
 ///
 /// Of several entries at one moment the oracle does not know which one made a member leave, or suspended a
-/// holding. The ledger may tell them apart.
+/// holding. The ledger may tell them apart. Nor does the oracle choose among several ways to a power.
 pub fn as_certain(mut found: Found, expected: &Found) -> Found {
+    if let Ok(Answered { answer: Answer::Check(check), .. }) = &mut found {
+        check.steps.clear();
+    }
     if let (Ok(found), Ok(expected)) = (&mut found, expected)
         && let (Answer::Holdings(rows), Answer::Holdings(expected)) =
             (&mut found.answer, &expected.answer)

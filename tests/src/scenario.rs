@@ -10,6 +10,7 @@
 mod build;
 mod crowd;
 mod draft;
+mod neo;
 
 use std::collections::BTreeSet;
 use std::fmt;

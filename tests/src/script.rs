@@ -9,6 +9,7 @@ use std::sync::Arc;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 use uuid::Uuid;
 
+use tenure_core::answer::Answer;
 use tenure_core::{
     Abilities, Ability, Access, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId,
     Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Level, LevelFilter,
@@ -17,7 +18,7 @@ use tenure_core::{
 
 use crate::harness::same;
 use crate::oracle::Oracle;
-use crate::question::{self, as_of};
+use crate::question::{self, Found, as_of};
 use crate::scenario::{Granted, ORIGIN_MICROS, Scenario, TICK_MICROS};
 use crate::world;
 
@@ -271,6 +272,25 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
 /// What they say, if they differ.
 pub fn ask(question: &Question, ledger: &Ledger, oracle: &Oracle) -> TestCaseResult {
     let expected = question::ask_oracle(question, oracle);
-    let found = question::as_certain(question::ask(question, ledger), &expected);
+    let found = question::ask(question, ledger);
+    steps_lead_there(question, &found, oracle)?;
+    let found = question::as_certain(found, &expected);
     same(format_args!("{question:?}"), &found, &expected)
+}
+
+/// Takes the steps that an answer tells: they must lead from what is held to the power
+fn steps_lead_there(question: &Question, found: &Found, oracle: &Oracle) -> TestCaseResult {
+    let (Question::Check { principal, can, on, as_of, reading }, Ok(answered)) = (question, found)
+    else {
+        return Ok(());
+    };
+    let (Answer::Check(check), Some(at)) = (&answered.answer, as_of.at) else {
+        return Ok(());
+    };
+    if *reading != Reading::Latent || !check.allowed {
+        return same(format_args!("steps of {question:?}"), &check.steps, &Vec::new());
+    }
+    let at = (at, answered.as_of.known_at);
+    let taken = oracle.replay(principal, can, on, at, &check.steps);
+    same(format_args!("{question:?}\nby {:#?}", check.steps), &taken, &Ok(()))
 }

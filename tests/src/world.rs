@@ -8,21 +8,25 @@ use std::sync::Arc;
 
 use tenure_core::{
     Ability, Access, Attributes, Catalog, CatalogDocument, Direction, Environment, FeatureSet,
-    GrantableText, HeldRow, LeafRow, Level, LevelKind, OperationRow, Principal, Requirement,
-    RoleCollectionRow, RoleRow, RoleText,
+    GivenRow, GivesRow, GrantableText, HeldRow, LeafRow, Level, LevelKind, OperationRow, Principal,
+    Requirement, RoleCollectionRow, RoleRow, RoleText, Rule, RuleLeaf,
 };
 
-use LevelKind::{CfOrg, CfSpace, Directory, GlobalAccount, ServiceInstance, Subaccount};
+use LevelKind::{
+    Application, CfOrg, CfSpace, Directory, GlobalAccount, ServiceInstance, Subaccount,
+};
 
 /// The ledger of all scenarios
 pub const LEDGER: &str = "world";
 
-/// Every level that scenarios name; the five before the ledgers are not there from the start, and the last one never
-pub const LEVELS: [&str; 20] = [
+/// Every level that scenarios name; the six before the ledgers are not there from the start, and the last one never
+pub const LEVELS: [&str; 23] = [
     "subaccount:s1",
     "subaccount:s2",
     "global-account:g",
     "directory:d1",
+    "application:a2",
+    "subaccount:n1",
     "service-instance:i1",
     "cf-org:o1",
     "cf-space:p1",
@@ -37,12 +41,13 @@ pub const LEVELS: [&str; 20] = [
     "cf-org:o3",
     "cf-space:p3",
     "service-instance:i3",
+    "application:a3",
     "ledger:world",
     "ledger:other",
 ];
 
 /// Levels with the parents that they may have, and the number of their attributes
-pub const CREATIONS: [(&str, Option<&str>, u8); 24] = [
+pub const CREATIONS: [(&str, Option<&str>, u8); 27] = [
     ("global-account:g", None, 0),
     ("directory:d1", Some("global-account:g"), 1),
     ("subaccount:s1", Some("directory:d1"), 0),
@@ -56,6 +61,8 @@ pub const CREATIONS: [(&str, Option<&str>, u8); 24] = [
     ("cf-org:o2", Some("subaccount:s2"), 0),
     ("cf-space:p2", Some("cf-org:o2"), 0),
     ("application:a1", Some("subaccount:s2"), 5),
+    ("subaccount:n1", Some("global-account:g"), 10),
+    ("application:a2", Some("subaccount:n1"), 0),
     // From here on: not there from the start, or under another parent.
     ("subaccount:s3", Some("directory:d2"), 3),
     ("directory:d3", Some("directory:d2"), 1),
@@ -68,9 +75,10 @@ pub const CREATIONS: [(&str, Option<&str>, u8); 24] = [
     ("directory:d1", Some("directory:d2"), 2),
     ("cf-space:p1", Some("cf-org:o2"), 0),
     ("service-instance:i1", Some("subaccount:s1"), 0),
+    ("application:a3", Some("subaccount:n1"), 14),
 ];
 /// How many of [`CREATIONS`] make the landscape that scenarios start with
-pub const CREATIONS_AT_START: usize = 13;
+pub const CREATIONS_AT_START: usize = 15;
 
 /// Attributes of levels, by number
 pub fn attributes(number: u8) -> Attributes {
@@ -85,6 +93,12 @@ pub fn attributes(number: u8) -> Attributes {
         6 => Attributes { region: Some("eu10".into()), ..none },
         8 => Attributes { access: Some(Access::Enforced), ..none },
         9 => Attributes { access: Some(Access::Open), ..none },
+        10 => Attributes { environment: Some(Environment::Neo), ..none },
+        11 => Attributes { environment: Some(Environment::Multi), ..none },
+        12 => Attributes { identity_provider: Some("corp".into()), ..none },
+        13 => Attributes { identity_provider: Some("sap.default".into()), ..none },
+        14 => Attributes { role_provider: Some("successfactors".into()), ..none },
+        15 => Attributes { role_provider: Some("platform".into()), ..none },
         _ => Attributes {
             name: Some("Both".into()),
             environment: Some(Environment::Neo),
@@ -94,7 +108,7 @@ pub fn attributes(number: u8) -> Attributes {
     }
 }
 /// How many numbers [`attributes`] tells apart
-pub const ATTRIBUTES: u8 = 10;
+pub const ATTRIBUTES: u8 = 16;
 
 /// Users of two origins, one under two spellings
 pub const USERS: [&str; 6] = [
@@ -106,13 +120,20 @@ pub const USERS: [&str; 6] = [
     "user:sap.default/alice@x",
 ];
 /// Groups and attributes
-pub const SETS: [&str; 3] =
-    ["group:corp/Admins", "attribute:corp/dept=IT", "group:sap.default/Ops"];
+pub const SETS: [&str; 6] = [
+    "group:corp/Admins",
+    "attribute:corp/dept=IT",
+    "group:sap.default/Ops",
+    "group:corp/Rules",
+    "attribute:corp/dept=HR",
+    "group:corp/Ops",
+];
 /// Whoever may be granted something
-pub const PRINCIPALS: [&str; 12] = [
+pub const PRINCIPALS: [&str; 13] = [
     "user:corp/alice@x",
     "group:corp/Admins",
     "user:corp/bob@x",
+    "group:corp/Rules",
     "user:sap.default/carol@x",
     "everyone:corp",
     "attribute:corp/dept=IT",
@@ -124,7 +145,9 @@ pub const PRINCIPALS: [&str; 12] = [
     "everyone:sap.ids",
 ];
 /// Texts that are searched for: parts of names, words in any order, and texts that nothing contains
-pub const SEARCHED: [&str; 14] = [
+pub const SEARCHED: [&str; 16] = [
+    "ed",
+    "neo",
     "a",
     "ALICE",
     "admins",
@@ -144,15 +167,17 @@ pub const SEARCHED: [&str; 14] = [
 pub const NOBODY: &str = "user:corp/nobody@x";
 
 /// Levels with what may be granted there, `role:` before a single role; what is granted most, first
-pub const GRANTS: [(&str, &str); 32] = [
+pub const GRANTS: [(&str, &str); 38] = [
     ("subaccount:s1", "Admins"),
     ("subaccount:s1", "Custom"),
     ("directory:d1", "Admins"),
     ("subaccount:s1", "Viewers"),
     ("cf-org:o1", "role:cf/Org Manager"),
+    ("subaccount:n1", "role:neo/Administrator"),
+    ("global-account:g", "Admins"),
+    ("application:a2", "role:own/Reader"),
     ("service-instance:i1", "role:svc/Creds"),
     ("service-instance:i1", "role:sm/Creds"),
-    ("global-account:g", "Admins"),
     ("subaccount:s2", "role:acct/Security Admin"),
     ("subaccount:s1", "Ops"),
     ("subaccount:s2", "Admins"),
@@ -167,6 +192,9 @@ pub const GRANTS: [(&str, &str); 32] = [
     ("service-instance:i2", "role:svc/Creds"),
     ("service-instance:i2", "role:sm/Creds"),
     ("application:a1", "role:neo/Neo Dev"),
+    ("subaccount:n1", "role:neo/Developer"),
+    ("subaccount:n1", "role:own/Editor"),
+    ("application:a2", "role:neo/Neo Dev"),
     // Bare names, and what is mostly refused.
     ("cf-org:o1", "role:Org Manager"),
     ("cf-space:p1", "role:Space Dev"),
@@ -178,10 +206,11 @@ pub const GRANTS: [(&str, &str); 32] = [
     ("cf-org:o1", "Admins"),
     ("subaccount:s3", "Viewers"),
     ("subaccount:s2", "role:Security Admin"),
+    ("subaccount:n1", "Admins"),
 ];
 
 /// How many of [`GRANTS`] are lawful at the beginning or may become so, all by full names
-pub const GRANTS_LAWFUL: usize = 22;
+pub const GRANTS_LAWFUL: usize = 27;
 
 /// Rights over the ledger, what is given most first; the last are never there
 pub const RIGHTS: [(&str, &str); 10] = [
@@ -226,7 +255,7 @@ pub const ROLE_LISTS: [&[&str]; 11] = [
 ];
 
 /// Custom roles: level, application, name, template, and the number of their scopes
-pub const CUSTOM_ROLES: [(&str, &str, &str, &str, u8); 12] = [
+pub const CUSTOM_ROLES: [(&str, &str, &str, &str, u8); 18] = [
     ("subaccount:s1", "own", "Own", "T", 1),
     ("subaccount:s1", "dest", "Viewer", "ViewT", 0),
     ("subaccount:s1", "dest", "My Viewer", "ViewT", 0),
@@ -239,7 +268,61 @@ pub const CUSTOM_ROLES: [(&str, &str, &str, &str, u8); 12] = [
     ("subaccount:s1", "tenure", "Own", "T", 1),
     ("ledger:world", "own", "Own", "T", 1),
     ("subaccount:s1", "tenure", "Auditor", "T", 1),
+    ("application:a2", "own", "Reader", "T", 1),
+    ("subaccount:n1", "own", "Editor", "ViewT", 0),
+    ("subaccount:n1", "own", "Reader", "T", 2),
+    ("application:a1", "own", "Reader", "T", 1),
+    ("subaccount:n1", "neo", "Developer", "NeoT", 0),
+    ("application:a2", "neo", "Own Dev", "NeoT", 0),
 ];
+
+/// Applications with permissions, the roles that give each, and its paths; the last one is no application
+pub const PERMISSIONS: [(&str, &str, &[&str], &[&str]); 12] = [
+    ("application:a2", "read", &["Reader"], &["/"]),
+    ("application:a2", "edit", &["Editor", "AccountDeveloper"], &["/edit", "/admin"]),
+    ("application:a2", "all", &["Everyone"], &["/public"]),
+    ("application:a2", "admin", &["AccountAdministrator"], &["/admin"]),
+    ("application:a2", "read", &["Own Dev", "Everyone"], &[]),
+    ("application:a2", "edit", &[], &["/edit"]),
+    ("application:a2", "admin", &["Unheard"], &["/admin/users"]),
+    ("application:a1", "read", &["Own", "Reader", "Security Admin"], &["/", "/public"]),
+    ("application:a3", "read", &["Everyone"], &["/"]),
+    ("application:a2", "read", &["Reader", "Developer"], &["/edit/", "/public"]),
+    ("application:a1", "edit", &[], &[]),
+    ("subaccount:n1", "read", &["Editor"], &[]),
+];
+
+/// Groups that may have a rule
+pub const RULED: [&str; 3] = ["group:corp/Rules", "group:corp/Admins", "group:sap.default/Ops"];
+
+/// How many numbers [`rule`] tells apart
+pub const RULES: usize = 11;
+
+/// An origin and a rule, by number
+pub fn rule(number: usize) -> (&'static str, Rule) {
+    let equals = |attribute, value| Requirement::Leaf(RuleLeaf::equals(attribute, value).unwrap());
+    let matches =
+        |attribute, pattern| Requirement::Leaf(RuleLeaf::matches(attribute, pattern).unwrap());
+    let it = equals("dept", "IT");
+    let (origin, expression) = match number {
+        0 => ("corp", it),
+        1 => ("corp", Requirement::Leaf(RuleLeaf::Everyone)),
+        2 => ("corp", matches("dept", "(I|H).*")),
+        3 => ("corp", equals("Groups", "Admins")),
+        4 => ("corp", matches("Groups", "(Ad|Op)[a-z]{1,4}")),
+        5 => {
+            let both = vec![it, matches("Groups", ".*")];
+            ("corp", Requirement::AnyOf(vec![equals("dept", "HR"), Requirement::AllOf(both)]))
+        }
+        6 => ("sap.default", Requirement::Leaf(RuleLeaf::Everyone)),
+        7 => ("sap.default", matches("Groups", "O.s")),
+        8 => ("corp", Requirement::AllOf(vec![it, equals("dept", "HR")])),
+        // Nobody was added to what these look at: one is the set itself, and the other of another origin.
+        9 => ("corp", matches("Groups", "Rule.?")),
+        _ => ("sap.default", it),
+    };
+    (origin, Rule::new(expression).unwrap())
+}
 
 /// Scopes of a custom role, by number
 pub fn scopes(number: u8) -> Option<Vec<Arc<str>>> {
@@ -252,7 +335,7 @@ pub fn scopes(number: u8) -> Option<Vec<Arc<str>>> {
 }
 
 /// Abilities with levels where it makes sense to ask for them
-pub const ASKED: [(&str, &str); 47] = [
+pub const ASKED: [(&str, &str); 71] = [
     ("view", "subaccount:s1"),
     ("manage", "subaccount:s1"),
     ("connect", "subaccount:s1"),
@@ -300,10 +383,35 @@ pub const ASKED: [(&str, &str); 47] = [
     ("role:tenure/Administrator", "ledger:world"),
     ("role:tenure/Submitter", "global-account:g"),
     ("look-down", "ledger:world"),
+    ("permission:read", "application:a2"),
+    ("permission:edit", "application:a2"),
+    ("permission:all", "application:a2"),
+    ("permission:admin", "application:a2"),
+    ("permission:read", "application:a1"),
+    ("path:/", "application:a2"),
+    ("path:/admin/users", "application:a2"),
+    ("path:/public/a", "application:a2"),
+    ("path:/edit", "application:a2"),
+    ("role:own/Reader", "application:a2"),
+    ("role:neo/Developer", "subaccount:n1"),
+    ("role:neo/Administrator", "subaccount:n1"),
+    ("scope:read", "application:a2"),
+    ("members", "subaccount:n1"),
+    ("deploy", "application:a2"),
+    ("deploy", "subaccount:n1"),
+    ("ledger.append", "application:a2"),
+    ("permission:read", "application:a3"),
+    // Reached by steps.
+    ("use", "service-instance:i1"),
+    ("role:svc/Creds", "service-instance:i1"),
+    ("role:Space Dev", "cf-space:p1"),
+    ("list", "cf-space:p1"),
+    ("manage", "subaccount:s1"),
+    ("role-collection:Custom", "subaccount:s1"),
 ];
 
 /// Abilities, some of which nothing ever defines
-pub const ABILITIES: [&str; 32] = [
+pub const ABILITIES: [&str; 40] = [
     "operation:view",
     "manage",
     "connect",
@@ -328,6 +436,13 @@ pub const ABILITIES: [&str; 32] = [
     "scope:list",
     "scope:old.read",
     "scope:tunnels",
+    "permission:read",
+    "permission:edit",
+    "permission:all",
+    "path:/admin",
+    "path:/public",
+    "deploy",
+    "members",
     "ledger.append",
     "role:tenure/Administrator",
     "role:Submitter",
@@ -335,6 +450,7 @@ pub const ABILITIES: [&str; 32] = [
     "operation:never",
     "role:Never",
     "scope:never",
+    "permission:never",
     "role-collection:Never",
 ];
 
@@ -415,6 +531,35 @@ fn texts(list: &[&str]) -> Vec<Arc<str>> {
     list.iter().map(|text| (*text).into()).collect()
 }
 
+/// A row of a catalogue that is for Neo, and for the multi-environment too or not
+trait InNeo: Sized {
+    fn environments(&mut self) -> &mut Option<Vec<Environment>>;
+
+    fn in_neo(mut self, in_both: bool) -> Self {
+        let multi = in_both.then_some(Environment::Multi);
+        *self.environments() = Some(multi.into_iter().chain([Environment::Neo]).collect());
+        self
+    }
+}
+
+impl InNeo for RoleRow {
+    fn environments(&mut self) -> &mut Option<Vec<Environment>> {
+        &mut self.environments
+    }
+}
+
+impl InNeo for RoleCollectionRow {
+    fn environments(&mut self) -> &mut Option<Vec<Environment>> {
+        &mut self.environments
+    }
+}
+
+impl InNeo for OperationRow {
+    fn environments(&mut self) -> &mut Option<Vec<Environment>> {
+        &mut self.environments
+    }
+}
+
 fn sets(set: Option<FeatureSet>) -> Option<Vec<FeatureSet>> {
     set.map(|set| vec![set])
 }
@@ -470,6 +615,30 @@ fn operation(
         requires,
         gives: None,
     }
+}
+
+fn giving(row: OperationRow, gives: Vec<GivesRow>) -> OperationRow {
+    OperationRow { gives: Some(gives), ..row }
+}
+
+fn given_here(what: GivenRow) -> GivesRow {
+    GivesRow { what, below: None }
+}
+
+fn given_below(what: GivenRow, kinds: &[LevelKind]) -> GivesRow {
+    GivesRow { what, below: Some(kinds.to_vec()) }
+}
+
+fn anything() -> GivenRow {
+    GivenRow::AnyRoleCollection
+}
+
+fn given_collection(name: &str) -> GivenRow {
+    GivenRow::RoleCollection(name.into())
+}
+
+fn given_role(text: &str) -> GivenRow {
+    GivenRow::Role(RoleText::parse(text).unwrap())
 }
 
 fn any(parts: Vec<Requirement<LeafRow>>) -> Requirement<LeafRow> {
@@ -536,12 +705,15 @@ fn first() -> CatalogDocument {
             role("!cf/Space Dev", "SpaceT", &[CfSpace], BOTH, &[]),
             role("!svc/Creds", "CredT", &[ServiceInstance], BOTH, &["instance"]),
             role("!sm/Creds", "SmT", &[ServiceInstance], BOTH, &["instance", "list"]),
-            role("!neo/Neo Dev", "NeoT", &[LevelKind::Application], BOTH, &["read"]),
+            role("!neo/Neo Dev", "NeoT", &[Application], BOTH, &["read"]).in_neo(true),
+            role("!neo/Administrator", "T", &[Subaccount], BOTH, &["manage"]).in_neo(false),
+            role("!neo/Developer", "T", &[Subaccount], BOTH, &[]).in_neo(false),
         ],
         role_collections: vec![
             collection("Viewers", &[Subaccount], B, &["Viewer"]),
             collection("Admins", &accounts, BOTH, &["dest/Admin"]),
             collection("Auditors", &[Subaccount], BOTH, &["log1/Auditor", "log2/Auditor"]),
+            collection("Never There", &[Subaccount], BOTH, &["neo/Developer"]).in_neo(false),
         ],
         operations: vec![
             operation(
@@ -616,6 +788,64 @@ fn first() -> CatalogDocument {
                 ]),
             ),
             operation("list", &[CfSpace], B, at("role:Space Dev", &[CfSpace])),
+            operation(
+                "deploy",
+                &[Application, Subaccount],
+                BOTH,
+                any(vec![
+                    at("role:neo/Developer", &[Subaccount]),
+                    below("role:Neo Dev", &[Application]),
+                ]),
+            )
+            .in_neo(true),
+            // What follows gives whoever does it something: one leads to the next.
+            giving(
+                operation("assign", &accounts, BOTH, at("role:Admin", &[GlobalAccount, Directory])),
+                vec![given_below(anything(), &[Directory, Subaccount])],
+            ),
+            giving(
+                operation("collect", &[Subaccount], BOTH, at("scope:manage", &[Subaccount])),
+                vec![
+                    given_here(anything()),
+                    given_below(given_role("cf/Org Manager"), &[CfOrg]),
+                    given_here(given_role("Auditor")),
+                ],
+            ),
+            giving(
+                operation("staff", &[CfOrg], BOTH, at("role:Org Manager", &[CfOrg])),
+                vec![given_below(given_role("Space Dev"), &[CfSpace])],
+            ),
+            giving(
+                operation("bind", &[CfSpace], BOTH, at("role:cf/Space Dev", &[CfSpace])),
+                vec![
+                    given_below(given_role("svc/Creds"), &[ServiceInstance]),
+                    given_below(given_role("Creds"), &[ServiceInstance]),
+                ],
+            ),
+            giving(
+                operation(
+                    "members",
+                    &[Subaccount],
+                    BOTH,
+                    at("role:neo/Administrator", &[Subaccount]),
+                )
+                .in_neo(false),
+                vec![
+                    given_here(given_role("neo/Developer")),
+                    given_below(given_role("Reader"), &[Application]),
+                    given_here(given_collection("Admins")),
+                ],
+            ),
+            giving(
+                operation(
+                    "deputise",
+                    &[Application],
+                    BOTH,
+                    at("role:neo/Developer", &[Subaccount]),
+                )
+                .in_neo(false),
+                vec![given_here(given_role("neo/Neo Dev"))],
+            ),
         ],
     }
 }
@@ -638,6 +868,16 @@ fn second() -> CatalogDocument {
         BOTH,
         any(vec![at("role:Space Dev", &[CfSpace]), at("scope:read", &[Subaccount])]),
     ));
+    // Some give something else, and one gives nothing any more.
+    for row in &mut operations {
+        match &*row.operation {
+            "assign" => row.gives = Some(vec![given_here(given_collection("Admins"))]),
+            "staff" => row.gives = None,
+            "members" => row.gives = Some(vec![given_here(given_role("own/Editor"))]),
+            "deputise" => row.environments = None,
+            _ => {}
+        }
+    }
     CatalogDocument {
         version: "second".into(),
         custom_role_collections: Some(vec![GlobalAccount, Directory, Subaccount]),

@@ -4,8 +4,8 @@
 
 use tenure_core::answer::{Answer, AskError, DefinedAt, Diff, LandscapeDiff, PowerDiff};
 use tenure_core::{
-    AsOf, AssignmentFilter, EffectiveAt, FeatureSet, KnownAt, LedgerInMemory, LevelKind, Now,
-    Place, Question,
+    AsOf, AssignmentFilter, EffectiveAt, Environment, FeatureSet, KnownAt, LedgerInMemory,
+    LevelKind, Now, Place, Question,
 };
 use tenure_tests::script::{
     Script, add, collection, create, delete, exhaust, fold, grant, hour, managing_directory,
@@ -266,7 +266,8 @@ fn a_new_catalogue_is_one_row_for_each_kind_and_feature_set() {
     };
     let at = |levels| {
         let (kind, feature_set) = (LevelKind::Subaccount, FeatureSet::B);
-        Some(DefinedAt::Catalog { kind, feature_set, levels })
+        let environment = Environment::Multi;
+        Some(DefinedAt::Catalog { kind, feature_set, environment, levels })
     };
     assert_eq!(of("Viewers"), at(3), "{rows:?}");
     assert_eq!(of("Ops"), at(2), "{rows:?}");

@@ -9,16 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 
 use tenure_core::{
-    LedgerInMemory, Outcome, OutcomeKind, Question, RefusalCode, Submission,
-    answer::{Answer, AskError, DefinedAt, DefinitionChanged, LandscapeDiff},
+    FoundKind, JoinedBy, LedgerInMemory, Outcome, OutcomeKind, Question, RefusalCode, Submission,
+    answer::{
+        Answer, AskError, DefinedAt, DefinitionChanged, Found, Holding, LandscapeDiff,
+        LevelChanged, Member,
+    },
 };
 use tenure_tests::harness::samples;
 use tenure_tests::question;
 use tenure_tests::scenario::{arrivals, mixed};
 use tenure_tests::world;
 
-const CHANGE_TYPES: usize = 17;
-const REASONS: usize = 33;
+const CHANGE_TYPES: usize = 20;
+const REASONS: usize = 35;
 
 #[test]
 fn scenarios_bring_about_every_outcome_of_every_change() {
@@ -72,9 +75,16 @@ fn questions_have_telling_answers() {
         }
         for draft in drafts {
             let question = draft.about(&scenario, scenario.log.len());
-            let answer = match question::ask(&question, &ledger) {
-                Ok(answered) => answered.answer,
+            let answered = match question::ask(&question, &ledger) {
+                Ok(answered) => {
+                    let at_moments = answered.elsewhere.iter().any(|one| one.span.is_none());
+                    note("elsewhere", at_moments);
+                    note("elsewhere for a time", !at_moments && !answered.elsewhere.is_empty());
+                    answered
+                }
                 Err(error) => {
+                    note("decided elsewhere", matches!(error, AskError::DecidedElsewhere(_)));
+                    note("unknown permission", matches!(error, AskError::UnknownPermission(_)));
                     let unknown = matches!(error, AskError::UnknownOperation(_));
                     if let Question::WhoDuring { .. } = question {
                         note("who during an unknown operation", unknown);
@@ -82,10 +92,26 @@ fn questions_have_telling_answers() {
                     continue;
                 }
             };
+            let (answer, at) = (answered.answer, answered.as_of.at);
             let says = question::says_something(&answer);
+            let by_rule = |holding: &Holding| {
+                let membership = holding.membership.as_ref();
+                membership.is_some_and(|joined| matches!(joined.by, JoinedBy::Rule(_)))
+            };
             match answer {
                 Answer::Check(check) => {
                     note("check", says);
+                    note("check by a rule", check.because.iter().any(by_rule));
+                    note(
+                        "check of everyone",
+                        says && check.because.is_empty() && check.steps.is_empty(),
+                    );
+                    note("session that is over", check.last_at.is_some_and(|last| Some(last) < at));
+                    note("latent", !check.steps.is_empty());
+                    note("latent by several steps", check.steps.len() > 2);
+                    note("latent and assigned", {
+                        !check.steps.is_empty() && !check.because.is_empty()
+                    });
                     note("check through a set", check.because.iter().any(|h| h.via.is_some()));
                     note("check with an end", check.because.iter().any(|h| h.until.is_some()));
                     note("check without", check.missing.is_some());
@@ -93,10 +119,14 @@ fn questions_have_telling_answers() {
                 Answer::Who(who) => {
                     note("who", says);
                     note("who of sets", !who.sets.is_empty());
+                    let of = |assigned| who.subjects.iter().any(|one| one.assigned == assigned);
+                    note("who could give itself", of(Some(false)));
+                    note("who has it as well", of(Some(true)));
                 }
                 Answer::What(what) => {
                     note("what", says);
                     note("what operations", !what.operations.is_empty());
+                    note("what permissions", !what.permissions.is_empty());
                 }
                 Answer::Where(_) => note("where", says),
                 Answer::WhoAnywhere(_) => note("who anywhere", says),
@@ -114,11 +144,17 @@ fn questions_have_telling_answers() {
                         note(row.how.as_str(), true);
                     }
                 }
-                Answer::Members(_) => note("members", says),
+                Answer::Members(members) => {
+                    note("members", says);
+                    let of_rule = |one: &Member| matches!(one.by, JoinedBy::Rule(_));
+                    note("members by a rule", members.iter().any(of_rule));
+                }
                 Answer::Principals(_) => note("principals", says),
                 Answer::Search(search) => {
                     note("search", says);
                     note("search with more", search.more);
+                    let permission = |one: &Found| one.kind == FoundKind::Permission;
+                    note("search of permissions", search.found.iter().any(permission));
                 }
                 Answer::Diff { diff, .. } => {
                     note("diff", says);
@@ -129,6 +165,8 @@ fn questions_have_telling_answers() {
                     note("diff of levels deleted", !deleted.is_empty());
                     note("diff of levels moved", !moved.is_empty());
                     note("diff of attributes", !changed.is_empty());
+                    let moved = |one: &LevelChanged| one.environment.0 != one.environment.1;
+                    note("diff of environments", changed.iter().any(moved));
                     let of_level = |row: &DefinitionChanged| matches!(row.at, DefinedAt::Level(_));
                     note("diff of custom definitions", definitions.iter().any(of_level));
                     note("diff of catalogues", definitions.iter().any(|row| !of_level(row)));

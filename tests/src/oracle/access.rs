@@ -5,6 +5,7 @@
 //! Rules: `docs/semantics.md#access`.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use tenure_core::LedgerOperation::{self, Administer, Append};
 use tenure_core::{
@@ -72,7 +73,7 @@ pub(super) fn governors(state: &State) -> Vec<Principal> {
 struct Asked<'a> {
     oracle: &'a Oracle,
     before: KnownAt,
-    state: State,
+    state: Rc<State>,
     submitter: &'a Principal,
 }
 

@@ -5,6 +5,7 @@
 //! Rules: `docs/semantics.md#could`, `docs/semantics.md#questions`.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tenure_core::{
@@ -26,7 +27,7 @@ pub(super) struct Moment<'a> {
     pub(super) oracle: &'a Oracle,
     pub(super) t: EffectiveAt,
     pub(super) s: KnownAt,
-    pub(super) state: State,
+    pub(super) state: Rc<State>,
     /// The holdings that count
     pub(super) counting: Vec<(Key, Terms)>,
     pub(super) known: BTreeSet<Principal>,

@@ -107,7 +107,7 @@ impl Oracle {
         if let Some((index, reason)) = self.forbidden(before, recorded_at, submitter, entry) {
             return (refused(Some(index), reason), Vec::new());
         }
-        let mut state = self.state(effective_at, before);
+        let mut state = State::clone(&self.state(effective_at, before));
         let mut named = self.known(before);
         let mut facts = Vec::new();
         for (index, change) in entry.changes().iter().enumerate() {

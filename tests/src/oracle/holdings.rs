@@ -101,7 +101,7 @@ impl Oracle {
         principal: Option<&Principal>,
     ) -> Option<Ended> {
         let before = EffectiveAt::saturating_from_micros(t.micros() - 1);
-        let mut state = self.state(before, s);
+        let mut state = State::clone(&self.state(before, s));
         let now = Moment::new(self, t, s);
         if state.holdings[key].until == Some(t) {
             return Some(Ended { how: How::Expired, entry: None });

@@ -159,7 +159,8 @@ impl Oracle {
 
     /// The version of the catalogue in force, and where it was published
     pub fn catalog(&self, t: EffectiveAt, s: KnownAt) -> Option<(String, Position)> {
-        let (position, catalog) = self.state(t, s).catalog?;
-        Some((catalog.version().to_string(), position))
+        let state = self.state(t, s);
+        let (position, catalog) = state.catalog.as_ref()?;
+        Some((catalog.version().to_string(), *position))
     }
 }

@@ -10,6 +10,7 @@ use tenure_core::{
     EffectiveAt, JoinedBy, Position, Principal, PrincipalKind, Requirement, RuleLeaf,
 };
 
+use super::Oracle;
 use super::ask::Moment;
 use super::pattern;
 use super::state::State;
@@ -75,6 +76,19 @@ impl State {
     pub(super) fn is_member(&self, set: &Principal, user: &Principal) -> bool {
         let added = self.members.contains_key(&(set.clone(), user.clone()));
         added || self.by_rule(set, user).is_some()
+    }
+}
+
+impl Oracle {
+    /// The entries that added a user to the sets behind the rule that makes it a member
+    pub fn entries_behind(
+        &self,
+        set: &Principal,
+        user: &Principal,
+        t: EffectiveAt,
+        s: KnownAt,
+    ) -> Vec<Position> {
+        self.state(t, s).by_rule(set, user).into_iter().flatten().collect()
     }
 }
 

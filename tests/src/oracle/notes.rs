@@ -33,7 +33,8 @@ impl Oracle {
         }
         let recorded_at = EffectiveAt::saturating_from_micros(recorded.recorded_at.micros());
         let t = entry.effective_at().map_or(recorded_at, |stated| moment(stated).unwrap());
-        let (mut state, mut named) = (self.state(t, before), self.known(before));
+        let mut state = State::clone(&self.state(t, before));
+        let mut named = self.known(before);
         let mut notes = Vec::new();
         for (index, change) in entry.changes().iter().enumerate() {
             let note = |what| Note { change: index, what };

@@ -311,6 +311,28 @@ impl Builder {
                 source: "listing".into(),
                 from: from.and_then(|ticks| Instant::from_micros(start - ticks * TICK_MICROS)),
             },
+            Draft::SetRule { set, rule } => {
+                let (origin, expression) = world::rule(rule.unwrap_or(0));
+                Change::SetRule {
+                    set: world::principal(world::RULED[set]),
+                    origin: origin.into(),
+                    rule: rule.map(|_| Arc::new(expression)),
+                }
+            }
+            Draft::SetPermission(number) => {
+                let (level, name, roles, paths) = world::PERMISSIONS[number];
+                let texts = |list: &[&str]| list.iter().map(|text| Arc::from(*text)).collect();
+                Change::SetPermission {
+                    level: world::level(level),
+                    permission: name.into(),
+                    roles: texts(roles),
+                    paths: (!paths.is_empty()).then(|| texts(paths)),
+                }
+            }
+            Draft::DeletePermission(number) => {
+                let (level, name, _, _) = world::PERMISSIONS[number];
+                Change::DeletePermission { level: world::level(level), permission: name.into() }
+            }
             Draft::DeleteRoleCollection { level: of, name } => {
                 Change::DeleteRoleCollection { level: level(of), role_collection: collection(name) }
             }

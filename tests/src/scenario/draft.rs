@@ -12,6 +12,7 @@ use proptest::sample::Index;
 
 use tenure_core::{Access, GrantExpects, RevokeExpects};
 
+use super::neo;
 use super::{FIRST_RECORDED_TICKS, Scenario, TICK_MICROS};
 use crate::world;
 
@@ -63,6 +64,9 @@ pub(super) enum Draft {
     GrantRight { right: usize, to: usize, until: Until },
     RevokeRight { right: usize, from: usize },
     SetAccess(Access),
+    SetRule { set: usize, rule: Option<usize> },
+    SetPermission(usize),
+    DeletePermission(usize),
 }
 
 /// When a step's changes hold, seen from when it is recorded
@@ -146,7 +150,7 @@ fn revoke_expects() -> impl Strategy<Value = Option<RevokeExpects>> {
 }
 
 /// Numbers below a count, mostly the smaller ones
-fn skewed(count: usize) -> impl Strategy<Value = usize> + Clone {
+pub(super) fn skewed(count: usize) -> impl Strategy<Value = usize> + Clone {
     prop_oneof![3 => 0..count.div_ceil(4), 2 => 0..count]
 }
 
@@ -226,6 +230,7 @@ fn draft(off_time: u32) -> BoxedStrategy<Draft> {
         14 => definitions(),
         6 => observations(),
         6 => rights(off_time),
+        12 => neo::drafts(),
     ]
     .boxed()
 }
@@ -285,13 +290,24 @@ pub(super) fn given(level: &str, what: &str) -> usize {
     world::GRANTS.iter().position(|row| *row == (level, what)).unwrap()
 }
 
-fn grant(row: usize, to: usize) -> Draft {
+pub(super) fn grant(row: usize, to: usize) -> Draft {
     Draft::Grant { what: row, to, until: Until::Never, expect: None }
 }
 
-fn created(level: &str) -> Draft {
+/// The number of a row of [`world::CREATIONS`]
+fn creation(level: &str, parent: &str) -> usize {
+    let row = world::CREATIONS.iter().position(|row| (row.0, row.1) == (level, Some(parent)));
+    row.unwrap()
+}
+
+pub(super) fn created(level: &str) -> Draft {
     let creation = world::CREATIONS.iter().position(|row| row.0 == level).unwrap();
     Draft::CreateLevel { creation, attributes: None }
+}
+
+/// The number of one of [`world::PRINCIPALS`]
+pub(super) fn named(principal: &str) -> usize {
+    world::PRINCIPALS.iter().position(|row| *row == principal).unwrap()
 }
 
 /// The number of a row of [`world::LEVELS`]
@@ -340,16 +356,16 @@ const STORY_ENTRIES_MAX: usize = 7;
 
 /// What an entry of a story submits, and how many ticks ahead it takes effect, if the story depends on
 /// it
-type Told = (Option<i64>, Body);
+pub(super) type Told = (Option<i64>, Body);
 
 /// Entries that tell one thing from its beginning to its end, which drawn one by one seldom come
 /// together
 fn story() -> BoxedStrategy<Vec<Told>> {
-    prop_oneof![2 => names_change(), 2 => levels_change(), 2 => terms_change(), 3 => access_changes()]
+    prop_oneof![2 => names_change(), 2 => levels_change(), 2 => terms_change(), 3 => access_changes(), 5 => neo::stories()]
         .boxed()
 }
 
-fn told(draft: Draft) -> Told {
+pub(super) fn told(draft: Draft) -> Told {
     (None, Body::Changes(vec![draft]))
 }
 
@@ -433,7 +449,8 @@ fn levels_change() -> BoxedStrategy<Vec<Told>> {
         ("subaccount:s1", "Admins", "subaccount:s1"),
         ("subaccount:s1", "Custom", "directory:d1"),
     ];
-    let (s3_below_d2, s1_below_h) = (13, 18);
+    let (s3_below_d2, s1_below_h) =
+        (creation("subaccount:s3", "directory:d2"), creation("subaccount:s1", "global-account:h"));
     prop_oneof![
         // A level goes with all above it up to some level, and comes back.
         (who(), 0..gone.len()).prop_map(move |(to, number)| {
@@ -509,12 +526,8 @@ fn terms_change() -> BoxedStrategy<Vec<Told>> {
             vec![told(grant(admin, to)), back(1), back(1), back(3), back(2)]
         }),
         // A member has what its set has, until one of them is removed.
-        (0..world::SETS.len(), 0..3_usize, any::<bool>()).prop_map(move |(set, member, of_set)| {
-            let number = |text| {
-                let found = world::PRINCIPALS.iter().position(|row| *row == text);
-                found.unwrap()
-            };
-            let (to, user) = (number(world::SETS[set]), number(world::USERS[member]));
+        (0..4_usize, 0..3_usize, any::<bool>()).prop_map(move |(set, member, of_set)| {
+            let (to, user) = (named(world::SETS[set]), named(world::USERS[member]));
             vec![
                 told(Draft::AddMember { set, member }),
                 told(grant(admin, to)),
@@ -544,7 +557,7 @@ fn access_changes() -> BoxedStrategy<Vec<Told>> {
             set(Access::Enforced),
             given(0, 0),
             taken(0, 1),
-            told(Draft::RemovePrincipal(6)),
+            told(Draft::RemovePrincipal(named("client:corp/CI"))),
         ]),
         // The grant, or the change of access, is voided; then that void.
         2 => (1..3_usize).prop_map(move |entries| vec![
@@ -560,8 +573,8 @@ fn access_changes() -> BoxedStrategy<Vec<Told>> {
             Draft::GrantRight { right: 0, to: 0, until: Until::Never },
             Draft::SetAccess(Access::Enforced),
         ])), (None, Body::Changes(vec![
-            Draft::CreateLevel { creation: 13, attributes: None },
-            Draft::CreateLevel { creation: 15, attributes: None },
+            self::created("subaccount:s3"),
+            self::created("cf-org:o3"),
             Draft::GrantRight { right: 4, to: 1, until: Until::Ticks(3) },
         ]))]),
     ]
@@ -643,8 +656,14 @@ pub(super) fn beginning() -> impl Strategy<Value = Vec<Step>> {
     let levels = (0..world::CREATIONS_AT_START)
         .map(|creation| Draft::CreateLevel { creation, attributes: None });
     let custom = [0, 1, 2].map(|level| Draft::CreateRoleCollection { level, name: 0, roles: 0 });
-    let role = [Draft::CreateRole(0)];
-    let changes = levels.chain(role).chain(custom).map(|draft| Body::Changes(vec![draft]));
+    let roles = [0, neo::custom("own", "Reader"), neo::custom("own", "Editor")];
+    let roles = roles.map(Draft::CreateRole);
+    let permissions = [Draft::SetPermission(0), Draft::SetPermission(2)];
+    let changes = levels
+        .chain(roles)
+        .chain(permissions)
+        .chain(custom)
+        .map(|draft| Body::Changes(vec![draft]));
     let steps: Vec<Step> = [Body::Publish(0)].into_iter().chain(changes).map(at_start).collect();
     let kept = vec(proptest::bool::weighted(0.99), steps.len());
     kept.prop_map(move |kept| {
