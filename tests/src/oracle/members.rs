@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use tenure_core::{
-    EffectiveAt, JoinedBy, Position, Principal, PrincipalKind, Requirement, RuleLeaf,
+    EffectiveAt, JoinedBy, KnownAt, Position, Principal, PrincipalKind, Requirement, RuleLeaf,
 };
 
 use super::Oracle;
