@@ -97,7 +97,7 @@ pub type Found = Result<Answered, AskError>;
 /// Questions of every sort
 pub fn drafts() -> impl Strategy<Value = Draft> {
     let sort = prop_oneof![
-        5 => Just(Sort::Check),
+        8 => Just(Sort::Check),
         4 => Just(Sort::Who),
         3 => Just(Sort::What),
         2 => Just(Sort::Where),
@@ -278,7 +278,8 @@ impl Draft {
         let other_at = self.other_at.resolve(&moments);
         let known_at = self.known_at.resolve(late, newest, &voids);
         let other_known_at = self.other_known_at.resolve(late, newest, &voids);
-        // What a set was granted is asked of others as well: they may be members.
+        let set = grant.as_ref().is_some_and(|grant| grant.to.kind().is_set());
+        // What a set was granted is asked of others as well.
         let granted_to = grant.map(|grant| grant.to).filter(|to| {
             let seldom_another = if to.kind().is_set() { 2 } else { 5 };
             !self.principal.is_multiple_of(seldom_another)
@@ -287,8 +288,16 @@ impl Draft {
         let roots = ["global-account:g", "global-account:h", "ledger:world"];
         let root = || world::level(roots[self.principal % roots.len()]);
         let under = if self.flags.0 { on.clone() } else { root() };
-        let principal =
-            granted_to.unwrap_or_else(|| world::principals().swap_remove(self.principal));
+        let somebody = match (set, self.reading) {
+            // Of a set that was granted something, mostly users: they may be members.
+            (true, _) => world::principal(world::USERS[self.principal / 2 % world::USERS.len()]),
+            // Who was granted something may give itself more.
+            (_, Reading::Latent) if !grants.is_empty() => {
+                grants[self.principal % grants.len()].to.clone()
+            }
+            _ => world::principals().swap_remove(self.principal),
+        };
+        let principal = granted_to.unwrap_or(somebody);
         let stretch = || {
             let (from, until) = (at.min(other_at), at.max(other_at));
             let from = if self.flags.0 { from } else { EffectiveAt::FIRST };

@@ -16,7 +16,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use tenure_core::{
-    Change, EffectiveAt, Entry, GrantableText, Level, Principal, Recorded, RoleText, Submission,
+    Change, EffectiveAt, Entry, GrantableText, Level, Principal, Recorded, RoleText, RuleLeaf,
+    Submission,
 };
 
 pub use crowd::{Shares, busy, crowds};
@@ -178,6 +179,17 @@ impl fmt::Display for Shown<'_> {
             }
             Change::PublishCatalog { catalog } => {
                 write!(f, "publish catalog `{}`", catalog.version())
+            }
+            Change::SetRule { set, rule: Some(rule), origin } => {
+                let mut shown = |leaf: &RuleLeaf| match leaf {
+                    RuleLeaf::Equals { attribute, value } => format!("{attribute} = {value}"),
+                    RuleLeaf::Matches { attribute, pattern } => {
+                        format!("{attribute} matches {}", pattern.as_str())
+                    }
+                    RuleLeaf::Everyone => "everyone".into(),
+                };
+                let rule = rule.expression().map(&mut shown);
+                write!(f, "set rule of {set} for {origin} to {rule:?}")
             }
             Change::Void { entry, .. } => write!(f, "void id {}", entry.0.as_u128()),
             other => write!(f, "{other:?}"),

@@ -181,9 +181,11 @@ fn intervals(
     }
     found
         .into_iter()
-        .map(|(from, until, because)| Interval {
-            span: Span::new(from, until).unwrap(),
-            because: because.into_iter().collect(),
+        .map(|(from, until, because)| {
+            let mut because: Vec<Holding> = because.into_iter().collect();
+            // One holding, however often what makes a member changes while it runs.
+            because.dedup_by_key(|holding| Holding { membership: None, ..holding.clone() });
+            Interval { span: Span::new(from, until).unwrap(), because }
         })
         .collect()
 }
