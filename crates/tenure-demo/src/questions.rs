@@ -131,7 +131,8 @@ pub fn demo_questions() -> Vec<DemoQuestion> {
                 .with("on", ORDERS_PROD)
                 .with("at", "2025-03-20")
                 .with("reading", "latent"),
-            see: "TODO",
+            see: "Seven who could, and two who could not: Aylin Kaya and Marek Novotny administer the global account, \
+                  and could have made themselves administrators there. `check --reading latent` tells the steps.",
         },
     ]
 }
