@@ -118,6 +118,7 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Report> {
     report.at_most("who, one level: p99", p99(Class::WhoNow), 200.0, "us");
     report.at_most("who, as known years back: p99 over that of now", known, 5.0, "times");
     report.at_most("who anywhere: p50", p50(Class::WhoUnder), 2_000.0, "us");
+    report.at_most("who, latent: p50", p50(Class::WhoLatent), 1e6, "us");
     report.at_most("check, in process: p50", p50(Class::CheckNow), 2.0, "us");
     report.at_least("check, over HTTP", Some(check.per_second), 40_000.0, "answers/s");
     let Starts { rebuilt_per_second, seconds, bytes_a_change: memory } = starts;

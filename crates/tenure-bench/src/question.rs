@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tenure_core::{
     Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, Instant, Known, KnownAt, Level,
-    LevelFilter, Mention, Principal, Question, Reading,
+    LevelFilter, Life, Mention, Principal, Question, Reading,
 };
 use tenure_demo::dice::Dice;
 
@@ -63,6 +63,10 @@ classes! {
     WhoUnderWide "who-under-wide" 2;
     /// Who could at any time of a month, on one level?
     WhoDuring "who-during" 30;
+    /// Who could, on one level, by a session of the last twelve hours? No part of a mix
+    WhoSession "who-session" 0;
+    /// Who could have given himself the power, on one level? No part of a mix
+    WhoLatent "who-latent" 0;
     /// Could somebody, on one level, now?
     CheckNow "check-now" 250;
     /// Could somebody, on one level, some time back?
@@ -138,11 +142,20 @@ impl<'a> Asker<'a> {
     /// A question of a class
     pub(crate) fn of(&mut self, class: Class) -> Question {
         match class {
-            Class::WhoNow | Class::WhoThen | Class::WhoKnown => {
+            Class::WhoNow
+            | Class::WhoThen
+            | Class::WhoKnown
+            | Class::WhoSession
+            | Class::WhoLatent => {
                 let as_of = self.coordinates(class);
                 let (on, role_collection) = self.crowded();
                 let can = self.ability(&role_collection);
-                Question::Who { can, on, as_of, reading: Reading::Assigned, explain: false }
+                let reading = match class {
+                    Class::WhoSession => Reading::Session(Life::default()),
+                    Class::WhoLatent => Reading::Latent,
+                    _ => Reading::Assigned,
+                };
+                Question::Who { can, on, as_of, reading, explain: false }
             }
             Class::WhoUnder | Class::WhoUnderWide => {
                 let all: &[&str] = if class == Class::WhoUnder { &CRITICAL } else { &WIDE };

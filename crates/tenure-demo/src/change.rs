@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tenure_wire::v1::{Access, Change, FeatureSet, GrantExpects};
+use tenure_wire::v1::{Access, Change, Environment, FeatureSet, GrantExpects, Rule};
 
 /// A role collection or a role that is granted
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -83,6 +83,7 @@ fn created(
     name: &str,
     feature_set: Option<FeatureSet>,
     region: Option<&str>,
+    neo: Option<&str>,
 ) -> Change {
     Change::CreateLevel {
         level: level.to_owned(),
@@ -90,24 +91,29 @@ fn created(
         name: Some(name.to_owned()),
         feature_set,
         authorizations: None,
-        environment: None,
+        environment: neo.map(|_| Environment::Neo),
         region: region.map(str::to_owned),
-        identity_provider: None,
+        identity_provider: neo.map(str::to_owned),
         role_provider: None,
         access: None,
     }
 }
 
 pub(crate) fn create(level: &str, parent: &str, name: &str) -> Change {
-    created(level, Some(parent), name, None, None)
+    created(level, Some(parent), name, None, None, None)
 }
 
 pub(crate) fn create_global_account(level: &str, name: &str, set: FeatureSet) -> Change {
-    created(level, None, name, Some(set), None)
+    created(level, None, name, Some(set), None, None)
 }
 
 pub(crate) fn create_subaccount(level: &str, parent: &str, name: &str) -> Change {
-    created(level, Some(parent), name, None, Some("eu10"))
+    created(level, Some(parent), name, None, Some("eu10"), None)
+}
+
+/// A subaccount in Neo, whose applications have the users of an identity provider
+pub(crate) fn create_in_neo(level: &str, parent: &str, name: &str, origin: &str) -> Change {
+    created(level, Some(parent), name, None, Some("eu1"), Some(origin))
 }
 
 pub(crate) fn move_level(level: &str, parent: &str) -> Change {
@@ -118,36 +124,49 @@ pub(crate) fn delete_level(level: &str) -> Change {
     Change::DeleteLevel { level: level.to_owned() }
 }
 
-fn set_level(
-    level: &str,
+/// What is set of a level
+#[derive(Default)]
+struct Set {
     feature_set: Option<FeatureSet>,
     authorizations: Option<bool>,
+    environment: Option<Environment>,
+    role_provider: Option<String>,
     access: Option<Access>,
-) -> Change {
+}
+
+fn set_level(level: &str, set: Set) -> Change {
     Change::SetLevel {
         level: level.to_owned(),
         name: None,
-        feature_set,
-        authorizations,
-        environment: None,
+        feature_set: set.feature_set,
+        authorizations: set.authorizations,
+        environment: set.environment,
         region: None,
         identity_provider: None,
-        role_provider: None,
-        access,
+        role_provider: set.role_provider,
+        access: set.access,
     }
 }
 
 pub(crate) fn set_feature_set(level: &str, set: FeatureSet) -> Change {
-    set_level(level, Some(set), None, None)
+    set_level(level, Set { feature_set: Some(set), ..Set::default() })
+}
+
+pub(crate) fn set_environment(level: &str, environment: Environment) -> Change {
+    set_level(level, Set { environment: Some(environment), ..Set::default() })
+}
+
+pub(crate) fn set_role_provider(level: &str, provider: &str) -> Change {
+    set_level(level, Set { role_provider: Some(provider.to_owned()), ..Set::default() })
 }
 
 /// Says who may read and write a ledger: everybody, or who holds a role of `tenure`
 pub(crate) fn set_access(level: &str, access: Access) -> Change {
-    set_level(level, None, None, Some(access))
+    set_level(level, Set { access: Some(access), ..Set::default() })
 }
 
 pub(crate) fn manage_authorizations(level: &str) -> Change {
-    set_level(level, None, Some(true), None)
+    set_level(level, Set { authorizations: Some(true), ..Set::default() })
 }
 
 /// A listing of who holds what on a level was taken, or its audit log was read since a moment
@@ -182,6 +201,38 @@ pub(crate) fn set_roles(level: &str, name: &str, roles: &[&str]) -> Change {
         role_collection: name.to_owned(),
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
     }
+}
+
+/// A group of an identity provider's users, by a rule
+pub(crate) fn set_rule(group: &str, origin: &str, rule: Rule) -> Change {
+    Change::SetRule { set: group.to_owned(), origin: origin.to_owned(), rule: Some(rule) }
+}
+
+/// The rule of the users for which an attribute has a value
+pub(crate) fn equals(attribute: &str, value: &str) -> Rule {
+    Rule {
+        attribute: Some(attribute.to_owned()),
+        equals: Some(value.to_owned()),
+        ..Rule::default()
+    }
+}
+
+/// The rule of all users
+pub(crate) fn everyone() -> Rule {
+    Rule { everyone: Some(true), ..Rule::default() }
+}
+
+pub(crate) fn set_permission(level: &str, name: &str, roles: &[&str], path: &str) -> Change {
+    Change::SetPermission {
+        level: level.to_owned(),
+        permission: name.to_owned(),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        paths: Some(vec![path.to_owned()]),
+    }
+}
+
+pub(crate) fn delete_permission(level: &str, name: &str) -> Change {
+    Change::DeletePermission { level: level.to_owned(), permission: name.to_owned() }
 }
 
 pub(crate) fn void(entry: &str, note: &str) -> Change {

@@ -15,7 +15,7 @@ use crate::estate::App;
 use crate::model::Key;
 use crate::names::Names;
 use crate::staff::{Person, Post};
-use crate::{inventory, mishap, reform, routine, staff, story, upgrade};
+use crate::{inventory, legacy, mishap, reform, routine, staff, story, upgrade};
 
 /// The first day, on which the inventory is taken
 pub(crate) const FIRST_DAY: Day = day(2023, 7, 3);
@@ -123,6 +123,7 @@ fn three_years(ledger: &str) -> Vec<Message> {
             upgrade::run(&mut company);
         }
         reform::day(&mut company);
+        legacy::day(&mut company);
         story::day(&mut company);
         if today.is_workday() {
             company.desk.wait_for(8, 0);

@@ -3,7 +3,7 @@
 //! [`demo`] makes the history of the invented company Acme, message by message, and always the same history:
 //! some hundred people, thirty subaccounts with Cloud Foundry below them, an upgrade from feature set A
 //! to B, joiners, movers and leavers, requests, rotations on call, keys, reviews and mishaps.
-//! [`demo_questions`] are nine questions that are worth asking about it. Nothing here appends, folds or
+//! [`demo_questions`] are eleven questions that are worth asking about it. Nothing here appends, folds or
 //! reads a clock: the caller records the messages.
 //!
 //! Every name in it is invented, and the domain `acme.example` belongs to nobody.
@@ -16,6 +16,7 @@ mod desk;
 pub mod dice;
 mod estate;
 mod inventory;
+mod legacy;
 mod mishap;
 mod model;
 mod names;

@@ -1,13 +1,15 @@
 //! Which questions are worth asking in the demo?
 //!
-//! There are nine: who could do something on a past day; the same as it was known on another day; who could for a short
+//! There are eleven: who could do something on a past day; the same as it was known on another day; who could for a short
 //! while; what changed although nobody did anything; what changed for one person; who could anywhere; what nobody looked
-//! at; an account of another origin; and who could read the ledger itself.
+//! at; an account of another origin; who could read the ledger itself; who could through the rule of a group; and who could have
+//! given himself the power.
 
 use tenure_wire::question::Texts;
 
 use crate::cast::{LUKAS, PRIYA, TOMASZ};
 use crate::estate::{CONTOUR, GLOBAL_ACCOUNT};
+use crate::legacy::STAFF_PORTAL;
 
 const ORDERS_PROD: &str = "subaccount:orders-prod";
 const PAYMENTS_PROD: &str = "subaccount:payments-prod";
@@ -24,7 +26,7 @@ pub struct DemoQuestion {
     pub see: &'static str,
 }
 
-/// The nine questions to the ledger of [`crate::demo`]; each answer has at most a dozen rows
+/// The eleven questions to the ledger of [`crate::demo`]; each answer has at most a dozen rows
 pub fn demo_questions() -> Vec<DemoQuestion> {
     let who_on_20_march = Texts::named("who")
         .with("can", MANAGE)
@@ -111,6 +113,26 @@ pub fn demo_questions() -> Vec<DemoQuestion> {
                 .with("explain", "full"),
             see: "Three people, each by a role that the ledger keeps like any other: an auditor of all, one \
                   of Payments alone until 1 April, and the administrator who let them in.",
+        },
+        DemoQuestion {
+            asked: "Who could open the payroll pages of the old portal in Neo on 1 June 2025, and through what?",
+            question: Texts::named("who")
+                .with("can", "path:/payroll/run")
+                .with("on", STAFF_PORTAL)
+                .with("at", "2025-06-01")
+                .with("explain", "full"),
+            see: "Two people, whom nobody added to the group: its rule made them members, by what the \
+                  identity provider said of them. The group is listed as well.",
+        },
+        DemoQuestion {
+            asked: "Who could have made himself able to manage destinations in production on 20 March 2025?",
+            question: Texts::named("who")
+                .with("can", MANAGE)
+                .with("on", ORDERS_PROD)
+                .with("at", "2025-03-20")
+                .with("reading", "latent"),
+            see: "Seven who could, and two who could not: Aylin Kaya and Marek Novotny administer the global account, \
+                  and could have made themselves administrators there. `check --reading latent` tells the steps.",
         },
     ]
 }

@@ -103,7 +103,7 @@ fn the_sizes_are_believable() {
     let levels = view().levels(at("2025-06-30"));
     let of_kind = |kind| levels.iter().filter(|then| then.level.kind() == kind).count();
     assert!((150..=250).contains(&people.len()), "{}", people.len());
-    assert_eq!(of_kind(LevelKind::Subaccount), 32);
+    assert_eq!(of_kind(LevelKind::Subaccount), 33);
     assert_eq!(of_kind(LevelKind::Directory), 4);
     assert_eq!(of_kind(LevelKind::CfSpace), 31);
     assert_eq!(of_kind(LevelKind::ServiceInstance), 17);

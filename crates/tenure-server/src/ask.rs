@@ -187,7 +187,7 @@ impl Asker<'_> {
             }
             answer::Answer::WhoDuring(found) => {
                 let details = |intervals: &Vec<Interval>| Details {
-                    intervals: Some(intervals.iter().map(api::Interval::from).collect()),
+                    intervals: Some(self.intervals(intervals)),
                     ..Details::default()
                 };
                 Answer::Who(self.who(
@@ -199,7 +199,7 @@ impl Asker<'_> {
             answer::Answer::WhoDuringAnywhere(found) => {
                 let there = |there: &LevelDuring| LevelThere::During {
                     level: there.level.to_string(),
-                    intervals: there.intervals.iter().map(api::Interval::from).collect(),
+                    intervals: self.intervals(&there.intervals),
                 };
                 let details = |levels: &Vec<LevelDuring>| Details {
                     levels: Some(levels.iter().map(there).collect()),
@@ -236,7 +236,7 @@ impl Asker<'_> {
             answer::Answer::Timeline(found) => Answer::Timeline(api::Timeline {
                 as_of,
                 observed,
-                intervals: found.iter().map(api::Interval::from).collect(),
+                intervals: found.iter().map(|one| api::Interval::new(one, true)).collect(),
                 elsewhere,
                 known,
             }),
@@ -334,13 +334,25 @@ impl Asker<'_> {
         Page::cut(all, start, self.asked.limit)
     }
 
+    /// Whether the holdings behind *who* were asked for
+    fn explains(&self) -> bool {
+        match self.asked.question {
+            Question::Who { explain, .. }
+            | Question::WhoAnywhere { explain, .. }
+            | Question::WhoDuring { explain, .. }
+            | Question::WhoDuringAnywhere { explain, .. } => explain,
+            _ => false,
+        }
+    }
+
     /// The holdings of a subject, where they were asked for
     fn explained(&self, because: &[answer::Holding]) -> Option<Vec<api::Holding>> {
-        let explain = match self.asked.question {
-            Question::Who { explain, .. } | Question::WhoAnywhere { explain, .. } => explain,
-            _ => false,
-        };
-        explain.then(|| api::holdings(because))
+        self.explains().then(|| api::holdings(because))
+    }
+
+    fn intervals(&self, intervals: &[Interval]) -> Vec<api::Interval> {
+        let explained = self.explains();
+        intervals.iter().map(|one| api::Interval::new(one, explained)).collect()
     }
 
     fn who<T>(

@@ -321,9 +321,9 @@ pub struct Interval {
     pub from: String,
     /// The first moment after it; null only where no end was asked
     pub until: Option<String>,
-    /// The holdings behind it; of `who` only with `explain`
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub because: Vec<Holding>,
+    /// The holdings behind it, none where everybody could; of `who` only with `explain`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Vec<Holding>>,
 }
 
 /// A subject of an answer

@@ -45,6 +45,17 @@ fn samples() -> Vec<(&'static str, Value)> {
                             {"role_collection": "All", "at": ["subaccount"]}]}]}}
         ]
     });
+    let in_neo = json!({
+        "version": "golden in Neo",
+        "roles": [{"role": "Administrator", "application": "neo", "at": ["subaccount"],
+            "environments": ["neo"], "grantable": true}],
+        "role_collections": [{"role_collection": "All", "at": ["subaccount"], "environments": ["multi", "neo"],
+            "roles": []}],
+        "operations": [{"operation": "members.manage", "at": ["subaccount"], "environments": ["neo"],
+            "requires": {"role": "Administrator", "at": ["subaccount"]},
+            "gives": [{"role": "neo/Administrator", "at": "here"}, {"role_collections": "any", "at": ["cf-org"]},
+                {"role_collection": "All", "at": ["subaccount"]}]}]
+    });
     let changes = [
         ("create_level", json!({"level": "global-account:acme"})),
         (
@@ -61,6 +72,11 @@ fn samples() -> Vec<(&'static str, Value)> {
         (
             "set_level",
             json!({"level": LEVEL, "name": "Orders", "feature_set": "B", "environment": "multi"}),
+        ),
+        (
+            "create_level-application",
+            json!({"level": "application:a", "parent": LEVEL, "identity_provider": "corp",
+            "role_provider": "successfactors"}),
         ),
         ("set_level-ledger", json!({"level": "ledger:acme", "access": "enforced"})),
         ("delete_level", json!({"level": LEVEL})),
@@ -119,6 +135,21 @@ fn samples() -> Vec<(&'static str, Value)> {
         ),
         ("remove_principal", json!({"principal": "user:corp/a@b.example"})),
         ("publish_catalog", json!({"catalog": catalog})),
+        ("publish_catalog-neo", json!({"catalog": in_neo})),
+        ("set_rule", json!({"set": "group:neo.dev/staff", "origin": "corp"})),
+        (
+            "set_rule-full",
+            json!({"set": "group:neo.dev/staff", "origin": "corp", "rule": {"any_of": [
+                {"all_of": [{"attribute": "dept", "equals": "IT"}, {"attribute": "Groups", "matches": "A.*"}]},
+                {"everyone": true}]}}),
+        ),
+        ("set_permission", json!({"level": "application:a", "permission": "Pay", "roles": []})),
+        (
+            "set_permission-full",
+            json!({"level": "application:a", "permission": "Pay", "roles": ["Clerk", "Everyone"],
+            "paths": ["/pay", "/"]}),
+        ),
+        ("delete_permission", json!({"level": "application:a", "permission": "Pay"})),
         ("observe", json!({"level": LEVEL, "source": "listing"})),
         (
             "observe-full",

@@ -62,6 +62,8 @@ fn number(reason: &Reason) -> usize {
         Reason::OwnApplication => 30,
         Reason::OwnRoleInCollection { .. } => 31,
         Reason::OwnRoleToSet => 32,
+        Reason::NoPermissions => 33,
+        Reason::UnknownPermission => 34,
     }
 }
 
@@ -204,6 +206,37 @@ fn of_access(told: &mut Told) {
     told.applied(70, json!([set("open")]));
 }
 
+/// What is refused in Neo, and of permissions
+fn of_neo(told: &mut Told) {
+    let (neo, app) = ("subaccount:neo", "application:shop");
+    let other = "application:multi";
+    told.applied(
+        71,
+        json!([
+            {"type": "create_level", "level": neo, "parent": ACCOUNT, "environment": "neo"},
+            {"type": "create_level", "level": app, "parent": neo},
+            {"type": "create_level", "level": other, "parent": DEV},
+            {"type": "create_level", "level": "cf-org:o", "parent": DEV}
+        ]),
+    );
+    let role = |level: &str| json!({"type": "create_role", "level": level, "role": "Helper", "application": "app", "template": "T"});
+    told.refused(72, role(other));
+    told.refused(73, role("cf-org:o"));
+    told.refused(
+        74,
+        json!({"type": "create_role_collection", "level": neo, "role_collection": "Helpers", "roles": []}),
+    );
+    told.refused(
+        75,
+        json!({"type": "grant", "level": neo, "role_collection": "Owners", "to": ALICE}),
+    );
+    told.refused(
+        76,
+        json!({"type": "set_permission", "level": DEV, "permission": "Pay", "roles": []}),
+    );
+    told.refused(77, json!({"type": "delete_permission", "level": app, "permission": "Pay"}));
+}
+
 fn told() -> Told {
     let mut told = Told {
         ledger: LedgerInMemory::new("acme"),
@@ -303,6 +336,7 @@ fn told() -> Told {
     told.refused(36, on_call(json!({"expect": "not_held"})));
 
     of_access(&mut told);
+    of_neo(&mut told);
 
     // The second change decides.
     let both = json!([
@@ -354,7 +388,7 @@ fn told() -> Told {
 #[test]
 fn each_refusal_has_a_sentence() {
     let told = told();
-    assert_eq!(told.reasons, (0..=32).collect(), "a reason is missing below");
+    assert_eq!(told.reasons, (0..=34).collect(), "a reason is missing below");
     assert_eq!(told.codes, RefusalCode::ALL.into_iter().collect());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/refusals.txt");
     if std::env::var_os("TENURE_UPDATE").is_some() {

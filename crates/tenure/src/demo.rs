@@ -1,4 +1,4 @@
-//! `tenure demo`: a made-up company, and nine questions that are worth asking of it
+//! `tenure demo`: a made-up company, and eleven questions that are worth asking of it
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ const FOLDER: &str = "tenure-demo";
 const MESSAGES_A_FLUSH: usize = 256;
 
 /// Build a made-up company with three years of history (in `--data`, by default `tenure-demo`), and ask
-/// nine questions of it
+/// eleven questions of it
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Keep serving it afterwards

@@ -224,7 +224,7 @@ fn who(answer: &api::Who) -> Rows {
     head.extend(all().any(|subject| subject.assigned.is_some()).then_some("assigned"));
     let explained = all().any(|subject| {
         subject.because.is_some()
-            || stretches(subject).iter().any(|(_, interval)| !interval.because.is_empty())
+            || stretches(subject).iter().any(|(_, interval)| interval.because.is_some())
     });
     head.extend(explained.then_some("because"));
     let mut rows = Rows { head, rows: Vec::new() };
@@ -255,7 +255,8 @@ fn subject_rows(subject: &Subject, explained: bool) -> Vec<Vec<String>> {
             let mut row = vec![subject.principal.clone()];
             row.extend(level.cloned());
             row.extend([interval.from.clone(), end(interval.until.as_ref())]);
-            row.extend(explained.then(|| because(&interval.because)));
+            let behind = interval.because.as_deref().unwrap_or_default();
+            row.extend(explained.then(|| because(behind)));
             row
         };
         return stretches.iter().map(row).collect();
@@ -467,7 +468,7 @@ fn timeline(answer: &api::Timeline) -> Rows {
         rows.push([
             interval.from.clone(),
             end(interval.until.as_ref()),
-            interval.because.iter().map(reason).collect::<Vec<_>>().join("\n"),
+            interval.because.iter().flatten().map(reason).collect::<Vec<_>>().join("\n"),
         ]);
     }
     rows

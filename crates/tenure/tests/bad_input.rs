@@ -53,6 +53,12 @@ fn entry_of_size(bytes: usize) -> Value {
     entry
 }
 
+/// A rule nested so deep
+fn deep_rule(depth: usize) -> Value {
+    let leaf = json!({ "everyone": true });
+    (1..depth).fold(leaf, |inner, _| json!({ "all_of": [inner] }))
+}
+
 #[test]
 fn a_body_that_cannot_be_decoded_is_turned_away_whole() {
     let data = tempfile::tempdir().unwrap();
@@ -118,6 +124,45 @@ fn a_body_that_cannot_be_decoded_is_turned_away_whole() {
         ("an expectation that is none", change("expect", "maybe".into()), "expect"),
         ("an id that is none", with(&|e| e["id"] = "4711".into()), "id"),
         ("a reason over 1,024 bytes", with(&|e| e["reason"] = "x".repeat(1_025).into()), "reason"),
+        (
+            "a rule of no shape",
+            only(
+                json!({ "type": "set_rule", "set": "group:corp/g", "origin": "corp", "rule": {} }),
+            ),
+            "rule",
+        ),
+        (
+            "a rule that is nested without end",
+            only(
+                json!({ "type": "set_rule", "set": "group:corp/g", "origin": "corp", "rule": deep_rule(9) }),
+            ),
+            "8 deep",
+        ),
+        (
+            "a pattern of another language",
+            only(json!({ "type": "set_rule", "set": "group:corp/g", "origin": "corp",
+                "rule": { "attribute": "a", "matches": "^a$" } })),
+            "^a$",
+        ),
+        (
+            "the rule of an attribute",
+            only(json!({ "type": "set_rule", "set": "attribute:corp/a=b", "origin": "corp" })),
+            "group",
+        ),
+        (
+            "a path without a slash",
+            only(
+                json!({ "type": "set_permission", "level": "application:a", "permission": "p", "roles": [], "paths": ["pay"] }),
+            ),
+            "pay",
+        ),
+        (
+            "an identity provider that is a URL",
+            only(
+                json!({ "type": "set_level", "level": "subaccount:dev", "identity_provider": "https://idp.example" }),
+            ),
+            "identity_provider",
+        ),
         (
             "a catalogue that is none",
             only(json!({ "type": "publish_catalog", "catalog": { "version": "v" } })),
@@ -437,6 +482,14 @@ fn what_is_wrong_with_a_question_is_said() {
         (who(&[("can", "role:No Such")]), 404, "unknown_role", "No Such"),
         (who(&[("can", "scope:no.such")]), 404, "unknown_scope", "no.such"),
         (who(&[("can", "role-collection:No Such")]), 404, "unknown_role_collection", "No Such"),
+        (who(&[("can", "permission:pay")]), 404, "unknown_permission", "permission:pay"),
+        (who(&[("can", "path:/pay")]), 404, "unknown_permission", "path:/pay"),
+        (who(&[("can", "path:pay")]), 400, "bad_request", "path"),
+        (who(&[("reading", "hidden")]), 400, "bad_request", "reading"),
+        (who(&[("life", "12h")]), 400, "bad_request", "life"),
+        (who(&[("reading", "session"), ("life", "8d")]), 400, "bad_request", "life"),
+        (who(&[("reading", "session"), ("life", "12")]), 400, "bad_request", "life"),
+        (who(&[("reading", "latent"), ("from", "2025-01-01")]), 400, "bad_request", "reading"),
         (who(&[("can", "-")]), 400, "bad_request", "can"),
         (who(&[("on", "subaccount:nowhere")]), 404, "unknown_level", "subaccount:nowhere"),
         (who(&[("on", "subacount:dev")]), 400, "bad_request", "on"),

@@ -82,8 +82,8 @@ struct Closure<'m> {
 
 impl<'m> Closure<'m> {
     /// # Cost
-    /// O(levels that have an operation that gives something × rounds), and once for each of them what the question *who*
-    /// costs there. There are at most as many rounds as things that can be gained; in a real landscape a few.
+    /// For each level and operation that gives something, once what the question *who* costs there. Then each of them is
+    /// looked at again whenever somebody gained something that it asks for. In a real landscape there are a few rounds.
     fn of(now: &'m Moment<'m>, whose: Whose<'m>) -> Self {
         let mut closure = Self {
             now,
@@ -175,9 +175,18 @@ impl<'m> Closure<'m> {
     }
 
     fn grow(&mut self) {
+        // The sources that something gained may satisfy
+        let mut asking: Map<Gained, Vec<usize>> = Map::default();
+        for (number, source) in self.sources.iter().enumerate() {
+            for gained in source.requires.leaves().into_iter().flat_map(|leaf| &leaf.by) {
+                asking.entry(*gained).or_default().push(number);
+            }
+        }
+        let mut looked_at: BTreeSet<usize> = (0..self.sources.len()).collect();
         for round in 0.. {
             let mut new: BTreeMap<Gained, RoaringBitmap> = BTreeMap::new();
-            for (number, source) in self.sources.iter().enumerate() {
+            let sources = looked_at.iter().filter_map(|n| Some((*n, self.sources.get(*n)?)));
+            for (number, source) in sources {
                 let could = self.satisfied(&source.requires);
                 if could.is_empty() {
                     continue;
@@ -199,6 +208,8 @@ impl<'m> Closure<'m> {
             if new.is_empty() {
                 return;
             }
+            let asked = new.keys().filter_map(|gained| asking.get(gained));
+            looked_at = asked.flatten().copied().collect();
             for (gained, who) in new {
                 *self.gained.entry(gained).or_default() |= who;
             }

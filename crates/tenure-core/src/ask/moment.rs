@@ -58,7 +58,8 @@ impl View<'_> {
         who.add_sets(plan.unnamed(self), |_| Vec::new());
         if let Some(detail) = explain {
             for (name, because) in detail.shown(&mut who) {
-                *because = self.holdings(name, &now.why(&plan, name));
+                let user = self.user(name);
+                *because = self.holdings(name, &now.why(&plan, &now.matching(user), user));
             }
         }
         Ok(who)
@@ -118,7 +119,9 @@ impl View<'_> {
             let own = number.and_then(|number| of.get(&number).copied()).unwrap_or_default();
             let own = own.iter().filter_map(|(_, place)| plans.get(*place as usize));
             if explain {
-                let why = own.clone().flat_map(|(_, plan)| now.why(plan, name));
+                let user = self.user(name);
+                let matching = now.matching(user);
+                let why = own.clone().flat_map(|(_, plan)| now.why(plan, &matching, user));
                 anywhere.because = self.holdings(name, &why.collect::<Vec<_>>());
             }
             let levels = own.map(|(level, _)| self.ledger.level_of(*level).clone());
@@ -356,11 +359,9 @@ impl Moment<'_> {
         all
     }
 
-    /// Every holding of a satisfied leaf in a true branch
-    pub(super) fn why(&self, plan: &Plan, principal: &Principal) -> Vec<Evidence> {
-        // A set is matched only by itself.
-        let user = self.view.user(principal);
-        evidence(plan, &self.support(&self.matching(user), plan, user)).unwrap_or_default()
+    /// Every holding of a satisfied leaf in a true branch, of a principal that these match
+    pub(super) fn why(&self, plan: &Plan, matching: &[Holder], user: User<'_>) -> Vec<Evidence> {
+        evidence(plan, &self.support(matching, plan, user)).unwrap_or_default()
     }
 
     /// The holdings of these principals, which match a user, that support each leaf of a plan

@@ -157,7 +157,8 @@ impl View<'_> {
     ) -> Vec<Holding> {
         let Some(last) = intervals.last() else { return Vec::new() };
         let then = Moment::new(self, last_moment(last.span, t));
-        let why = then.plan(asked, level).map(|plan| then.why(&plan, principal));
+        let user = self.user(principal);
+        let why = then.plan(asked, level).map(|plan| then.why(&plan, &then.matching(user), user));
         self.holdings(principal, &why.unwrap_or_default())
     }
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use tenure_core::answer::{Answer, Answered, GrantedName, Holding, Observed, Who};
+use tenure_core::answer::{
+    Answer, Answered, AskError, GrantedName, Holding, Observed, Subject, Who,
+};
 use tenure_core::{
-    Ability, AsOf, DEFAULT_ORIGIN, EffectiveAt, Known, KnownAt, Level, Now, Principal, Question,
+    Ability, AsOf, DEFAULT_ORIGIN, EffectiveAt, JoinedBy, Known, KnownAt, Level, Now, Principal,
+    Question, Reading,
 };
 use tenure_wire::question::{self, Texts};
 
@@ -64,9 +67,9 @@ fn table(who: &Who<Vec<Holding>>) -> Vec<String> {
 }
 
 #[test]
-fn the_questions_are_nine_and_short() {
+fn the_questions_are_eleven_and_short() {
     let questions = demo_questions();
-    assert_eq!(questions.len(), 9);
+    assert_eq!(questions.len(), 11);
     for DemoQuestion { asked, see, .. } in questions {
         assert!(asked.ends_with('?') && see.ends_with('.'), "{asked} {see}");
     }
@@ -246,6 +249,7 @@ fn the_eighth_question_finds_an_account_of_another_origin() {
         can: Ability::parse("destinations.manage").unwrap().into(),
         on: Level::parse("subaccount:contour-portal").unwrap(),
         as_of: AsOf { at: Some(at("2026-05-15")), known_at: Known::Newest },
+        reading: Reading::Assigned,
     };
     let Answer::Check(check) = ask(&other) else { panic!() };
     assert!(check.allowed);
@@ -269,6 +273,61 @@ fn the_ninth_question_finds_who_could_read_the_ledger() {
     let governed = Known::By(instant("2026-03-03"));
     let asked = question(9).map_as_of(|as_of| AsOf { known_at: governed, ..as_of });
     assert!(ledger.enforces_access(answered(&asked).as_of.known_at));
+}
+
+#[test]
+fn the_tenth_question_finds_two_people_through_a_rule() {
+    let found = who(&question(10));
+    assert_eq!(
+        table(&found),
+        [
+            "beatriz.moreira: staff-portal/Payroll Clerk 2023-09-04 via neo.people-portal/payroll",
+            "priya.raman: staff-portal/Payroll Clerk 2023-09-04 via neo.people-portal/payroll",
+            "neo.people-portal/payroll: staff-portal/Payroll Clerk 2023-08-21",
+        ]
+    );
+    let by = |subject: &Subject<Vec<Holding>>| subject.detail[0].membership.clone().unwrap().by;
+    assert!(found.subjects.iter().map(by).all(|by| matches!(by, JoinedBy::Rule(_))));
+    // Nine days later Lukas Meier follows Priya Raman, and after the migration nobody is protected by permissions.
+    let then = |day| question(10).map_as_of(|as_of| AsOf { at: Some(at(day)), ..as_of });
+    let names = |who: Who<Vec<Holding>>| -> Vec<String> {
+        who.subjects.iter().map(|subject| short(&subject.principal)).collect()
+    };
+    assert_eq!(names(who(&then("2025-06-11"))), ["beatriz.moreira", "lukas.meier"]);
+    assert_eq!(names(who(&then("2026-03-03"))), [""; 0]);
+    // Of Benefits the ledger can say until it takes its roles from elsewhere.
+    let approver = |day: &str| {
+        let texts = Texts::named("who").with("can", "role:Approver").with("at", day);
+        let asked = read(texts.with("on", "application:benefits"));
+        let newest = KnownAt::from(FOLDED.0.newest_position().unwrap());
+        asked.ask(&FOLDED.0, Now { at: EffectiveAt::LAST, newest })
+    };
+    assert!(approver("2024-09-30").is_ok());
+    assert!(matches!(approver("2024-10-02"), Err(AskError::DecidedElsewhere(_))));
+}
+
+#[test]
+fn the_eleventh_question_finds_two_more_who_could_have_helped_themselves() {
+    let found = who(&question(11));
+    let all = found.subjects.iter().chain(&found.sets);
+    let not: Vec<String> = all
+        .filter(|subject| subject.assigned == Some(false))
+        .map(|subject| short(&subject.principal))
+        .collect();
+    assert_eq!(not, ["aylin.kaya", "marek.novotny"]);
+    assert_eq!((found.subjects.len(), found.sets.len()), (9, 1));
+    let check = |who: &str| {
+        let texts = Texts::named("check").with("principal", who).with("reading", "latent");
+        let texts = texts.with("can", "destinations.manage").with("at", "2025-03-20");
+        let Answer::Check(check) = ask(&read(texts.with("on", "subaccount:orders-prod"))) else {
+            panic!()
+        };
+        check
+    };
+    let marek = check("user:sap.default/marek.novotny@acme.example");
+    assert!(marek.allowed && marek.because.is_empty());
+    assert_eq!(&*marek.steps[0].operation, "subaccounts.add-self-as-administrator");
+    assert!(!check("user:corp-idp/lukas.meier@acme.example").allowed);
 }
 
 #[test]

@@ -19,7 +19,10 @@ fn a_level_begins_when_it_was_created_but_not_before_its_parent() {
     assert_eq!(times, ["2026-01-02T03:04:05Z", "2026-01-15T12:00:00Z", "2026-01-15T12:00:00Z"]);
     let rows = scenario.levels("10:00:00");
     assert_eq!(rows[0].level, "directory:dir-1");
-    assert_eq!((rows[0].attributes.authorizations, rows[0].attributes.name.as_deref()), (Some(true), Some("dir-1")));
+    assert_eq!(
+        (rows[0].attributes.authorizations, rows[0].attributes.name.as_deref()),
+        (Some(true), Some("dir-1"))
+    );
     assert_eq!(rows[2].parent.as_deref(), Some("directory:dir-1"));
     assert_eq!(rows[2].attributes.region.as_deref(), Some("xx10"));
 }

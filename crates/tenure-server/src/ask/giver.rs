@@ -72,7 +72,9 @@ fn of_subject(subject: &mut Subject) -> impl Iterator<Item = Blank<'_>> {
 }
 
 fn of_intervals(intervals: &mut [Interval]) -> impl Iterator<Item = Blank<'_>> {
-    intervals.iter_mut().flat_map(|interval| of_holdings(&mut interval.because))
+    intervals
+        .iter_mut()
+        .flat_map(|interval| of_holdings(interval.because.as_deref_mut().unwrap_or_default()))
 }
 
 fn of_holdings(holdings: &mut [Holding]) -> impl Iterator<Item = Blank<'_>> {

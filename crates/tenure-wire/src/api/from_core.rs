@@ -253,12 +253,13 @@ pub fn holdings(holdings: &[answer::Holding]) -> Vec<Holding> {
     holdings.iter().map(Holding::from).collect()
 }
 
-impl From<&answer::Interval> for Interval {
-    fn from(interval: &answer::Interval) -> Self {
+impl Interval {
+    /// An interval as it is answered, with the holdings behind it if they were asked for
+    pub fn new(interval: &answer::Interval, explained: bool) -> Self {
         Self {
             from: interval.span.from().to_string(),
             until: interval.span.until().map(|until| until.to_string()),
-            because: holdings(&interval.because),
+            because: explained.then(|| holdings(&interval.because)),
         }
     }
 }
