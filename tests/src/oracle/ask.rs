@@ -249,6 +249,18 @@ impl Oracle {
         }
     }
 
+    /// Whether a counted catalogue, as known then, ever had the operation; what is none may be at any level
+    pub(super) fn is_ever_an_operation(&self, ability: &Ability, s: KnownAt) -> bool {
+        let Ability::Operation(id) = ability else { return true };
+        let entries = self.counted(s).into_iter().filter_map(|line| line.entry.as_ref());
+        entries.flat_map(|entry| entry.changes()).any(|change| match change {
+            Change::PublishCatalog { catalog } => {
+                catalog.document().operations.iter().any(|row| row.operation == *id)
+            }
+            _ => false,
+        })
+    }
+
     /// The principals that an answer may list: the known ones, and everyone of each origin whose users an application has
     pub(super) fn people(&self, s: KnownAt) -> BTreeSet<Principal> {
         let entries = self.counted(s).into_iter().filter_map(|line| line.entry.as_ref());
@@ -286,15 +298,14 @@ impl Oracle {
         Ok((moment, need))
     }
 
-    /// The levels of a subtree where something is asked, with what is asked there
-    #[expect(clippy::type_complexity, reason = "named once, here")]
+    /// The levels of a subtree on which at least one of these is defined
     fn asked_under(
         &self,
         can: &Abilities,
         under: &Level,
         kind: Option<LevelKind>,
         (t, s): Coordinates,
-    ) -> Result<(Moment<'_>, Vec<(Level, Abilities)>), AskError> {
+    ) -> Result<(Moment<'_>, Vec<Level>), AskError> {
         let moment = Moment::new(self, t, s);
         moment.must_exist(under)?;
         let mut levels = moment.state.subtree(under);
@@ -306,19 +317,16 @@ impl Oracle {
                 ability,
                 Ability::Role(_) | Ability::Scope(_) | Ability::RoleCollection(_)
             );
+            let ever = self.is_ever_an_operation(ability, s);
             let asked = |level: &Level| {
-                moment.elsewhere(ability, level) || moment.need(ability, level).is_some()
+                (ever && moment.elsewhere(ability, level)) || moment.need(ability, level).is_some()
             };
             if !anywhere && !levels.any(asked) {
                 return Err(undefined(ability));
             }
         }
-        let asked = levels.into_iter().filter_map(|level| {
-            let here = can.iter().filter(|one| moment.need(one, &level).is_some()).cloned();
-            Some((level.clone(), Abilities::any_of(here.collect())?))
-        });
-        let asked = asked.collect();
-        Ok((moment, asked))
+        levels.retain(|level| moment.need_any(can, level).is_some());
+        Ok((moment, levels))
     }
 
     /// Every known principal that could
@@ -357,7 +365,7 @@ impl Oracle {
             let mut levels = Vec::new();
             let mut because = BTreeSet::new();
             let mut assigned = None;
-            for (level, can) in &asked {
+            for level in &asked {
                 if let Some(yes) = sense.could(&moment, can, level, &asker) {
                     levels.push(level.clone());
                     because.extend(yes.because);
@@ -411,9 +419,8 @@ impl Oracle {
         let (moment, asked) = self.asked_under(can, under, kind, at)?;
         let sense = Sense::new(self, reading, at);
         let asker = sense.asker(&moment, principal);
-        let able =
-            asked.into_iter().filter(|(on, can)| sense.could(&moment, can, on, &asker).is_some());
-        let mut levels: Vec<Level> = able.map(|(level, _)| level).collect();
+        let able = asked.into_iter().filter(|on| sense.could(&moment, can, on, &asker).is_some());
+        let mut levels: Vec<Level> = able.collect();
         levels.sort();
         Ok(levels)
     }

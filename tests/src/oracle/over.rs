@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use tenure_core::answer::{AskError, Holding, Interval, LevelDuring, Subject, Who};
-use tenure_core::{Abilities, EffectiveAt, KnownAt, Level, Principal, Span};
+use tenure_core::{Abilities, Ability, EffectiveAt, KnownAt, Level, Principal, Span};
 
 use super::Oracle;
 use super::ask::{Moment, sorted, undefined};
@@ -63,8 +63,14 @@ impl Oracle {
                 return Err(AskError::DecidedElsewhere(on.clone()));
             }
             self.must_be_defined(ability, s)?;
+            // A level where something else decides has the operation, if there ever was one, but no permission.
+            let ever = match ability {
+                Ability::Permission(name) => self.permissions_ever(on, s).contains(name),
+                Ability::Path(_) => !self.permissions_ever(on, s).is_empty(),
+                _ => self.is_ever_an_operation(ability, s),
+            };
             let defined = |(_, _, moment): &(_, _, Moment<'_>)| moment.need(ability, on).is_some();
-            if !stretches.iter().any(|one| elsewhere(one) || defined(one)) {
+            if !stretches.iter().any(|one| (ever && elsewhere(one)) || defined(one)) {
                 return Err(undefined(ability));
             }
         }
@@ -124,10 +130,12 @@ impl Oracle {
         }
         for ability in can.iter() {
             self.must_be_defined(ability, s)?;
+            let ever = self.is_ever_an_operation(ability, s);
             let asked = stretches.iter().any(|(_, _, moment)| {
                 let mut levels = moment.state.subtree(under).into_iter();
                 levels.any(|level| {
-                    moment.elsewhere(ability, &level) || moment.need(ability, &level).is_some()
+                    (ever && moment.elsewhere(ability, &level))
+                        || moment.need(ability, &level).is_some()
                 })
             });
             if !asked {

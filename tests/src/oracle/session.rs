@@ -31,6 +31,8 @@ impl Oracle {
 
 impl Session<'_> {
     /// The last moment of the session at which it was true, with the holdings behind it
+    ///
+    /// Earlier moments at which the level was not there, or nothing of what is asked, are passed over.
     pub(super) fn verdict(
         &self,
         can: &Abilities,

@@ -226,7 +226,11 @@ impl View<'_> {
             if !own && self.elsewhere_throughout(level, &existing) {
                 return Err(AskError::DecidedElsewhere(on.clone()));
             }
-            asked.push(self.asked_if(ability, |asked| self.defined_in(asked, level, &existing))?);
+            asked.push(self.asked_if(ability, |asked| {
+                let operation = matches!(asked, Asked::Operation(_)) && self.ever_asks(asked);
+                self.defined_in(asked, level, &existing)
+                    || operation && self.elsewhere_in(asked, level, &existing)
+            })?);
         }
         Ok(self.segments_of(&asked, level, existing))
     }
