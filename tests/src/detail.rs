@@ -7,8 +7,8 @@ use proptest::test_runner::TestCaseResult;
 
 use tenure_core::answer::{Answer, End, GrantedName, HeldMembership, Holding, Who};
 use tenure_core::{
-    AssignmentFilter, Detail, EffectiveAt, Ended, How, JoinedBy, KnownAt, Ledger, Now, Question,
-    Reading, RoleText, Span,
+    AssignmentFilter, Detail, EffectiveAt, Ended, How, JoinedBy, KnownAt, Ledger, Now, Principal,
+    Question, RoleText, Span,
 };
 
 use crate::harness::same;
@@ -32,11 +32,8 @@ pub fn detail(
             let found = holding.ends.take();
             let (of, membership) = ((&holding.via, &holding.principal), &mut holding.membership);
             let entries = membership.as_mut().map(|membership| take(&mut membership.entries));
-            // Of a session these tests know no moment at which to ask.
-            if matches!(question.reading(), Reading::Session(_)) {
-                continue;
-            }
-            let ends = ends(holding, t, s, oracle);
+            let then = last_at(question, &holding.principal, (t, s), oracle);
+            let ends = ends(holding, then, s, oracle);
             // Of several entries at one moment the oracle does not know which one did it.
             let unsure = ends.is_some_and(|end| {
                 matches!(end.ended, Ended { how: How::Left | How::Suspended, entry: None })
@@ -47,7 +44,7 @@ pub fn detail(
             if found.is_some() || is_shown(question, holding, &expected) {
                 let behind = match (of, &holding.membership) {
                     ((Some(via), user), Some(HeldMembership { by: JoinedBy::Rule(_), .. })) => {
-                        oracle.entries_behind(via, user, t, s)
+                        oracle.entries_behind(via, user, then, s)
                     }
                     _ => Vec::new(),
                 };
@@ -79,6 +76,22 @@ fn is_shown(question: &Question, holding: &Holding, shown: &Answer) -> bool {
     match (question, shown) {
         (Question::Assignments { .. }, Answer::Assignments(shown)) => shown.contains(holding),
         _ => true,
+    }
+}
+
+/// The moment that the evidence of an answer at a moment is of: of a session, the last one at which it was true
+fn last_at(
+    question: &Question,
+    principal: &Principal,
+    at: (EffectiveAt, KnownAt),
+    oracle: &Oracle,
+) -> EffectiveAt {
+    match question {
+        Question::Who { can, on, reading, .. } | Question::Check { can, on, reading, .. } => {
+            let check = oracle.check(principal, can, on, at, *reading);
+            check.unwrap().last_at.unwrap_or(at.0)
+        }
+        _ => at.0,
     }
 }
 

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use crate::ask::answer::{Answer, AskError, End, Holding, HoldingThen, Who};
 use crate::ask::listing::{AssignmentFilter, Wanted};
+use crate::ask::reading::Reading;
 use crate::history::holding::Held;
 use crate::history::order::Cut;
 use crate::index::timeline::{Of, TimelineId};
@@ -93,28 +94,42 @@ impl View<'_> {
     ///
     /// # Cost
     /// For each of them, O(its changes + changes of structure around its level + memberships of the principal).
-    pub(super) fn tell_ends(&self, answer: &mut Answer, t: EffectiveAt, rows: &Range<usize>) {
+    pub(super) fn tell_ends(
+        &self,
+        answer: &mut Answer,
+        (t, reading): (EffectiveAt, Reading),
+        rows: &Range<usize>,
+    ) {
         let now = Moment::new(self, t);
-        let tell = |holding: &mut Holding| {
-            holding.ends = self.end_of(holding, t);
-            if let (Some(membership), Some(via)) = (&mut holding.membership, &holding.via)
-                && let JoinedBy::Rule(_) = membership.by
-                && let Some(set) = self.ledger.find_principal(via)
-            {
-                membership.entries = now.entries_behind(set, self.user(&holding.principal));
-            }
-        };
+        let tell = |holding: &mut Holding| self.tell_end(holding, &now);
         match answer {
+            // Each was told with the last moment of its own session.
+            Answer::Who(_) if matches!(reading, Reading::Session(_)) => {}
             // What is not shown has no evidence.
             Answer::Who(Who { subjects, sets }) => {
                 let all = subjects.iter_mut().chain(sets);
                 all.flat_map(|subject| &mut subject.detail).for_each(tell);
             }
-            Answer::Check(check) => check.because.iter_mut().for_each(tell),
+            Answer::Check(check) => {
+                let then = check.last_at.map(|last_at| Moment::new(self, last_at));
+                let then = then.as_ref().unwrap_or(&now);
+                check.because.iter_mut().for_each(|holding| self.tell_end(holding, then));
+            }
             Answer::Assignments(holdings) => {
                 holdings.iter_mut().skip(rows.start).take(rows.len()).for_each(tell);
             }
             _ => {}
+        }
+    }
+
+    /// Tells how a holding ends, and which memberships are behind a rule, as of a moment at which it counts
+    pub(super) fn tell_end(&self, holding: &mut Holding, then: &Moment<'_>) {
+        holding.ends = self.end_of(holding, then.t);
+        if let (Some(membership), Some(via)) = (&mut holding.membership, &holding.via)
+            && let JoinedBy::Rule(_) = membership.by
+            && let Some(set) = self.ledger.find_principal(via)
+        {
+            membership.entries = then.entries_behind(set, self.user(&holding.principal));
         }
     }
 

@@ -593,7 +593,7 @@ impl<'a> Pinned<'a> {
         let t = self.moment(&view, as_of.at);
         let mut answer = answer(&view, t)?;
         if self.detail.ends {
-            view.tell_ends(&mut answer, t, &self.detail.rows);
+            view.tell_ends(&mut answer, (t, self.reading), &self.detail.rows);
         }
         let observed = self.place.and_then(|place| view.observed_at(place, t));
         let elsewhere = self.over.map(|(can, looked)| view.elsewhere_at(can, looked, t));

@@ -50,6 +50,10 @@ impl View<'_> {
         if let Some(detail) = explain {
             for (name, (intervals, because)) in detail.shown(&mut last) {
                 *because = self.because_last(name, &asked, level, intervals, t);
+                if let (true, Some(last)) = (detail.ends, intervals.last()) {
+                    let then = Moment::new(self, last_moment(last.span, t));
+                    because.iter_mut().for_each(|holding| self.tell_end(holding, &then));
+                }
             }
         }
         Ok(last.map(|(_, because)| because))
