@@ -38,7 +38,7 @@ pub(super) fn drafts() -> BoxedStrategy<Draft> {
 
 /// Stories that are told whole
 pub(super) fn stories() -> BoxedStrategy<Vec<Told>> {
-    prop_oneof![2 => rules(), 3 => permissions(), 2 => environments(), 2 => steps(), 1 => sessions()]
+    prop_oneof![4 => rules(), 3 => permissions(), 2 => environments(), 2 => steps(), 1 => sessions()]
         .boxed()
 }
 
