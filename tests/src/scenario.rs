@@ -21,7 +21,7 @@ use tenure_core::{
 };
 
 pub use crowd::{Shares, busy, crowds};
-pub use draft::{arrivals, mixed, scenarios};
+pub use draft::{arrivals, mixed, of_neo, scenarios};
 
 /// The grid of effective times
 pub const TICK_MICROS: i64 = 3_600_000_000;

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use tenure_core::answer::Answer;
 use tenure_core::{
     Abilities, Ability, Access, AssignmentFilter, Attributes, Change, EffectiveAt, Entry, EntryId,
-    Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Level, LevelFilter,
-    Principal, Question, Reading, Recorded, RecordedAt, Submission,
+    Fingerprint, GrantableText, Instant, KnownAt, Ledger, LedgerInMemory, Level, LevelFilter, Life,
+    Principal, PrincipalKind, Question, Reading, Recorded, RecordedAt, Submission,
 };
 
 use crate::harness::same;
@@ -172,6 +172,46 @@ pub fn no_collection(level: &str, name: &str) -> Change {
     Change::DeleteRoleCollection { level: world::level(level), role_collection: name.into() }
 }
 
+/// A level's attributes, by their number in [`world::attributes`]
+pub fn set(level: &str, attributes: u8) -> Change {
+    Change::SetLevel { level: world::level(level), attributes: world::attributes(attributes) }
+}
+
+/// A rule of [`world::rule`], or none
+pub fn rule(set: &str, number: Option<usize>) -> Change {
+    let (origin, expression) = world::rule(number.unwrap_or(0));
+    let rule = number.map(|_| Arc::new(expression));
+    Change::SetRule { set: world::principal(set), origin: origin.into(), rule }
+}
+
+/// A permission of an application, given by roles, which protects a path
+pub fn permission(level: &str, name: &str, roles: &[&str], path: &str) -> Change {
+    Change::SetPermission {
+        level: world::level(level),
+        permission: name.into(),
+        roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+        paths: Some(vec![path.into()]),
+    }
+}
+
+/// A custom role of the application `own`
+pub fn custom_role(level: &str, role: &str) -> Change {
+    Change::CreateRole {
+        level: world::level(level),
+        role: role.into(),
+        application: "own".into(),
+        template: "T".into(),
+        scopes: None,
+        attributes: None,
+    }
+}
+
+/// It is deleted
+pub fn no_custom_role(level: &str, role: &str) -> Change {
+    let role = tenure_core::RoleText { application: Some("own".into()), name: role.into() };
+    Change::DeleteRole { level: world::level(level), role }
+}
+
 /// A catalogue of [`world::catalogs`] is published
 pub fn publish(number: usize) -> Change {
     Change::PublishCatalog { catalog: Arc::clone(&world::catalogs()[number]) }
@@ -262,6 +302,69 @@ pub fn exhaust(scenario: &Scenario) -> TestCaseResult {
                 Question::WhoDuring { can, on, from, until: None, known_at, explain: true };
             ask(&during, &ledger, &oracle)?;
         }
+    }
+    Ok(())
+}
+
+/// Asks about the members, the permissions and the readings that a short log is about, as known in the end
+///
+/// # Errors
+/// The first answer in which the ledger and the oracle differ.
+pub fn exhaust_neo(scenario: &Scenario) -> TestCaseResult {
+    let (ledger, oracle) = fold(scenario)?;
+    let s = KnownAt(scenario.log.len() as u64);
+    let mut powers: Vec<(Ability, Level)> = Vec::new();
+    let (mut sets, mut people) = (BTreeSet::new(), BTreeSet::new());
+    for change in scenario.entries().flat_map(|(_, entry)| entry.changes()) {
+        let principals = change.principals().cloned();
+        let (of, others): (Vec<_>, Vec<_>) = principals.partition(|one| one.kind().is_set());
+        people.extend(others);
+        sets.extend(of);
+        match change {
+            Change::Grant { level, grantable, .. } => {
+                let power = match grantable.clone() {
+                    GrantableText::RoleCollection(name) => Ability::RoleCollection(name),
+                    GrantableText::Role(role) => Ability::Role(role),
+                };
+                powers.push((power, level.clone()));
+            }
+            Change::SetPermission { level, permission, paths, .. } => {
+                powers.push((Ability::Permission(permission.clone()), level.clone()));
+                let paths = paths.iter().flatten();
+                powers.extend(paths.map(|path| (Ability::Path(path.clone()), level.clone())));
+            }
+            _ => {}
+        }
+    }
+    let mut moments = BTreeSet::new();
+    for moment in scenario.moments() {
+        moments.extend([-1, 0].map(|beside| moment.micros() + beside));
+    }
+    let hours = |hours: u32| Reading::Session(Life::of_seconds(hours * 3_600).unwrap());
+    for t in moments.into_iter().map(EffectiveAt::saturating_from_micros) {
+        let as_of = as_of(t, s);
+        for set in sets.iter().filter(|set| set.kind() != PrincipalKind::Everyone) {
+            ask(&Question::Members { set: set.clone(), as_of }, &ledger, &oracle)?;
+        }
+        for ((can, on), reading) in powers.iter().flat_map(|power| {
+            [Reading::Assigned, Reading::Latent, hours(1), hours(3)].map(|reading| (power, reading))
+        }) {
+            let (can, explain) = (Abilities::from(can.clone()), true);
+            let who = Question::Who { can: can.clone(), on: on.clone(), as_of, reading, explain };
+            ask(&who, &ledger, &oracle)?;
+            for principal in &people {
+                let (principal, can, on) = (principal.clone(), can.clone(), on.clone());
+                ask(&Question::Check { principal, can, on, as_of, reading }, &ledger, &oracle)?;
+            }
+        }
+    }
+    for (principal, (can, on)) in
+        people.iter().flat_map(|one| powers.iter().map(move |power| (one, power)))
+    {
+        let (can, on, principal) = (can.clone().into(), on.clone(), principal.clone());
+        let (from, until, known_at) = (EffectiveAt::FIRST, None, s.into());
+        let timeline = Question::Timeline { principal, can, on, from, until, known_at };
+        ask(&timeline, &ledger, &oracle)?;
     }
     Ok(())
 }

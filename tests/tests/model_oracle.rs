@@ -7,7 +7,7 @@ use tenure_core::{KnownAt, Ledger, Mention, Position};
 use tenure_tests::detail::detail;
 use tenure_tests::harness::{check, same};
 use tenure_tests::oracle::Oracle;
-use tenure_tests::scenario::{Scenario, mixed};
+use tenure_tests::scenario::{Scenario, mixed, of_neo};
 use tenure_tests::script::{ask, fold};
 use tenure_tests::{question, world};
 
@@ -20,6 +20,19 @@ fn outcomes_are_the_oracles() {
 fn answers_are_the_oracles() {
     let strategy = (mixed(1..60), vec(question::drafts(), 1..25));
     check("answers_are_the_oracles", 1_000, strategy, |(scenario, drafts)| {
+        let (ledger, oracle) = fold(&scenario)?;
+        drafts.iter().try_for_each(|draft| {
+            let question = draft.about(&scenario, scenario.log.len());
+            ask(&question, &ledger, &oracle)
+        })
+    });
+}
+
+/// Rules of sets, permissions, environments and what one could give oneself, closer together.
+#[test]
+fn answers_about_neo_are_the_oracles() {
+    let strategy = (of_neo(6..40), vec(question::drafts(), 1..25));
+    check("answers_about_neo_are_the_oracles", 500, strategy, |(scenario, drafts)| {
         let (ledger, oracle) = fold(&scenario)?;
         drafts.iter().try_for_each(|draft| {
             let question = draft.about(&scenario, scenario.log.len());

@@ -583,15 +583,23 @@ fn access_changes() -> BoxedStrategy<Vec<Told>> {
 
 /// One step, or those of a story
 fn steps(off_time: u32) -> BoxedStrategy<Vec<Step>> {
-    let told = (story(), vec(step(off_time), STORY_ENTRIES_MAX)).prop_map(|(story, steps)| {
-        let told = story.into_iter().zip(steps);
-        told.map(|((ahead, body), step)| {
-            let when = ahead.map_or(step.when, When::Ticks);
-            Step { gap: step.gap.max(1), when, body, ..step }
+    let one = step(off_time).prop_map(|step| vec![step]);
+    prop_oneof![12 => one, 1 => telling(story(), off_time)].boxed()
+}
+
+/// The steps of a story, at times of their own
+fn telling(story: BoxedStrategy<Vec<Told>>, off_time: u32) -> BoxedStrategy<Vec<Step>> {
+    let steps = vec(step(off_time), STORY_ENTRIES_MAX);
+    (story, steps)
+        .prop_map(|(story, steps)| {
+            let told = story.into_iter().zip(steps);
+            told.map(|((ahead, body), step)| {
+                let when = ahead.map_or(step.when, When::Ticks);
+                Step { gap: step.gap.max(1), when, body, ..step }
+            })
+            .collect()
         })
-        .collect()
-    });
-    prop_oneof![12 => step(off_time).prop_map(|step| vec![step]), 1 => told].boxed()
+        .boxed()
 }
 
 fn step(off_time: u32) -> BoxedStrategy<Step> {
@@ -679,14 +687,30 @@ pub fn scenarios(steps: Range<usize>, off_time: u32) -> BoxedStrategy<Scenario> 
         .boxed()
 }
 
-/// Scenarios of both sorts: nearly all in time, and a third or more out of it
+/// Scenarios of all sorts: nearly all in time, a third or more out of it, and mostly about Neo
 pub fn mixed(steps: Range<usize>) -> BoxedStrategy<Scenario> {
     prop_oneof![
-        1 => scenarios(steps.clone(), 1),
-        2 => scenarios(steps.clone(), 30),
-        1 => scenarios(steps, 60),
+        3 => scenarios(steps.clone(), 1),
+        6 => scenarios(steps.clone(), 30),
+        3 => scenarios(steps.clone(), 60),
+        2 => of_neo(steps),
     ]
     .boxed()
+}
+
+/// Scenarios in which mostly stories of Neo are told, up to a third as many as there are steps
+pub fn of_neo(steps: Range<usize>) -> BoxedStrategy<Scenario> {
+    let told = (1..steps.end.div_ceil(3) + 1, prop_oneof![2 => Just(1_u32), 1 => Just(25)]);
+    let told = told.prop_flat_map(|(count, off_time)| {
+        let single = step(off_time).prop_map(|step| vec![step]);
+        let about = (neo::drafts(), step(off_time))
+            .prop_map(|(draft, step)| vec![Step { body: Body::Changes(vec![draft]), ..step }]);
+        let told = telling(neo::stories(), off_time);
+        vec(prop_oneof![2 => told, 2 => about, 1 => single], count)
+    });
+    (beginning(), told)
+        .prop_map(|(beginning, steps)| Scenario::new(&beginning, &steps.concat()))
+        .boxed()
 }
 
 /// Two logs of the same entries: grants, revokes and memberships that expect nothing, at pairwise
