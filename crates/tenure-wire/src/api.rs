@@ -14,6 +14,7 @@ pub use diff::{
     Catalogs, Changed, DefinedAt, DefinitionRow, Diff, DiffAnswer, DiffAsOf, Environments,
     FeatureSets, LevelAttributes, LevelChanged, LevelMoved, LevelsDiff, PowerDiff, PowerDiffRow,
 };
+pub(crate) use from_core::life_text;
 pub use from_core::{holdings, revision};
 
 /// Why the fold refused an entry
@@ -158,6 +159,9 @@ pub struct AsOf {
     /// In which sense it was asked, where it is not what was assigned: `session` or `latent`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<String>,
+    /// With `session`: how long a session lives, as it is asked
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<String>,
     /// What to pass as `min_position` to see at least this
     pub revision: String,
 }

@@ -421,7 +421,8 @@ fn foreign_attribute(level: &Level, attribute: Attribute) -> String {
     let kind = level.kind();
     let own = Attribute::ALL.into_iter().filter(|one| kind.has(*one));
     let own: Vec<String> = own.map(|one| format!("`{}`", one.as_str())).collect();
-    format!("a {kind} has no attribute `{}`: it has {}", attribute.as_str(), own.join(", "))
+    let a = if kind == LevelKind::Application { "an" } else { "a" };
+    format!("{a} {kind} has no attribute `{}`: it has {}", attribute.as_str(), own.join(", "))
 }
 
 /// The rule of a group in a line

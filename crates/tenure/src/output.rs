@@ -63,6 +63,14 @@ impl Rows {
         self
     }
 
+    /// Without the columns in which every cell is empty, if that is asked for
+    pub(crate) fn without_empty(mut self, asked: bool) -> Self {
+        for column in self.head.clone().into_iter().filter(|_| asked && !self.rows.is_empty()) {
+            self = self.without(column, "");
+        }
+        self
+    }
+
     /// As a table that fits the terminal
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();

@@ -25,7 +25,8 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
         if let Some(missing) = &check.missing {
             parts.push(format!("missing: {}", requirement(missing)));
         }
-        parts.extend(check.last_at.as_ref().map(|at| format!("assigned until {at}")));
+        let last_at = check.last_at.filter(|last_at| Some(last_at) != check.as_of.at.as_ref());
+        parts.extend(last_at.map(|at| format!("not assigned any more: the last moment was {at}")));
         parts.extend(check.steps.iter().flatten().enumerate().map(step));
     }
     if question == "entry" {
@@ -34,8 +35,7 @@ pub(crate) fn table(question: &str, answer: &Value) -> anyhow::Result<String> {
     // In an own folder, where all submitters are this one, other columns need the room.
     let rows = rows(question, answer)?
         .without("submitter", "client:tenure/local")
-        .without("identity provider", "")
-        .without("role provider", "");
+        .without_empty(question == "levels");
     // Before the table: who reads no further must not take "not known" for "no".
     parts.extend(known(answer));
     parts.extend(observed(answer));
@@ -155,6 +155,7 @@ fn nothing(question: &str, answer: &Value) -> &'static str {
             "nothing in what this principal holds; a move or a new definition may have changed what it can do: \
              ask without --principal, or with --can"
         }
+        "who" if !elsewhere(answer).is_empty() => "nobody else",
         "who" => "nobody",
         "where" => "nowhere",
         "timeline" => "never",
@@ -170,12 +171,16 @@ fn footer(answer: &Value) -> Option<String> {
         let recorded = as_of.recorded_at.as_ref().map(|at| format!(" (recorded {at})"));
         let catalog =
             as_of.catalog.clone().flatten().map(|version| format!(", catalogue {version}"));
+        let life = as_of.life.as_ref().map(|life| format!(" of {life}"));
+        let reading = as_of.reading.as_ref().map(|one| format!(", reading {one}"));
         format!(
-            "{}as known at #{}{}{}",
+            "{}as known at #{}{}{}{}{}",
             at.unwrap_or_default(),
             as_of.known_at,
             recorded.unwrap_or_default(),
-            catalog.unwrap_or_default()
+            catalog.unwrap_or_default(),
+            reading.unwrap_or_default(),
+            life.unwrap_or_default()
         )
     };
     let line = match typed::<api::DiffAsOf>(as_of) {
@@ -449,6 +454,7 @@ fn what(answer: &api::What) -> Rows {
         ("role", &answer.roles),
         ("scope", &answer.scopes),
         ("operation", &answer.operations),
+        ("permission", &answer.permissions),
     ];
     for (kind, names) in lists {
         for name in names {
@@ -642,9 +648,11 @@ fn change(change: &v1::Change) -> String {
         v1::Change::SetRule { set, origin, rule: Some(rule) } => {
             format!("users of {origin} are members of {set} by {}", sentence::rule(rule))
         }
-        v1::Change::SetPermission { level, permission, roles, .. } => {
+        v1::Change::SetPermission { level, permission, roles, paths } => {
             let roles = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };
-            format!("set permission {permission} at {level} to {roles}")
+            let paths = paths.as_deref().unwrap_or_default().join(", ");
+            let paths = if paths.is_empty() { String::new() } else { format!(", for {paths}") };
+            format!("set permission {permission} at {level} to {roles}{paths}")
         }
         v1::Change::DeletePermission { level, permission } => {
             format!("delete permission {permission} at {level}")

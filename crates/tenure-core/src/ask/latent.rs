@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::ask::answer::{Anywhere, AskError, Check, Holding, Step, Who};
+use crate::ask::answer::{Anywhere, AskError, Check, GrantedName, Holding, Step, Who};
 use crate::ask::detail::Detail;
 use crate::ask::moment::evidence;
 use crate::ask::plan::{Asked, Need, Plan};
@@ -22,7 +22,7 @@ use crate::ledger::moment::Moment;
 use crate::ledger::rules::User;
 use crate::ledger::view::{Holder, View};
 use crate::words::ability::Abilities;
-use crate::words::catalog::GiftOf;
+use crate::words::catalog::{Gift, GiftOf};
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;
@@ -46,11 +46,11 @@ struct LatentLeaf {
 }
 
 /// An operation on a level that gives something
-struct Source {
+struct Source<'m> {
     operation: Symbol,
     level: LevelRef,
     requires: Requirement<LatentLeaf>,
-    gives: Vec<Gained>,
+    gives: &'m [Gift],
 }
 
 /// Why somebody has what could be given
@@ -77,13 +77,14 @@ struct Closure<'m> {
     /// How each thing was gained first, where one principal is asked about
     origins: Map<Gained, Origin>,
     /// In byte order of operation and level
-    sources: Vec<Source>,
+    sources: Vec<Source<'m>>,
 }
 
 impl<'m> Closure<'m> {
     /// # Cost
-    /// For each level and operation that gives something, once what the question *who* costs there. Then each of them is
-    /// looked at again whenever somebody gained something that it asks for. In a real landscape there are a few rounds.
+    /// For each level and operation that gives something, once what the question *who* costs there, and memory for who has
+    /// each leaf. Then each of them is looked at again whenever somebody gained something that it asks for, at the cost of
+    /// the levels below if it gives something there. In a real landscape there are a few rounds.
     fn of(now: &'m Moment<'m>, whose: Whose<'m>) -> Self {
         let mut closure = Self {
             now,
@@ -97,7 +98,7 @@ impl<'m> Closure<'m> {
         closure
     }
 
-    fn all_sources(&self) -> Vec<Source> {
+    fn all_sources(&self) -> Vec<Source<'m>> {
         let now = self.now;
         let ledger = now.view.ledger;
         let mut sources = Vec::new();
@@ -108,29 +109,31 @@ impl<'m> Closure<'m> {
             }
             for (operation, gifts) in here.gifts() {
                 let Some(requirement) = here.operation(*operation) else { continue };
-                let mut gives = Vec::new();
-                for gift in gifts.iter() {
-                    let places = match gift.below {
-                        None => vec![level],
-                        Some(kinds) => {
-                            let below = now.land.subtree(level).into_iter().skip(1);
-                            below.filter(|below| kinds.contains(below.kind)).collect()
-                        }
-                    };
-                    for place in places {
-                        gives.extend(self.given(place, &gift.what));
-                    }
-                }
                 let requires = self.leaves(&now.needs_of(requirement, level));
-                sources.push(Source { operation: *operation, level, requires, gives });
+                sources.push(Source { operation: *operation, level, requires, gives: gifts });
             }
         }
-        let text = |source: &Source| {
+        let text = |source: &Source<'_>| {
             let operation = ledger.symbols.text(source.operation).clone();
             (operation, ledger.level_of(source.level).clone())
         };
         sources.sort_by_cached_key(text);
         sources
+    }
+
+    /// What doing an operation gives
+    fn gives(&self, source: &Source<'_>) -> impl Iterator<Item = Gained> {
+        let land = self.now.land;
+        source.gives.iter().flat_map(move |gift| {
+            let places = match gift.below {
+                None => vec![source.level],
+                Some(kinds) => {
+                    let below = land.subtree(source.level).into_iter().skip(1);
+                    below.filter(|below| kinds.contains(below.kind)).collect()
+                }
+            };
+            places.into_iter().flat_map(move |place| self.given(place, &gift.what))
+        })
     }
 
     fn given(&self, level: LevelRef, gift: &GiftOf) -> Vec<Gained> {
@@ -183,6 +186,7 @@ impl<'m> Closure<'m> {
             }
         }
         let mut looked_at: BTreeSet<usize> = (0..self.sources.len()).collect();
+        let mut origins: Map<Gained, Origin> = Map::default();
         for round in 0.. {
             let mut new: BTreeMap<Gained, RoaringBitmap> = BTreeMap::new();
             let sources = looked_at.iter().filter_map(|n| Some((*n, self.sources.get(*n)?)));
@@ -191,8 +195,8 @@ impl<'m> Closure<'m> {
                 if could.is_empty() {
                     continue;
                 }
-                for gained in &source.gives {
-                    let more = match self.gained.get(gained) {
+                for gained in self.gives(source) {
+                    let more = match self.gained.get(&gained) {
                         Some(known) => &could - known,
                         None => could.clone(),
                     };
@@ -200,12 +204,13 @@ impl<'m> Closure<'m> {
                         continue;
                     }
                     if let Whose::One(..) = self.whose {
-                        self.origins.entry(*gained).or_insert(Origin { round, source: number });
+                        origins.entry(gained).or_insert(Origin { round, source: number });
                     }
-                    *new.entry(*gained).or_default() |= more;
+                    *new.entry(gained).or_default() |= more;
                 }
             }
             if new.is_empty() {
+                self.origins = origins;
                 return;
             }
             let asked = new.keys().filter_map(|gained| asking.get(gained));
@@ -234,7 +239,9 @@ impl<'m> Closure<'m> {
                 let known =
                     leaf.by.iter().filter_map(|gained| Some((*gained, *self.origins.get(gained)?)));
                 let earlier = known.filter(|(_, origin)| origin.round < before);
-                earlier.min_by_key(|(gained, origin)| (origin.round, origin.source, *gained))
+                earlier.min_by_key(|(gained, origin)| {
+                    (origin.round, origin.source, self.text(self.named(*gained, leaf)))
+                })
             };
             let holds = |leaf: &LatentLeaf| !leaf.held.is_empty() || first(leaf).is_some();
             for leaf in requires.support(&holds).unwrap_or_default() {
@@ -262,6 +269,16 @@ impl<'m> Closure<'m> {
             })
         };
         needed.into_iter().filter_map(step).collect()
+    }
+
+    /// What is gained, in words
+    fn text(&self, gained: Gained) -> (Option<GrantedName>, Level) {
+        let (Gained::AnyRoleCollection(level) | Gained::One(level, _)) = gained;
+        let name = match gained {
+            Gained::AnyRoleCollection(_) => None,
+            Gained::One(_, grantable) => Some(self.now.view.granted_name(grantable)),
+        };
+        (name, self.now.view.ledger.level_of(level).clone())
     }
 
     /// Of any role collection of a level, the first in byte order that satisfies a leaf
@@ -383,13 +400,14 @@ impl View<'_> {
         let asked = now.asked(can, level)?;
         let needs = now.needs(&asked, level).ok_or_else(|| AskError::UnknownLevel(on.clone()))?;
         let user = self.user(principal);
-        let matching = now.matching(user);
+        let matching = now.matching(user, &|set| self.ever_holds(set));
         let closure = Closure::of(&now, Whose::One(&matching, user));
         let latent = closure.leaves(&needs);
         let plan = now.planned(&needs);
         if closure.satisfied(&latent).is_empty() {
+            let leaves = latent.leaves();
             let missing = self.missing(&asked, &plan, &|leaf| {
-                plan_leaf(&latent, *leaf).is_some_and(|leaf| !closure.who_has(leaf).is_empty())
+                leaves.get(*leaf).is_some_and(|leaf| !closure.who_has(leaf).is_empty())
             });
             return Ok(Check { missing, ..Check::default() });
         }
@@ -410,7 +428,7 @@ impl View<'_> {
         levels: Vec<LevelRef>,
     ) -> Vec<LevelRef> {
         let user = self.user(principal);
-        let matching = now.matching(user);
+        let matching = now.matching(user, &|set| self.ever_holds(set));
         let closure = Closure::of(now, Whose::One(&matching, user));
         let could = |level: &LevelRef| {
             let needs = now.needs(asked, *level);
@@ -418,11 +436,6 @@ impl View<'_> {
         };
         levels.into_iter().filter(could).collect()
     }
-}
-
-/// The leaf with a number, as a plan numbers them
-fn plan_leaf(latent: &Requirement<LatentLeaf>, number: usize) -> Option<&LatentLeaf> {
-    latent.leaves().get(number).copied()
 }
 
 impl Closure<'_> {
@@ -435,7 +448,7 @@ impl Closure<'_> {
     ) -> Vec<Holding> {
         let user = self.now.view.user(name);
         let Some(number) = user.number else { return Vec::new() };
-        let matching = self.now.matching(user);
+        let matching = self.now.matching(user, &|set| plan.looks_at(self.now.view, set));
         self.really_held_by(user, plan, latent, number.number, &matching)
     }
 

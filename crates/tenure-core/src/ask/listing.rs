@@ -85,7 +85,7 @@ impl View<'_> {
         };
         let mut found = Vec::new();
         let user = self.user(principal);
-        for holder in now.matching(user) {
+        for holder in now.matching(user, &|set| self.ever_holds(set)) {
             let evidence = now.evidence(Some(Some(holder.principal)), &wanted);
             if evidence.is_empty() {
                 continue;

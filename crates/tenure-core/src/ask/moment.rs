@@ -59,7 +59,8 @@ impl View<'_> {
         if let Some(detail) = explain {
             for (name, because) in detail.shown(&mut who) {
                 let user = self.user(name);
-                *because = self.holdings(name, &now.why(&plan, &now.matching(user), user));
+                let matching = now.matching(user, &|set| plan.looks_at(self, set));
+                *because = self.holdings(name, &now.why(&plan, &matching, user));
             }
         }
         Ok(who)
@@ -120,7 +121,7 @@ impl View<'_> {
             let own = own.iter().filter_map(|(_, place)| plans.get(*place as usize));
             if explain {
                 let user = self.user(name);
-                let matching = now.matching(user);
+                let matching = now.matching(user, &|set| self.ever_holds(set));
                 let why = own.clone().flat_map(|(_, plan)| now.why(plan, &matching, user));
                 anywhere.because = self.holdings(name, &why.collect::<Vec<_>>());
             }
@@ -156,7 +157,8 @@ impl View<'_> {
         let asked = now.asked(can, level)?;
         let plan = now.plan(&asked, level).ok_or_else(|| AskError::UnknownLevel(on.clone()))?;
         let user = self.user(principal);
-        let support = now.support(&now.matching(user), &plan, user);
+        let matching = now.matching(user, &|set| plan.looks_at(self, set));
+        let support = now.support(&matching, &plan, user);
         let holds = |leaf: &usize| support.iter().any(|(supported, _)| supported == leaf);
         Ok(match evidence(&plan, &support) {
             Some(evidence) => Check {
@@ -209,7 +211,7 @@ impl View<'_> {
             }
         }
         let user = self.user(principal);
-        let matching = now.matching(user);
+        let matching = now.matching(user, &|set| self.ever_holds(set));
         let mut levels = Vec::new();
         for level in subtree {
             let Some(plan) = now.plan(&asked, level) else { continue };
@@ -237,7 +239,7 @@ impl View<'_> {
         };
         let symbols = &self.ledger.symbols;
         let user = self.user(principal);
-        let matching = now.matching(user);
+        let matching = now.matching(user, &|set| self.ever_holds(set));
         let elsewhere = now.land.is_decided_elsewhere(level);
         let could = |plan: &Plan| evidence(plan, &now.support(&matching, plan, user)).is_some();
         let mut held: BTreeSet<Grantable> = BTreeSet::new();

@@ -17,7 +17,7 @@ use crate::words::grantable::{RoleKey, RoleText};
 use crate::words::level::Level;
 use crate::words::principal::{Principal, PrincipalKind};
 use crate::words::requirement::{Held, Leaf, LeafRow, Requirement};
-use crate::words::symbol::{LevelRef, Symbol};
+use crate::words::symbol::{LevelRef, PrincipalRef, Symbol};
 use crate::words::tenure;
 
 /// One leaf, with every timeline whose holdings satisfy it
@@ -80,6 +80,12 @@ impl Plan {
         let (rows, missing) = (rows?, self.expression.missing(holds)?);
         #[expect(clippy::indexing_slicing, reason = "by INVARIANT (plan)")]
         Some(missing.map(&mut |leaf| (**rows[*leaf]).clone()))
+    }
+
+    /// Whether a principal ever held something that a leaf looks at
+    pub(super) fn looks_at(&self, view: &View<'_>, holder: PrincipalRef) -> bool {
+        let mut given = self.leaves.iter().flat_map(|leaf| &leaf.given);
+        given.any(|given| view.ledger.index.is_in(given.timeline, holder))
     }
 
     /// The sets of everybody that satisfy it and that no entry ever named

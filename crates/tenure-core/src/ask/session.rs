@@ -162,7 +162,10 @@ impl View<'_> {
         let Some(last) = intervals.last() else { return Vec::new() };
         let then = Moment::new(self, last_moment(last.span, t));
         let user = self.user(principal);
-        let why = then.plan(asked, level).map(|plan| then.why(&plan, &then.matching(user), user));
+        let why = then.plan(asked, level).map(|plan| {
+            let matching = then.matching(user, &|set| plan.looks_at(self, set));
+            then.why(&plan, &matching, user)
+        });
         self.holdings(principal, &why.unwrap_or_default())
     }
 }

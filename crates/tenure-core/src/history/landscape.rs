@@ -158,6 +158,8 @@ pub(crate) struct LevelTrack {
     of: Option<LevelRef>,
     pub(crate) states: Track<Option<Arc<LevelState>>>,
     pub(crate) roles: SharedMap<RoleKey, Track<Option<Arc<CustomRole>>>>,
+    /// The custom roles that ever had a name, and possibly others
+    pub(crate) roles_named: SharedMap<Symbol, OrdSet<RoleKey>>,
     pub(crate) role_collections: SharedMap<Symbol, Track<Option<Arc<[RoleKey]>>>>,
     pub(crate) permissions: SharedMap<Symbol, Track<Option<Arc<Permission>>>>,
     /// The role collections that ever listed a role of that name, and possibly others
@@ -369,7 +371,9 @@ impl Landscape {
             }
             Structural::CreateRole { level, role, custom } => {
                 if self.newest(*level).is_some() {
-                    let track = self.level_mut(*level).roles.entry(*role).or_default();
+                    let there = self.level_mut(*level);
+                    there.roles_named.entry(role.name).or_default().insert(*role);
+                    let track = there.roles.entry(*role).or_default();
                     if track.last().is_none_or(Option::is_none) {
                         track.push(key, Some(Arc::clone(custom)));
                         touched.push(Touched::Role(*level, *role));

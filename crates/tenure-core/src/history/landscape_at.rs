@@ -453,8 +453,8 @@ impl<'a> Here<'a> {
     /// The grantables that satisfy a leaf here, each once
     ///
     /// # Cost
-    /// O(answer) where the level never had a custom role or role collection. Elsewhere O(custom roles of the level
-    /// + role collections that ever listed such a role).
+    /// O(answer) where the level never had a custom role or role collection. Elsewhere O(custom roles of that name, for a
+    /// scope of the level + role collections that ever listed such a role).
     pub(crate) fn givers(&self, held: Held) -> Vec<Grantable> {
         let mut found: Vec<Grantable> = Vec::new();
         let names_a_role = |role: RoleKey, found: &mut Vec<Grantable>| {
@@ -483,8 +483,7 @@ impl<'a> Here<'a> {
                 }
                 let listing = self.track.listing.get(&name).into_iter().flatten();
                 found.extend(listing.map(|name| Grantable::RoleCollection(*name)));
-                let custom = self.track.roles.keys().filter(|role| role.name == name);
-                found.extend(custom.map(|role| Grantable::Role(*role)));
+                found.extend(self.roles_named(name).map(Grantable::Role));
             }
             Held::Scope(scope) => {
                 found.extend(self.table.into_iter().flat_map(|table| table.of_scope(scope)));
@@ -497,8 +496,8 @@ impl<'a> Here<'a> {
                 }
             }
             Held::CustomRole(name) => {
-                for role in self.track.roles.keys().filter(|role| role.name == name) {
-                    names_a_role(*role, &mut found);
+                for role in self.roles_named(name) {
+                    names_a_role(role, &mut found);
                 }
             }
         }
@@ -524,8 +523,16 @@ impl<'a> Here<'a> {
 
     /// Whether a custom role of that name exists here
     pub(crate) fn has_custom_role(&self, name: Symbol) -> bool {
-        let named = self.track.roles.iter().filter(|(role, _)| role.name == name);
-        named.map(|(_, track)| track.at(self.cut)).any(|custom| custom.is_some_and(Option::is_some))
+        let exists = |role: &RoleKey| {
+            let track = self.track.roles.get(role);
+            track.and_then(|track| track.at(self.cut)).is_some_and(Option::is_some)
+        };
+        self.roles_named(name).any(|role| exists(&role))
+    }
+
+    /// The custom roles that ever had a name here, and possibly others
+    fn roles_named(&self, name: Symbol) -> impl Iterator<Item = RoleKey> + use<'a> {
+        self.track.roles_named.get(&name).into_iter().flatten().copied()
     }
 
     /// Whether there ever was a custom role or role collection here

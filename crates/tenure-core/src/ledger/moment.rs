@@ -211,11 +211,17 @@ impl<'v> Moment<'v> {
         members
     }
 
-    /// The principals that match a principal: itself first, then its sets and `everyone:` of its origin
+    /// The principals that match a principal: itself first, then its sets and `everyone:` of its origin; groups by their rules
+    /// only if they matter
     ///
     /// # Cost
-    /// O(sets that the principal was ever added to + groups that ever had a rule × what their rules look at).
-    pub(crate) fn matching(&self, user: User<'_>) -> Vec<Holder> {
+    /// O(sets that the principal was ever added to + groups that ever had a rule), and for those of the groups that
+    /// `matter`, O(leaves of the rule × sets that the principal was ever added to).
+    pub(crate) fn matching(
+        &self,
+        user: User<'_>,
+        matters: &impl Fn(PrincipalRef) -> bool,
+    ) -> Vec<Holder> {
         let ledger = self.view.ledger;
         let User { name: principal, number: own } = user;
         let alone = |principal| Holder { principal, matched: Matched::Always };
@@ -231,7 +237,8 @@ impl<'v> Moment<'v> {
                 }));
             }
             let added: RoaringBitmap = found.iter().map(|holder| holder.principal.number).collect();
-            let ruled = self.ruled().filter(|set| !added.contains(set.number));
+            let ruled = self.ruled();
+            let ruled = ruled.filter(|set| !added.contains(set.number) && matters(*set));
             let made = ruled.filter(|set| {
                 self.rule(*set).is_some_and(|(_, rule)| self.makes_member(rule, user))
             });

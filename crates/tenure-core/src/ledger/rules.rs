@@ -19,6 +19,7 @@ use crate::words::instant::EffectiveAt;
 use crate::words::joined_by::JoinedBy;
 use crate::words::position::Position;
 use crate::words::principal::{Principal, PrincipalKind};
+use crate::words::requirement::Requirement;
 use crate::words::rule::RuleLeaf;
 use crate::words::span::Span;
 use crate::words::symbol::PrincipalRef;
@@ -220,6 +221,10 @@ impl View<'_> {
 
     /// The stretches in which a user is a member by a rule of the group, one for each entry that set one; all of them, or
     /// what was so up to a moment
+    ///
+    /// # Cost
+    /// O(leaves of the rules × memberships of the user), then O(leaves) for each change of a rule and each change of a
+    /// membership that a leaf looks at.
     fn by_rule(
         &self,
         set: PrincipalRef,
@@ -235,52 +240,54 @@ impl View<'_> {
         };
         let bound = through.map_or(Bound::Open, Bound::Through);
         let Some(track) = landscape.rules.get(&set) else { return Vec::new() };
-        let known = || track.iter().take_while(|(key, _)| *key <= clamp.0 && bound.includes(key));
-        // When each rule begins and ceases to be in force
         let mut edges: BTreeMap<EffectiveAt, BTreeSet<Position>> = BTreeMap::new();
-        let mut note = |key: OrderKey| {
-            edges.entry(key.effective_at).or_default().insert(key.position);
+        let mut note = |at: EffectiveAt, by: Position| {
+            edges.entry(at).or_default().insert(by);
         };
-        for (key, _) in known() {
-            note(*key);
-            if let Some(removed) = self.rule_removed(set, *key, bound) {
-                note(removed);
+        let mut added: Option<Vec<(&Principal, Vec<Membership>)>> = None;
+        let mut rules: Vec<RuleOver> = Vec::new();
+        let known = track.iter().take_while(|(key, _)| *key <= clamp.0 && bound.includes(key));
+        for (key, rule) in known {
+            note(key.effective_at, key.position);
+            let removed = self.rule_removed(set, *key, bound);
+            if let Some(removed) = removed {
+                note(removed.effective_at, removed.position);
             }
-        }
-        let rules = known().filter_map(|(_, rule)| rule.as_deref());
-        let rules = rules.filter(|rule| &*rule.origin == user.name.origin());
-        let leaves: Vec<&RuleLeaf> =
-            rules.flat_map(|rule| rule.rule.expression().leaves()).collect();
-        if leaves.is_empty() {
-            return Vec::new();
-        }
-        // When what it looks at may change
-        let index = &self.ledger.index;
-        let added = user.number.into_iter();
-        for (own, (of, timeline)) in
-            added.flat_map(|own| index.of_member(own).map(move |one| (own, one)))
-        {
-            let of = self.ledger.principal_of(of);
-            if !leaves.iter().any(|leaf| looks_at(leaf, user.name.origin(), of)) {
-                continue;
-            }
-            for one in self.memberships(timeline, own) {
-                note(OrderKey { effective_at: one.span.from(), position: one.entry, index: 0 });
-                if let (Some(effective_at), Some(position)) = (one.span.until(), one.ended_by) {
-                    note(OrderKey { effective_at, position, index: 0 });
-                }
-            }
+            let makes = rule.as_deref().filter(|rule| &*rule.origin == user.name.origin());
+            let expression = makes.map(|rule| {
+                let added = added.get_or_insert_with(|| self.all_added(user));
+                rule.rule.expression().map(&mut |leaf| {
+                    let sets = added.iter().filter(|(set, _)| looks_at(leaf, &rule.origin, set));
+                    let mut spans = Vec::new();
+                    for one in sets.flat_map(|(_, memberships)| memberships) {
+                        note(one.span.from(), one.entry);
+                        if let (Some(until), Some(by)) = (one.span.until(), one.ended_by) {
+                            note(until, by);
+                        }
+                        spans.push((one.span, None));
+                    }
+                    spans.sort_by_key(|(span, _)| span.from());
+                    match leaf {
+                        RuleLeaf::Everyone => Truth::Always,
+                        RuleLeaf::Equals { .. } | RuleLeaf::Matches { .. } => {
+                            Truth::During(merged(spans).into_iter().map(|(span, _)| span).collect())
+                        }
+                    }
+                })
+            });
+            rules.push(RuleOver { set_by: *key, removed, expression });
         }
         let moments = edges.keys().copied().filter(|t| through.is_none_or(|end| *t <= end));
         let moments: Vec<EffectiveAt> = moments.collect();
         let ends = moments.iter().copied().skip(1).map(Some).chain([None]);
         let mut found: Vec<ByRule> = Vec::new();
         for (from, until) in moments.iter().copied().zip(ends) {
-            let now = Moment::new(self, from);
-            let rule = now.rule(set).filter(|(_, rule)| now.makes_member(rule, user));
-            let (Some((entry, _)), Some(span)) = (rule, Span::new(from, until)) else { continue };
+            let in_force = rules.partition_point(|rule| rule.set_by.effective_at <= from);
+            let rule = in_force.checked_sub(1).and_then(|place| rules.get(place));
+            let makes = rule.filter(|rule| rule.makes_member(from));
+            let (Some(rule), Some(span)) = (makes, Span::new(from, until)) else { continue };
             let ended_by = until.and_then(|until| edges.get(&until)).and_then(only);
-            let joined_by = JoinedBy::Rule(entry);
+            let joined_by = JoinedBy::Rule(rule.set_by.position);
             match found.last_mut().filter(|last| last.span.until() == Some(from)) {
                 Some(last) if last.joined.by == joined_by => {
                     last.span.until = until;
@@ -294,6 +301,49 @@ impl View<'_> {
             }
         }
         found
+    }
+
+    /// The sets that a user was ever added to, with its memberships
+    fn all_added(&self, user: User<'_>) -> Vec<(&Principal, Vec<Membership>)> {
+        let index = &self.ledger.index;
+        let own = user.number.into_iter();
+        let sets = own.flat_map(|own| index.of_member(own).map(move |one| (own, one)));
+        sets.map(|(own, (set, timeline))| {
+            (self.ledger.principal_of(set), self.memberships(timeline, own))
+        })
+        .collect()
+    }
+}
+
+/// When a leaf is true of a user
+enum Truth {
+    Always,
+    /// In order, without overlaps
+    During(Vec<Span>),
+}
+
+/// A rule over all time, as it is for one user
+struct RuleOver {
+    set_by: OrderKey,
+    /// The removal of the group that ends it
+    removed: Option<OrderKey>,
+    /// `None` if there is no rule, or one that makes users of another origin members
+    expression: Option<Requirement<Truth>>,
+}
+
+impl RuleOver {
+    /// Whether it makes the user a member at a moment at which no later one is set
+    fn makes_member(&self, t: EffectiveAt) -> bool {
+        let is_true = |leaf: &Truth| match leaf {
+            Truth::Always => true,
+            Truth::During(spans) => {
+                let begun = spans.partition_point(|span| span.from() <= t);
+                let last = begun.checked_sub(1).and_then(|place| spans.get(place));
+                last.is_some_and(|span| span.contains(t))
+            }
+        };
+        self.removed.is_none_or(|removed| t < removed.effective_at)
+            && self.expression.as_ref().is_some_and(|all| all.support(&is_true).is_some())
     }
 }
 

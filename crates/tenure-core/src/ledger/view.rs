@@ -89,6 +89,11 @@ impl<'a> View<'a> {
         Self { ledger, known, folded: OnceCell::new(), known_at }
     }
 
+    /// Whether a principal ever held anything
+    pub(crate) fn ever_holds(&self, holder: PrincipalRef) -> bool {
+        self.ledger.index.of_principal(holder).next().is_some()
+    }
+
     /// A principal, and its number if an entry ever named it
     pub(crate) fn user<'n>(&self, name: &'n Principal) -> User<'n> {
         User { name, number: self.ledger.find_principal(name) }

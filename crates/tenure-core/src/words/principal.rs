@@ -90,6 +90,14 @@ pub enum ParsePrincipalError {
         /// The text
         text: String,
     },
+    /// An origin alone that is none
+    #[error(
+        "`{text}` is not an origin: an origin is an origin key of 1 to {ORIGIN_BYTES_MAX} letters, digits, `.`, `_` and `-`, and begins with a letter or a digit"
+    )]
+    Alone {
+        /// The text
+        text: String,
+    },
     /// Its name is none
     #[error(transparent)]
     Name(#[from] NameError),
@@ -112,7 +120,8 @@ fn origin_of<'a>(text: &str, origin: &'a str) -> Result<&'a str, ParsePrincipalE
 /// # Errors
 /// A text that is no origin.
 pub fn origin(text: &str) -> Result<Arc<str>, ParsePrincipalError> {
-    Ok(origin_of(text, text)?.into())
+    let found = origin_of(text, text).map_err(|_| ParsePrincipalError::Alone { text: shown(text) });
+    Ok(found?.into())
 }
 
 impl Principal {

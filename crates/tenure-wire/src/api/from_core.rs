@@ -1,8 +1,8 @@
 //! How does what the core answers become what doors answer?
 
 use tenure_core::{
-    Attributes, EffectiveAt, Entry, KnownAt, Level, Note as CoreNote, Noted, Outcome, Position,
-    Principal, Reading, RecordedAt, Refusal as CoreRefusal, answer,
+    Attributes, EffectiveAt, Entry, KnownAt, Level, Life, Note as CoreNote, Noted, Outcome,
+    Position, Principal, Reading, RecordedAt, Refusal as CoreRefusal, answer,
 };
 
 use super::{
@@ -114,9 +114,21 @@ impl AsOf {
                 Reading::Assigned => None,
                 reading => Some(reading.as_str().to_owned()),
             },
+            life: match computed.reading {
+                Reading::Session(life) => Some(life_text(life)),
+                Reading::Assigned | Reading::Latent => None,
+            },
             revision: revision(ledger, computed.known_at),
         }
     }
+}
+
+/// The life of a session as it is asked, in the largest unit that says it whole
+pub(crate) fn life_text(life: Life) -> String {
+    let units = [(24 * 3_600, 'd'), (3_600, 'h'), (60, 'm')];
+    let whole = units.into_iter().find(|(unit, _)| life.seconds().is_multiple_of(*unit));
+    let (unit, letter) = whole.unwrap_or((1, 's'));
+    format!("{}{letter}", life.seconds() / unit)
 }
 
 /// What to pass as `min_position` to see at least this

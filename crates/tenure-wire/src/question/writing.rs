@@ -6,6 +6,7 @@ use tenure_core::{
 };
 
 use super::{Parameters, SEARCH_LIMIT};
+use crate::api::life_text;
 
 /// Parameters that are being written
 #[derive(Default)]
@@ -54,7 +55,7 @@ impl Writing {
         if let Reading::Session(life) = reading
             && life != Life::default()
         {
-            self.put("life", format!("{}s", life.seconds()));
+            self.put("life", life_text(life));
         }
     }
 
