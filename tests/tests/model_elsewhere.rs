@@ -65,4 +65,7 @@ fn what_is_decided_elsewhere_for_a_time_is_passed_over_for_that_time() {
     assert_eq!(timeline(script(), "deputise", [3, 5]), unknown("deputise"));
     assert_eq!(timeline(script(), "operation:never", [3, 9]), unknown("never"));
     assert_eq!(timeline(script(), "ledger.append", [3, 9]), Ok(0));
+    // No role provider decides on what the ledger's own roles are.
+    let unknown = Err(AskError::UnknownRole("tenure/Never".into()));
+    assert_eq!(timeline(script(), "role:tenure/Never", [6, 7]), unknown);
 }

@@ -1,6 +1,6 @@
 //! Which roles give a permission, and which permissions a path?
 //!
-//! Rules: `docs/semantics.md#permission`, `docs/semantics.md#path`.
+//! Rules: `docs/semantics.md#permission`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -221,9 +221,7 @@ impl View<'_> {
         }
         let mut asked = Vec::new();
         for ability in can.iter() {
-            let found = self.asked(ability);
-            let own = found.as_ref().is_ok_and(Asked::is_own);
-            if !own && self.elsewhere_throughout(level, &existing) {
+            if !ability.is_own() && self.elsewhere_throughout(level, &existing) {
                 return Err(AskError::DecidedElsewhere(on.clone()));
             }
             asked.push(self.asked_if(ability, |asked| {

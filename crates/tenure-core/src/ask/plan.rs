@@ -246,12 +246,10 @@ impl Moment<'_> {
         let is_elsewhere = self.land.is_decided_elsewhere(level);
         can.iter()
             .map(|ability| {
-                let found = self.view.asked_if(ability, |asked| self.defines(asked, level));
-                match &found {
-                    Ok(asked) if is_elsewhere && !asked.is_own() => Err(elsewhere()),
-                    Err(_) if is_elsewhere => Err(elsewhere()),
-                    _ => found,
+                if is_elsewhere && !ability.is_own() {
+                    return Err(elsewhere());
                 }
+                self.view.asked_if(ability, |asked| self.defines(asked, level))
             })
             .collect()
     }

@@ -16,8 +16,6 @@ use crate::words::name::plain_text;
 
 /// Longest pattern, in bytes
 pub const PATTERN_BYTES_MAX: usize = 256;
-/// Most repetitions that `{m,n}` says
-const REPEATS_MAX: u8 = 255;
 
 /// A pattern that can be read
 // INVARIANT (pattern): `steps` is what `text` says. Every step that one names is there.
@@ -362,7 +360,7 @@ impl Reading {
         Ok((least, most))
     }
 
-    /// A number of one to three digits, at most [`REPEATS_MAX`]
+    /// A number of one to three digits, at most 255
     fn number(&mut self) -> Option<u8> {
         let mut number: Option<u16> = None;
         for _ in 0..3 {
@@ -371,7 +369,7 @@ impl Reading {
             let digit = u16::try_from(u32::from(digit) - u32::from('0')).ok()?;
             number = Some(number.unwrap_or(0) * 10 + digit);
         }
-        number.and_then(|number| u8::try_from(number).ok()).filter(|number| *number <= REPEATS_MAX)
+        number.and_then(|number| u8::try_from(number).ok())
     }
 
     fn escaped(&mut self) -> Result<char, &'static str> {
