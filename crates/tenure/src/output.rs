@@ -65,8 +65,10 @@ impl Rows {
 
     /// Without the columns in which every cell is empty, if that is asked for
     pub(crate) fn without_empty(mut self, asked: bool) -> Self {
-        for column in self.head.clone().into_iter().filter(|_| asked && !self.rows.is_empty()) {
-            self = self.without(column, "");
+        if asked && !self.rows.is_empty() {
+            for column in self.head.clone() {
+                self = self.without(column, "");
+            }
         }
         self
     }

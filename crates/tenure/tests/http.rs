@@ -338,7 +338,8 @@ fn a_difference_is_of_one_answer_over_all_its_lists() {
             "deleted": [],
             "moved": [{ "level": "subaccount:dev", "from": "directory:west", "until": "directory:eu" }],
             "changed": [{ "level": "directory:west", "before": {}, "after": { "name": "West" },
-                "feature_set": { "before": "B", "after": "B" } }],
+                "feature_set": { "before": "B", "after": "B" },
+                "environment": { "before": "multi", "after": "multi" } }],
         })
     );
     let definitions = whole["definitions"].as_array().unwrap();

@@ -281,9 +281,9 @@ fn the_tenth_question_finds_two_people_through_a_rule() {
     assert_eq!(
         table(&found),
         [
-            "beatriz.moreira: staff-portal/Payroll Clerk 2023-09-04 via neo.people-portal/payroll",
-            "priya.raman: staff-portal/Payroll Clerk 2023-09-04 via neo.people-portal/payroll",
-            "neo.people-portal/payroll: staff-portal/Payroll Clerk 2023-08-21",
+            "beatriz.moreira: staff-portal/Payroll Clerk 2023-09-04 via payroll",
+            "priya.raman: staff-portal/Payroll Clerk 2023-09-04 via payroll",
+            "payroll: staff-portal/Payroll Clerk 2023-08-21",
         ]
     );
     let by = |subject: &Subject<Vec<Holding>>| subject.detail[0].membership.clone().unwrap().by;
