@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a test may fail by a panic: `allow-*-in-tests` does not reach helpers"
 )]
 
