@@ -203,3 +203,43 @@ fn a_latent_power_is_told_with_its_steps() {
         .collect();
     assert_eq!(assigned, [(&json!(BEA), &json!(false)), (&json!(PAULA), &json!(true))], "{who:#}");
 }
+
+#[test]
+fn what_is_held_where_something_else_decides_satisfies_no_leaf() {
+    let (server, _data) = portal();
+    let catalog = json!({
+        "version": "own",
+        "roles": [
+            {"role": "Administrator", "application": "neo", "at": ["subaccount"],
+             "environments": ["multi", "neo"], "grantable": true},
+            {"role": "Operator", "application": "app", "at": ["application"], "environments": ["neo"],
+             "grantable": true}
+        ],
+        "role_collections": [{"role_collection": "None", "at": ["directory"], "roles": []}],
+        "operations": [{"operation": "applications.operate", "at": ["subaccount"], "environments": ["neo"],
+            "requires": {"role": "app/Operator", "below": ["application"]}}]
+    });
+    append(&server, "2025-02-01T00:00:00Z", json!({"type": "publish_catalog", "catalog": catalog}));
+    let operator = json!({"type": "grant", "level": SHOP, "role": "app/Operator", "to": BEA});
+    append(&server, "2025-02-02T00:00:00Z", operator);
+    let check = format!("check?principal={BEA}&can=applications.operate&on={NEO}");
+    assert_eq!(ask(&server, &check)["allowed"], true);
+    let provider = json!({"type": "set_level", "level": SHOP, "role_provider": "other"});
+    append(&server, "2025-02-03T00:00:00Z", provider);
+    assert_eq!(ask(&server, &check)["allowed"], false);
+    let held = ask(&server, &format!("assignments?on={SHOP}"));
+    assert_eq!(held["assignments"][0]["role"], "app/Operator");
+    // A permission without a role is given to administrators in Neo alone, whatever a catalogue says of them elsewhere.
+    let empty =
+        json!({"type": "set_permission", "level": SHOP, "permission": "empty", "roles": []});
+    append(&server, "2025-02-02T00:00:00Z", empty);
+    let platform = json!({"type": "set_level", "level": SHOP, "role_provider": "platform"});
+    append(&server, "2025-02-04T00:00:00Z", platform);
+    let who = format!("who?can=permission:empty&on={SHOP}");
+    assert_eq!(ask(&server, &who)["subjects"][0]["principal"], PAULA);
+    let multi = json!({"type": "set_level", "level": NEO, "environment": "multi"});
+    append(&server, "2025-02-05T00:00:00Z", multi);
+    let held = ask(&server, &format!("assignments?on={NEO}&role=neo/Administrator"));
+    assert_eq!(held["assignments"][0]["principal"], PAULA);
+    assert_eq!(ask(&server, &who)["subjects"], json!([]));
+}
