@@ -11,6 +11,7 @@ mod build;
 mod crowd;
 mod draft;
 mod neo;
+mod stories;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! Who could do X at T, as known at S?
 //!
 //! Every [`Question`] has both coordinates: a moment of valid time, and the position that the
-//! [`View`](crate::ledger::view::View) pins. `plan` makes of X an expression over leaves, and says at which levels
-//! each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
+//! [`View`](crate::ledger::view::View) pins. `pinned` finds them, and what stands beside each
+//! answer. `plan` makes of X an expression over leaves, and says at which levels each leaf must be held. `moment` answers at one moment, `interval` over a stretch of time. `listing` answers
 //! questions about levels, role collections and holdings, `people` about members and principals,
 //! `holdings` about what was held over a stretch of time, `diff` about what changed between two coordinates.
 //! `similar` finds the names that could be meant, `search` those that contain a text, `observed` tells when somebody
@@ -26,6 +26,7 @@ mod listing;
 mod moment;
 mod observed;
 mod people;
+mod pinned;
 mod plan;
 mod question;
 mod reading;

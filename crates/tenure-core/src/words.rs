@@ -5,6 +5,7 @@
 pub(crate) mod ability;
 pub(crate) mod catalog;
 pub(crate) mod change;
+pub(crate) mod definitions;
 pub(crate) mod ended;
 pub(crate) mod grantable;
 pub(crate) mod instant;

@@ -4,7 +4,8 @@ use proptest::option;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::prop_oneof;
 
-use super::draft::{Body, Draft, Told, Until, given, grant, named, numbered, skewed, told};
+use super::draft::{Body, Draft, Until, given, grant, named, numbered, skewed};
+use super::stories::{Told, told};
 use crate::world;
 
 /// The number of the first row of [`world::CUSTOM_ROLES`] with that application and name

@@ -22,7 +22,7 @@ use crate::ledger::moment::Moment;
 use crate::ledger::rules::User;
 use crate::ledger::view::{Holder, View};
 use crate::words::ability::Abilities;
-use crate::words::catalog::{Gift, GiftOf};
+use crate::words::definitions::{Gift, GiftOf};
 use crate::words::grantable::Grantable;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;

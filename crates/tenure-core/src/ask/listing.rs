@@ -10,7 +10,7 @@ use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::moment::Moment;
 use crate::ledger::view::{Evidence, View};
 use crate::words::ability::Ability;
-use crate::words::catalog::Defined;
+use crate::words::definitions::Defined;
 use crate::words::grantable::{Grantable, RoleText};
 use crate::words::instant::EffectiveAt;
 use crate::words::level::{Level, LevelKind};

@@ -12,7 +12,7 @@ use crate::index::timeline::TimelineId;
 use crate::ledger::moment::{Given, Moment};
 use crate::ledger::view::View;
 use crate::words::ability::{Abilities, Ability};
-use crate::words::catalog::Defined;
+use crate::words::definitions::Defined;
 use crate::words::grantable::{RoleKey, RoleText};
 use crate::words::level::Level;
 use crate::words::principal::{Principal, PrincipalKind};

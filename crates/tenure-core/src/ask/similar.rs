@@ -12,7 +12,7 @@ use crate::ask::question::Question;
 use crate::index::mentions::Mention;
 use crate::ledger::Ledger;
 use crate::ledger::view::View;
-use crate::words::catalog::Defined;
+use crate::words::definitions::Defined;
 use crate::words::grantable::RoleText;
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Level;

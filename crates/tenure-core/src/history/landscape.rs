@@ -17,7 +17,7 @@ use std::sync::Arc;
 use imbl::OrdSet;
 
 use crate::history::order::{Cut, OrderKey, Track};
-use crate::words::catalog::Definitions;
+use crate::words::definitions::Definitions;
 use crate::words::grantable::{Grantable, RoleKey};
 use crate::words::instant::EffectiveAt;
 use crate::words::level::Attributes;

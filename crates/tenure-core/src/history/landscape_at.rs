@@ -12,7 +12,8 @@ use crate::history::landscape::{
     CustomRole, Landscape, LevelState, LevelTrack, Permission, Published, RuleOf,
 };
 use crate::history::order::{Cut, OrderKey, Track};
-use crate::words::catalog::{Definitions, Gift, GiftOf, Setting, Table};
+use crate::words::catalog::Setting;
+use crate::words::definitions::{Definitions, Gift, GiftOf, Table};
 use crate::words::grantable::{Grantable, RoleKey, matching};
 use crate::words::level::{Environment, LevelKind, PLATFORM};
 use crate::words::principal::DEFAULT_ORIGIN;
