@@ -161,9 +161,11 @@ fn killed_at_any_moment_it_loses_nothing_acknowledged() {
                     scope.spawn(move || send_until_gone(server, client, *seed, acknowledged))
                 })
                 .collect();
-            common::poll(|| (acknowledged.load(Ordering::Relaxed) >= enough).then_some(()))
-                .expect("acknowledgements");
+            let seen =
+                common::poll(|| (acknowledged.load(Ordering::Relaxed) >= enough).then_some(()));
+            // Before a panic: the clients send until the server is gone.
             kill_by_id(server.id());
+            seen.expect("acknowledgements");
             clients.into_iter().flat_map(|client| client.join().unwrap()).collect::<Vec<_>>()
         });
         assert!(sent.iter().any(|batch| batch.acknowledged.is_none()));
