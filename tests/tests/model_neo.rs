@@ -3,7 +3,9 @@
 //! Short logs written by hand, asked about exhaustively at and before each moment.
 
 use tenure_core::answer::{Answer, Member};
-use tenure_core::{Change, EffectiveAt, JoinedBy, KnownAt, Question};
+use tenure_core::{
+    Abilities, Change, EffectiveAt, JoinedBy, KnownAt, Life, Now, Question, Reading,
+};
 use tenure_tests::script::{
     Script, add, create, custom_role, delete, exhaust, exhaust_neo, fold, grant, hour,
     no_custom_role, permission, publish, remove, revoke, rule, set, void,
@@ -54,6 +56,35 @@ fn member_at(script: Script, hours: i64) -> Option<(i64, JoinedBy)> {
     let Answer::Members(members) = answered.answer else { panic!("{answered:?}") };
     let alice = members.into_iter().find(|one| one.principal == world::principal(ALICE));
     alice.map(|Member { since, by, .. }| ((since.micros() - hour(0)) / (hour(1) - hour(0)), by))
+}
+
+/// A thread that serves sockets answers a check alone that costs little, whatever the log holds
+#[test]
+fn only_a_check_that_costs_little_is_answered_at_once() {
+    let at_once = |script: Script, can: &[&str], reading| {
+        let scenario = script.scenario();
+        let (ledger, _) = fold(&scenario).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let newest = KnownAt(scenario.log.len() as u64);
+        let at = EffectiveAt::saturating_from_micros(hour(6));
+        let can = can.iter().map(|text| world::ability(text)).collect();
+        let check = Question::Check {
+            principal: world::principal(ALICE),
+            can: Abilities::any_of(can).unwrap(),
+            on: world::level(N1),
+            as_of: question::as_of(at, newest),
+            reading,
+        };
+        assert!(question::ask(&check, &ledger).is_ok());
+        check.ask_at_once(&ledger, Now { at, newest }).is_some()
+    };
+    let script = || landscape().at(3, None, vec![add(RULES, ALICE)]);
+    let ruled = || script().at(4, None, vec![rule(RULES, Some(0))]);
+    let (one, two) = (&[ADMINISTRATOR][..], &[ADMINISTRATOR, "role:neo/Neo Dev"][..]);
+    assert!(at_once(script(), one, Reading::Assigned));
+    assert!(!at_once(script(), two, Reading::Assigned));
+    assert!(!at_once(script(), one, Reading::Latent));
+    assert!(!at_once(script(), one, Reading::Session(Life::default())));
+    assert!(!at_once(ruled(), one, Reading::Assigned));
 }
 
 /// One rule follows another without a gap, or with one, and who was added is shown first.

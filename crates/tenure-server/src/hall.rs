@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tenure_core::{EffectiveAt, KnownAt, Outcome, Question, RefusalCode};
+use tenure_core::{EffectiveAt, KnownAt, Outcome, RefusalCode};
 use tenure_log::{AppendError, Receipt};
 use tenure_wire::api::{Appended, Problem, revision};
 use tenure_wire::codec::Encoded;
@@ -383,7 +383,6 @@ impl Hall {
 
     /// Answers a check in this thread, if that costs less than to hand it over
     fn at_once(engine: &Engine, asked: &Asked) -> Option<Result<Answer, Problem>> {
-        let Question::Check { .. } = asked.question else { return None };
         let asked = AssertUnwindSafe(|| ask::ask_at_once(engine, asked, ask::moment(engine)));
         match catch_unwind(asked) {
             Ok(found) => found.map(Ok),
@@ -439,7 +438,8 @@ impl Hall {
     ) -> Result<Appended, Problem> {
         self.decide(caller, Action::Append(&entries))?;
         let engine = self.engine()?;
-        // Whoever goes away does not hear what became of his entries, so of one who may append nowhere all are counted now.
+        // A caller that hangs up does not wait for the outcomes. So every entry of a caller that may append nowhere is
+        // counted before it is sent.
         let governed = engine.ledger().enforces_access(engine.shown());
         let may = !governed || access::may_append_somewhere(engine, caller);
         self.shares.append(caller, if may { 0 } else { entries.len() })?;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::ask::answer::{Answer, Answered, AskError, ComputedAt};
 use crate::ask::detail::Detail;
 use crate::ask::diff::Place;
-use crate::ask::elsewhere::Looked;
 use crate::ask::observed::PlaceRef;
 use crate::ask::question::{AsOf, Known, Now};
 use crate::ask::reading::Reading;
@@ -27,7 +26,7 @@ pub(super) struct Pinned<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) now: Now,
     pub(super) place: Option<PlaceRef<'a>>,
-    pub(super) over: Option<(Option<&'a Abilities>, Looked<'a>)>,
+    pub(super) over: Option<(Option<&'a Abilities>, PlaceRef<'a>)>,
     pub(super) reading: Reading,
     pub(super) detail: &'a Detail,
 }
@@ -157,9 +156,9 @@ impl<'a> Pinned<'a> {
         let elsewhere = match place {
             Place::On(_) => Vec::new(),
             Place::Under(under) => {
-                let looked = Looked::Under(under);
-                let mut both = before.elsewhere_at(Some(can), looked, from);
-                both.extend(after.elsewhere_at(Some(can), looked, until));
+                let place = PlaceRef::Under(under);
+                let mut both = before.elsewhere_at(Some(can), place, from);
+                both.extend(after.elsewhere_at(Some(can), place, until));
                 both.sort();
                 both.dedup();
                 both

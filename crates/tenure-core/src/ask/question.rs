@@ -7,7 +7,6 @@
 use crate::ask::answer::{Answer, Answered, AskError, ComputedAt, Hint};
 use crate::ask::detail::Detail;
 use crate::ask::diff::Place;
-use crate::ask::elsewhere::Looked;
 use crate::ask::listing::{AssignmentFilter, LevelFilter};
 use crate::ask::observed::PlaceRef;
 use crate::ask::people::PrincipalFilter;
@@ -349,13 +348,22 @@ impl Question {
         Ok(answered)
     }
 
-    /// The answer, unless there is none or similar names must be looked for
+    /// The answer, where finding it costs little
+    ///
+    /// That is a check of one X that needs neither the rule of a group nor another reading than *assigned*, has an answer,
+    /// and for which no similar names are looked for.
     ///
     /// # Cost
-    /// That of [`Question::ask`] without the search for names, which costs O(names).
+    /// That of [`Question::ask`] for such a check.
     pub fn ask_at_once(&self, ledger: &Ledger, now: Now) -> Option<Answered> {
+        let Self::Check { can, as_of, reading: Reading::Assigned, .. } = self else { return None };
+        can.alone()?;
         let detail = Detail::default();
-        let mut answered = self.answered(self.pinned(ledger, now, &detail)).ok()?;
+        let pinned = self.pinned(ledger, now, &detail);
+        if pinned.view(as_of.known_at).ok()?.has_rules() {
+            return None;
+        }
+        let mut answered = self.answered(pinned).ok()?;
         if let Some(principal) = self.about() {
             let known = ledger.name_known_at_once(principal, answered.as_of.known_at);
             answered.known = Some(known.ok()?);
@@ -486,15 +494,15 @@ impl Question {
     }
 
     /// Where an answer may have passed levels over because something else decides there, and what was asked for
-    fn passed_over(&self) -> Option<(Option<&Abilities>, Looked<'_>)> {
+    fn passed_over(&self) -> Option<(Option<&Abilities>, PlaceRef<'_>)> {
         match self {
             Self::WhoAnywhere { can, under, .. }
             | Self::WhoDuringAnywhere { can, under, .. }
-            | Self::Where { can, under, .. } => Some((Some(can), Looked::Under(under))),
+            | Self::Where { can, under, .. } => Some((Some(can), PlaceRef::Under(under))),
             Self::WhoDuring { can, on, .. } | Self::Timeline { can, on, .. } => {
-                Some((Some(can), Looked::On(on)))
+                Some((Some(can), PlaceRef::On(on)))
             }
-            Self::What { on, .. } => Some((None, Looked::On(on))),
+            Self::What { on, .. } => Some((None, PlaceRef::On(on))),
             _ => None,
         }
     }

@@ -60,21 +60,18 @@ impl<'v> Moment<'v> {
     /// the origin), once a moment.
     pub(crate) fn made_members(&self, rule: &RuleOf) -> RoaringBitmap {
         let ledger = self.view.ledger;
-        let made = rule.rule.expression().satisfied(&|leaf: &RuleLeaf| {
-            let mut found = RoaringBitmap::new();
-            match leaf {
-                RuleLeaf::Everyone => return self.everybody(&rule.origin),
-                RuleLeaf::Equals { .. } | RuleLeaf::Matches { .. } => {
-                    for set in self.view.looked_at(&rule.origin, leaf) {
-                        found |= self.explicit_members(set);
-                    }
-                }
-            }
-            found
-        });
         let of_origin =
             |number: &u32| ledger.principal_of(ledger.numbered(*number)).origin() == &*rule.origin;
-        made.iter().filter(of_origin).collect()
+        rule.rule.expression().satisfied(&|leaf: &RuleLeaf| match leaf {
+            RuleLeaf::Everyone => self.everybody(&rule.origin),
+            RuleLeaf::Equals { .. } | RuleLeaf::Matches { .. } => {
+                let mut added = RoaringBitmap::new();
+                for set in self.view.looked_at(&rule.origin, leaf) {
+                    added |= self.explicit_members(set);
+                }
+                added.iter().filter(of_origin).collect()
+            }
+        })
     }
 
     /// Whether a rule makes a user a member
@@ -125,6 +122,11 @@ impl<'v> Moment<'v> {
 }
 
 impl View<'_> {
+    /// Whether any group ever has a rule, as known at S
+    pub(crate) fn has_rules(&self) -> bool {
+        !self.landscape(None).0.rules.is_empty()
+    }
+
     /// When a group was removed after its rule was set
     fn rule_removed(&self, set: PrincipalRef, set_by: OrderKey, bound: Bound) -> Option<OrderKey> {
         let removals = self.ledger.index.removals(set)?;
@@ -183,11 +185,6 @@ impl View<'_> {
     pub(crate) fn belonging(&self, set: PrincipalRef, user: User<'_>) -> Belonging {
         let explicit = self.added(set, user);
         let by_rule = self.by_rule(set, user, None);
-        if by_rule.is_empty() {
-            let stretches = explicit.iter().map(|one| (one.span, one.ended_by));
-            let pieces = explicit.iter().map(|one| (one.span, (*one).into()));
-            return Belonging { stretches: merged(stretches), pieces: pieces.collect() };
-        }
         let ends = by_rule.iter().map(|one| (one.span, one.ended_by));
         let mut stretches: Vec<_> =
             explicit.iter().map(|one| (one.span, one.ended_by)).chain(ends).collect();
@@ -332,7 +329,7 @@ struct RuleOver {
 }
 
 impl RuleOver {
-    /// Whether it makes the user a member at a moment at which no later one is set
+    /// Whether it makes the user a member at `t`, if it is the newest rule by then
     fn makes_member(&self, t: EffectiveAt) -> bool {
         let is_true = |leaf: &Truth| match leaf {
             Truth::Always => true,
