@@ -3,7 +3,7 @@
 //! Short logs written by hand about one application, asked about exhaustively or for one corner.
 
 use tenure_core::answer::{Answer, AskError};
-use tenure_core::{Abilities, Attributes, Change, EffectiveAt, KnownAt, Question};
+use tenure_core::{Abilities, Attributes, Change, EffectiveAt, KnownAt, Place, Question};
 use tenure_tests::script::{Script, ask, create, exhaust, fold, grant, hour, publish};
 use tenure_tests::{question, world};
 
@@ -27,6 +27,29 @@ fn landscape() -> Script {
 fn provider(name: &str) -> Vec<Change> {
     let attributes = Attributes { role_provider: Some(name.into()), ..Attributes::default() };
     vec![Change::SetLevel { level: world::level(A1), attributes }]
+}
+
+/// A role provider decides on no power of the ledger's own, also where it is asked about with others
+#[test]
+fn what_is_the_ledgers_own_is_compared_under_a_level_beside_what_is_decided_elsewhere() {
+    let submitter = vec![grant(A1, "role:tenure/Submitter", ALICE)];
+    let script = landscape().at(5, None, provider("other")).at(7, None, submitter);
+    let scenario = script.scenario();
+    let (ledger, oracle) = fold(&scenario).unwrap_or_else(|failure| panic!("{failure}"));
+    let known_at = KnownAt(scenario.log.len() as u64);
+    let [from, until] = [6, 8]
+        .map(|hours| question::as_of(EffectiveAt::saturating_from_micros(hour(hours)), known_at));
+    let own = world::ability("ledger.append");
+    let all = Abilities::any_of(vec![own.clone(), world::ability("role:Neo Dev")]).unwrap();
+    for can in [Abilities::from(own), all] {
+        let place = Place::Under(world::level("global-account:g"));
+        let asked = Question::PowerDiff { can, place, from, until };
+        ask(&asked, &ledger, &oracle).unwrap_or_else(|failure| panic!("{failure}"));
+        match question::ask(&asked, &ledger).unwrap().answer {
+            Answer::PowerDiff { diff, .. } => assert_eq!(diff.gained.len(), 1, "{diff:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// Over the hours, what the ledger says as the oracle does

@@ -5,19 +5,13 @@
 //! Rules: `docs/semantics.md#role-provider`.
 
 use crate::ask::answer::Elsewhere;
+use crate::ask::observed::PlaceRef;
 use crate::ledger::view::View;
 use crate::words::ability::{Abilities, Ability};
 use crate::words::instant::EffectiveAt;
-use crate::words::level::{Level, LevelKind};
+use crate::words::level::LevelKind;
 use crate::words::span::Span;
 use crate::words::symbol::LevelRef;
-
-/// The levels that are looked at
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Looked<'a> {
-    On(&'a Level),
-    Under(&'a Level),
-}
 
 impl View<'_> {
     /// The levels at which X is decided elsewhere at a moment, in byte order
@@ -27,17 +21,17 @@ impl View<'_> {
     pub(super) fn elsewhere_at(
         &self,
         can: Option<&Abilities>,
-        looked: Looked<'_>,
+        place: PlaceRef<'_>,
         t: EffectiveAt,
     ) -> Vec<Elsewhere> {
         let land = self.land(t);
         if can.is_some_and(|can| can.iter().all(Ability::is_own)) {
             return Vec::new();
         }
-        let (Looked::On(level) | Looked::Under(level)) = looked;
-        let levels = self.ledger.find_level(level).map(|level| match looked {
-            Looked::On(_) => vec![level],
-            Looked::Under(_) => land.subtree(level),
+        let (PlaceRef::On(level) | PlaceRef::Under(level)) = place;
+        let levels = self.ledger.find_level(level).map(|level| match place {
+            PlaceRef::On(_) => vec![level],
+            PlaceRef::Under(_) => land.subtree(level),
         });
         let levels = levels.into_iter().flatten();
         let mut found: Vec<Elsewhere> = levels
@@ -55,18 +49,18 @@ impl View<'_> {
     pub(super) fn elsewhere_over(
         &self,
         can: &Abilities,
-        looked: Looked<'_>,
+        place: PlaceRef<'_>,
         span: Span,
     ) -> Vec<Elsewhere> {
         if can.iter().all(Ability::is_own) {
             return Vec::new();
         }
         let (landscape, _) = self.landscape(span.until());
-        let (Looked::On(root) | Looked::Under(root)) = looked;
+        let (PlaceRef::On(root) | PlaceRef::Under(root)) = place;
         let Some(root) = self.ledger.find_level(root) else { return Vec::new() };
-        let levels: Vec<LevelRef> = match looked {
-            Looked::On(_) => vec![root],
-            Looked::Under(_) => landscape.ever_below(root).into_iter().collect(),
+        let levels: Vec<LevelRef> = match place {
+            PlaceRef::On(_) => vec![root],
+            PlaceRef::Under(_) => landscape.ever_below(root).into_iter().collect(),
         };
         let mut found: Vec<Elsewhere> = Vec::new();
         for level in levels.into_iter().filter(|level| level.kind == LevelKind::Application) {

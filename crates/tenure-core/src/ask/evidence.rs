@@ -58,7 +58,7 @@ impl View<'_> {
         let mut holdings: Vec<Holding> =
             evidence.iter().map(|evidence| self.holding(asked, evidence)).collect();
         holdings.sort();
-        // Rules that follow one another without a gap are one membership.
+        // However often what makes the user a member changes while a holding runs, it is one holding: the first is told.
         holdings.dedup_by(|other, one| {
             let kept = &one.membership;
             *one == Holding { membership: kept.clone(), ..other.clone() }

@@ -16,7 +16,7 @@ use crate::history::holding::Held;
 use crate::history::order::Cut;
 use crate::index::timeline::{Of, TimelineId};
 use crate::ledger::moment::Moment;
-use crate::ledger::rules::Belonging;
+use crate::ledger::rules::{Belonging, User};
 use crate::ledger::view::{Evidence, Joined, View};
 use crate::words::ended::{Ended, How};
 use crate::words::grantable::Grantable;
@@ -140,8 +140,12 @@ impl View<'_> {
         let level = ledger.find_level(&holding.level)?;
         let timeline =
             ledger.index.find_holding_timeline(level, self.granted(&holding.granted)?)?;
-        let mut matched = self.matched(&holding.principal).into_iter();
-        let (_, matched) = matched.find(|(one, _)| *one == holder)?;
+        let always_matched = holding.via.is_none() || holder.kind == PrincipalKind::Everyone;
+        let matched = if always_matched {
+            vec![always()]
+        } else {
+            self.matched_by(holder, self.user(&holding.principal))
+        };
         let span = Span { from: t, until: None };
         let mut rows = Rows { view: self, span, meant: BTreeMap::new(), found: Vec::new() };
         rows.add(timeline, holder, &holding.principal, &matched, &Wanted::default());
@@ -179,19 +183,23 @@ impl View<'_> {
         let mut found: Vec<_> = own.into_iter().map(|own| (own, vec![always()])).collect();
         if principal.kind() == PrincipalKind::User {
             let user = self.user(principal);
-            for set in self.sets_of(user) {
-                let Belonging { stretches, pieces } = self.belonging(set, user);
-                let stretches = stretches.into_iter();
-                let matched = stretches.map(|(span, ended_by)| {
-                    let within = pieces.iter().filter(|(piece, _)| span.contains(piece.from()));
-                    Stretch { span, ended_by, of: within.copied().collect() }
-                });
-                found.push((set, matched.collect()));
-            }
+            let sets = self.sets_of(user).into_iter();
+            found.extend(sets.map(|set| (set, self.matched_by(set, user))));
             let everyone = ledger.find_everyone(principal.origin());
             found.extend(everyone.map(|everyone| (everyone, vec![always()])));
         }
         found
+    }
+
+    /// The stretches in which a user is a member of a set
+    fn matched_by(&self, set: PrincipalRef, user: User<'_>) -> Vec<Matched> {
+        let Belonging { stretches, pieces } = self.belonging(set, user);
+        let stretches = stretches.into_iter();
+        let matched = stretches.map(|(span, ended_by)| {
+            let within = pieces.iter().filter(|(piece, _)| span.contains(piece.from()));
+            Stretch { span, ended_by, of: within.copied().collect() }
+        });
+        matched.collect()
     }
 
     /// When a name means something at a level, so that holdings of it count there

@@ -257,6 +257,9 @@ impl<'m> Closure<'m> {
                 }
             }
         }
+        let mut needed: Vec<_> = needed.into_iter().collect();
+        // The order of the numbers is that of the log.
+        needed.sort_by_cached_key(|(round, source, gained)| (*round, *source, self.text(*gained)));
         let ledger = self.now.view.ledger;
         let step = |(_, source, gained): (usize, usize, Gained)| {
             let source = self.sources.get(source)?;
@@ -315,7 +318,7 @@ impl View<'_> {
         let plan = now.planned(&needs);
         let closure = Closure::of(&now, Whose::Everybody);
         let latent = closure.leaves(&needs);
-        let assigned = now.who_by(&plan);
+        let assigned = latent.satisfied(&|leaf| leaf.held.clone());
         let found = closure.satisfied(&latent);
         let mut who = self.by_name::<Vec<Holding>>(found.iter().collect(), |_| Vec::new());
         who.add_sets(plan.unnamed(self), |_| Vec::new());
@@ -349,7 +352,7 @@ impl View<'_> {
             let Some(needs) = now.needs(asked, *level) else { continue };
             let plan = now.planned(&needs);
             let latent = closure.leaves(&needs);
-            assigned |= now.who_by(&plan);
+            assigned |= latent.satisfied(&|leaf| leaf.held.clone());
             let found = closure.satisfied(&latent);
             let mut who = self.by_name(found.iter().collect(), |_| ());
             who.add_sets(plan.unnamed(self), |_| ());

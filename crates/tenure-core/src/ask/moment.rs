@@ -313,7 +313,8 @@ impl View<'_> {
 impl Moment<'_> {
     /// What is asked under a level, its names resolved; each operation must be defined on one of these levels at least
     ///
-    /// One on which something else decides counts as having it, if it is an operation that was ever defined.
+    /// A level on which something else decides counts as having what is asked; an operation must have been defined by
+    /// some entry, though.
     fn asked_in(&self, can: &Abilities, levels: &[LevelRef]) -> Result<Vec<Asked>, AskError> {
         let somewhere = |asked: &Asked| {
             matches!(asked, Asked::Held(_))

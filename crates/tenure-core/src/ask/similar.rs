@@ -166,8 +166,16 @@ impl View<'_> {
             }),
             AskError::UnknownRole(text) => self.similar_roles(text),
             AskError::UnknownOperation(id) => self.similar_operations(id, t),
-            AskError::UnknownPermission(_)
-            | AskError::DecidedElsewhere(_)
+            AskError::UnknownPermission(text) => {
+                let name = text.strip_prefix("permission:");
+                name.map_or_else(Vec::new, |name| {
+                    self.similar_defined(name, |what| match what {
+                        Defined::Permission(_, name) => Some(name),
+                        _ => None,
+                    })
+                })
+            }
+            AskError::DecidedElsewhere(_)
             | AskError::NotYet { .. }
             | AskError::UnknownEntry(_)
             | AskError::EmptyInterval => Vec::new(),

@@ -4,9 +4,9 @@
 //! same for ever. A pattern has code points, `.`, `[…]` of code points and ranges, `( )`, `|`, `*`, `+`, `?`,
 //! `{m,n}` up to 255 and not nested, and `\` before ASCII punctuation. It matches a value whole.
 //!
-//! It is run as an automaton whose states are counted together: the state of a place in the pattern is the set of
-//! how often the repetition around it has been through. So a repetition is not unrolled. Where it may be through any
-//! number of times up to `n`, the fewest is enough: whatever follows a greater number follows it, too.
+//! It is run as an automaton. Each place of the pattern keeps the set of counts with which it may be reached: how often
+//! the repetition around it has been completed. So a repetition is not unrolled. If a repetition may be left after any
+//! count up to `n`, the lowest count alone is kept: it can do all that a higher one can.
 //!
 //! Rules: `docs/semantics.md#pattern`.
 
@@ -319,7 +319,7 @@ impl Reading {
                 if part.counted {
                     return Err("a repetition `{m,n}` is within another one");
                 }
-                // What may be empty is through as often as need be.
+                // A body that matches the empty text can be completed any number of times, so no least count is left to reach.
                 let least = if part.may_be_empty { 0 } else { least };
                 self.insert(first, Step::Begin);
                 self.insert(first + 1, Step::Again { least, most, then: 0 });

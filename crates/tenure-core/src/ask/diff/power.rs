@@ -65,7 +65,6 @@ impl View<'_> {
         }
         let elsewhere: BTreeSet<LevelRef> = match place {
             Place::On(_) => BTreeSet::new(),
-            Place::Under(_) if can.iter().all(Ability::is_own) => BTreeSet::new(),
             Place::Under(_) => {
                 let of = |moment: &Moment<'_>, levels: &Looked| {
                     let levels = levels.iter().flatten().copied();
@@ -76,11 +75,8 @@ impl View<'_> {
                 &then | &now
             }
         };
-        let mut before = both.before.plans(&asked_then, then);
-        let mut after = both.after.plans(&asked_now, now);
-        for plans in [&mut before, &mut after] {
-            plans.retain(|(level, _)| !elsewhere.contains(level));
-        }
+        let before = both.before.plans(&asked_then, then, &elsewhere);
+        let after = both.after.plans(&asked_now, now, &elsewhere);
         Ok(both.power(before, after))
     }
 }
@@ -124,10 +120,18 @@ impl Moment<'_> {
         })
     }
 
-    /// What must be held for any of these, on each level that has one
-    fn plans(&self, asked: &[Asked], levels: Looked) -> Vec<(LevelRef, Plan)> {
+    /// What must be held for any of these, on each level that has one; where something else decides, for those of the
+    /// ledger's own alone
+    fn plans(
+        &self,
+        asked: &[Asked],
+        levels: Looked,
+        elsewhere: &BTreeSet<LevelRef>,
+    ) -> Vec<(LevelRef, Plan)> {
+        let own: Vec<Asked> = asked.iter().filter(|one| one.is_own()).cloned().collect();
+        let asked_at = |level| if elsewhere.contains(&level) { own.as_slice() } else { asked };
         let levels = levels.into_iter().flatten();
-        levels.filter_map(|level| Some((level, self.plan(asked, level)?))).collect()
+        levels.filter_map(|level| Some((level, self.plan(asked_at(level), level)?))).collect()
     }
 }
 
