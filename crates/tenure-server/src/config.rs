@@ -145,7 +145,10 @@ impl NatsPartial {
                     key: "nats.password-file",
                     problem: chain(&error),
                 })?;
-                let text = String::from_utf8_lossy(&text);
+                let text = String::from_utf8(text).map_err(|_| ConfigError::Value {
+                    key: "nats.password-file",
+                    problem: format!("the file `{}` is no text in UTF-8", path.display()),
+                })?;
                 Some(text.trim_end_matches(['\r', '\n']).to_owned())
             }
             (Some(_), password, _) => password,

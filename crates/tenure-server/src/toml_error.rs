@@ -28,9 +28,11 @@ mod tests {
             text: String,
             number: u32,
         }
-        for text in ["text = \"x\"\nnumber = \"hidden\"", "number = 1\ntext = 987654321"] {
+        for (key, text) in [
+            ("number", "text = \"x\"\nnumber = \"hidden\""),
+            ("text", "number = 1\ntext = 987654321"),
+        ] {
             let said = sentence(&toml::from_str::<One>(text).unwrap_err(), text);
-            let key = if said.contains("`text`") { "text" } else { "number" };
             assert!(
                 said.contains(&format!("line 2, `{key}`")) && said.contains("expected"),
                 "{said}"

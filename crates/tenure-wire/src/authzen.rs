@@ -15,7 +15,7 @@ use serde_json::Value;
 use tenure_core::{LevelKind, PrincipalKind};
 use utoipa::ToSchema;
 
-use crate::api::{AsOf, Holding, Known, Observed};
+use crate::api::{AsOf, Elsewhere, Holding, Known, Observed};
 use crate::question::QuestionError;
 
 pub use asking::{NoSuch, Put, Sought, Translation, limit};
@@ -263,6 +263,9 @@ pub struct Told {
     /// When the level or the subtree was observed, where there are observations of it
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<Observed>,
+    /// The levels that a search passed over: there something decides on roles that the ledger does not see
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Elsewhere>,
     /// For yes: every holding that makes it true
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub because: Vec<Holding>,

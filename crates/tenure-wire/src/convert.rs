@@ -15,6 +15,7 @@ use tenure_core::{
 };
 use uuid::Uuid;
 
+use crate::api::LevelAttributes;
 use crate::strict::{Plain, each_text};
 use crate::v1;
 
@@ -188,52 +189,24 @@ impl v1::Entry {
     }
 }
 
-/// The attributes of a change as they are written
-struct WrittenAttributes {
-    name: Option<String>,
-    feature_set: Option<v1::FeatureSet>,
-    authorizations: Option<bool>,
-    environment: Option<v1::Environment>,
-    region: Option<String>,
-    identity_provider: Option<String>,
-    role_provider: Option<String>,
-    access: Option<v1::Access>,
-}
-
-impl WrittenAttributes {
-    fn to_core(&self) -> Result<Attributes, EntryProblem> {
-        Ok(Attributes {
-            name: optional("name", self.name.as_ref(), name)?,
-            feature_set: self.feature_set.map(feature_set_to_core),
-            authorizations: self.authorizations,
-            environment: self.environment.map(environment_to_core),
-            region: optional("region", self.region.as_ref(), name)?,
-            identity_provider: optional(
-                "identity_provider",
-                self.identity_provider.as_ref(),
-                origin,
-            )?,
-            role_provider: optional("role_provider", self.role_provider.as_ref(), name)?,
-            access: self.access.map(|access| match access {
-                v1::Access::Open => Access::Open,
-                v1::Access::Enforced => Access::Enforced,
-            }),
-        })
-    }
-
-    fn from_core(attributes: &Attributes) -> Self {
-        let owned = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
-        Self {
-            name: owned(&attributes.name),
-            feature_set: attributes.feature_set.map(feature_set_from_core),
-            authorizations: attributes.authorizations,
-            environment: attributes.environment.map(environment_from_core),
-            region: owned(&attributes.region),
-            identity_provider: owned(&attributes.identity_provider),
-            role_provider: owned(&attributes.role_provider),
-            access: attributes.access.map(access_from_core),
-        }
-    }
+fn attributes_to_core(written: &LevelAttributes) -> Result<Attributes, EntryProblem> {
+    Ok(Attributes {
+        name: optional("name", written.name.as_ref(), name)?,
+        feature_set: written.feature_set.map(feature_set_to_core),
+        authorizations: written.authorizations,
+        environment: written.environment.map(environment_to_core),
+        region: optional("region", written.region.as_ref(), name)?,
+        identity_provider: optional(
+            "identity_provider",
+            written.identity_provider.as_ref(),
+            origin,
+        )?,
+        role_provider: optional("role_provider", written.role_provider.as_ref(), name)?,
+        access: written.access.map(|access| match access {
+            v1::Access::Open => Access::Open,
+            v1::Access::Enforced => Access::Enforced,
+        }),
+    })
 }
 
 fn environment_to_core(environment: v1::Environment) -> Environment {
@@ -308,7 +281,7 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
         } => Change::CreateLevel {
             level: level("level", at)?,
             parent: optional("parent", parent.as_ref(), level)?,
-            attributes: WrittenAttributes {
+            attributes: attributes_to_core(&LevelAttributes {
                 name: name.clone(),
                 feature_set: *feature_set,
                 authorizations: *authorizations,
@@ -317,8 +290,7 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
                 identity_provider: identity_provider.clone(),
                 role_provider: role_provider.clone(),
                 access: *access,
-            }
-            .to_core()?,
+            })?,
         },
         v1::Change::MoveLevel { level: at, parent } => {
             Change::MoveLevel { level: level("level", at)?, parent: level("parent", parent)? }
@@ -335,7 +307,7 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
             access,
         } => Change::SetLevel {
             level: level("level", at)?,
-            attributes: WrittenAttributes {
+            attributes: attributes_to_core(&LevelAttributes {
                 name: name.clone(),
                 feature_set: *feature_set,
                 authorizations: *authorizations,
@@ -344,8 +316,7 @@ fn change_to_core(written: &v1::Change, names: Names<'_>) -> Result<Change, Entr
                 identity_provider: identity_provider.clone(),
                 role_provider: role_provider.clone(),
                 access: *access,
-            }
-            .to_core()?,
+            })?,
         },
         v1::Change::DeleteLevel { level: at } => Change::DeleteLevel { level: level("level", at)? },
         v1::Change::CreateRole { level: at, role, application, template, scopes, attributes } => {
@@ -482,7 +453,7 @@ fn change_from_core(change: &Change) -> v1::Change {
     let texts = |roles: &[RoleText]| roles.iter().map(ToString::to_string).collect();
     match change {
         Change::CreateLevel { level, parent, attributes } => {
-            let written = WrittenAttributes::from_core(attributes);
+            let written = LevelAttributes::from(attributes);
             v1::Change::CreateLevel {
                 level: level.to_string(),
                 parent: parent.as_ref().map(ToString::to_string),
@@ -500,7 +471,7 @@ fn change_from_core(change: &Change) -> v1::Change {
             v1::Change::MoveLevel { level: level.to_string(), parent: parent.to_string() }
         }
         Change::SetLevel { level, attributes } => {
-            let written = WrittenAttributes::from_core(attributes);
+            let written = LevelAttributes::from(attributes);
             v1::Change::SetLevel {
                 level: level.to_string(),
                 name: written.name,

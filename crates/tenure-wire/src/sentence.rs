@@ -219,7 +219,8 @@ fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
                 change.level()?
             ),
             kind => format!(
-                "a {kind} takes no custom roles: create it at a global account, a directory or a subaccount"
+                "{} takes no custom roles: create it at a global account, a directory or a subaccount",
+                a(kind)
             ),
         },
         Reason::NoPermissions => format!(
@@ -244,8 +245,13 @@ fn of_change(reason: &Reason, change: &Change, t: Instant) -> Option<String> {
                 "`{}` is in Neo at {t}, where there are no role collections: grant its roles directly",
                 change.level()?
             ),
+            LevelKind::Application => format!(
+                "`{}` is an application, and an application takes no custom role collections",
+                change.level()?
+            ),
             kind => format!(
-                "a {kind} takes no custom role collections under the catalogue in force at {t}"
+                "{} takes no custom role collections under the catalogue in force at {t}",
+                a(kind)
             ),
         },
         Reason::NotGrantedAlone => format!(
@@ -421,8 +427,13 @@ fn foreign_attribute(level: &Level, attribute: Attribute) -> String {
     let kind = level.kind();
     let own = Attribute::ALL.into_iter().filter(|one| kind.has(*one));
     let own: Vec<String> = own.map(|one| format!("`{}`", one.as_str())).collect();
-    let a = if kind == LevelKind::Application { "an" } else { "a" };
-    format!("{a} {kind} has no attribute `{}`: it has {}", attribute.as_str(), own.join(", "))
+    let a = a(kind);
+    format!("{a} has no attribute `{}`: it has {}", attribute.as_str(), own.join(", "))
+}
+
+/// A kind with its article
+fn a(kind: LevelKind) -> String {
+    format!("{} {kind}", if kind == LevelKind::Application { "an" } else { "a" })
 }
 
 /// The rule of a group in a line
@@ -440,7 +451,7 @@ pub fn rule(rule: &v1::Rule) -> String {
         v1::Rule { attribute: Some(attribute), matches: Some(pattern), .. } => {
             format!("{attribute} matches {pattern}")
         }
-        _ => "the default group".to_owned(),
+        _ => "everyone".to_owned(),
     }
 }
 

@@ -155,7 +155,8 @@ fn nothing(question: &str, answer: &Value) -> &'static str {
             "nothing in what this principal holds; a move or a new definition may have changed what it can do: \
              ask without --principal, or with --can"
         }
-        "who" if !elsewhere(answer).is_empty() => "nobody else",
+        // The lines above said where something else decides: there it is neither yes nor no.
+        _ if !elsewhere(answer).is_empty() => "nothing that the ledger can see",
         "who" => "nobody",
         "where" => "nowhere",
         "timeline" => "never",
@@ -645,8 +646,11 @@ fn change(change: &v1::Change) -> String {
         v1::Change::AddMember { set, member } => format!("add {member} to {set}"),
         v1::Change::RemoveMember { set, member, .. } => format!("remove {member} from {set}"),
         v1::Change::SetRule { set, rule: None, .. } => format!("end the rule of {set}"),
+        v1::Change::SetRule { set, origin, rule: Some(v1::Rule { everyone: Some(true), .. }) } => {
+            format!("every user of {origin} is a member of {set}")
+        }
         v1::Change::SetRule { set, origin, rule: Some(rule) } => {
-            format!("users of {origin} are members of {set} by {}", sentence::rule(rule))
+            format!("members of {set} are the users of {origin} with {}", sentence::rule(rule))
         }
         v1::Change::SetPermission { level, permission, roles, paths } => {
             let roles = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };

@@ -50,12 +50,25 @@ fn the_page_about_neo_shows_what_is_answered() {
         let answer = after.trim_start().split("\n\n").next().unwrap();
         let promised = quoted(answer);
         assert!(!promised.is_empty(), "nothing is promised of {block}");
-        for part in promised {
-            let is_there = match part {
-                "yes" | "no" => all.lines().next() == Some(part),
-                _ => all.contains(part),
+        for part in &promised {
+            let is_there = match *part {
+                "yes" | "no" => all.lines().next() == Some(*part),
+                // A name is not the beginning of a longer one.
+                _ => all
+                    .split(part)
+                    .skip(1)
+                    .any(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '-')),
             };
             assert!(is_there, "{block}\nhas no {part:?}:\n{all}");
+        }
+        // Who is not promised is not named, and where it says "alone", no other level is.
+        let other = |word: &&str| {
+            block.starts_with("tenure who") && word.starts_with("user:")
+                || answer.contains("` alone") && word.starts_with("subaccount:")
+        };
+        let asked_about = |word: &str| block.contains(word);
+        for name in ran.stdout.split_whitespace().filter(other).filter(|word| !asked_about(word)) {
+            assert!(promised.contains(&name), "{block}\nalso names {name}:\n{all}");
         }
         asked += 1;
     }

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde_json::Value;
-use tenure_core::Level;
+use tenure_core::{Level, Question};
 use tenure_wire::api::Problem;
 use tenure_wire::authzen::{
     self, Configuration, Decision, DecisionOrDecisions, Decisions, Evaluation, Evaluations, Found,
@@ -242,7 +242,9 @@ impl HttpDoor {
     /// Whatever else there is no answer for.
     async fn told(&self, caller: &Caller, put: Put) -> Result<Told, Problem> {
         let one = one_of_many(put);
+        // Only a check is ever answered at once. What is tried in vain would be decided, and logged, twice.
         if let Ok(asked) = &one.question
+            && matches!(asked.question, Question::Check { .. })
             && let Some(answer) = self.hall.ask_at_once(caller, asked).await?
         {
             return Ok(Told { as_of: None, answer: Ok(answer) });

@@ -21,6 +21,7 @@ impl From<Check> for Decision {
             context: Told {
                 as_of: Some(check.as_of),
                 observed: check.observed,
+                elsewhere: Vec::new(),
                 because: check.because,
                 reason_admin: missing.collect(),
                 known: check.known,
@@ -76,6 +77,7 @@ impl Found {
         let context = Told {
             as_of: Some(found.as_of),
             observed: found.observed,
+            elsewhere: found.elsewhere,
             known: found.known,
             ..Told::default()
         };
@@ -90,6 +92,7 @@ impl Found {
         let context = Told {
             as_of: Some(what.as_of),
             observed: what.observed,
+            elsewhere: what.elsewhere,
             known: what.known,
             ..Told::default()
         };

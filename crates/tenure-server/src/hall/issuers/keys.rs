@@ -15,8 +15,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use ureq::Agent;
+use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Body};
 
 use crate::engine::chain;
 use crate::file::{certificates, read};
@@ -106,6 +107,17 @@ pub(super) fn agent(url: &str, ca: Option<&Path>) -> Result<Agent, String> {
         .into())
 }
 
+/// The body of an answer, if it has no more than so many bytes once it is decompressed
+pub(super) fn bounded(response: &mut Response<Body>, most: u64) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    let body = response.body_mut().as_reader().take(most + 1);
+    BufReader::new(body).read_to_end(&mut text).map_err(|error| chain(&error))?;
+    if text.len() as u64 > most {
+        return Err(format!("it has more than {most} bytes"));
+    }
+    Ok(text)
+}
+
 impl Source {
     /// A URL, and the authorities that are trusted for it
     pub(super) fn url(url: String, ca: Option<&Path>) -> Result<Self, String> {
@@ -125,16 +137,8 @@ impl Source {
             Self::Url { agent, url } => {
                 let failed = |error: ureq::Error| format!("{url}: {error}");
                 let mut response = agent.get(url).call().map_err(failed)?;
-                // The limit is for what comes out of what may be compressed.
-                let mut text = Vec::new();
-                let body = response.body_mut().as_reader().take(SET_BYTES_MAX + 1);
-                BufReader::new(body)
-                    .read_to_end(&mut text)
-                    .map_err(|error| failed(error.into()))?;
-                if text.len() as u64 > SET_BYTES_MAX {
-                    return Err(format!("{url}: it has more than {SET_BYTES_MAX} bytes"));
-                }
-                text
+                bounded(&mut response, SET_BYTES_MAX)
+                    .map_err(|problem| format!("{url}: {problem}"))?
             }
         };
         let set: Set = serde_json::from_slice(&text)

@@ -4,7 +4,6 @@
 //! says who it is. What the browser must bring back unchanged is in a cookie of its own, so this server remembers nothing of
 //! those who never come back.
 
-use std::io::{BufReader, Read as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use ureq::Agent;
 
+use super::keys::bounded;
 use crate::hall::secret::secret;
 
 /// Most log-ons that wait for their issuer at once
@@ -155,9 +155,9 @@ impl Logon {
         }
         let failed = |error: ureq::Error| format!("the issuer gave no token: {error}");
         let mut response = request.send_form(form).map_err(failed)?;
-        // The limit is for what comes out of what may be compressed.
-        let body = response.body_mut().as_reader().take(ANSWER_BYTES_MAX);
-        let answer: Answer = serde_json::from_reader(BufReader::new(body))
+        let body = bounded(&mut response, ANSWER_BYTES_MAX)
+            .map_err(|problem| format!("the issuer's answer: {problem}"))?;
+        let answer: Answer = serde_json::from_slice(&body)
             .map_err(|_| "the issuer's answer has no `id_token`".to_owned())?;
         Ok(answer.id_token)
     }
