@@ -18,13 +18,14 @@ use serde_json::Value;
 use tenure_core::{Instant, LevelKind};
 use uuid::Uuid;
 
+use crate::document::Document;
 use crate::fact::{Fact, Observation};
-use crate::record::{Record, RecordId};
-use bodies::{level_text, text};
+use crate::found::Found;
+use crate::json::text;
+use crate::record::{Place, Record, RecordId};
+use crate::{ImportError, Options};
+use bodies::level_text;
 use commands::{NoFact, Reader};
-
-/// Who acts where the recording does not say it
-pub(crate) const ACTOR: &str = "client:tenure/import-btp-cli";
 
 const NAME: &str = "btp CLI";
 
@@ -48,9 +49,65 @@ type Params = BTreeMap<String, String>;
 ///
 /// # Errors
 /// A sentence that says why it cannot be used.
-pub(crate) fn read(line: u64, bytes: &[u8]) -> Result<Record, String> {
+pub(crate) fn read(place: Place, bytes: &[u8]) -> Result<Record, String> {
     let value: Value =
         serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
+    exchange(place, value)
+}
+
+/// Reads plain output of the command that the options name, as one exchange each
+pub(crate) fn outputs(
+    documents: Vec<Document>,
+    options: &Options,
+    found: &mut Found<'_>,
+) -> Result<(), ImportError> {
+    let Some(command) = &options.command else { return Ok(()) };
+    let said = |problem: &str| ImportError::Options(problem.to_owned());
+    let mut words = command.split_whitespace();
+    let (Some(verb), Some(cmd)) = (words.next(), words.next()) else {
+        return Err(said(
+            "`--command` is a verb and a command, as `list security/role-collection`",
+        ));
+    };
+    let Some(at) = options.at else {
+        return Err(said("say with `--at` when the command was run: its output does not say it"));
+    };
+    let level = options.on.as_deref().and_then(|on| on.split_once(':'));
+    let mut params = serde_json::Map::new();
+    match level {
+        Some(("subaccount", id)) => params.insert("subaccount".to_owned(), id.into()),
+        Some(("directory", id)) => params.insert("directory".to_owned(), id.into()),
+        Some(("global-account", id)) => params.insert("globalAccount".to_owned(), id.into()),
+        _ => {
+            return Err(said(
+                "say with `--on` the global account (by its subdomain), directory or subaccount that the command was about",
+            ));
+        }
+    };
+    // What follows the command, as the btp CLI takes it.
+    while let Some(word) = words.next() {
+        let (name, value) = match word.trim_start_matches("--") {
+            "show-hierarchy" => ("showHierarchy", "true"),
+            "show-users" => ("showUserAssignments", "true"),
+            "show-attribute-mappings" | "show-mappings" => ("showAttributeMappings", "true"),
+            "of-idp" => ("origin", words.next().unwrap_or_default()),
+            name if cmd == "security/user" => ("userName", name),
+            name => ("roleCollectionName", name),
+        };
+        params.insert(name.to_owned(), value.into());
+    }
+    for document in documents {
+        let place = document.place(0);
+        let exchange = serde_json::json!({
+            "t": at.to_string(), "cmd": cmd, "verb": verb, "params": params, "body": document.value,
+        });
+        let result = self::exchange(place.clone(), exchange);
+        found.result(&place, result)?;
+    }
+    Ok(())
+}
+
+fn exchange(place: Place, value: Value) -> Result<Record, String> {
     let Value::Object(record) = &value else {
         return Err("it is JSON, but not an object".to_owned());
     };
@@ -77,13 +134,20 @@ pub(crate) fn read(line: u64, bytes: &[u8]) -> Result<Record, String> {
     Ok(Record {
         source: NAME,
         kind: format!("{cmd} {verb}"),
-        line,
+        place,
         at,
+        version: version(body),
         id: id(record),
         actor,
         facts,
         passed_over,
     })
+}
+
+/// The version of the user that the answer shows: the server counts it up with every write to the user
+fn version(body: &Value) -> Option<(String, u64)> {
+    let version = body.get("version")?.as_u64()?;
+    Some((format!("{}/{}", text(body, "zoneId")?, text(body, "id")?), version))
 }
 
 fn id(record: &serde_json::Map<String, Value>) -> RecordId {

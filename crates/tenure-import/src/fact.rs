@@ -6,8 +6,12 @@
 
 mod seen;
 
+use tenure_core::Instant;
+use tenure_wire::v1::Change;
+
 pub(crate) use seen::{
-    CollectionSeen, Holder, IdpSeen, LevelSeen, MappingSeen, RoleDefinition, RoleSeen, UserSeen,
+    CollectionSeen, Held, Holder, HoldingSeen, IdpSeen, LevelSeen, MappingSeen, Page,
+    RoleDefinition, RoleSeen, UserId, UserSeen,
 };
 
 /// One thing that a record says
@@ -26,6 +30,27 @@ impl Fact {
     /// Something in a zone was so
     pub(crate) fn observation(zone: Zone, observation: ZoneObservation) -> Self {
         Self::Observation(Observation::InZone(zone, observation))
+    }
+
+    /// The holders that it names
+    pub(crate) fn holders(&self) -> Vec<&Holder> {
+        match self {
+            Self::Event(Event::InZone(_, ZoneEvent::Assigned { to: holder, .. }))
+            | Self::Event(Event::InZone(_, ZoneEvent::Unassigned { from: holder, .. }))
+            | Self::Event(Event::Joined { member: holder, .. })
+            | Self::Event(Event::Left { member: holder, .. }) => vec![holder],
+            Self::Observation(Observation::InZone(_, seen)) => match seen {
+                ZoneObservation::User(seen) => vec![&seen.user],
+                ZoneObservation::Holders { users, .. } => users.iter().flatten().collect(),
+                ZoneObservation::Holdings { seen, .. } => {
+                    seen.iter().map(|seen| &seen.holder).collect()
+                }
+                _ => Vec::new(),
+            },
+            Self::Observation(Observation::Known(users)) => users.iter().collect(),
+            Self::Observation(Observation::Members { members, .. }) => members.iter().collect(),
+            Self::Event(_) | Self::Observation(_) => Vec::new(),
+        }
     }
 
     /// Whether the event is a write to what a holder holds
@@ -47,6 +72,8 @@ pub(crate) enum Zone {
     GlobalAccount(String),
     /// By its text
     Level(String),
+    /// By its identity zone, as the text of the subaccount with the zone's id; the level may be another one with that id
+    Identity(String),
 }
 
 /// Something that changed
@@ -58,21 +85,44 @@ pub(crate) enum Event {
         /// The global account that the level lies in, where the record says it
         global_account: Option<String>,
     },
+    LevelDeleted(String),
     InZone(Zone, ZoneEvent),
+    /// A user became a member of a group
+    Joined {
+        group: Holder,
+        member: Holder,
+    },
+    /// A user is no member of a group, whether or not it was one before
+    Left {
+        group: Holder,
+        member: Holder,
+    },
+    /// An account has another name from now on
+    Renamed {
+        from: Holder,
+        to: Holder,
+    },
+    /// What the source says in the ledger's own words
+    Said {
+        changes: Vec<Change>,
+        not_before: Option<Instant>,
+    },
 }
 
 /// Something that changed in a zone
 #[derive(Debug)]
 pub(crate) enum ZoneEvent {
     Assigned {
-        collection: String,
+        held: Held,
         to: Holder,
+        /// When it ends by itself
+        until: Option<Instant>,
     },
     /// The actor of the record got that role collection
     AssignedToActor(String),
-    /// The holder does not hold that role collection, whether or not it held it before
+    /// The holder does not hold it, whether or not it held it before
     Unassigned {
-        collection: String,
+        held: Held,
         from: Holder,
     },
     CollectionCreated(CollectionSeen),
@@ -106,6 +156,22 @@ pub(crate) enum Observation {
     /// The level was not there
     NoLevel(String),
     InZone(Zone, ZoneObservation),
+    /// There are these users, perhaps with others: names for ids
+    Known(Vec<Holder>),
+    /// A group had these members
+    Members {
+        group: Holder,
+        members: Vec<Holder>,
+        /// Whether it had no others
+        all: bool,
+    },
+    /// The source told all that changed at a level since then
+    Covered {
+        zone: Zone,
+        /// Whether it told that of all that lies below too
+        subtree: bool,
+        from: Instant,
+    },
 }
 
 /// The global account whose subaccounts a list has all of
@@ -134,8 +200,16 @@ pub(crate) enum ZoneObservation {
         collection: String,
         /// `None` is a user whose name is not known
         users: Vec<Option<Holder>>,
-        /// Whether nobody else did
+        /// Which part of all holders this is; `None` if others may have held it too
+        page: Option<Page>,
+    },
+    /// These holders held what is named
+    Holdings {
+        seen: Vec<HoldingSeen>,
+        /// Whether nobody held anything else there directly
         all: bool,
+        /// Whether it was only meant to be so, as a plan says it
+        intent: bool,
     },
     /// The role collection was mapped to these groups and attribute values, and to no other
     Mappings {

@@ -1,51 +1,17 @@
 //! Where does a line end, and what if it never does?
 //!
-//! Reads plain text and gzip, a line at a time. The first two bytes tell the two apart, whatever the file is
-//! called. A line has at most [`LINE_BYTES_MAX`] bytes; a longer one is passed over up to its end. The bytes
-//! that are counted are those of the file on disk, so that a progress bar over a compressed file ends
-//! where the file does.
+//! A line has at most [`LINE_BYTES_MAX`] bytes; a longer one is passed over up to its end.
 
-use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Read};
-use std::rc::Rc;
+use std::io::{self, BufRead as _};
 
-use flate2::bufread::MultiGzDecoder;
+use crate::input::Decoded;
 
 /// Most bytes of a line; a hierarchy of a thousand subaccounts has about one million
 pub(crate) const LINE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
-/// The first bytes of a gzip member (RFC 1952, section 2.3.1)
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-
-/// Counts what is consumed of an input
-struct Counting<'a> {
-    inner: &'a mut dyn BufRead,
-    bytes: Rc<Cell<u64>>,
-}
-
-impl Read for Counting<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.bytes.set(self.bytes.get() + read as u64);
-        Ok(read)
-    }
-}
-
-impl BufRead for Counting<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.bytes.set(self.bytes.get() + amount as u64);
-        self.inner.consume(amount);
-    }
-}
-
 /// The lines of an input
 pub(crate) struct Lines<'a> {
-    input: Box<dyn BufRead + 'a>,
-    bytes: Rc<Cell<u64>>,
+    input: Decoded<'a>,
     line: Vec<u8>,
 }
 
@@ -58,21 +24,13 @@ pub(crate) enum Line<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(crate) fn new(input: &'a mut dyn BufRead) -> io::Result<Self> {
-        let bytes = Rc::new(Cell::new(0));
-        let zipped = input.fill_buf()?.starts_with(&GZIP_MAGIC);
-        let counting = Counting { inner: input, bytes: Rc::clone(&bytes) };
-        let input: Box<dyn BufRead + 'a> = if zipped {
-            Box::new(BufReader::new(MultiGzDecoder::new(counting)))
-        } else {
-            Box::new(counting)
-        };
-        Ok(Self { input, bytes, line: Vec::new() })
+    pub(crate) fn new(input: Decoded<'a>) -> Self {
+        Self { input, line: Vec::new() }
     }
 
     /// Bytes of the file consumed so far
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.get()
+        self.input.bytes()
     }
 
     pub(crate) fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
@@ -80,7 +38,7 @@ impl<'a> Lines<'a> {
         let mut any = false;
         let mut too_long = false;
         loop {
-            let buffer = match self.input.fill_buf() {
+            let buffer = match self.input.read.fill_buf() {
                 Ok(buffer) => buffer,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
@@ -99,7 +57,7 @@ impl<'a> Lines<'a> {
                 self.line.extend_from_slice(part);
             }
             let used = part.len() + usize::from(end.is_some());
-            self.input.consume(used);
+            self.input.read.consume(used);
             if end.is_some() {
                 break;
             }

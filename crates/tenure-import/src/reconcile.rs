@@ -7,20 +7,29 @@
 //! - `levels`: hierarchies and listings create, move, rename and delete levels.
 //! - `role_collections` and `roles`: listings and events create, change and delete custom ones, unless the
 //!   catalogue in force predefines them.
-//! - `assignments`: who gets and loses role collections becomes grants and revokes.
+//! - `assignments`: who gets and loses role collections and roles becomes grants and revokes.
+//! - `members`: who joins and leaves groups.
+//! - `who`: which principal a name or an id is, and what a new name of an account means.
 //! - `drift`: whoever is observed to hold something is compared with the ledger.
+//! - `listed`: which levels were listed as a whole, so that the first listing is a baseline and no drift.
+//! - `accounting`: what became of each record.
 
+mod accounting;
 mod assignments;
 mod drift;
 mod knowledge;
 mod levels;
+mod listed;
+mod members;
 mod moment;
+mod order;
 mod outbox;
 mod role_collections;
 mod roles;
 mod run;
+mod who;
 
-use crate::fact::{Event, Fact, Observation, ZoneEvent, ZoneObservation};
+use crate::fact::{Event, Fact, Held, Observation, ZoneEvent, ZoneObservation};
 use crate::record::Record;
 use crate::summary::Summary;
 use crate::target::Target;
@@ -28,12 +37,15 @@ use crate::{ImportError, Options};
 use knowledge::Knowledge;
 use run::Run;
 
+pub(crate) use order::in_order;
+
 /// Appends what the records say, and adds to the summary what became of it
 ///
 /// The records are in the order of their times. `progress` is told how many of them are done. `actor` acts
 /// where a record does not say who did.
 pub(crate) fn reconcile(
     records: &[Record],
+    source: &'static str,
     options: &Options,
     actor: String,
     target: &mut dyn Target,
@@ -43,7 +55,9 @@ pub(crate) fn reconcile(
     let Some(first) = records.first() else {
         return Ok(summary);
     };
-    let mut run = Run::new(options, actor, target, Knowledge::of(records), first, summary);
+    let known = Knowledge::of(records, &options.map);
+    let mut run = Run::new(source, options, actor, target, known, first, summary);
+    run.accounting.expect(records.len());
     for (index, record) in records.iter().enumerate() {
         run.apply(index, record)?;
         progress(index as u64 + 1);
@@ -55,8 +69,9 @@ impl<'a> Run<'a> {
     fn apply(&mut self, index: usize, record: &'a Record) -> Result<(), ImportError> {
         self.go_on(index, record);
         if let Some(reason) = &record.passed_over {
-            self.summary.skip(reason);
+            self.pass_over(reason);
         }
+        self.names_seen(record)?;
         for fact in &record.facts {
             match fact {
                 Fact::Event(event) => {
@@ -79,21 +94,32 @@ impl<'a> Run<'a> {
                 self.deletion_asked(level, global_account.as_deref())?;
                 return Ok(true);
             }
+            Event::LevelDeleted(level) => {
+                self.level_deleted(level)?;
+                return Ok(true);
+            }
+            Event::Joined { group, member } => return self.joined(group, member),
+            Event::Left { group, member } => return self.left(group, member),
+            Event::Renamed { from, to } => return self.renamed(from, to),
+            Event::Said { changes, not_before } => {
+                let reason = self.record.reason();
+                let changes = changes.clone();
+                self.append_since(reason, changes, *not_before)?;
+                return Ok(true);
+            }
             Event::InZone(zone, event) => (zone, event),
         };
         let Some(level) = self.zone(zone)? else {
             return Ok(false);
         };
         match event {
-            ZoneEvent::Assigned { collection, to } => {
-                return self.assigned(&level, collection, to);
+            ZoneEvent::Assigned { held, to, until } => {
+                return self.assigned(&level, held, to, *until);
             }
-            ZoneEvent::Unassigned { collection, from } => {
-                return self.unassigned(&level, collection, from);
-            }
+            ZoneEvent::Unassigned { held, from } => return self.unassigned(&level, held, from),
             ZoneEvent::AssignedToActor(collection) => {
                 let actor = self.actor(self.record);
-                self.grant(&level, collection, &actor)?;
+                self.grant(&level, &Held::Collection(collection.clone()), &actor, None)?;
             }
             ZoneEvent::CollectionCreated(seen) => self.collection_created(&level, seen)?,
             ZoneEvent::CollectionDeleted(name) => self.collection_deleted(&level, name)?,
@@ -115,8 +141,18 @@ impl<'a> Run<'a> {
                 return self.levels_seen(seen, complete.as_ref());
             }
             Observation::NoLevel(level) => return self.level_gone(level),
+            Observation::Members { group, members, all } => {
+                return self.members_seen(group, members, *all);
+            }
+            Observation::Covered { zone, subtree, from } => {
+                return match self.zone(zone)? {
+                    Some(level) => self.covered(&level, *subtree, Some(*from)),
+                    None => Ok(()),
+                };
+            }
             // These are in the knowledge of the whole recording.
             Observation::Subdomain { .. }
+            | Observation::Known(_)
             | Observation::InZone(_, ZoneObservation::Roles(_) | ZoneObservation::Trust(_)) => {
                 return Ok(());
             }
@@ -129,8 +165,11 @@ impl<'a> Run<'a> {
             ZoneObservation::Collections(seen) => self.collections_listed(&level, seen),
             ZoneObservation::Collection(seen) => self.define(&level, seen),
             ZoneObservation::NoCollection(name) => self.collection_gone(&level, name),
-            ZoneObservation::Holders { collection, users, all } => {
-                self.holders_seen(&level, collection, users, *all)
+            ZoneObservation::Holders { collection, users, page } => {
+                self.holders_seen(&level, collection, users, *page)
+            }
+            ZoneObservation::Holdings { seen, all, intent } => {
+                self.holdings_seen(&level, seen, *all, *intent)
             }
             ZoneObservation::Mappings { collection, mappings } => {
                 self.mappings_seen(&level, collection, mappings)

@@ -6,7 +6,10 @@
 //! an import with another default actor finds the id taken and changes nothing.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tenure_core::Instant;
 use tenure_wire::v1::Change;
@@ -21,8 +24,11 @@ pub(crate) struct Record {
     pub(crate) source: &'static str,
     /// What was recorded, in the words of the source: a command, or the type of an event
     pub(crate) kind: String,
-    pub(crate) line: u64,
+    pub(crate) place: Place,
     pub(crate) at: Instant,
+    /// What the source counts up with each of its records about the same thing, and that thing: it orders
+    /// records of one time
+    pub(crate) version: Option<(String, u64)>,
     pub(crate) id: RecordId,
     /// Who acted, where the record says it
     pub(crate) actor: Option<String>,
@@ -36,6 +42,33 @@ impl Record {
     /// Why an entry is appended that says nothing but the record's own event
     pub(crate) fn reason(&self) -> String {
         format!("{}: {}", self.source, self.kind)
+    }
+}
+
+/// Where a record stands in what was read
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Place {
+    /// The name of the file, where there are several
+    pub file: Option<Arc<str>>,
+    /// Whether the number is that of a line; else it is that of a record
+    pub is_line: bool,
+    /// From 1
+    pub number: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}: ")?;
+        }
+        let of = if self.is_line { "line" } else { "record" };
+        write!(f, "{of} {}", self.number)
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -1,22 +1,22 @@
 //! What did an import read, append, refuse, skip and find to differ?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use tenure_wire::api::AppendResult;
 
-/// Bad lines that are listed one by one
-const BAD_LINES_LISTED_MAX: usize = 100;
-/// Refused entries that are listed one by one
-const REFUSALS_LISTED_MAX: usize = 100;
+use crate::record::Place;
+
+/// Most that are listed one by one of each
+const LISTED_MAX: usize = 100;
 
 /// What an import did
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Summary {
-    /// Lines read, bad and blank ones too
-    pub lines: u64,
+    /// Records by what became of them; each is in one of the counts
+    pub records: Records,
     /// Records by their kind: for the btp CLI, exchanges by `cmd verb`
-    pub exchanges: BTreeMap<String, u64>,
+    pub kinds: BTreeMap<String, u64>,
     /// The time of the first record
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_at: Option<String>,
@@ -25,10 +25,18 @@ pub struct Summary {
     pub last_at: Option<String>,
     /// Entries that were sent
     pub entries: Entries,
-    /// How often something was passed over, by reason
-    pub skipped: BTreeMap<String, u64>,
-    /// Lines that could not be used
-    pub bad_lines: BadLines,
+    /// How often something was passed over that leaves no access out, by reason
+    pub passed_over: BTreeMap<String, u64>,
+    /// What a record says and the ledger did not get, by place
+    pub left_out: Listed,
+    /// Lines and records that could not be read
+    pub bad: Listed,
+    /// Records of one time about the same thing whose order the source does not say, by place
+    pub ties: Listed,
+    /// Users who are known by an id alone
+    pub nameless: BTreeSet<String>,
+    /// Holdings that the first listing of a level showed
+    pub baseline: u64,
     /// Observations of holders that were compared with the ledger
     pub observations: u64,
     /// Where an observation contradicts the ledger, in order of time
@@ -57,8 +65,8 @@ pub struct Entries {
 /// An entry that was refused
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Refused {
-    /// The line of its record
-    pub line: u64,
+    /// Where its record stands
+    pub place: Place,
     /// Its id
     pub id: String,
     /// A stable code; `malformed` if it was not even sent
@@ -67,40 +75,70 @@ pub struct Refused {
     pub message: String,
 }
 
-/// Lines that could not be used
+/// Records by what became of them
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Records {
+    /// All that were read
+    pub read: u64,
+    /// An entry because of it was applied
+    pub applied: u64,
+    /// It says nothing that the ledger did not have
+    pub known: u64,
+    /// It is about something else
+    pub not_about_access: u64,
+    /// It contradicts the ledger, and nothing was appended
+    pub drift: u64,
+    /// A part of what it says could not be kept: see `left_out`
+    pub left_out: u64,
+    /// The ledger refused an entry because of it: see `entries.refusals`
+    pub refused: u64,
+    /// It could not be read: see `bad`
+    pub bad: u64,
+}
+
+/// Sentences, each about a place
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
-pub struct BadLines {
+pub struct Listed {
     /// All of them
     pub total: u64,
     /// The first ones
-    pub listed: Vec<BadLine>,
+    pub listed: Vec<At>,
 }
 
-/// A line that could not be used
+/// A sentence about a place
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct BadLine {
-    /// Its number, counted from 1
-    pub line: u64,
-    /// A sentence
+pub struct At {
+    /// Where
+    pub place: Place,
+    /// What
     pub problem: String,
+}
+
+impl Listed {
+    pub(crate) fn add(&mut self, at: At) {
+        self.total += 1;
+        if self.listed.len() < LISTED_MAX {
+            self.listed.push(at);
+        }
+    }
 }
 
 /// An observation that contradicts the ledger
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Drift {
-    /// The line of the observation
-    pub line: u64,
+    /// Where the observation stands
+    pub place: Place,
     /// The kind of its record
     pub source: String,
     /// When it was observed
     pub at: String,
-    /// Where
-    pub level: String,
+    /// The level, or the group whose members were observed
+    pub on: String,
     /// Who
     pub principal: String,
-    /// Role collections that were observed and that the ledger does not have
+    /// What was observed and the ledger does not have: role collections and roles; for a group, its name
     pub missing: Vec<String>,
-    /// Role collections that the ledger has and that were not observed
+    /// What the ledger has and was not observed
     pub unexpected: Vec<String>,
     /// How the difference can have come about
     pub because: String,
@@ -111,8 +149,8 @@ pub struct Drift {
 /// A predefined role collection whose recorded roles are not those of the catalogue in force
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct DefinitionDrift {
-    /// The first line that shows it
-    pub line: u64,
+    /// Where it is shown first
+    pub place: Place,
     /// When it was observed
     pub at: String,
     /// Where
@@ -126,21 +164,19 @@ pub struct DefinitionDrift {
 }
 
 impl Summary {
-    pub(crate) fn skip(&mut self, reason: impl Into<String>) {
-        *self.skipped.entry(reason.into()).or_default() += 1;
+    /// Whether access that was read may be missing in the ledger
+    pub fn is_incomplete(&self) -> bool {
+        self.left_out.total + self.bad.total + self.ties.total + self.records.refused > 0
     }
 
-    pub(crate) fn bad_line(&mut self, bad: BadLine) {
-        self.bad_lines.total += 1;
-        if self.bad_lines.listed.len() < BAD_LINES_LISTED_MAX {
-            self.bad_lines.listed.push(bad);
-        }
+    pub(crate) fn pass_over(&mut self, reason: impl Into<String>) {
+        *self.passed_over.entry(reason.into()).or_default() += 1;
     }
 
     /// Notes what became of an entry, and whether it holds now
     pub(crate) fn result(
         &mut self,
-        line: u64,
+        place: &Place,
         result: &AppendResult,
         types: impl Iterator<Item = &'static str>,
     ) -> bool {
@@ -149,7 +185,7 @@ impl Summary {
         match &result.refusal {
             Some(refusal) => {
                 let id = result.id.clone().unwrap_or_default();
-                self.refused(line, id, &refusal.code, &refusal.message);
+                self.refused(place.clone(), id, &refusal.code, &refusal.message);
                 false
             }
             None if result.outcome == "duplicate" => {
@@ -166,11 +202,11 @@ impl Summary {
         }
     }
 
-    pub(crate) fn refused(&mut self, line: u64, id: String, code: &str, message: &str) {
+    pub(crate) fn refused(&mut self, place: Place, id: String, code: &str, message: &str) {
         *self.entries.refused.entry(code.to_owned()).or_default() += 1;
-        if self.entries.refusals.len() < REFUSALS_LISTED_MAX {
+        if self.entries.refusals.len() < LISTED_MAX {
             let (code, message) = (code.to_owned(), message.to_owned());
-            self.entries.refusals.push(Refused { line, id, code, message });
+            self.entries.refusals.push(Refused { place, id, code, message });
         }
     }
 }

@@ -11,9 +11,10 @@ use tenure_core::{LevelKind, PrincipalKind};
 use super::bodies::{self, level_text};
 use super::{Params, Status};
 use crate::fact::{
-    CollectionSeen, Complete, Event, Fact, Holder, LevelSeen, Observation, RoleDefinition,
-    RoleSeen, Zone, ZoneEvent, ZoneObservation,
+    CollectionSeen, Complete, Event, Fact, Held, Holder, LevelSeen, Observation, Page,
+    RoleDefinition, RoleSeen, Zone, ZoneEvent, ZoneObservation,
 };
+use crate::xs;
 
 const NOT_ABOUT: &str = "not about levels, role collections or who holds them";
 
@@ -179,31 +180,32 @@ impl Reader<'_> {
         let undefined = || "it does not define a role collection".to_owned();
         let fact = match verb {
             "list" => {
-                let seen = self.list()?.iter().map(bodies::role_collection);
+                let seen = self.list()?.iter().map(xs::role_collection);
                 let seen = seen.collect::<Option<_>>().ok_or_else(undefined)?;
                 Fact::observation(zone, ZoneObservation::Collections(seen))
             }
             "get" if self.is_true("showUserAssignments") => {
-                let (users, last) =
-                    bodies::holders(self.body).ok_or_else(|| "it has no `items`".to_owned())?;
-                let first = self.param("page").is_none_or(|page| page == "1");
-                let (collection, all) = (name()?, first && last);
-                Fact::observation(zone, ZoneObservation::Holders { collection, users, all })
+                let (users, of) =
+                    xs::holders(self.body).ok_or_else(|| "it has no `items`".to_owned())?;
+                let number = self.param("page").map_or(Ok(1), str::parse);
+                let number = number.map_err(|_| "the param `page` is no number".to_owned())?;
+                let (collection, page) = (name()?, Some(Page { number, of }));
+                Fact::observation(zone, ZoneObservation::Holders { collection, users, page })
             }
             "get" if self.is_true("showAttributeMappings") => {
-                let mappings = bodies::mappings(self.body)
+                let mappings = xs::mappings(self.body)
                     .ok_or_else(|| "a mapping lacks its attribute or value".to_owned())?;
-                let defined = bodies::role_collection(self.body).map(ZoneObservation::Collection);
+                let defined = xs::role_collection(self.body).map(ZoneObservation::Collection);
                 let mapped = ZoneObservation::Mappings { collection: name()?, mappings };
                 let both = defined.into_iter().chain([mapped]);
                 return Ok(both.map(|seen| Fact::observation(zone.clone(), seen)).collect());
             }
             "get" => {
-                let seen = bodies::role_collection(self.body).ok_or_else(undefined)?;
+                let seen = xs::role_collection(self.body).ok_or_else(undefined)?;
                 Fact::observation(zone, ZoneObservation::Collection(seen))
             }
             "create" => {
-                let seen = bodies::role_collection(self.body);
+                let seen = xs::role_collection(self.body);
                 let created = CollectionSeen {
                     name: name()?,
                     description: self.param("description").map(str::to_owned),
@@ -215,12 +217,12 @@ impl Reader<'_> {
             "delete" => Fact::event(zone, ZoneEvent::CollectionDeleted(name()?)),
             "update" => return passed_over("it changes only a description"),
             "assign" => {
-                let collection = name()?;
-                return self.assignment(zone, |to| ZoneEvent::Assigned { collection, to });
+                let held = Held::Collection(name()?);
+                return self.assignment(zone, |to| ZoneEvent::Assigned { held, to, until: None });
             }
             "unassign" => {
-                let collection = name()?;
-                return self.assignment(zone, |from| ZoneEvent::Unassigned { collection, from });
+                let held = Held::Collection(name()?);
+                return self.assignment(zone, |from| ZoneEvent::Unassigned { held, from });
             }
             _ => return passed_over(NOT_ABOUT),
         };
@@ -230,7 +232,7 @@ impl Reader<'_> {
     /// An assignment or its end, and what the holder holds after it, where the answer shows that
     fn assignment(&self, zone: Zone, event: impl FnOnce(Holder) -> ZoneEvent) -> Facts {
         let asked = self.holder()?;
-        Ok(match bodies::user(&asked, self.body) {
+        Ok(match xs::user(&asked, self.body) {
             Some(after) => vec![
                 Fact::event(zone.clone(), event(after.user.clone())),
                 Fact::observation(zone, ZoneObservation::User(after)),
@@ -245,7 +247,7 @@ impl Reader<'_> {
                 (Some(name), None, None) => (PrincipalKind::User, name.to_owned()),
                 (None, Some(group), None) => (PrincipalKind::Group, group.to_owned()),
                 (None, None, Some(attribute)) => {
-                    bodies::mapped(attribute, self.required("attributeValue")?)
+                    xs::mapped(attribute, self.required("attributeValue")?)
                 }
                 _ => {
                     return Err(
@@ -254,30 +256,31 @@ impl Reader<'_> {
                     );
                 }
             };
-        Ok(Holder { kind, origin: self.param("origin").map(str::to_owned), name })
+        let origin = self.param("origin").map(str::to_owned);
+        Ok(Holder { kind, origin, name: Some(name), id: None })
     }
 
     fn role(&self, verb: &str) -> Facts {
         let zone = self.zone()?;
         let named = |application: &str, template: &str| -> Result<RoleSeen, String> {
             let template = self.param(template).map(str::to_owned);
-            let application = self.required(application)?;
-            Ok(bodies::role_named(application, template, self.owned("roleName")?))
+            let application = self.owned(application)?;
+            Ok(xs::role_named(application, template, self.owned("roleName")?))
         };
         let undefined = || "it does not define a role".to_owned();
         let fact = match verb {
             "list" => {
-                let roles = self.list()?.iter().map(bodies::role_definition);
+                let roles = self.list()?.iter().map(xs::role_definition);
                 let roles = roles.collect::<Option<_>>().ok_or_else(undefined)?;
                 Fact::observation(zone, ZoneObservation::Roles(roles))
             }
             "get" => {
-                let role = bodies::role_definition(self.body).ok_or_else(undefined)?;
+                let role = xs::role_definition(self.body).ok_or_else(undefined)?;
                 Fact::observation(zone, ZoneObservation::Roles(vec![role]))
             }
             "create" => {
                 // Older servers answer with an empty body.
-                let role = match bodies::role_definition(self.body) {
+                let role = match xs::role_definition(self.body) {
                     Some(role) => role,
                     None => RoleDefinition {
                         role: named("appId", "roleTemplateName")?,
@@ -306,11 +309,11 @@ impl Reader<'_> {
 
     fn user(&self) -> Facts {
         let name = self.param("userName").unwrap_or_default();
-        let asked = bodies::user_named(self.param("origin").map(str::to_owned), name.to_owned());
+        let asked = Holder::user(self.param("origin").map(str::to_owned), name.to_owned());
         let seen = match self.body.get("error") {
             Some(_) => ZoneObservation::NoUser(asked),
             None => ZoneObservation::User(
-                bodies::user(&asked, self.body)
+                xs::user(&asked, self.body)
                     .ok_or_else(|| "it has no `roleCollections`".to_owned())?,
             ),
         };
@@ -331,7 +334,7 @@ impl Reader<'_> {
             Value::Array(rows) => rows.as_slice(),
             one => std::slice::from_ref(one),
         };
-        let trusted = rows.iter().filter_map(bodies::identity_provider).collect();
+        let trusted = rows.iter().filter_map(xs::identity_provider).collect();
         Ok(vec![Fact::observation(self.zone()?, ZoneObservation::Trust(trusted))])
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct LevelSeen {
 /// A role, by its names
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct RoleSeen {
-    /// Without the suffix that differs from landscape to landscape
+    /// With its suffix, as recorded (`orders!t12`)
     pub(crate) application: String,
     pub(crate) template: String,
     pub(crate) name: String,
@@ -70,13 +70,70 @@ pub(crate) struct CollectionSeen {
     pub(crate) roles: Vec<RoleSeen>,
 }
 
+/// What somebody holds
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Held {
+    Collection(String),
+    /// A single role, `application/name`
+    Role(String),
+}
+
+impl Held {
+    /// Its name
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Collection(name) | Self::Role(name) => name,
+        }
+    }
+}
+
 /// Who holds something
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Holder {
     pub(crate) kind: PrincipalKind,
     pub(crate) origin: Option<String>,
-    /// What follows the origin in the text of a principal
-    pub(crate) name: String,
+    /// What follows the origin in the text of a principal; `None` where only the id is known
+    pub(crate) name: Option<String>,
+    /// The id that stays when the name changes
+    pub(crate) id: Option<UserId>,
+}
+
+impl Holder {
+    /// A user by its name alone
+    pub(crate) fn user(origin: Option<String>, name: String) -> Self {
+        Self { kind: PrincipalKind::User, origin, name: Some(name), id: None }
+    }
+}
+
+/// An id of a user
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct UserId {
+    /// Whose id it is: of an identity zone, by its GUID; of Cloud Foundry, `cf`; of an identity provider, its
+    /// origin. The same text can be two users in two of them
+    pub(crate) space: String,
+    pub(crate) id: String,
+}
+
+/// A holding that was seen
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct HoldingSeen {
+    pub(crate) holder: Holder,
+    pub(crate) held: Held,
+    /// Since when, where the source says it
+    pub(crate) since: Option<Instant>,
+}
+
+/// Which page of how many; all pages together are a whole listing
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Page {
+    /// From 1
+    pub(crate) number: u64,
+    pub(crate) of: u64,
+}
+
+impl Page {
+    /// The only page
+    pub(crate) const WHOLE: Self = Self { number: 1, of: 1 };
 }
 
 /// A user with all role collections that it holds directly in one zone
@@ -112,7 +169,10 @@ impl IdpSeen {
     /// Whether a mapping names this identity provider, by its name, its origin or its host
     pub(crate) fn is_of(&self, mapping: &MappingSeen) -> bool {
         let named = mapping.idp_name.as_ref();
+        // Mappings of a custom tenant of Identity Authentication have its host as the display name.
+        let host = |host: &Option<String>| host.is_some() && *host == self.host;
         named.is_some_and(|named| *named == self.origin || Some(named) == self.name.as_ref())
-            || (mapping.idp_host.is_some() && mapping.idp_host == self.host)
+            || host(&mapping.idp_host)
+            || host(&mapping.idp_name.as_ref().map(|name| name.to_ascii_lowercase()))
     }
 }

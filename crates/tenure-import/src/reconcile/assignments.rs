@@ -1,47 +1,44 @@
-//! Who gets and loses role collections, and who is seen to hold them?
+//! Who gets and loses role collections and roles, and who is seen to hold them?
 //!
-//! An assignment and its end become a grant and a revoke at their second. A revoke expects nothing: a
-//! source can report that somebody lost a role collection which that person never had. Everything else
-//! that shows holders is an observation. It is compared with the ledger (see [`super::drift`]), and becomes
-//! an entry only if differences are to be reconciled.
+//! An assignment and its end become a grant and a revoke at their second. A revoke expects nothing: a source can report
+//! that somebody lost what that person never had. Everything else that shows holders is an observation. It is compared
+//! with the ledger (see [`super::drift`]).
 //!
-//! A user is known by origin and name, not by the id that the zone gave it. A mapping names its identity
-//! provider by a display name. The origin comes from the trust list of the zone, for a directory from that
-//! of its global account.
+//! A mapping names its identity provider by a display name or its host. The origin comes from the trust list of the
+//! zone, for a directory from that of its global account.
 
 use std::collections::BTreeSet;
 
-use tenure_core::PrincipalKind;
+use tenure_core::{Instant, PrincipalKind};
 use tenure_wire::v1::{Change, RevokeExpects};
 
-use super::drift::{Filter, Pair};
+use super::drift::{Pair, Scope, Sight};
 use super::levels::above;
+use super::listed::Part;
 use super::run::Run;
 use crate::ImportError;
-use crate::fact::{Holder, MappingSeen, UserSeen};
+use crate::fact::{Held, Holder, HoldingSeen, MappingSeen, Page, UserSeen};
 
-const NAMELESS: &str = "a holder without a name, or with a masked one";
-
-/// The grant of a role collection without an end
-pub(crate) fn grant(level: &str, role_collection: &str, to: &str) -> Change {
-    Change::Grant {
-        level: level.to_owned(),
-        role_collection: Some(role_collection.to_owned()),
-        role: None,
-        to: to.to_owned(),
-        until: None,
-        expect: None,
-    }
+/// The grant of a role collection or a role
+pub(crate) fn grant(level: &str, held: &Held, to: &str, until: Option<Instant>) -> Change {
+    let (role_collection, role) = names(held);
+    let (level, to, until) =
+        (level.to_owned(), to.to_owned(), until.map(|until| until.to_string()));
+    Change::Grant { level, role_collection, role, to, until, expect: None }
 }
 
-/// The revoke of a role collection, whether or not it is held
-pub(crate) fn revoke(level: &str, role_collection: &str, from: &str) -> Change {
-    Change::Revoke {
-        level: level.to_owned(),
-        role_collection: Some(role_collection.to_owned()),
-        role: None,
-        from: from.to_owned(),
-        expect: Some(RevokeExpects::Any),
+/// The revoke of a role collection or a role, whether or not it is held
+pub(crate) fn revoke(level: &str, held: &Held, from: &str) -> Change {
+    let (role_collection, role) = names(held);
+    let (level, from, expect) = (level.to_owned(), from.to_owned(), Some(RevokeExpects::Any));
+    Change::Revoke { level, role_collection, role, from, expect }
+}
+
+/// The name of a role collection, or that of a role
+fn names(held: &Held) -> (Option<String>, Option<String>) {
+    match held {
+        Held::Collection(name) => (Some(name.clone()), None),
+        Held::Role(name) => (None, Some(name.clone())),
     }
 }
 
@@ -50,13 +47,14 @@ impl Run<'_> {
     pub(crate) fn assigned(
         &mut self,
         level: &str,
-        collection: &str,
+        held: &Held,
         to: &Holder,
+        until: Option<Instant>,
     ) -> Result<bool, ImportError> {
         let Some(principal) = self.named(to) else {
             return Ok(false);
         };
-        self.grant(level, collection, &principal)?;
+        self.grant(level, held, &principal, until)?;
         Ok(true)
     }
 
@@ -64,13 +62,13 @@ impl Run<'_> {
     pub(crate) fn unassigned(
         &mut self,
         level: &str,
-        collection: &str,
+        held: &Held,
         from: &Holder,
     ) -> Result<bool, ImportError> {
         let Some(principal) = self.named(from) else {
             return Ok(false);
         };
-        let change = revoke(level, collection, &principal);
+        let change = revoke(level, held, &principal);
         self.append(self.record.reason(), vec![change])?;
         Ok(true)
     }
@@ -78,22 +76,24 @@ impl Run<'_> {
     pub(crate) fn grant(
         &mut self,
         level: &str,
-        collection: &str,
+        held: &Held,
         principal: &str,
+        until: Option<Instant>,
     ) -> Result<(), ImportError> {
-        self.ensure_collection(level, collection)?;
-        let change = grant(level, collection, principal);
-        self.append(self.record.reason(), vec![change])?;
+        if self.ensure_held(level, held)? {
+            let change = grant(level, held, principal, until);
+            self.append(self.record.reason(), vec![change])?;
+        }
         Ok(())
     }
 
-    /// The text of a holder, or `None` with the reason counted
-    fn named(&mut self, holder: &Holder) -> Option<String> {
-        let named = self.holder(holder);
-        if named.is_none() {
-            self.summary.skip(NAMELESS);
+    /// Creates a role collection by its name alone, unless the ledger has it. A role is not made up: the ledger refuses
+    /// one that it does not know
+    pub(crate) fn ensure_held(&mut self, level: &str, held: &Held) -> Result<bool, ImportError> {
+        if let Held::Collection(name) = held {
+            self.ensure_collection(level, name)?;
         }
-        named
+        Ok(true)
     }
 
     /// Compares all role collections of a user
@@ -102,10 +102,11 @@ impl Run<'_> {
             return Ok(());
         };
         let because = self.since_last_sight(level, &principal, seen);
+        let collections = seen.collections.iter();
         let observed: BTreeSet<Pair> =
-            seen.collections.iter().map(|name| (principal.clone(), name.clone())).collect();
-        let filter = Filter::of_principal(&principal);
-        self.observe(level, &filter, because, &|_| observed.clone())
+            collections.map(|name| (principal.clone(), Held::Collection(name.clone()))).collect();
+        let all = |_: &BTreeSet<Pair>| observed.clone();
+        self.observe(level, &Scope::Principal(principal.clone()), &Sight::new(because, &all))
     }
 
     /// A user who does not exist holds nothing
@@ -113,9 +114,9 @@ impl Run<'_> {
         let Some(principal) = self.named(user) else {
             return Ok(());
         };
-        let filter = Filter::of_principal(&principal);
-        let because = "there is no such user".to_owned();
-        self.observe(level, &filter, because, &|_| BTreeSet::new())
+        let none = |_: &BTreeSet<Pair>| BTreeSet::new();
+        let sight = Sight::new("there is no such user".to_owned(), &none);
+        self.observe(level, &Scope::Principal(principal), &sight)
     }
 
     /// What a user's version says about the time since the user was last observed
@@ -125,17 +126,18 @@ impl Run<'_> {
             self.record.facts.iter().filter(|fact| fact.writes_to(&seen.user)).count() as u64;
         let version = seen.version;
         let key = (level.to_owned(), principal.to_owned());
-        let before = self.users.insert(key, (version, self.record.line));
+        let place = self.record.place.to_string();
+        let before = self.users.insert(key, (version, place));
         match before {
             None => "the recording shows this user for the first time".to_owned(),
-            Some((Some(before), line)) if version.is_some_and(|v| v > before + writes) => {
+            Some((Some(before), place)) if version.is_some_and(|v| v > before + writes) => {
                 let unseen = version.unwrap_or_default() - before - writes;
-                format!("the user was changed {unseen} times unobserved since line {line}")
+                format!("the user was changed {unseen} times unobserved since {place}")
             }
-            Some((Some(_), line)) if version.is_some() => {
-                format!("nobody has changed the user since line {line}, which showed it too")
+            Some((Some(_), place)) if version.is_some() => {
+                format!("nobody has changed the user since {place}, which showed it too")
             }
-            Some((_, line)) => format!("the user was last shown in line {line}"),
+            Some((_, place)) => format!("the user was last shown in {place}"),
         }
     }
 
@@ -144,30 +146,73 @@ impl Run<'_> {
         level: &str,
         collection: &str,
         users: &[Option<Holder>],
-        all: bool,
+        page: Option<Page>,
     ) -> Result<(), ImportError> {
+        let held = Held::Collection(collection.to_owned());
         let mut observed = BTreeSet::new();
-        let mut nameless = false;
+        let mut nameless = 0;
         for user in users {
-            match user.as_ref().and_then(|user| self.holder(user)) {
+            match user.as_ref().and_then(|user| self.named(user)) {
                 Some(principal) => {
-                    observed.insert((principal, collection.to_owned()));
+                    observed.insert((principal, held.clone()));
                 }
-                None => nameless = true,
+                None => nameless += 1,
             }
         }
-        if nameless {
-            self.summary.skip(NAMELESS);
+        if nameless > 0 {
+            self.left_out(format!(
+                "{nameless} holders of `{collection}` have no name, or a masked one"
+            ));
         }
-        let filter = Filter::of_collection(collection, &["user:"]);
+        // All pages together are a whole listing.
+        let whole = match page {
+            Some(page) => self.page_of(level, collection, page, observed.clone(), nameless > 0),
+            None => None,
+        };
+        let scope = Scope::Holders(held, &["user:"]);
         let because = "as the users of the role collection are shown".to_owned();
-        self.observe(level, &filter, because, &|held: &BTreeSet<Pair>| {
+        let shown = |held: &BTreeSet<Pair>| match &whole {
+            Some(all) => all.clone(),
+            None => observed.union(held).cloned().collect(),
+        };
+        self.observe(level, &scope, &Sight::new(because, &shown))?;
+        match whole {
+            Some(_) => self.part_listed(level, collection, Part::Users),
+            None => Ok(()),
+        }
+    }
+
+    /// Holders were seen with what they hold
+    pub(crate) fn holdings_seen(
+        &mut self,
+        level: &str,
+        seen: &[HoldingSeen],
+        all: bool,
+        intent: bool,
+    ) -> Result<(), ImportError> {
+        let mut observed = BTreeSet::new();
+        let mut since = std::collections::BTreeMap::new();
+        let mut nameless = false;
+        for seen in seen {
+            let Some(principal) = self.named(&seen.holder) else {
+                nameless = true;
+                continue;
+            };
+            let pair = (principal, seen.held.clone());
+            since.extend(seen.since.map(|since| (pair.clone(), since)));
+            observed.insert(pair);
+        }
+        let shown = |held: &BTreeSet<Pair>| {
             if all && !nameless {
                 observed.clone()
             } else {
                 observed.union(held).cloned().collect()
             }
-        })
+        };
+        let because = if intent { "as it is meant to be" } else { "as the level is shown" };
+        let sight = Sight { since, intent, ..Sight::new(because.to_owned(), &shown) };
+        self.observe(level, &Scope::All, &sight)?;
+        if all && !intent && !nameless { self.covered(level, false, None) } else { Ok(()) }
     }
 
     pub(crate) fn mappings_seen(
@@ -181,27 +226,34 @@ impl Run<'_> {
         if level.starts_with("directory:") {
             zones.push(&root);
         }
+        let held = Held::Collection(collection.to_owned());
         let mut observed = BTreeSet::new();
         let mut unresolved = false;
         for mapping in mappings {
             let origin = self.knowledge.origin(&zones, mapping);
-            match origin
-                .and_then(|origin| self.principal(mapping.kind, Some(origin), &mapping.name))
-            {
-                Some(principal) => {
-                    observed.insert((principal, collection.to_owned()));
-                }
-                None => {
-                    unresolved = true;
-                    self.summary.skip("a mapping of an identity provider that no trust list has");
-                }
+            let principal =
+                origin.and_then(|origin| self.principal(mapping.kind, Some(origin), &mapping.name));
+            if let Some(principal) = principal {
+                observed.insert((principal, held.clone()));
+                continue;
             }
+            unresolved = true;
+            let idp = mapping.idp_name.as_ref().or(mapping.idp_host.as_ref());
+            self.left_out(format!(
+                "the mapping of `{collection}` to {} `{}` is not kept, since no trust list of `{level}` has the identity \
+                 provider `{}`: add the output of `list security/trust`, or name its origin in a map (`--map`, kind `idp`)",
+                mapping.kind.as_str(),
+                mapping.name,
+                idp.map_or("", String::as_str),
+            ));
         }
-        let filter = Filter::of_collection(collection, &["group:", "attribute:"]);
+        let scope = Scope::Holders(held, &["group:", "attribute:"]);
         let because = "as the mappings of the role collection are shown".to_owned();
-        self.observe(level, &filter, because, &|held: &BTreeSet<Pair>| {
+        let shown = |held: &BTreeSet<Pair>| {
             if unresolved { observed.union(held).cloned().collect() } else { observed.clone() }
-        })
+        };
+        self.observe(level, &scope, &Sight::new(because, &shown))?;
+        if unresolved { Ok(()) } else { self.part_listed(level, collection, Part::Mappings) }
     }
 
     /// The users of an origin were listed: whoever is not among them holds nothing
@@ -218,13 +270,13 @@ impl Run<'_> {
             .principal(PrincipalKind::User, origin, "x")
             .and_then(|text| text.strip_suffix('x').map(str::to_owned));
         let (Some(users), Some(prefix)) = (users, prefix) else {
-            self.summary.skip(NAMELESS);
+            self.left_out("a user of the list has no name that the ledger can write");
             return Ok(());
         };
-        let filter = Filter::of_users(&prefix);
         let because = "the users of the origin are listed without it".to_owned();
-        self.observe(level, &filter, because, &|held: &BTreeSet<Pair>| {
+        let shown = |held: &BTreeSet<Pair>| {
             held.iter().filter(|(principal, _)| users.contains(principal)).cloned().collect()
-        })
+        };
+        self.observe(level, &Scope::Users(prefix), &Sight::new(because, &shown))
     }
 }

@@ -5,13 +5,14 @@
 //! a level that only a later record describes. So all records are read once before the first is applied.
 //! This does not decide what was so at which time: the records do that, in their order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use tenure_core::LevelKind;
+use tenure_core::{Instant, LevelKind};
 
+use crate::Map;
 use crate::fact::{
-    Event, Fact, IdpSeen, LevelSeen, MappingSeen, Observation, RoleDefinition, Zone, ZoneEvent,
-    ZoneObservation,
+    CollectionSeen, Event, Fact, Holder, IdpSeen, LevelSeen, MappingSeen, Observation,
+    RoleDefinition, RoleSeen, UserId, Zone, ZoneEvent, ZoneObservation,
 };
 use crate::record::Record;
 
@@ -33,12 +34,17 @@ pub(crate) struct Knowledge<'a> {
     last_complete: HashMap<(&'a str, LevelKind), usize>,
     trust: HashMap<String, Vec<&'a IdpSeen>>,
     roles: HashMap<(String, String), &'a RoleDefinition>,
+    /// By level and the name of an application without its suffix: the names with it
+    applications: HashMap<(String, String), BTreeSet<&'a str>>,
+    /// The names that an id had, in order of time
+    names: HashMap<&'a UserId, Vec<(Instant, &'a Holder)>>,
+    map: Option<&'a Map>,
 }
 
 impl<'a> Knowledge<'a> {
     /// Of records in the order of their times
-    pub(crate) fn of(records: &'a [Record]) -> Self {
-        let mut known = Self::default();
+    pub(crate) fn of(records: &'a [Record], map: &'a Map) -> Self {
+        let mut known = Self { map: Some(map), ..Self::default() };
         let facts = || {
             records.iter().enumerate().flat_map(|(index, record)| {
                 record.facts.iter().map(move |fact| (index, record, fact))
@@ -51,8 +57,47 @@ impl<'a> Knowledge<'a> {
         }
         for (index, record, fact) in facts() {
             known.take(index, record, fact);
+            for holder in fact.holders() {
+                if let (Some(id), Some(_)) = (&holder.id, &holder.name) {
+                    known.names.entry(id).or_default().push((record.at, holder));
+                }
+            }
         }
         known
+    }
+
+    /// The name that an id had at a time: the last one seen by then, else the first one seen after
+    ///
+    /// `None` where no record and no map names it.
+    pub(crate) fn named(&self, id: &UserId, at: Instant) -> Option<Holder> {
+        if let Some(names) = self.names.get(id) {
+            let before = names.partition_point(|(seen, _)| *seen <= at);
+            let (_, holder) = names.get(before.saturating_sub(1))?;
+            return Some((*holder).clone());
+        }
+        let (origin, name) = self.map?.users.get(&id.id)?;
+        Some(Holder::user(origin.clone(), name.clone()))
+    }
+
+    /// A role with the name that its application has in the ledger: without the suffix, unless two applications of the
+    /// level differ in it alone
+    pub(crate) fn role_as_kept(&self, level: &str, role: &RoleSeen) -> RoleSeen {
+        let plain = plain(&role.application).to_owned();
+        let names = self.applications.get(&(level.to_owned(), plain.clone()));
+        let application = if names.is_some_and(|names| names.len() > 1) {
+            role.application.clone()
+        } else {
+            plain
+        };
+        RoleSeen { application, ..role.clone() }
+    }
+
+    fn applications_of(&mut self, zone: &Zone, roles: impl Iterator<Item = &'a RoleSeen>) {
+        let Some(level) = self.level(zone).map(str::to_owned) else { return };
+        for role in roles {
+            let key = (level.clone(), plain(&role.application).to_owned());
+            self.applications.entry(key).or_default().insert(&role.application);
+        }
     }
 
     fn take(&mut self, index: usize, record: &'a Record, fact: &'a Fact) {
@@ -81,18 +126,35 @@ impl<'a> Knowledge<'a> {
                 }
             }
             Fact::Observation(Observation::InZone(zone, ZoneObservation::Roles(roles))) => {
+                self.applications_of(zone, roles.iter().map(|role| &role.role));
                 roles.iter().for_each(|role| self.defined(zone, role));
             }
+            Fact::Observation(Observation::InZone(zone, ZoneObservation::Collections(seen))) => {
+                let roles = |seen: &'a CollectionSeen| seen.roles.iter();
+                self.applications_of(zone, seen.iter().flat_map(roles));
+            }
+            Fact::Observation(Observation::InZone(zone, ZoneObservation::Collection(seen))) => {
+                self.applications_of(zone, seen.roles.iter());
+            }
             Fact::Event(Event::InZone(zone, ZoneEvent::RoleCreated(role))) => {
+                self.applications_of(zone, [&role.role].into_iter());
                 self.defined(zone, role);
             }
+            Fact::Event(Event::InZone(
+                zone,
+                ZoneEvent::RoleAdded { role, .. } | ZoneEvent::RoleRemoved { role, .. },
+            )) => self.applications_of(zone, [role].into_iter()),
             _ => {}
         }
     }
 
     fn defined(&mut self, zone: &Zone, role: &'a RoleDefinition) {
-        if let Some(level) = self.level(zone) {
-            self.roles.entry((level.to_owned(), role.role.text())).or_insert(role);
+        let Some(level) = self.level(zone).map(str::to_owned) else { return };
+        // Under both names that the application may be kept by.
+        let application = plain(&role.role.application).to_owned();
+        let plain = RoleSeen { application, ..role.role.clone() };
+        for text in [role.role.text(), plain.text()] {
+            self.roles.entry((level.clone(), text)).or_insert(role);
         }
     }
 
@@ -101,6 +163,16 @@ impl<'a> Knowledge<'a> {
         match zone {
             Zone::Level(level) => Some(level),
             Zone::GlobalAccount(subdomain) => self.root(subdomain),
+            // A zone has the id of its level, and nearly all are of subaccounts.
+            Zone::Identity(level) => {
+                let id = level.split_once(':').map_or(level.as_str(), |(_, id)| id);
+                let mapped = self.map.and_then(|map| map.levels.get(id));
+                let known = [LevelKind::GlobalAccount, LevelKind::Directory].into_iter();
+                let mut known = known.filter_map(|kind| {
+                    self.first.get_key_value(format!("{}:{id}", kind.as_str()).as_str())
+                });
+                mapped.map(String::as_str).or_else(|| Some(known.next()?.0)).or(Some(level))
+            }
         }
     }
 
@@ -129,18 +201,30 @@ impl<'a> Knowledge<'a> {
     ///
     /// One identity provider has different origins in different zones, so the nearest zone is first.
     pub(crate) fn origin(&self, zones: &[&str], mapping: &MappingSeen) -> Option<&'a str> {
-        zones.iter().find_map(|zone| {
-            let trusted = self.trust.get(*zone)?;
-            let by_name = |idp: &&&IdpSeen| mapping.idp_name.as_ref() == Some(&idp.origin);
-            let found = trusted.iter().find(by_name);
-            found
-                .or_else(|| trusted.iter().find(|idp| idp.is_of(mapping)))
-                .map(|i| i.origin.as_str())
+        let mapped = [&mapping.idp_name, &mapping.idp_host]
+            .into_iter()
+            .flatten()
+            .find_map(|idp| self.map?.idps.get(&idp.to_ascii_lowercase()).map(String::as_str));
+        mapped.or_else(|| {
+            zones.iter().find_map(|zone| {
+                let trusted = self.trust.get(*zone)?;
+                let by_name = |idp: &&&IdpSeen| mapping.idp_name.as_ref() == Some(&idp.origin);
+                let found = trusted.iter().find(by_name);
+                found
+                    .or_else(|| trusted.iter().find(|idp| idp.is_of(mapping)))
+                    .map(|i| i.origin.as_str())
+            })
         })
     }
 
-    /// How a role of a level is defined
+    /// How a role of a level is defined, by its text with or without the suffix of the application
     pub(crate) fn role(&self, level: &str, role: &str) -> Option<&'a RoleDefinition> {
         self.roles.get(&(level.to_owned(), role.to_owned())).copied()
     }
+}
+
+/// The name of an application without the suffix that differs from landscape to landscape (`cis-local!b2` becomes
+/// `cis-local`)
+fn plain(application: &str) -> &str {
+    application.split('!').next().unwrap_or(application)
 }

@@ -61,7 +61,18 @@ impl<'a> Run<'a> {
         if self.has(level)? {
             self.delete(level, format!("`{}` no longer finds it", self.record.kind))?;
         } else {
-            self.summary.skip("not found, and unknown to the ledger too");
+            self.known_already("not found, and unknown to the ledger too");
+        }
+        self.absent.insert(level.to_owned(), self.moment.at);
+        Ok(())
+    }
+
+    /// A level was deleted
+    pub(crate) fn level_deleted(&mut self, level: &str) -> Result<(), ImportError> {
+        if self.has(level)? {
+            self.delete(level, self.record.reason())?;
+        } else {
+            self.known_already("deleted, and unknown to the ledger before");
         }
         self.absent.insert(level.to_owned(), self.moment.at);
         Ok(())
@@ -139,7 +150,10 @@ impl<'a> Run<'a> {
                 self.append(reason, vec![change])?;
                 self.change(&seen.level, |row| row.parent = Some(parent));
             } else {
-                self.summary.skip("a level lies in one that was never described, or is gone");
+                self.left_out(format!(
+                    "`{}` lies in a level that was never described, or is gone",
+                    seen.level
+                ));
             }
         }
         let name = seen.name.clone().filter(|name| row.attributes.name.as_ref() != Some(name));
@@ -180,11 +194,11 @@ impl<'a> Run<'a> {
         depth: usize,
     ) -> Result<bool, ImportError> {
         if Level::parse(&seen.level).is_err() {
-            self.summary.skip("a level whose id the ledger cannot write");
+            self.left_out(format!("`{}` is no level that the ledger can write", seen.level));
             return Ok(false);
         }
         if seen.dying && self.absent.contains_key(&seen.level) {
-            self.summary.skip("a level that is gone is still shown as being deleted");
+            self.known_already("a level that is gone is still shown as being deleted");
             return Ok(false);
         }
         let now = self.moment.at;
@@ -192,11 +206,14 @@ impl<'a> Run<'a> {
         if let Some(parent) = &seen.parent
             && !self.ensure(parent, seen.global_account.as_deref(), at, depth.saturating_sub(1))?
         {
-            self.summary.skip("a level lies in one that was never described, or is gone");
+            self.left_out(format!(
+                "`{}` lies in a level that was never described, or is gone",
+                seen.level
+            ));
             return Ok(false);
         }
         if seen.parent.is_none() && seen.kind != LevelKind::GlobalAccount {
-            self.summary.skip("a level is shown without what it lies in");
+            self.left_out(format!("`{}` is shown without what it lies in", seen.level));
             return Ok(false);
         }
         let parent_since =
@@ -310,7 +327,7 @@ impl<'a> Run<'a> {
         Ok(self.load_levels()?.get(level).cloned())
     }
 
-    fn has(&mut self, level: &str) -> Result<bool, ImportError> {
+    pub(crate) fn has(&mut self, level: &str) -> Result<bool, ImportError> {
         Ok(self.load_levels()?.contains_key(level))
     }
 

@@ -37,7 +37,11 @@ impl Moment {
         let of_holdings = changes.iter().filter(|change| {
             matches!(
                 change,
-                Change::Grant { .. } | Change::Revoke { .. } | Change::DeleteRoleCollection { .. }
+                Change::Grant { .. }
+                    | Change::Revoke { .. }
+                    | Change::DeleteRoleCollection { .. }
+                    | Change::AddMember { .. }
+                    | Change::RemoveMember { .. }
             )
         });
         self.holdings.extend(of_holdings.cloned());

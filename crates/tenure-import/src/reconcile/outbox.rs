@@ -9,9 +9,11 @@ use tenure_wire::codec::Encoded;
 use tenure_wire::v1::{Change, Entry};
 
 use crate::ImportError;
-use crate::record::Record;
+use crate::record::{Place, Record};
 use crate::summary::Summary;
 use crate::target::Target;
+
+use super::accounting::{Accounting, Fate};
 
 /// Most entries a call
 const BATCH_ENTRIES_MAX: usize = 1_000;
@@ -23,36 +25,50 @@ const REASON_BYTES_MAX: usize = 1_024;
 /// Entries that wait to be sent
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: Vec<(u64, Entry)>,
+    waiting: Vec<(usize, Place, Entry)>,
     bytes: usize,
+    /// Whether entries are made and not sent
+    closed: bool,
 }
 
 /// What an entry says, and why
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     pub(crate) record: &'a Record,
+    /// The place in the order of time of the record that it counts for
+    pub(crate) index: usize,
     pub(crate) actor: &'a str,
     pub(crate) effective_at: Instant,
+    pub(crate) not_before: Option<Instant>,
     pub(crate) reason: String,
     pub(crate) changes: Vec<Change>,
 }
 
 impl Outbox {
+    /// One that makes entries and, if it is closed, does not send them
+    pub(crate) fn new(closed: bool) -> Self {
+        Self { closed, ..Self::default() }
+    }
+
     /// Lets an entry wait; false if it is malformed
     pub(crate) fn push(
         &mut self,
         target: &mut dyn Target,
         summary: &mut Summary,
+        accounting: &mut Accounting,
         draft: Draft<'_>,
     ) -> Result<bool, ImportError> {
-        let line = draft.record.line;
+        if self.closed {
+            return Ok(true);
+        }
+        let place = draft.record.place.clone();
         let id = draft.record.id.entry(draft.effective_at, &draft.changes).to_string();
         let written = Entry {
             id: id.clone(),
             actor: draft.actor.to_owned(),
             reason: Some(shortened(draft.reason)),
             effective_at: Some(draft.effective_at.to_string()),
-            not_before: None,
+            not_before: draft.not_before.map(|at| at.to_string()),
             changes: draft.changes,
         };
         let read = written.to_core(Names::Full).map_err(|error| error.to_string());
@@ -60,15 +76,16 @@ impl Outbox {
         let entry = match encoded {
             Ok(encoded) => Entry::from_core(encoded.entry()),
             Err(problem) => {
-                summary.refused(line, id, "malformed", &problem);
+                summary.refused(place, id, "malformed", &problem);
+                accounting.note(draft.index, Fate::Refused);
                 return Ok(false);
             }
         };
         let bytes = serde_json::to_vec(&entry).map_or(0, |json| json.len());
         if self.waiting.len() >= BATCH_ENTRIES_MAX || self.bytes + bytes > BATCH_BYTES_MAX {
-            self.flush(target, summary)?;
+            self.flush(target, summary, accounting)?;
         }
-        self.waiting.push((line, entry));
+        self.waiting.push((draft.index, place, entry));
         self.bytes += bytes;
         Ok(true)
     }
@@ -78,6 +95,7 @@ impl Outbox {
         &mut self,
         target: &mut dyn Target,
         summary: &mut Summary,
+        accounting: &mut Accounting,
     ) -> Result<bool, ImportError> {
         if self.waiting.is_empty() {
             return Ok(true);
@@ -85,9 +103,9 @@ impl Outbox {
         self.bytes = 0;
         let (origins, entries): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting)
             .into_iter()
-            .map(|(line, entry)| {
+            .map(|(index, place, entry)| {
                 let types: Vec<_> = entry.changes.iter().map(type_name).collect();
-                ((line, types), entry)
+                ((index, place, types), entry)
             })
             .unzip();
         let results = target.append(entries).map_err(ImportError::Append)?;
@@ -95,8 +113,14 @@ impl Outbox {
             return Err(ImportError::Results { sent: origins.len(), got: results.len() });
         }
         let mut holds = true;
-        for ((line, types), result) in origins.into_iter().zip(&results) {
-            holds = summary.result(line, result, types.into_iter());
+        for ((index, place, types), result) in origins.into_iter().zip(&results) {
+            holds = summary.result(&place, result, types.into_iter());
+            let fate = match (&result.refusal, result.outcome.as_str()) {
+                (Some(_), _) => Fate::Refused,
+                (None, "duplicate") => Fate::Known,
+                (None, _) => Fate::Applied,
+            };
+            accounting.note(index, fate);
         }
         Ok(holds)
     }

@@ -53,6 +53,7 @@ impl Run<'_> {
             .filter(|(name, then)| !then.predefined && !listed.contains(name.as_str()))
             .map(|(name, _)| name.clone())
             .collect();
+        self.listing_begins(level, &listed);
         for name in gone {
             let reason = format!("`{}` no longer lists it", self.record.kind);
             self.delete_collection(level, &name, reason)?;
@@ -62,12 +63,12 @@ impl Run<'_> {
 
     pub(crate) fn collection_gone(&mut self, level: &str, name: &str) -> Result<(), ImportError> {
         match self.collection(level, name)? {
-            Some(then) if then.predefined => self.summary.skip(PREDEFINED),
+            Some(then) if then.predefined => self.pass_over(PREDEFINED),
             Some(_) => {
                 let reason = format!("`{}` no longer finds it", self.record.kind);
                 self.delete_collection(level, name, reason)?;
             }
-            None => self.summary.skip("not found, and unknown to the ledger too"),
+            None => self.known_already("not found, and unknown to the ledger too"),
         }
         Ok(())
     }
@@ -90,12 +91,12 @@ impl Run<'_> {
         name: &str,
     ) -> Result<(), ImportError> {
         match self.collection(level, name)? {
-            Some(then) if then.predefined => self.summary.skip(PREDEFINED),
+            Some(then) if then.predefined => self.pass_over(PREDEFINED),
             Some(_) => {
                 let reason = self.record.reason();
                 self.delete_collection(level, name, reason)?;
             }
-            None => self.summary.skip("deleted, and unknown to the ledger before"),
+            None => self.known_already("deleted, and unknown to the ledger before"),
         }
         Ok(())
     }
@@ -106,6 +107,7 @@ impl Run<'_> {
         name: &str,
         role: &RoleSeen,
     ) -> Result<(), ImportError> {
+        let role = &self.knowledge.role_as_kept(level, role);
         if !self.ensure_role(level, role, name)? {
             return Ok(());
         }
@@ -121,6 +123,7 @@ impl Run<'_> {
         name: &str,
         role: &RoleSeen,
     ) -> Result<(), ImportError> {
+        let role = self.knowledge.role_as_kept(level, role);
         self.ensure_collection(level, name)?;
         self.change_roles(level, name, |roles| {
             roles.remove(&role.text());
@@ -137,13 +140,13 @@ impl Run<'_> {
             return Ok(());
         };
         if then.predefined {
-            self.summary.skip(PREDEFINED);
+            self.pass_over(PREDEFINED);
             return Ok(());
         }
         let mut roles = then.roles.clone();
         change(&mut roles);
         if roles == then.roles {
-            self.summary.skip("a change of roles that the ledger has already");
+            self.known_already("a change of roles that the ledger has already");
             return Ok(());
         }
         let reason = self.record.reason();
@@ -162,7 +165,9 @@ impl Run<'_> {
 
     /// The ledger's definition becomes the recorded one, unless the catalogue defines it
     pub(crate) fn define(&mut self, level: &str, seen: &CollectionSeen) -> Result<(), ImportError> {
-        let recorded: BTreeSet<String> = seen.roles.iter().map(RoleSeen::text).collect();
+        let kept = seen.roles.iter().map(|role| self.knowledge.role_as_kept(level, role));
+        let kept: Vec<RoleSeen> = kept.collect();
+        let recorded: BTreeSet<String> = kept.iter().map(RoleSeen::text).collect();
         let then = self.collection(level, &seen.name)?;
         if let Some(then) = &then {
             if then.predefined {
@@ -176,7 +181,7 @@ impl Run<'_> {
             }
         }
         let mut roles = BTreeSet::new();
-        for role in &seen.roles {
+        for role in &kept {
             if self.ensure_role(level, role, &seen.name)? {
                 roles.insert(role.text());
             }
@@ -208,7 +213,7 @@ impl Run<'_> {
         let recorded: Vec<String> = recorded.into_iter().collect();
         if self.definitions.insert((level.to_owned(), name.to_owned(), recorded.clone())) {
             self.summary.definitions.push(DefinitionDrift {
-                line: self.record.line,
+                place: self.record.place.clone(),
                 at: self.record.at.to_string(),
                 level: level.to_owned(),
                 role_collection: name.to_owned(),

@@ -53,13 +53,16 @@ impl Run<'_> {
         level: &str,
         definition: &RoleDefinition,
     ) -> Result<(), ImportError> {
-        let role = &definition.role;
+        let role = &self.knowledge.role_as_kept(level, &definition.role);
         if !role.can_be_named() {
-            self.summary.skip("a role whose name the ledger cannot write");
+            self.left_out(format!(
+                "the ledger cannot write the name of the role `{}`",
+                role.text()
+            ));
             return Ok(());
         }
         if self.catalog_has(level, |row| is(row, role))? || self.custom_role(level, role)? {
-            self.summary.skip("a role is created that the ledger has already");
+            self.known_already("a role is created that the ledger has already");
             return Ok(());
         }
         let reason = self.record.reason();
@@ -67,8 +70,9 @@ impl Run<'_> {
     }
 
     pub(crate) fn role_deleted(&mut self, level: &str, role: &RoleSeen) -> Result<(), ImportError> {
+        let role = &self.knowledge.role_as_kept(level, role);
         if !role.can_be_named() || !self.custom_role(level, role)? {
-            self.summary.skip("deleted, and unknown to the ledger before");
+            self.known_already("deleted, and unknown to the ledger before");
             return Ok(());
         }
         let change = Change::DeleteRole { level: level.to_owned(), role: role.text() };
@@ -86,7 +90,10 @@ impl Run<'_> {
         collection: &str,
     ) -> Result<bool, ImportError> {
         if !role.can_be_named() {
-            self.summary.skip("a role whose name the ledger cannot write");
+            self.left_out(format!(
+                "the role `{}` of the role collection `{collection}` is not kept, since the ledger cannot write its name",
+                role.text(),
+            ));
             return Ok(false);
         }
         if self.catalog_has(level, |row| is(row, role))? || self.custom_role(level, role)? {

@@ -4,7 +4,7 @@
 //! each second, and does not rely on what it appended itself. So files may overlap, follow one another or
 //! come twice. It keeps only what the ledger cannot answer: for example, when a list of levels was complete.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
@@ -13,23 +13,28 @@ use tenure_wire::api::{self, LevelRow};
 use tenure_wire::question::Texts;
 use tenure_wire::v1::{Catalog, Change};
 
+use super::accounting::Accounting;
+use super::drift::Scope;
 use super::knowledge::Knowledge;
+use super::listed::{Listing, PagesUnderWay};
 use super::moment::Moment;
 use super::outbox::{Draft, Outbox};
 use super::roles::RoleHistory;
-use crate::fact::{Holder, Zone};
+use crate::fact::{UserId, Zone};
 use crate::record::Record;
 use crate::summary::Summary;
 use crate::target::{AskFailure, Target};
-use crate::{ImportError, Options};
+use crate::{ImportError, Options, actor};
 
 /// An import under way
 pub(crate) struct Run<'a> {
+    pub(crate) source: &'static str,
     pub(crate) options: &'a Options,
     actor: String,
     target: &'a mut dyn Target,
     pub(crate) knowledge: Knowledge<'a>,
     pub(crate) summary: Summary,
+    pub(crate) accounting: Accounting,
     outbox: Outbox,
     pub(crate) moment: Moment,
     /// The record at hand, and its place in the order of time
@@ -41,8 +46,15 @@ pub(crate) struct Run<'a> {
     pub(crate) created: HashMap<String, Instant>,
     /// The last complete listing of a kind of levels in a global account
     pub(crate) complete: HashMap<(String, LevelKind), Instant>,
-    /// The last observation of a user at a level: the user's version, and the line
-    pub(crate) users: HashMap<(String, String), (Option<u64>, u64)>,
+    /// The last observation of a user at a level: the user's version, and the place
+    pub(crate) users: HashMap<(String, String), (Option<u64>, String)>,
+    /// The principal that an id was last
+    pub(crate) called: HashMap<UserId, String>,
+    /// What was already observed in this import
+    pub(crate) sighted: HashSet<(String, Scope)>,
+    /// Listings of levels that are under way
+    pub(crate) listings: HashMap<String, Listing>,
+    pub(crate) pages: PagesUnderWay,
     catalogs: HashMap<String, Rc<Catalog>>,
     pub(crate) roles: HashMap<String, RoleHistory>,
     /// The differing definitions of role collections that the summary has already
@@ -51,6 +63,7 @@ pub(crate) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(
+        source: &'static str,
         options: &'a Options,
         actor: String,
         target: &'a mut dyn Target,
@@ -59,12 +72,14 @@ impl<'a> Run<'a> {
         summary: Summary,
     ) -> Self {
         Self {
+            source,
             options,
             actor,
             target,
             knowledge,
             summary,
-            outbox: Outbox::default(),
+            accounting: Accounting::default(),
+            outbox: Outbox::new(options.drift_only),
             moment: Moment::new(first.at),
             record: first,
             index: 0,
@@ -72,6 +87,10 @@ impl<'a> Run<'a> {
             created: HashMap::new(),
             complete: HashMap::new(),
             users: HashMap::new(),
+            called: HashMap::new(),
+            sighted: HashSet::new(),
+            listings: HashMap::new(),
+            pages: PagesUnderWay::new(),
             catalogs: HashMap::new(),
             roles: HashMap::new(),
             definitions: BTreeSet::new(),
@@ -88,17 +107,18 @@ impl<'a> Run<'a> {
 
     /// Sends what still waits, and gives the summary
     pub(crate) fn finish(mut self) -> Result<Summary, ImportError> {
-        self.outbox.flush(self.target, &mut self.summary)?;
+        self.flush()?;
+        self.accounting.add_to(&mut self.summary.records);
         Ok(self.summary)
     }
 
     /// Who acts in a record: the actor that it names, else the actor of the options
     pub(crate) fn actor(&self, record: &Record) -> String {
-        record
-            .actor
-            .as_deref()
-            .and_then(|actor| Principal::parse_short(actor, &self.options.default_origin).ok())
-            .map_or_else(|| self.actor.clone(), |actor| actor.to_string())
+        let origin = &self.options.default_origin;
+        let named = record.actor.as_deref();
+        named
+            .and_then(|actor| actor::principal(actor, self.source, origin))
+            .unwrap_or_else(|| self.actor.clone())
     }
 
     /// The same, but a person whom an observation names comes before the actor of the options
@@ -115,9 +135,29 @@ impl<'a> Run<'a> {
         reason: String,
         changes: Vec<Change>,
     ) -> Result<bool, ImportError> {
-        let actor = self.actor(self.record);
+        self.append_since(reason, changes, None)
+    }
+
+    /// The same of what happened after a moment, if that is known, and at the latest at this second
+    pub(crate) fn append_since(
+        &mut self,
+        reason: String,
+        changes: Vec<Change>,
+        not_before: Option<Instant>,
+    ) -> Result<bool, ImportError> {
         self.moment.note(&changes);
-        self.append_as(self.record, &actor, self.moment.at, reason, changes)
+        let (record, effective_at) = (self.record, self.moment.at);
+        let actor = self.actor(record);
+        let not_before = not_before.filter(|bound| *bound < effective_at);
+        self.push(Draft {
+            record,
+            index: self.index,
+            actor: &actor,
+            effective_at,
+            not_before,
+            reason,
+            changes,
+        })
     }
 
     pub(crate) fn append_as(
@@ -128,13 +168,17 @@ impl<'a> Run<'a> {
         reason: String,
         changes: Vec<Change>,
     ) -> Result<bool, ImportError> {
-        let draft = Draft { record, actor, effective_at, reason, changes };
-        self.outbox.push(self.target, &mut self.summary, draft)
+        let index = self.index;
+        self.push(Draft { record, index, actor, effective_at, not_before: None, reason, changes })
+    }
+
+    fn push(&mut self, draft: Draft<'_>) -> Result<bool, ImportError> {
+        self.outbox.push(self.target, &mut self.summary, &mut self.accounting, draft)
     }
 
     /// Sends what waits, and tells whether the last entry of it holds now
     pub(crate) fn flush(&mut self) -> Result<bool, ImportError> {
-        self.outbox.flush(self.target, &mut self.summary)
+        self.outbox.flush(self.target, &mut self.summary, &mut self.accounting)
     }
 
     /// The ledger's answer, or `None` where it says that the level is unknown
@@ -157,7 +201,10 @@ impl<'a> Run<'a> {
                 .map(Some)
                 .map_err(|error| ImportError::Answer { question: name, source: error }),
             Err(AskFailure::Problem { code, .. })
-                if matches!(code.as_str(), "unknown_level" | "unknown_role_collection") =>
+                if matches!(
+                    code.as_str(),
+                    "unknown_level" | "unknown_role_collection" | "unknown_role"
+                ) =>
             {
                 Ok(None)
             }
@@ -210,22 +257,37 @@ impl<'a> Run<'a> {
 
     /// The level of a zone, which the ledger has now
     ///
-    /// `None` if it cannot have it; the summary counts the reason.
+    /// `None` if it cannot have it; the record is left out then.
     pub(crate) fn zone(&mut self, zone: &Zone) -> Result<Option<String>, ImportError> {
-        let Some(level) = self.knowledge.level(zone).map(str::to_owned) else {
-            self.summary.skip("nothing recorded says which global account has that subdomain");
+        let Some(mut level) = self.knowledge.level(zone).map(str::to_owned) else {
+            let subdomain = match zone {
+                Zone::GlobalAccount(subdomain) => subdomain,
+                Zone::Level(level) | Zone::Identity(level) => level,
+            };
+            self.left_out(format!(
+                "nothing that was read says which global account has the subdomain `{subdomain}`: add the answer to \
+                 `get accounts/global-account`",
+            ));
             return Ok(None);
         };
+        if let (Zone::Identity(_), Some((_, id))) = (zone, level.clone().split_once(':'))
+            && !self.has(&level)?
+        {
+            // A zone's id does not say of which kind its level is.
+            for kind in [LevelKind::GlobalAccount, LevelKind::Directory] {
+                let other = format!("{}:{id}", kind.as_str());
+                if self.has(&other)? {
+                    level = other;
+                }
+            }
+        }
         if self.ensure_level(&level)? {
             return Ok(Some(level));
         }
-        self.summary.skip("its level was never described, or is gone");
+        self.left_out(format!(
+            "the ledger has no `{level}`, and nothing that was read describes it or says what it lies in",
+        ));
         Ok(None)
-    }
-
-    /// The text of a holder as a principal, or `None` if it names nobody
-    pub(crate) fn holder(&self, holder: &Holder) -> Option<String> {
-        self.principal(holder.kind, holder.origin.as_deref(), &holder.name)
     }
 
     /// The text of a principal of an identity provider, or `None` if it names nobody

@@ -47,7 +47,7 @@ fn a_global_account_is_named_by_its_subdomain() {
     let summary = scenario.run();
     let held = scenario.held("user:corp-platform/b@x.test", "global-account:ga-1", "10:00:00");
     assert_eq!(held, ["Global Account Viewer"]);
-    assert_eq!(summary.skipped.values().sum::<u64>(), 1, "{:?}", summary.skipped);
+    assert_eq!(summary.passed_over.values().sum::<u64>(), 1, "{:?}", summary.passed_over);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn drift_is_reported_again_until_it_is_reconciled() {
     let summary = scenario.run();
     assert_eq!(summary.drift.len(), 2);
     let first = &summary.drift[0];
-    assert_eq!((first.line, first.level.as_str(), first.principal.as_str()), (4, SUB, ADA));
+    assert_eq!((first.place.number, first.on.as_str(), first.principal.as_str()), (4, SUB, ADA));
     assert_eq!(first.missing, ["Destination Administrator"]);
     assert_eq!(first.unexpected, [VIEWER]);
     assert_eq!(first.because, "the user was changed 3 times unobserved since line 3");
@@ -158,7 +158,7 @@ fn users_of_an_origin_that_are_not_listed_hold_nothing() {
     let summary = scenario.run();
     assert_eq!(summary.drift.len(), 1);
     assert_eq!(
-        (summary.drift[0].line, &summary.drift[0].unexpected[..]),
+        (summary.drift[0].place.number, &summary.drift[0].unexpected[..]),
         (5, &[VIEWER.into()][..])
     );
 }
@@ -180,7 +180,7 @@ fn holders_of_a_role_collection_are_complete_only_on_a_single_page() {
     let found: Vec<_> = summary
         .drift
         .iter()
-        .map(|drift| (drift.line, drift.principal.as_str(), drift.missing.len()))
+        .map(|drift| (drift.place.number, drift.principal.as_str(), drift.missing.len()))
         .collect();
     assert_eq!(found, [(3, "user:corp/bob@acme.test", 1), (4, ADA, 0)]);
     assert!(scenario.held(ADA, SUB, "11:00:00").is_empty());
@@ -204,7 +204,7 @@ fn mappings_are_of_the_origin_that_the_trust_list_of_the_zone_gives() {
     let summary = scenario.reconcile();
     let found: Vec<_> = summary.drift.iter().map(|drift| drift.principal.as_str()).collect();
     assert_eq!(found, ["attribute:sap.custom/team=Blue", "group:sap.custom/Blue"]);
-    assert_eq!(summary.skipped.values().sum::<u64>(), 1, "{:?}", summary.skipped);
+    assert_eq!(summary.passed_over.values().sum::<u64>(), 1, "{:?}", summary.passed_over);
     assert_eq!(scenario.held("group:sap.custom/Blue", SUB, "10:00:00"), [VIEWER]);
 }
 
@@ -218,7 +218,7 @@ fn whoever_made_himself_administrator_is_known_only_if_the_recording_says_who_as
     known["t"] = json!("2026-03-01T11:00:00Z");
     scenario.lines.push(known.to_string());
     let summary = scenario.run();
-    assert_eq!(summary.skipped.values().sum::<u64>(), 1, "{:?}", summary.skipped);
+    assert_eq!(summary.passed_over.values().sum::<u64>(), 1, "{:?}", summary.passed_over);
     let eve = "user:sap.default/eve@acme.test";
     assert_eq!(scenario.held(eve, SUB, "11:00:00"), ["Subaccount Administrator"]);
     assert!(scenario.held(eve, SUB, "10:00:00").is_empty());
@@ -231,5 +231,5 @@ fn what_nobody_ever_described_is_skipped_with_a_reason() {
     assign(&mut scenario, "10:00:00", "assign", VIEWER, json!(""));
     let summary = scenario.run();
     assert_eq!(summary.entries.sent, 0);
-    assert_eq!(summary.skipped["its level was never described, or is gone"], 1);
+    assert_eq!(summary.passed_over["its level was never described, or is gone"], 1);
 }

@@ -31,13 +31,13 @@ fn a_bad_line_is_named_and_does_not_stop_the_rest_unless_strict() {
         "{{\n\n[]\n{{\"t\":\"soon\",\"cmd\":\"a\",\"verb\":\"b\"}}\n{wrong_shape}\n{two_scopes}\n{good}\n"
     );
     let (summary, memory) = take(text.as_bytes(), &Options::default()).unwrap();
-    let bad: Vec<u64> = summary.bad_lines.listed.iter().map(|bad| bad.line).collect();
+    let bad: Vec<u64> = summary.bad.listed.iter().map(|bad| bad.place.number).collect();
     assert_eq!(bad, [1, 3, 4, 5, 6]);
-    assert_eq!((summary.lines, summary.bad_lines.total), (7, 5));
+    assert_eq!((summary.records.read, summary.bad.total), (7, 5));
     assert_eq!(memory.log().count(), 4);
     let strict = Options { strict: true, ..Options::default() };
     let error = take(text.as_bytes(), &strict).unwrap_err();
-    assert!(matches!(&error, ImportError::BadLine(bad) if bad.line == 1), "{error}");
+    assert!(matches!(&error, ImportError::Bad(bad) if bad.place.number == 1), "{error}");
     assert!(error.to_string().starts_with("line 1 cannot be used: it is not JSON"), "{error}");
 }
 
@@ -74,11 +74,11 @@ fn failed_exchanges_and_redirects_are_counted_and_change_nothing() {
     scenario.done("10:00:03", "security/settings list", params, json!({}));
     let summary = scenario.run();
     assert_eq!(summary.entries.applied, 4);
-    assert_eq!(summary.skipped["a redirect to another server"], 1);
-    assert_eq!(summary.skipped["failed (HTTP status 403)"], 1);
-    assert_eq!(summary.skipped["failed (backend status 400)"], 1);
-    assert_eq!(summary.skipped["not about levels, role collections or who holds them"], 1);
-    assert_eq!(summary.exchanges["security/role-collection list"], 3);
+    assert_eq!(summary.passed_over["a redirect to another server"], 1);
+    assert_eq!(summary.passed_over["failed (HTTP status 403)"], 1);
+    assert_eq!(summary.passed_over["failed (backend status 400)"], 1);
+    assert_eq!(summary.passed_over["not about levels, role collections or who holds them"], 1);
+    assert_eq!(summary.kinds["security/role-collection list"], 3);
 }
 
 #[test]
@@ -108,8 +108,7 @@ fn another_default_actor_changes_nothing_twice() {
     scenario.run();
     let options = Options { actor: "user:corp/root@acme.test".to_owned(), ..Options::default() };
     let text = scenario.lines.join("\n");
-    let again =
-        import(&mut text.as_bytes(), &options, &mut scenario.memory, &mut |_, _| {}).unwrap();
+    let again = btp_cli(text.as_bytes(), &options, &mut scenario.memory).unwrap();
     assert_eq!(again.entries.applied, 0);
     assert_eq!(again.entries.refused["id_reused"], 1);
     let nobody = Options { actor: "root".to_owned(), ..Options::default() };
@@ -144,10 +143,10 @@ fn what_cannot_be_written_is_counted_and_the_rest_goes_on() {
     scenario.done("12:00:00", "security/role-collection create", nowhere, json!({}));
     let (summary, memory) =
         take(scenario.lines.join("\n").as_bytes(), &Options::default()).unwrap();
-    assert_eq!(summary.skipped["a level whose id the ledger cannot write"], 1);
-    assert_eq!(summary.skipped["its level was never described, or is gone"], 1);
+    assert_eq!(summary.passed_over["a level whose id the ledger cannot write"], 1);
+    assert_eq!(summary.passed_over["its level was never described, or is gone"], 1);
     assert_eq!(summary.entries.refused["malformed"], 1);
-    assert_eq!(summary.entries.refusals[0].line, 2);
+    assert_eq!(summary.entries.refusals[0].place.number, 2);
     assert_eq!(summary.entries.applied, 2);
     assert_eq!(memory.log().count(), 2);
 }

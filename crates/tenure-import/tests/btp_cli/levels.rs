@@ -78,7 +78,7 @@ fn a_level_is_gone_when_it_is_not_found_and_not_when_its_deletion_is_asked_for()
     let gone = scenario.changes_of("delete_level");
     assert_eq!(gone[0].0, "2026-03-01T10:00:10Z");
     assert!(!scenario.level_names("10:00:15").contains(&SUB.to_owned()));
-    assert_eq!(summary.skipped["a level that is gone is still shown as being deleted"], 1);
+    assert_eq!(summary.passed_over["a level that is gone is still shown as being deleted"], 1);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_level_that_is_used_before_it_is_listed_is_described_by_what_comes_later() {
     let later = Scenario::landscape().lines.remove(0).replace("00:00:01", "10:00:00");
     scenario.lines.push(later);
     let summary = scenario.run();
-    assert_eq!(summary.skipped.len(), 0);
+    assert_eq!(summary.passed_over.len(), 0);
     let held = scenario.held("user:sap.default/ada@acme.test", SUB, "09:00:00");
     assert_eq!(held, ["Subaccount Viewer"]);
 }

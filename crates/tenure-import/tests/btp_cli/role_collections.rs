@@ -30,7 +30,7 @@ fn what_the_catalogue_predefines_is_left_alone() {
     assert_eq!(summary.entries.applied, 4);
     let [differs] = summary.definitions.as_slice() else { panic!("{:?}", summary.definitions) };
     assert_eq!(differs.recorded, ["other/Other"]);
-    assert_eq!(differs.line, 3);
+    assert_eq!(differs.place.number, 3);
 }
 
 #[test]
@@ -99,8 +99,8 @@ fn roles_come_and_go_one_by_one() {
     assert_eq!(roles("10:05:00"), Some(vec![administrator]));
     assert_eq!(roles("10:08:00"), None);
     assert_eq!(roles("10:10:00"), Some(vec![]));
-    assert_eq!(summary.skipped["it changes only a description"], 1);
-    assert_eq!(summary.skipped["not found, and unknown to the ledger too"], 1);
+    assert_eq!(summary.passed_over["it changes only a description"], 1);
+    assert_eq!(summary.passed_over["not found, and unknown to the ledger too"], 1);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn custom_roles_are_created_with_the_scopes_of_their_template_and_deleted() {
     let created = scenario.changes_of("create_role");
     assert_eq!(created[0].1.get("scopes"), None);
     assert_eq!(scenario.changes_of("delete_role").len(), 1);
-    assert_eq!(summary.skipped["deleted, and unknown to the ledger before"], 1);
+    assert_eq!(summary.passed_over["deleted, and unknown to the ledger before"], 1);
 }
 
 #[test]
@@ -161,5 +161,5 @@ fn a_role_that_the_ledger_cannot_write_is_left_out_and_counted() {
     let summary = scenario.run();
     let roles = Some(vec!["orders/Clerk".to_owned(), "orders/a%2Fb".to_owned()]);
     assert_eq!(scenario.roles(SUB, "Odd", "10:00:00"), roles);
-    assert_eq!(summary.skipped["a role whose name the ledger cannot write"], 1);
+    assert_eq!(summary.passed_over["a role whose name the ledger cannot write"], 1);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tenure_core::{EffectiveAt, Instant, Level, LevelKind};
-use tenure_import::{Options, Summary, import};
+use tenure_import::{ImportError, Input, Options, Source, Summary, import};
 use tenure_wire::api::{LevelRow, RoleCollectionRow};
 
 use crate::memory::Memory;
@@ -11,6 +11,16 @@ use crate::memory::Memory;
 pub(crate) struct Scenario {
     pub(crate) memory: Memory,
     pub(crate) lines: Vec<String>,
+}
+
+/// Imports a recording
+pub(crate) fn btp_cli(
+    mut recording: &[u8],
+    options: &Options,
+    memory: &mut Memory,
+) -> Result<Summary, ImportError> {
+    let input = Input { name: "recording".to_owned(), read: &mut recording };
+    import(Source::BtpCli, vec![input], options, memory, &mut |_| {})
 }
 
 /// A moment of the made-up day
@@ -131,9 +141,8 @@ impl Scenario {
 
     pub(crate) fn run_with(&mut self, options: &Options) -> Summary {
         let text = self.lines.join("\n");
-        let summary =
-            import(&mut text.as_bytes(), options, &mut self.memory, &mut |_, _| {}).unwrap();
-        assert_eq!(summary.bad_lines.total, 0, "{:?}", summary.bad_lines);
+        let summary = btp_cli(text.as_bytes(), options, &mut self.memory).unwrap();
+        assert_eq!(summary.bad.total, 0, "{:?}", summary.bad);
         assert!(summary.entries.refused.is_empty(), "{:?}", summary.entries.refusals);
         self.unchanged_by_another(options);
         summary
@@ -147,8 +156,7 @@ impl Scenario {
         reversed.sort_by_key(|line| std::cmp::Reverse(line_time(line)));
         for lines in [self.lines.clone(), reversed] {
             let text = lines.join("\n");
-            let again =
-                import(&mut text.as_bytes(), options, &mut self.memory, &mut |_, _| {}).unwrap();
+            let again = btp_cli(text.as_bytes(), options, &mut self.memory).unwrap();
             assert_eq!(again.entries.applied, 0, "{:?}", self.memory.log().last());
             assert_eq!(again.entries.sent, again.entries.duplicate);
             assert_eq!(self.facts(), before);

@@ -1,0 +1,13 @@
+//! What do the APIs of XSUAA say?
+
+use crate::document::Document;
+use crate::found::Found;
+use crate::{ImportError, Options};
+
+pub(crate) fn read(
+    _documents: Vec<Document>,
+    _options: &Options,
+    _found: &mut Found<'_>,
+) -> Result<(), ImportError> {
+    Ok(())
+}
