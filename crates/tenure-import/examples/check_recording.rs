@@ -18,7 +18,7 @@ use std::time::Instant;
 use flate2::read::MultiGzDecoder;
 use memory::Memory;
 use serde_json::Value;
-use tenure_import::{Options, Summary, import};
+use tenure_import::{Input, Options, Source, Summary, import};
 
 type Failure = Box<dyn Error>;
 
@@ -68,23 +68,26 @@ fn main() -> Result<(), Failure> {
 
 fn run(path: &str, reconcile: bool, memory: &mut Memory) -> Result<Summary, Failure> {
     let options = Options { reconcile, ..Options::default() };
-    let mut input = BufReader::new(File::open(path)?);
-    Ok(import(&mut input, &options, memory, &mut |_, _| {})?)
+    let mut file = BufReader::new(File::open(path)?);
+    let input = Input { name: path.to_owned(), read: &mut file };
+    Ok(import(Source::BtpCli, vec![input], &options, memory, &mut |_| {})?)
 }
 
 fn report(summary: &Summary) {
-    println!("{} lines, bad: {:?}", summary.lines, summary.bad_lines);
+    println!("{:?}, bad: {:?}", summary.records, summary.bad);
+    println!("left out: {:#?}", summary.left_out);
+    println!("ties: {:?}, baseline: {}", summary.ties, summary.baseline);
     println!("entries: {:?}", summary.entries);
-    for (reason, count) in &summary.skipped {
-        println!("skipped {count:>5}: {reason}");
+    for (reason, count) in &summary.passed_over {
+        println!("passed over {count:>5}: {reason}");
     }
     println!("{} observations, {} drift", summary.observations, summary.drift.len());
     for drift in &summary.drift {
         println!(
-            "  line {} {} {} {}: missing {:?}, unexpected {:?}; {}{}",
-            drift.line,
+            "  {} {} {} {}: missing {:?}, unexpected {:?}; {}{}",
+            drift.place,
             drift.source,
-            drift.level,
+            drift.on,
             drift.principal,
             drift.missing,
             drift.unexpected,
@@ -162,7 +165,7 @@ fn compare(
             equal += 1;
             continue;
         }
-        let drift = summary.drift.iter().find(|drift| drift.line == seen.line);
+        let drift = summary.drift.iter().find(|drift| drift.place.number == seen.line);
         println!(
             "  EXCEPTION line {} at {}: {} on {}: recorded {:?}, ledger {held:?}; {}",
             seen.line,

@@ -106,6 +106,10 @@ pub(crate) enum Event {
     Said {
         changes: Vec<Change>,
         not_before: Option<Instant>,
+        /// Why, in the words of the source
+        reason: Option<String>,
+        /// Whether a role collection that is granted and that the ledger lacks is created by its name alone
+        by_name: bool,
     },
 }
 

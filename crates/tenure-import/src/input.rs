@@ -55,6 +55,7 @@ pub(crate) struct Decoded<'a> {
 }
 
 /// Why an input is not read any further
+#[derive(Debug)]
 pub(crate) enum Unread {
     Io(io::Error),
     OtherKind { looks_like: &'static str, wanted: &'static str },

@@ -206,10 +206,7 @@ pub fn import(
             Source::BtpCli if options.command.is_none() => {
                 lines(decoded, &input.name, file, &mut found, &mut read, btp_cli::read)?
             }
-            Source::Jsonl => {
-                let one = |place, bytes: &[u8]| jsonl::read(place, bytes, options);
-                lines(decoded, &input.name, file, &mut found, &mut read, one)?
-            }
+            Source::Jsonl => lines(decoded, &input.name, file, &mut found, &mut read, jsonl::read)?,
             Source::Csv => table::read(decoded, &input.name, file, options, &mut found)?,
             _ => document::read(decoded, &input.name, file, &mut found, &mut documents)?,
         };

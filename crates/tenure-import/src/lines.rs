@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn lines(mut input: &[u8]) -> Vec<Option<String>> {
-        let mut lines = Lines::new(&mut input).unwrap();
+        let mut lines = Lines::new(Decoded::new(&mut input).unwrap());
         let mut found = Vec::new();
         while let Some(line) = lines.next_line().unwrap() {
             found.push(match line {
@@ -105,7 +105,7 @@ mod tests {
         let both = [zip(b"a\nb"), zip(b"c\n")].concat();
         assert_eq!(lines(&both), [Some("a".to_owned()), Some("bc".to_owned())]);
         let mut input = both.as_slice();
-        let mut counted = Lines::new(&mut input).unwrap();
+        let mut counted = Lines::new(Decoded::new(&mut input).unwrap());
         while counted.next_line().unwrap().is_some() {}
         assert_eq!(counted.bytes(), both.len() as u64);
     }

@@ -101,10 +101,12 @@ impl<'a> Run<'a> {
             Event::Joined { group, member } => return self.joined(group, member),
             Event::Left { group, member } => return self.left(group, member),
             Event::Renamed { from, to } => return self.renamed(from, to),
-            Event::Said { changes, not_before } => {
-                let reason = self.record.reason();
-                let changes = changes.clone();
-                self.append_since(reason, changes, *not_before)?;
+            Event::Said { changes, not_before, reason, by_name } => {
+                if *by_name {
+                    self.ensure_named(changes)?;
+                }
+                let reason = reason.clone().unwrap_or_else(|| self.record.reason());
+                self.append_since(reason, changes.clone(), *not_before)?;
                 return Ok(true);
             }
             Event::InZone(zone, event) => (zone, event),

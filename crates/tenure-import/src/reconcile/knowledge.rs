@@ -79,17 +79,10 @@ impl<'a> Knowledge<'a> {
         Some(Holder::user(origin.clone(), name.clone()))
     }
 
-    /// A role with the name that its application has in the ledger: without the suffix, unless two applications of the
-    /// level differ in it alone
-    pub(crate) fn role_as_kept(&self, level: &str, role: &RoleSeen) -> RoleSeen {
-        let plain = plain(&role.application).to_owned();
-        let names = self.applications.get(&(level.to_owned(), plain.clone()));
-        let application = if names.is_some_and(|names| names.len() > 1) {
-            role.application.clone()
-        } else {
-            plain
-        };
-        RoleSeen { application, ..role.clone() }
+    /// Whether a level has two applications that differ in the suffix alone
+    pub(crate) fn has_two(&self, level: &str, application: &str) -> bool {
+        let key = (level.to_owned(), plain(application).to_owned());
+        self.applications.get(&key).is_some_and(|names| names.len() > 1)
     }
 
     fn applications_of(&mut self, zone: &Zone, roles: impl Iterator<Item = &'a RoleSeen>) {
@@ -225,6 +218,6 @@ impl<'a> Knowledge<'a> {
 
 /// The name of an application without the suffix that differs from landscape to landscape (`cis-local!b2` becomes
 /// `cis-local`)
-fn plain(application: &str) -> &str {
+pub(crate) fn plain(application: &str) -> &str {
     application.split('!').next().unwrap_or(application)
 }

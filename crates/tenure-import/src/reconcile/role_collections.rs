@@ -107,7 +107,7 @@ impl Run<'_> {
         name: &str,
         role: &RoleSeen,
     ) -> Result<(), ImportError> {
-        let role = &self.knowledge.role_as_kept(level, role);
+        let role = &self.role_as_kept(level, role)?;
         if !self.ensure_role(level, role, name)? {
             return Ok(());
         }
@@ -123,7 +123,7 @@ impl Run<'_> {
         name: &str,
         role: &RoleSeen,
     ) -> Result<(), ImportError> {
-        let role = self.knowledge.role_as_kept(level, role);
+        let role = self.role_as_kept(level, role)?;
         self.ensure_collection(level, name)?;
         self.change_roles(level, name, |roles| {
             roles.remove(&role.text());
@@ -163,10 +163,25 @@ impl Run<'_> {
         self.create_collection(level, name, None, BTreeSet::new(), reason)
     }
 
+    /// Creates the role collections that changes grant and that the ledger lacks
+    pub(crate) fn ensure_named(&mut self, changes: &[Change]) -> Result<(), ImportError> {
+        for change in changes {
+            if let Change::Grant { level, role_collection: Some(name), .. } = change
+                && self.has(level)?
+            {
+                self.ensure_collection(level, name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The ledger's definition becomes the recorded one, unless the catalogue defines it
     pub(crate) fn define(&mut self, level: &str, seen: &CollectionSeen) -> Result<(), ImportError> {
-        let kept = seen.roles.iter().map(|role| self.knowledge.role_as_kept(level, role));
-        let kept: Vec<RoleSeen> = kept.collect();
+        let kept: Vec<RoleSeen> = seen
+            .roles
+            .iter()
+            .map(|role| self.role_as_kept(level, role))
+            .collect::<Result<_, _>>()?;
         let recorded: BTreeSet<String> = kept.iter().map(RoleSeen::text).collect();
         let then = self.collection(level, &seen.name)?;
         if let Some(then) = &then {

@@ -12,6 +12,7 @@ use tenure_wire::api;
 use tenure_wire::question::Texts;
 use tenure_wire::v1::{CatalogRole, Change, FeatureSet};
 
+use super::knowledge::plain;
 use super::levels::above;
 use super::run::Run;
 use crate::ImportError;
@@ -48,12 +49,28 @@ impl RoleHistory {
 }
 
 impl Run<'_> {
+    /// A role with the name that its application has in the ledger: without the suffix, unless two applications of the
+    /// level differ in it alone, and the catalogue has neither
+    pub(crate) fn role_as_kept(
+        &mut self,
+        level: &str,
+        role: &RoleSeen,
+    ) -> Result<RoleSeen, ImportError> {
+        let application = plain(&role.application).to_owned();
+        if self.knowledge.has_two(level, &application)
+            && !self.catalog_has(level, |row| row.application == application)?
+        {
+            return Ok(role.clone());
+        }
+        Ok(RoleSeen { application, ..role.clone() })
+    }
+
     pub(crate) fn role_created(
         &mut self,
         level: &str,
         definition: &RoleDefinition,
     ) -> Result<(), ImportError> {
-        let role = &self.knowledge.role_as_kept(level, &definition.role);
+        let role = &self.role_as_kept(level, &definition.role)?;
         if !role.can_be_named() {
             self.left_out(format!(
                 "the ledger cannot write the name of the role `{}`",
@@ -70,7 +87,7 @@ impl Run<'_> {
     }
 
     pub(crate) fn role_deleted(&mut self, level: &str, role: &RoleSeen) -> Result<(), ImportError> {
-        let role = &self.knowledge.role_as_kept(level, role);
+        let role = &self.role_as_kept(level, role)?;
         if !role.can_be_named() || !self.custom_role(level, role)? {
             self.known_already("deleted, and unknown to the ledger before");
             return Ok(());

@@ -1,6 +1,7 @@
 //! Assignments become grants and revokes, and whoever is seen to hold something is compared
 
 use serde_json::{Value, json};
+use tenure_import::Options;
 
 use crate::scenario::{Scenario, user};
 
@@ -47,7 +48,8 @@ fn a_global_account_is_named_by_its_subdomain() {
     let summary = scenario.run();
     let held = scenario.held("user:corp-platform/b@x.test", "global-account:ga-1", "10:00:00");
     assert_eq!(held, ["Global Account Viewer"]);
-    assert_eq!(summary.passed_over.values().sum::<u64>(), 1, "{:?}", summary.passed_over);
+    assert_eq!((summary.left_out.total, summary.records.left_out), (1, 1), "{summary:#?}");
+    assert!(summary.left_out.listed[0].problem.contains("unheard-of"));
 }
 
 #[test]
@@ -102,14 +104,31 @@ fn drift_is_reported_again_until_it_is_reconciled() {
 }
 
 #[test]
-fn the_first_sight_of_a_user_can_be_drift_and_so_can_a_role_collection_nobody_defined() {
+fn the_first_sight_of_a_user_is_a_baseline_and_so_is_a_role_collection_nobody_defined() {
     let mut scenario = Scenario::landscape();
     see(&mut scenario, "10:00:00", 9, &[VIEWER, "Orders Clerk"]);
-    let summary = scenario.reconcile();
-    assert_eq!(summary.drift[0].missing, ["Orders Clerk", VIEWER]);
-    assert_eq!(summary.drift[0].because, "the recording shows this user for the first time");
+    see(&mut scenario, "11:00:00", 9, &[VIEWER, "Orders Clerk", "Destination Administrator"]);
+    let summary = scenario.run();
+    assert_eq!(summary.baseline, 2);
+    assert_eq!(scenario.held(ADA, SUB, "09:59:59"), Vec::<String>::new());
     assert_eq!(scenario.held(ADA, SUB, "10:00:00"), ["Orders Clerk", VIEWER]);
     assert_eq!(scenario.roles(SUB, "Orders Clerk", "10:00:00"), Some(vec![]));
+    // What is different the second time is drift.
+    assert_eq!(summary.drift.len(), 1);
+    assert_eq!(summary.drift[0].missing, ["Destination Administrator"]);
+    assert_eq!(scenario.held(ADA, SUB, "11:00:00"), ["Orders Clerk", VIEWER]);
+}
+
+#[test]
+fn only_compared_nothing_is_appended() {
+    let mut scenario = Scenario::landscape();
+    scenario.run();
+    let before = scenario.memory.log().count();
+    see(&mut scenario, "10:00:00", 9, &[VIEWER]);
+    let options = Options { drift_only: true, reconcile: true, ..Options::default() };
+    let summary = scenario.run_with(&options);
+    assert_eq!(summary.drift.len(), 1, "{summary:#?}");
+    assert_eq!(scenario.memory.log().count(), before);
 }
 
 #[test]
@@ -118,8 +137,8 @@ fn the_answer_to_an_assignment_shows_the_other_role_collections_too() {
     let after = user("sap.default", 5, &[VIEWER, "Destination Administrator"]);
     assign(&mut scenario, "10:00:00", "assign", VIEWER, after);
     let summary = scenario.run();
-    assert_eq!(summary.drift[0].missing, ["Destination Administrator"]);
-    assert!(summary.drift[0].unexpected.is_empty());
+    assert_eq!((summary.baseline, summary.drift.len()), (1, 0));
+    assert_eq!(scenario.held(ADA, SUB, "10:00:00"), ["Destination Administrator", VIEWER]);
 }
 
 #[test]
@@ -164,26 +183,126 @@ fn users_of_an_origin_that_are_not_listed_hold_nothing() {
 }
 
 #[test]
-fn holders_of_a_role_collection_are_complete_only_on_a_single_page() {
+fn all_pages_of_the_holders_of_a_role_collection_are_a_whole_listing() {
     let mut scenario = Scenario::landscape();
     assign(&mut scenario, "09:00:00", "assign", VIEWER, json!(""));
-    let page = |scenario: &mut Scenario, time: &str, pages: u64| {
+    let page = |scenario: &mut Scenario, time: &str, number: u64, name: &str| {
         let params = json!({"subaccount": "sub-1", "roleCollectionName": VIEWER,
-                            "showUserAssignments": "true", "page": "1"});
-        let bob = json!({"username": "bob@acme.test", "origin": "corp"});
-        let body = json!({"count": 1, "totalPages": pages, "items": [bob]});
+                            "showUserAssignments": "true", "page": number.to_string()});
+        let user = json!({"username": name, "origin": "corp"});
+        let body = json!({"count": 1, "totalPages": 2, "items": [user]});
         scenario.done(time, "security/role-collection get", params, body);
     };
-    page(&mut scenario, "10:00:00", 2);
-    page(&mut scenario, "11:00:00", 1);
+    page(&mut scenario, "10:00:00", 1, "bob@acme.test");
     let summary = scenario.reconcile();
-    let found: Vec<_> = summary
-        .drift
-        .iter()
-        .map(|drift| (drift.place.number, drift.principal.as_str(), drift.missing.len()))
-        .collect();
-    assert_eq!(found, [(3, "user:corp/bob@acme.test", 1), (4, ADA, 0)]);
-    assert!(scenario.held(ADA, SUB, "11:00:00").is_empty());
+    // One page of two says nothing of who is not on it.
+    assert_eq!(scenario.held(ADA, SUB, "10:00:00"), [VIEWER]);
+    assert_eq!((summary.drift.len(), summary.drift[0].missing.len()), (1, 1));
+    page(&mut scenario, "10:00:01", 2, "cy@acme.test");
+    let summary = scenario.reconcile();
+    assert!(scenario.held(ADA, SUB, "10:00:01").is_empty(), "{:#?}", summary.drift);
+    assert_eq!(scenario.held("user:corp/bob@acme.test", SUB, "10:00:01"), [VIEWER]);
+    assert_eq!(scenario.held("user:corp/cy@acme.test", SUB, "10:00:01"), [VIEWER]);
+}
+
+#[test]
+fn a_level_of_which_all_was_listed_is_observed_and_later_listings_say_since_when_at_the_earliest() {
+    let mut scenario = Scenario::landscape();
+    let zone = |more: Value| {
+        let mut params = json!({"subaccount": "sub-1"});
+        crate::scenario::merge(&mut params, more);
+        params
+    };
+    let listing = |scenario: &mut Scenario, hour: &str, users: &[&str]| {
+        let defined = json!([{"name": VIEWER, "isReadOnly": true}]);
+        let list = "security/role-collection list";
+        scenario.done(&format!("{hour}:00:00"), list, zone(json!({})), defined);
+        let get = "security/role-collection get";
+        let of = |what: &str| zone(json!({"roleCollectionName": VIEWER, what: "true"}));
+        let users: Vec<_> =
+            users.iter().map(|name| json!({"username": name, "origin": "corp"})).collect();
+        let page = json!({"totalPages": 1, "items": users});
+        scenario.done(&format!("{hour}:00:01"), get, of("showUserAssignments"), page);
+        let mapped = json!({"name": VIEWER});
+        scenario.done(&format!("{hour}:00:02"), get, of("showAttributeMappings"), mapped);
+    };
+    listing(&mut scenario, "10", &["a@acme.test"]);
+    listing(&mut scenario, "12", &["b@acme.test"]);
+    let summary = scenario.reconcile();
+    assert_eq!((summary.baseline, summary.drift.len()), (1, 2), "{summary:#?}");
+    let observed: Vec<_> = scenario.changes_of("observe");
+    let moments: Vec<_> = observed.iter().map(|(time, _)| time.as_str()).collect();
+    assert_eq!(moments, ["2026-03-01T10:00:02Z", "2026-03-01T12:00:02Z"]);
+    let bound = |what: &str| {
+        let mut log = scenario.memory.log();
+        let entry = log.find(|(entry, _)| {
+            entry.changes.iter().any(|change| {
+                let change = serde_json::to_value(change).unwrap();
+                change["type"] == what
+                    && change.to_string().contains(if what == "grant" {
+                        "b@acme"
+                    } else {
+                        "a@acme"
+                    })
+            })
+        });
+        entry.unwrap().0.not_before.clone()
+    };
+    assert_eq!(bound("grant").as_deref(), Some("2026-03-01T10:00:02Z"));
+    assert_eq!(bound("revoke").as_deref(), Some("2026-03-01T10:00:02Z"));
+    // A listing that is older than what is settled is reported, and nothing comes of it.
+    let mut older = Scenario::new();
+    std::mem::swap(&mut older.memory, &mut scenario.memory);
+    listing(&mut older, "11", &["c@acme.test"]);
+    let summary = older.reconcile();
+    assert!(summary.drift.iter().all(|drift| !drift.reconciled), "{:#?}", summary.drift);
+    assert!(summary.drift[0].because.contains("listed later"), "{:#?}", summary.drift);
+    assert!(older.held("user:corp/c@acme.test", SUB, "13:00:00").is_empty());
+}
+
+#[test]
+fn an_account_under_a_new_name_is_the_same_account() {
+    let mut scenario = Scenario::landscape();
+    let body = |name: &str, version: u64| {
+        json!({"id": "b1", "username": name, "origin": "corp", "zoneId": "sub-1",
+               "version": version, "roleCollections": [VIEWER]})
+    };
+    let params = |name: &str| {
+        json!({"subaccount": "sub-1", "origin": "corp", "userName": name,
+               "roleCollectionName": VIEWER})
+    };
+    let assign = "security/role-collection assign";
+    scenario.done("10:00:00", assign, params("jane.miller"), body("jane.miller", 3));
+    scenario.done("12:00:00", "security/user get", params("jane.smith"), body("jane.smith", 4));
+    let summary = scenario.run();
+    assert_eq!(summary.drift, []);
+    assert_eq!(scenario.held("user:corp/jane.miller", SUB, "11:59:59"), [VIEWER]);
+    assert!(scenario.held("user:corp/jane.miller", SUB, "12:00:00").is_empty());
+    assert_eq!(scenario.held("user:corp/jane.smith", SUB, "12:00:00"), [VIEWER]);
+    let applied = scenario.memory.log().filter(|(_, result)| result.outcome == "applied");
+    assert_eq!(applied.filter(|(entry, _)| entry.changes.len() == 2).count(), 1);
+}
+
+#[test]
+fn the_version_of_a_user_orders_what_has_one_time() {
+    let mut scenario = Scenario::landscape();
+    let body = |version: u64, held: &[&str]| {
+        json!({"id": "b1", "username": "redacted", "origin": "ldap", "zoneId": "sub-1",
+               "version": version, "roleCollections": held})
+    };
+    assign(&mut scenario, "10:00:00", "unassign", VIEWER, body(5, &[]));
+    assign(&mut scenario, "10:00:00", "assign", VIEWER, body(4, &[VIEWER]));
+    let summary = scenario.run();
+    assert_eq!((summary.ties.total, summary.drift.len()), (0, 0), "{summary:#?}");
+    assert!(scenario.held(ADA, SUB, "10:00:00").is_empty());
+    // Without versions the order of the file counts, and that is said.
+    let mut scenario = Scenario::landscape();
+    assign(&mut scenario, "10:00:00", "unassign", VIEWER, json!(""));
+    assign(&mut scenario, "10:00:00", "assign", VIEWER, json!(""));
+    let summary = scenario.run();
+    assert_eq!(summary.ties.total, 1);
+    assert!(summary.is_incomplete());
+    assert_eq!(scenario.held(ADA, SUB, "10:00:00"), [VIEWER]);
 }
 
 #[test]
@@ -201,11 +320,16 @@ fn mappings_are_of_the_origin_that_the_trust_list_of_the_zone_gives() {
         "samlAttributeAssignment": [row("Corp", "Groups"), row("Corp", "team"), row("?", "team")]});
     scenario.done("10:00:00", "security/role-collection get", params, body);
     scenario.done("12:00:00", "security/trust list", json!({"subaccount": "sub-1"}), trust);
-    let summary = scenario.reconcile();
-    let found: Vec<_> = summary.drift.iter().map(|drift| drift.principal.as_str()).collect();
-    assert_eq!(found, ["attribute:sap.custom/team=Blue", "group:sap.custom/Blue"]);
-    assert_eq!(summary.passed_over.values().sum::<u64>(), 1, "{:?}", summary.passed_over);
+    let summary = scenario.run();
+    assert_eq!((summary.baseline, summary.drift.len()), (2, 0), "{summary:#?}");
+    assert_eq!(summary.left_out.total, 1);
+    let problem = &summary.left_out.listed[0].problem;
+    assert!(
+        problem.contains("`team=Blue`") && problem.contains("list security/trust"),
+        "{problem}"
+    );
     assert_eq!(scenario.held("group:sap.custom/Blue", SUB, "10:00:00"), [VIEWER]);
+    assert_eq!(scenario.held("attribute:sap.custom/team=Blue", SUB, "10:00:00"), [VIEWER]);
 }
 
 #[test]
@@ -231,5 +355,5 @@ fn what_nobody_ever_described_is_skipped_with_a_reason() {
     assign(&mut scenario, "10:00:00", "assign", VIEWER, json!(""));
     let summary = scenario.run();
     assert_eq!(summary.entries.sent, 0);
-    assert_eq!(summary.passed_over["its level was never described, or is gone"], 1);
+    assert!(summary.left_out.listed[0].problem.contains("the ledger has no `subaccount:sub-1`"));
 }

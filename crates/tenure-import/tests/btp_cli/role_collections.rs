@@ -161,5 +161,19 @@ fn a_role_that_the_ledger_cannot_write_is_left_out_and_counted() {
     let summary = scenario.run();
     let roles = Some(vec!["orders/Clerk".to_owned(), "orders/a%2Fb".to_owned()]);
     assert_eq!(scenario.roles(SUB, "Odd", "10:00:00"), roles);
-    assert_eq!(summary.passed_over["a role whose name the ledger cannot write"], 1);
+    assert_eq!(summary.left_out.total, 1);
+    let problem = &summary.left_out.listed[0].problem;
+    assert!(problem.contains("of the role collection `Odd`"), "{problem}");
+}
+
+#[test]
+fn two_applications_of_one_name_keep_their_suffixes() {
+    let mut scenario = Scenario::landscape();
+    let one = collection("One", false, &[("orders!t12", "Viewer")]);
+    let two = collection("Two", false, &[("orders!t77", "Viewer"), ("bills!t3", "Viewer")]);
+    listed(&mut scenario, "10:00:00", json!([one, two]));
+    scenario.run();
+    let roles = |name: &str| scenario.roles(SUB, name, "10:00:00").unwrap();
+    assert_eq!(roles("One"), ["orders!t12/Viewer"]);
+    assert_eq!(roles("Two"), ["bills/Viewer", "orders!t77/Viewer"]);
 }
