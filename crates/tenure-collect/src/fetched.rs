@@ -67,6 +67,9 @@ pub struct Fetched {
     pub body: Value,
     /// Which events were asked for, in a listing of events; `None` in a listing that shows how something is
     pub window: Option<Window>,
-    /// Whether this is the last page: with it, the listing is whole
+    /// Whether this is the last page: with it, the listing is whole, as far as the one who asks may see it
+    ///
+    /// Cloud Foundry shows the organizations in which the user has a role, and all only to a `global_auditor`. An answer
+    /// does not say which of the two it is.
     pub complete: bool,
 }

@@ -29,6 +29,10 @@ pub enum Kind {
 /// A source that is collected, a table `[[collect]]` of the configuration
 ///
 /// It has no secret, but says where each one is: in a file that its owner alone may open, or in the environment.
+///
+/// ```toml
+#[doc = include_str!("settings/example.toml")]
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {

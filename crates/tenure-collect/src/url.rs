@@ -32,6 +32,10 @@ impl Origin {
         &self.text
     }
 
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.text.starts_with("https:")
+    }
+
     /// Whether it is this machine, so that nobody stands between
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
@@ -56,7 +60,7 @@ impl Base {
             return Err("it is a URL without `?` and `#`");
         }
         let origin = Origin::of(text).ok_or(NO_URL)?;
-        if !origin.loopback && !origin.text.starts_with("https:") {
+        if !origin.loopback && !origin.is_encrypted() {
             return Err("it is an https URL: whoever stands between could read the secrets");
         }
         Ok(Self { text: text.trim_end_matches('/').to_owned(), origin })

@@ -165,7 +165,7 @@ impl Settings {
                 return Err(self.error(both));
             }
         };
-        if matches!(access, Access::Certificate { .. }) && !base.at("").starts_with("https") {
+        if matches!(access, Access::Certificate { .. }) && !base.origin().is_encrypted() {
             return Err(self.wrong("url", "a certificate is shown over https alone"));
         }
         Ok((base, access))

@@ -91,6 +91,11 @@ fn a_wrong_table_is_refused_with_a_reason() {
             "no certificate in PEM",
         ),
         (
+            format!("{scim}certificate-file = 'SECRET'\nkey-file = 'SECRET'")
+                .replace("https://a.example", "http://localhost:1"),
+            "over https alone",
+        ),
+        (
             "name = 'x'\nkind = 'xsuaa'\nservice-key-file = 'KEY'".to_owned(),
             "the URL of the API in it: it is an https URL",
         ),
@@ -128,6 +133,30 @@ fn a_table_says_everything_about_a_source() {
     let written = toml::to_string(&settings).unwrap();
     assert_eq!(super::settings(&written).unwrap(), settings);
     assert!(!written.contains("hidden") && !format!("{settings:?}").contains("hidden"));
+}
+
+#[test]
+fn the_example_has_a_table_of_each_kind() {
+    #[derive(serde::Deserialize)]
+    struct Example {
+        collect: Vec<crate::Settings>,
+    }
+    let example: Example = toml::from_str(include_str!("../settings/example.toml")).unwrap();
+    let kinds: Vec<_> = example.collect.iter().map(|settings| settings.kind).collect();
+    assert_eq!(kinds, [Kind::Cf, Kind::Xsuaa, Kind::AuditLog, Kind::Scim]);
+    // All that is wrong with each is that its secret is not on this machine.
+    for settings in example.collect {
+        let error = said(&settings.open().unwrap_err());
+        let absent = error.contains("cannot be read") || error.contains("the environment has no");
+        assert!(absent, "{error}");
+    }
+}
+
+#[test]
+fn a_source_goes_to_the_thread_that_collects() {
+    fn goes<T: Send + Sync>() {}
+    goes::<crate::Source>();
+    goes::<crate::CollectError>();
 }
 
 #[test]

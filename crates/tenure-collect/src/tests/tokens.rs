@@ -36,6 +36,10 @@ fn each_grant() {
     assert_eq!(authorization, client);
     assert_eq!(form, pairs(&[("grant_type", "client_credentials")]));
 
+    // "ledger:tenure-collect": a variable that cargo sets for its tests
+    let (authorization, _) = asked("client-id = 'ledger'\nclient-secret-env = 'CARGO_PKG_NAME'");
+    assert_eq!(authorization, "Basic bGVkZ2VyOnRlbnVyZS1jb2xsZWN0");
+
     let (authorization, form) = asked("username = 'ada@example.test'\npassword-file = 'PASSWORD'");
     assert_eq!(authorization, cf);
     let user = [
