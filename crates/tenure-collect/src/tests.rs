@@ -73,10 +73,16 @@ fn window() -> Window {
     Window::new(at("2026-01-01T00:00:00Z"), at("2026-01-02T00:00:00Z")).unwrap()
 }
 
-/// What a collection hands over, and how it ends
+/// What a collection hands over, and how it ends; one that would never end is given up
 fn all(source: &Source) -> (Vec<Fetched>, Result<Collected, CollectError>) {
+    all_of(source, window())
+}
+
+fn all_of(source: &Source, window: Window) -> (Vec<Fetched>, Result<Collected, CollectError>) {
+    let begun = std::time::Instant::now();
     let mut fetched = Vec::new();
-    let ended = collect(source, window(), &|| false, &mut |one| {
+    let too_long = || begun.elapsed() > Duration::from_secs(20);
+    let ended = collect(source, window, &too_long, &mut |one| {
         fetched.push(one);
         Ok(())
     });

@@ -11,7 +11,8 @@ use crate::{CollectError, What, collect};
 /// Gives up after 300 milliseconds
 fn check(server: &Server) {
     let given_up = AtomicBool::new(false);
-    let source = client_source("cf", server);
+    let mut source = client_source("cf", server);
+    source.limits.pages_max = 200;
     let begun = Instant::now();
     let ended = thread::scope(|scope| {
         scope.spawn(|| {
@@ -27,24 +28,24 @@ fn check(server: &Server) {
 
 #[test]
 fn while_an_answer_is_slow() {
-    check(&cf_server(|seen, _| roles(seen, &[], 0, None).after(Duration::from_secs(20))));
+    check(&cf_server(|seen, _| roles(seen, &[], 0, None).after(Duration::from_secs(5))));
 }
 
 #[test]
 fn while_a_token_is_slow() {
-    check(&Server::run(|_| Reply::status(500).after(Duration::from_secs(20))));
+    check(&Server::run(|_| Reply::status(500).after(Duration::from_secs(5))));
 }
 
 #[test]
 fn while_it_waits_as_long_as_a_server_asks() {
-    check(&cf_server(|_, _| Reply::status(503).header("retry-after", "60")));
+    check(&cf_server(|_, _| Reply::status(503).header("retry-after", "4")));
 }
 
 #[test]
 fn while_pages_come_one_after_the_other() {
     check(&cf_server(|seen, asked| {
         let page = roles(seen, &[&format!("x{asked}")], 1_000_000, Some(asked + 1));
-        page.after(Duration::from_millis(5))
+        page.after(Duration::from_millis(10))
     }));
 }
 

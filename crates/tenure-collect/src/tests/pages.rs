@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use super::server::{Reply, Server};
-use super::{all, cf_page, cf_server, client_source, page_of, roles, scim_source, token, window};
-use crate::{What, Window, collect};
+use super::{
+    all, all_of, cf_page, cf_server, client_source, page_of, roles, scim_source, token, window,
+};
+use crate::{What, Window};
 use tenure_core::Instant;
 
 #[test]
@@ -59,8 +61,7 @@ fn events_of_cloud_foundry_are_those_of_the_window_that_are_about_access() {
     assert!(types.contains(&"audit.service_key.show"));
     // A window without a second has no event.
     let now = Instant::parse("2026-01-01T00:00:00Z").unwrap();
-    let collected =
-        collect(&source, Window::new(now, now).unwrap(), &|| false, &mut |_| Ok(())).unwrap();
+    let collected = all_of(&source, Window::new(now, now).unwrap()).1.unwrap();
     assert_eq!(collected.listings, 5);
     assert_eq!(server.seen_at("/v3/audit_events").len(), 1);
 }
@@ -134,13 +135,8 @@ fn an_audit_log_is_read_by_its_handles_in_parts_of_thirty_days() {
     });
     let at = |text| Instant::parse(text).unwrap();
     let window = Window::new(at("2026-01-01T00:00:00Z"), at("2026-02-01T12:00:00.5Z")).unwrap();
-    let mut fetched = Vec::new();
-    let source = client_source("audit-log", &server);
-    let collected = collect(&source, window, &|| false, &mut |one| {
-        fetched.push(one);
-        Ok(())
-    });
-    assert_eq!(collected.unwrap().records, 3);
+    let (fetched, ended) = all_of(&client_source("audit-log", &server), window);
+    assert_eq!(ended.unwrap().records, 3);
     let found: Vec<_> = fetched
         .iter()
         .map(|one| (one.body.as_array().unwrap().len(), one.complete, one.window.unwrap()))
@@ -162,7 +158,7 @@ fn nothing_is_asked_about_the_future() {
     let server = cf_server(|seen, _| roles(seen, &[], 0, None));
     let at = |text| Instant::parse(text).unwrap();
     let window = Window::new(at("2026-01-01T00:00:00Z"), at("9000-01-01T00:00:00Z")).unwrap();
-    let ended = collect(&client_source("cf", &server), window, &|| false, &mut |_| Ok(()));
+    let (_, ended) = all_of(&client_source("cf", &server), window);
     assert!(ended.unwrap_err().to_string().contains("9000-01-01"));
     assert!(server.seen().is_empty());
 }
