@@ -46,6 +46,7 @@ use std::sync::Arc;
 
 use tenure_core::{DEFAULT_ORIGIN, Instant, ParsePrincipalError, Principal};
 
+use crate::fact::{Fact, Observation};
 use crate::found::Found;
 use crate::input::Decoded;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
@@ -80,6 +81,9 @@ pub struct Options {
     pub group_by_name: bool,
     /// Names for ids
     pub map: Map,
+    /// Since when and until when events were asked for, where all of that time was. Without it, they are taken to be
+    /// all there are between the first and the last
+    pub window: Option<(Instant, Instant)>,
 }
 
 impl Default for Options {
@@ -95,6 +99,7 @@ impl Default for Options {
             command: None,
             group_by_name: false,
             map: Map::default(),
+            window: None,
         }
     }
 }
@@ -221,6 +226,9 @@ pub fn import(
         Source::Csv | Source::Jsonl => {}
     }
     let Found { mut records, mut summary, .. } = found;
+    if let Some(window) = options.window {
+        widen(&mut records, window);
+    }
     reconcile::in_order(&mut records, &mut summary);
     summary.first_at = records.first().map(|record| record.at.to_string());
     summary.last_at = records.last().map(|record| record.at.to_string());
@@ -231,6 +239,17 @@ pub fn import(
         reconcile::reconcile(&records, name, options, actor, target, summary, &mut applied)?;
     progress(all);
     Ok(summary)
+}
+
+/// Makes what was covered the whole time that was asked for
+fn widen(records: &mut [Record], (from, until): (Instant, Instant)) {
+    for record in records {
+        for fact in &mut record.facts {
+            if let Fact::Observation(Observation::Covered { from: since, .. }) = fact {
+                (*since, record.at) = (from, until);
+            }
+        }
+    }
 }
 
 /// Reads an input a line at a time, and gives how many bytes of it were consumed

@@ -223,7 +223,7 @@ fn map(path: &Path) -> anyhow::Result<Map> {
     })
 }
 
-fn show(summary: &Summary, output: &Output) -> anyhow::Result<()> {
+pub(crate) fn show(summary: &Summary, output: &Output) -> anyhow::Result<()> {
     match output.format {
         Format::Json => say(&serde_json::to_string_pretty(summary)?),
         Format::Csv => say(drift(&summary.drift).csv()?.trim_end()),
@@ -242,7 +242,7 @@ fn bytes_bar(length: u64) -> ProgressBar {
 }
 
 /// A door as an import needs it
-struct Through<'a>(&'a Door);
+pub(crate) struct Through<'a>(pub(crate) &'a Door);
 
 impl Target for Through<'_> {
     fn append(&mut self, entries: Vec<v1::Entry>) -> Result<Vec<AppendResult>, TargetError> {

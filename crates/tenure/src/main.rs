@@ -3,6 +3,7 @@
 //! It talks to a server, or opens a data folder that no server holds. Both answer the same questions.
 //! Exit status: 0 done or yes, 1 a lawful no, 2 wrong usage, 3 it failed.
 
+mod collect;
 mod demo;
 mod door;
 mod govern;
@@ -78,6 +79,7 @@ enum Command {
     Catalog(questions::Catalog),
     Import(import::Import),
     Drift(import::CompareDrift),
+    Collect(collect::Collect),
     Export(maintain::Export),
     Verify(maintain::Verify),
     Rebuild(maintain::Rebuild),
@@ -144,6 +146,7 @@ fn run(command: Command, door: &DoorArgs, output: &Output) -> anyhow::Result<Exi
         Command::Catalog(q) => questions::ask(door, output, "catalog", &q),
         Command::Import(import) => import.run(door, output),
         Command::Drift(drift) => drift.run(door, output),
+        Command::Collect(collect) => collect.run(door, output),
         Command::Export(export) => export.run(door),
         Command::Verify(verify) => verify.run(door),
         Command::Rebuild(rebuild) => rebuild.run(door),
