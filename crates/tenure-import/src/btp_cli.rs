@@ -63,7 +63,7 @@ pub(crate) fn outputs(
 ) -> Result<(), ImportError> {
     let Some(command) = &options.command else { return Ok(()) };
     let said = |problem: &str| ImportError::Options(problem.to_owned());
-    let mut words = command.split_whitespace();
+    let mut words = words(command).into_iter();
     let (Some(verb), Some(cmd)) = (words.next(), words.next()) else {
         return Err(said(
             "`--command` is a verb and a command, as `list security/role-collection`",
@@ -88,7 +88,7 @@ pub(crate) fn outputs(
     while let Some(word) = words.next() {
         let (name, value) = match word.trim_start_matches("--") {
             "show-hierarchy" => ("showHierarchy", "true"),
-            "show-users" => ("showUserAssignments", "true"),
+            "show-users" | "show-user-assignments" => ("showUserAssignments", "true"),
             "show-attribute-mappings" | "show-mappings" => ("showAttributeMappings", "true"),
             "of-idp" => ("origin", words.next().unwrap_or_default()),
             name if cmd == "security/user" => ("userName", name),
@@ -105,6 +105,19 @@ pub(crate) fn outputs(
         found.result(&place, result)?;
     }
     Ok(())
+}
+
+/// The words of a command line; double quotes hold words together
+fn words(command: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    for (n, part) in command.split('"').enumerate() {
+        if n % 2 == 1 {
+            words.push(part);
+        } else {
+            words.extend(part.split_whitespace());
+        }
+    }
+    words
 }
 
 fn exchange(place: Place, value: Value) -> Result<Record, String> {

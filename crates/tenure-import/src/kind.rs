@@ -19,6 +19,8 @@ pub enum Source {
     Csv,
     /// Entries in the ledger's own JSON
     Jsonl,
+    /// Names for users who are known by an id alone
+    Map,
 }
 
 /// What a file can look like, the sources that read it, and texts that tell it
@@ -76,6 +78,7 @@ impl Source {
             Self::Terraform => "terraform",
             Self::Csv => "csv",
             Self::Jsonl => "jsonl",
+            Self::Map => "map",
         }
     }
 
@@ -95,6 +98,7 @@ impl Source {
             Self::Terraform => "a state of Terraform, or what `terraform show -json` prints",
             Self::Csv => "a table with a header that has `time` and `action`",
             Self::Jsonl => "entries of the ledger, one JSON object a line",
+            Self::Map => "a table with the header `kind,id,name,origin`",
         }
     }
 
@@ -113,7 +117,7 @@ impl Source {
             return Some("HTML or XML");
         }
         if is_json {
-            if self == Self::Csv {
+            if matches!(self, Self::Csv | Self::Map) {
                 return Some("JSON");
             }
             let fits = |groups: &&[&[&str]]| {
@@ -125,7 +129,8 @@ impl Source {
         }
         let line = text.lines().next().unwrap_or_default();
         let is_table = line.contains(',') || line.contains(';') || line.contains('\t');
-        (is_table && self != Self::Csv).then_some("a table (`tenure import csv`)")
+        (is_table && !matches!(self, Self::Csv | Self::Map))
+            .then_some("a table (`tenure import csv`)")
     }
 }
 

@@ -212,6 +212,7 @@ pub fn import(
                 lines(decoded, &input.name, file, &mut found, &mut read, btp_cli::read)?
             }
             Source::Jsonl => lines(decoded, &input.name, file, &mut found, &mut read, jsonl::read)?,
+            Source::Map => map::read(decoded, &input.name, file, options, &mut found)?,
             Source::Csv => table::read(decoded, &input.name, file, options, &mut found)?,
             _ => document::read(decoded, &input.name, file, &mut found, &mut documents)?,
         };
@@ -223,7 +224,7 @@ pub fn import(
         Source::Xsuaa => xsuaa::read(documents, options, &mut found)?,
         Source::Scim => scim::read(documents, options, &mut found)?,
         Source::Terraform => terraform::read(documents, options, &mut found)?,
-        Source::Csv | Source::Jsonl => {}
+        Source::Csv | Source::Jsonl | Source::Map => {}
     }
     let Found { mut records, mut summary, .. } = found;
     if let Some(window) = options.window {

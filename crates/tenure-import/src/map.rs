@@ -9,6 +9,18 @@
 //! | `level` | the id of an identity zone or tenant | the level, `kind:id` | |
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::fact::{Event, Fact, Holder};
+use crate::found::Found;
+use crate::input::Decoded;
+use crate::record::{Place, Record, RecordId};
+use crate::{ImportError, Options};
+
+const NAMESPACE: Uuid = Uuid::from_u128(0x1c7d_93aa_0e4b_5b26_9f60_57d1_84cc_2e05);
 
 /// Names for ids
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -87,13 +99,47 @@ impl Map {
         }
         Ok(map)
     }
+}
 
-    /// The users, by id: origin and name
-    pub fn users(&self) -> impl Iterator<Item = (&str, Option<&str>, &str)> {
-        self.users
-            .iter()
-            .map(|(id, (origin, name))| (id.as_str(), origin.as_deref(), name.as_str()))
+/// Reads a map as renamings: whoever was called by an id has a name from the moment of the options on
+///
+/// # Errors
+/// The input cannot be read, is no map, or the options say no moment.
+pub(crate) fn read(
+    mut input: Decoded<'_>,
+    name: &str,
+    file: Option<Arc<str>>,
+    options: &Options,
+    found: &mut Found<'_>,
+) -> Result<u64, ImportError> {
+    let place = |number| Place { file: file.clone(), is_line: false, number };
+    let cut = |source| ImportError::Read { file: name.to_owned(), place: place(0), source };
+    let bytes = input.whole().map_err(cut)?;
+    let map = Map::read(&bytes).map_err(|error| ImportError::Options(error.to_string()))?;
+    let Some(at) = options.at else {
+        return Err(ImportError::Options("say with `--at` from when on the names hold".to_owned()));
+    };
+    for (number, (id, (origin, name))) in map.users.into_iter().enumerate() {
+        let called = |origin: Option<String>| Holder::user(origin, format!("id-{id}"));
+        let to = Holder::user(origin.clone(), name.clone());
+        // Where nothing said the origin of the id, it was taken to be the default one.
+        let mut before = vec![called(origin.clone())];
+        before.extend(origin.is_some().then(|| called(None)));
+        let renamed = before.into_iter().map(|from| Event::Renamed { from, to: to.clone() });
+        let content = [Value::from(id.as_str()), Value::from(name), Value::from(at.to_string())];
+        found.record(Record {
+            source: "map",
+            kind: "user".to_owned(),
+            place: place(number as u64 + 1),
+            at,
+            version: None,
+            id: RecordId::of(&NAMESPACE, content.iter()),
+            actor: None,
+            facts: renamed.map(Fact::Event).collect(),
+            passed_over: None,
+        });
     }
+    Ok(input.bytes())
 }
 
 #[cfg(test)]

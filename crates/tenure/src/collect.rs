@@ -192,7 +192,8 @@ fn from(settings: &Settings, source: Source, door: &Door, now: Instant) -> anyho
     })
 }
 
-fn now() -> anyhow::Result<Instant> {
+/// The time of this machine
+pub(crate) fn now() -> anyhow::Result<Instant> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(Instant::saturating_from_micros(i64::try_from(since.as_micros())?))
 }

@@ -68,6 +68,9 @@ enum Kind {
     Csv(Files),
     /// Entries in the ledger's own JSON without ids, one a line
     Jsonl(Files),
+    /// Names for users who are known by an id alone: what `user:…/id-…` holds, the named user holds from now on, or
+    /// from `--at` on
+    Map(Files),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -130,6 +133,7 @@ impl Kind {
             Self::Terraform(files) => (Source::Terraform, files, plain),
             Self::Csv(files) => (Source::Csv, files, plain),
             Self::Jsonl(files) => (Source::Jsonl, files, plain),
+            Self::Map(files) => (Source::Map, files, plain),
         }
     }
 }
@@ -164,7 +168,10 @@ fn import(
     door: &DoorArgs,
 ) -> anyhow::Result<Summary> {
     let at = files.at.as_deref().map(Instant::parse).transpose();
-    let at = at.map_err(|error| Wrong(format!("`--at`: {error}")))?;
+    let mut at = at.map_err(|error| Wrong(format!("`--at`: {error}")))?;
+    if source == Source::Map && at.is_none() {
+        at = Some(crate::collect::now()?);
+    }
     let map = files.map.as_deref().map(map).transpose()?.unwrap_or_default();
     let options = Options {
         reconcile: files.reconcile,

@@ -153,3 +153,38 @@ fn what_cannot_be_written_is_counted_and_the_rest_goes_on() {
     assert_eq!(summary.entries.applied, 2);
     assert_eq!(memory.log().count(), 2);
 }
+
+#[test]
+fn the_plain_output_of_a_command_is_read_with_its_command_level_and_time() {
+    let mut scenario = Scenario::landscape();
+    scenario.run();
+    let role = json!({"roleTemplateAppId": "xsuaa!t1", "roleTemplateName": "xsuaa_auditor",
+                      "name": "User and Role Auditor"});
+    let output = json!([{"name": "Blue Team", "isReadOnly": false, "roleReferences": [role]}]);
+    let output = serde_json::to_string_pretty(&output).unwrap();
+    let options = Options {
+        command: Some("list security/role-collection".to_owned()),
+        on: Some("subaccount:sub-1".to_owned()),
+        at: Some(tenure_core::Instant::parse("2026-03-01T10:00:00Z").unwrap()),
+        ..Options::default()
+    };
+    let summary = btp_cli(output.as_bytes(), &options, &mut scenario.memory).unwrap();
+    assert_eq!((summary.records.read, summary.records.applied), (1, 1), "{summary:#?}");
+    let roles = scenario.roles("subaccount:sub-1", "Blue Team", "10:00:00").unwrap();
+    assert_eq!(roles, ["xsuaa/User and Role Auditor"]);
+    let page = json!({"totalPages": 1, "items": [{"username": "ada", "origin": "corp"}]});
+    let command = Some("get security/role-collection \"Blue Team\" --show-users".to_owned());
+    let options = Options { command, ..options };
+    let text = page.to_string();
+    let summary = btp_cli(text.as_bytes(), &options, &mut scenario.memory).unwrap();
+    assert_eq!(summary.baseline, 1, "{summary:#?}");
+    assert_eq!(scenario.held("user:corp/ada", "subaccount:sub-1", "10:00:00"), ["Blue Team"]);
+    for (wrong, sentence) in [
+        (Options { at: None, ..options.clone() }, "`--at`"),
+        (Options { on: None, ..options.clone() }, "`--on`"),
+        (Options { command: Some("list".to_owned()), ..options }, "a verb and a command"),
+    ] {
+        let error = btp_cli(text.as_bytes(), &wrong, &mut scenario.memory).unwrap_err();
+        assert!(error.to_string().contains(sentence), "{error}");
+    }
+}
