@@ -19,6 +19,8 @@ fn a_source_and_the_reconciler_meet_only_in_facts() {
     let both = ["crate::reconcile", "crate::target", "crate::summary", "crate::btp_cli"];
     for (module, forbidden) in [
         ("btp_cli", ledger.as_slice()),
+        ("cf", &ledger),
+        ("terraform", &ledger),
         ("reconcile", &["crate::btp_cli"]),
         ("fact", &both),
         ("record", &both),
