@@ -19,6 +19,9 @@ fn a_source_and_the_reconciler_meet_only_in_facts() {
     let both = ["crate::reconcile", "crate::target", "crate::summary", "crate::btp_cli"];
     for (module, forbidden) in [
         ("btp_cli", ledger.as_slice()),
+        ("audit_log", &ledger),
+        ("xsuaa", &ledger),
+        ("scim", &ledger),
         ("reconcile", &["crate::btp_cli"]),
         ("fact", &both),
         ("record", &both),
