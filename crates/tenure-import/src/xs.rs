@@ -16,7 +16,7 @@ use crate::json::{items, text};
 const MASKED: &str = "redacted";
 
 /// The attribute whose mappings are mappings of groups
-const GROUPS: &str = "Groups";
+pub(crate) const GROUPS: &str = "Groups";
 
 /// A role by its names
 pub(crate) fn role_named(application: String, template: Option<String>, name: String) -> RoleSeen {
@@ -135,7 +135,7 @@ pub(crate) fn identity_provider(body: &Value) -> Option<IdpSeen> {
 }
 
 /// An address without scheme and trailing slash, since trust lists and entity ids differ in these
-fn host(address: String) -> String {
+pub(crate) fn host(address: String) -> String {
     let rest = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest);
     rest.trim_end_matches('/').to_ascii_lowercase()
 }
