@@ -76,7 +76,7 @@ fn page(request: &str, number: u64, total: usize, resources: &[Value]) -> Value 
         let sep = if request.contains('?') { '&' } else { '?' };
         json!({"href": format!("https://api.example/v3/{request}{sep}page={number}&per_page=2")})
     };
-    let last = number as usize * 2 >= total;
+    let last = number * 2 >= total as u64;
     json!({
         "pagination": {"total_results": total, "first": link(1),
                        "next": (!last).then(|| link(number + 1)),
@@ -277,6 +277,15 @@ fn a_listing_with_its_request_is_whole_for_the_levels_that_it_names() {
     let observed = changes_of(&memory, "observe");
     let levels: Vec<_> = observed.iter().map(|change| &change["level"]).collect();
     assert_eq!(levels, [&json!(SPACE), &json!("cf-space:s2")]);
+    // The same roles in other pages are the same listing.
+    let mut turned = listing.clone();
+    turned.reverse();
+    let first = turned[0]["resources"][0].take();
+    let second = turned[1]["resources"][1].take();
+    turned[0]["resources"] = json!([second]);
+    turned[1]["resources"] = json!([first, turned[1]["resources"][0]]);
+    let summary = import_all(&mut memory, &turned, &listed_at(moment));
+    assert_eq!((summary.entries.applied, summary.records.bad), (0, 0));
     // Later, somebody has lost a role, and s2 has one since a known time.
     let mut next = pages(
         request,
