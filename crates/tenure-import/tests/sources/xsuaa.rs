@@ -114,7 +114,7 @@ fn users_are_seen_with_their_own_role_collections() {
     let summary = text(&mut memory, Source::Xsuaa, &first, &zone);
     assert_eq!(summary.records.bad + summary.records.left_out, 0, "{summary:#?}");
     let expected = format!("user:corp/ada@acme.example: {VIEWER}");
-    assert_eq!(held(&mut memory, "subaccount:dev", LATER), [expected.clone()]);
+    assert_eq!(held(&mut memory, "subaccount:dev", LATER), [expected]);
     let pages =
         [users(2, 2, std::slice::from_ref(&bob)).to_string(), users(2, 1, &[ada]).to_string()];
     let files = [("2", pages[0].as_bytes()), ("1", pages[1].as_bytes())];
