@@ -37,8 +37,7 @@ impl Fact {
         match self {
             Self::Event(Event::InZone(_, ZoneEvent::Assigned { to: holder, .. }))
             | Self::Event(Event::InZone(_, ZoneEvent::Unassigned { from: holder, .. }))
-            | Self::Event(Event::Joined { member: holder, .. })
-            | Self::Event(Event::Left { member: holder, .. }) => vec![holder],
+            | Self::Event(Event::InZone(_, ZoneEvent::UserDeleted(holder))) => vec![holder],
             Self::Observation(Observation::InZone(_, seen)) => match seen {
                 ZoneObservation::User(seen) => vec![&seen.user],
                 ZoneObservation::Holders { users, .. } => users.iter().flatten().collect(),
@@ -87,16 +86,6 @@ pub(crate) enum Event {
     },
     LevelDeleted(String),
     InZone(Zone, ZoneEvent),
-    /// A user became a member of a group
-    Joined {
-        group: Holder,
-        member: Holder,
-    },
-    /// A user is no member of a group, whether or not it was one before
-    Left {
-        group: Holder,
-        member: Holder,
-    },
     /// An account has another name from now on
     Renamed {
         from: Holder,
@@ -129,6 +118,8 @@ pub(crate) enum ZoneEvent {
         held: Held,
         from: Holder,
     },
+    /// The user is gone, and with it all that it held
+    UserDeleted(Holder),
     CollectionCreated(CollectionSeen),
     CollectionDeleted(String),
     RoleAdded {

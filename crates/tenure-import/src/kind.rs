@@ -23,10 +23,13 @@ pub enum Source {
     Map,
 }
 
+/// Texts of which one group must be there, each with all its texts
+type Groups = &'static [&'static [&'static str]];
+
 /// What a file can look like, the sources that read it, and texts that tell it
 ///
 /// All texts of one group must stand near the beginning of the file. The first that fits counts.
-const LOOKS: &[(&str, &[Source], &[&[&str]])] = &[
+const LOOKS: &[(&str, &[Source], Groups)] = &[
     (
         "exchanges with the btp CLI server (`tenure import btp-cli`)",
         &[Source::BtpCli],
@@ -120,7 +123,7 @@ impl Source {
             if matches!(self, Self::Csv | Self::Map) {
                 return Some("JSON");
             }
-            let fits = |groups: &&[&[&str]]| {
+            let fits = |groups: &Groups| {
                 groups.iter().any(|all| all.iter().all(|part| text.contains(part)))
             };
             let mut looks = LOOKS.iter().filter(|(_, _, groups)| fits(groups)).peekable();

@@ -8,7 +8,7 @@
 //! - `role_collections` and `roles`: listings and events create, change and delete custom ones, unless the
 //!   catalogue in force predefines them.
 //! - `assignments`: who gets and loses role collections and roles becomes grants and revokes.
-//! - `members`: who joins and leaves groups.
+//! - `members`: who is seen to be a member of a group.
 //! - `who`: which principal a name or an id is, and what a new name of an account means.
 //! - `drift`: whoever is observed to hold something is compared with the ledger.
 //! - `listed`: which levels were listed as a whole, so that the first listing is a baseline and no drift.
@@ -98,8 +98,6 @@ impl<'a> Run<'a> {
                 self.level_deleted(level)?;
                 return Ok(true);
             }
-            Event::Joined { group, member } => return self.joined(group, member),
-            Event::Left { group, member } => return self.left(group, member),
             Event::Renamed { from, to } => return self.renamed(from, to),
             Event::Said { changes, not_before, reason, by_name } => {
                 if *by_name {
@@ -123,6 +121,7 @@ impl<'a> Run<'a> {
                 let actor = self.actor(self.record);
                 self.grant(&level, &Held::Collection(collection.clone()), &actor, None)?;
             }
+            ZoneEvent::UserDeleted(user) => return self.user_deleted(&level, user),
             ZoneEvent::CollectionCreated(seen) => self.collection_created(&level, seen)?,
             ZoneEvent::CollectionDeleted(name) => self.collection_deleted(&level, name)?,
             ZoneEvent::RoleAdded { collection, role } => {

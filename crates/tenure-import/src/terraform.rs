@@ -177,6 +177,16 @@ impl Reader<'_> {
             }
             "btp_subaccount_role_collection"
             | "btp_directory_role_collection"
+            | "btp_globalaccount_role_collection"
+            | "btp_subaccount"
+            | "btp_directory"
+                if !self.options.reconcile =>
+            {
+                let reason = "how a level or a role collection is meant to be; with `--reconcile` it is kept";
+                Ok(passed_over(resource.type_of, &resource.place, self.at, reason))
+            }
+            "btp_subaccount_role_collection"
+            | "btp_directory_role_collection"
             | "btp_globalaccount_role_collection" => self.collection(state, resource),
             "btp_subaccount" => self.level(state, LevelKind::Subaccount, resource),
             "btp_directory" => self.level(state, LevelKind::Directory, resource),

@@ -9,7 +9,6 @@ use super::{Said, zone};
 use crate::Options;
 use crate::fact::{
     CollectionSeen, Fact, Held, Holder, Observation, RoleDefinition, RoleSeen, UserId, ZoneEvent,
-    ZoneObservation,
 };
 use crate::json::items;
 use crate::xs;
@@ -253,8 +252,7 @@ impl Change<'_> {
             let Some(gone) = users.first().cloned().or(by_id) else {
                 return Err(format!("`{}` does not say which user it is", self.kind));
             };
-            let gone = ZoneObservation::NoUser(gone);
-            facts.push(Fact::observation(zone(self.tenant), gone));
+            facts.push(Fact::event(zone(self.tenant), ZoneEvent::UserDeleted(gone)));
         }
         if !users.is_empty() {
             facts.insert(0, Fact::Observation(Observation::Known(users)));

@@ -1,6 +1,6 @@
 //! What does an audit event say?
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 use tenure_core::{Instant, LevelKind, PrincipalKind};
@@ -10,7 +10,6 @@ use super::items::{Item, Kind, guid_at};
 use super::requests::Requests;
 use super::surroundings::{Surroundings, ends, happened, requested};
 use super::{CF, record};
-use crate::Options;
 use crate::fact::{Event, Fact, Held, Holder, Observation, Zone, ZoneEvent};
 use crate::found::Found;
 use crate::json::text;
@@ -212,16 +211,16 @@ fn actor(event: &Value, known: &Surroundings<'_>) -> Option<String> {
     }
 }
 
-/// A listing of all events of a stretch covers the subaccount for that stretch
-pub(crate) fn coverage(
-    items: &[Item<'_>],
-    requests: &Requests,
-    options: &Options,
-    found: &mut Found<'_>,
-) {
-    let Some(level) = options.on.as_ref().filter(|on| on.starts_with("subaccount:")) else {
-        return;
-    };
+/// A listing of all events of a stretch covers the organizations that the files name, for that stretch
+///
+/// It says nothing of the subaccount's own role collections.
+pub(crate) fn coverage(items: &[Item<'_>], requests: &Requests, found: &mut Found<'_>) {
+    let named = items.iter().filter_map(|item| match item.kind {
+        Kind::Organization => item.guid,
+        Kind::Event => item.guid_of("organization"),
+        _ => None,
+    });
+    let organizations: BTreeSet<&str> = named.collect();
     let events = || {
         let events = items.iter().filter(|item| item.kind == Kind::Event);
         events.filter_map(|item| Some((item.request?, item.guid?, item.created?)))
@@ -239,13 +238,14 @@ pub(crate) fn coverage(
         else {
             continue;
         };
-        let content = json!([level, oldest.to_string(), newest.to_string()]);
-        let mut record = record("audit_events", &request.place, *newest, &content);
-        record.facts.push(Fact::Observation(Observation::Covered {
-            zone: Zone::Level(level.clone()),
-            subtree: true,
-            from: *oldest,
-        }));
-        found.record(record);
+        for guid in &organizations {
+            let level = format!("{}:{guid}", LevelKind::CfOrg.as_str());
+            let content = json!([level, oldest.to_string(), newest.to_string()]);
+            let mut record = record("audit_events", &request.place, *newest, &content);
+            let zone = Zone::Level(level);
+            let covered = Observation::Covered { zone, subtree: true, from: *oldest };
+            record.facts.push(Fact::Observation(covered));
+            found.record(record);
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use tenure_core::{Instant, PrincipalKind};
 use tenure_wire::v1::{Change, RevokeExpects};
 
-use super::drift::{Pair, Scope, Sight};
+use super::drift::{CHANGES_MAX, Pair, Scope, Sight};
 use super::levels::above;
 use super::listed::Part;
 use super::run::Run;
@@ -107,6 +107,23 @@ impl Run<'_> {
             collections.map(|name| (principal.clone(), Held::Collection(name.clone()))).collect();
         let all = |_: &BTreeSet<Pair>| observed.clone();
         self.observe(level, &Scope::Principal(principal.clone()), &Sight::new(because, &all))
+    }
+
+    /// A user was deleted: it holds nothing from now on. False if it has no name
+    pub(crate) fn user_deleted(&mut self, level: &str, user: &Holder) -> Result<bool, ImportError> {
+        let Some(principal) = self.named(user) else {
+            return Ok(false);
+        };
+        let held = self.held_now(level, &Scope::Principal(principal.clone()))?;
+        let changes: Vec<Change> =
+            held.iter().map(|(_, held)| revoke(level, held, &principal)).collect();
+        if changes.is_empty() {
+            self.known_already("a user is deleted who holds nothing in the ledger");
+        }
+        for part in changes.chunks(CHANGES_MAX) {
+            self.append(self.record.reason(), part.to_vec())?;
+        }
+        Ok(true)
     }
 
     /// A user who does not exist holds nothing

@@ -30,7 +30,7 @@ use crate::fact::Held;
 use crate::summary::Drift;
 
 /// Most changes of an entry
-const CHANGES_MAX: usize = 256;
+pub(super) const CHANGES_MAX: usize = 256;
 
 /// A principal and what it holds
 pub(crate) type Pair = (String, Held);
@@ -72,6 +72,9 @@ impl Scope {
         }
     }
 }
+
+/// What the ledger does not have, and what it has and should not
+type Difference = (BTreeSet<Pair>, BTreeSet<Pair>);
 
 /// What an observation shows
 pub(crate) struct Sight<'a> {
@@ -167,9 +170,8 @@ impl Run<'_> {
         level: &str,
         scope: &Scope,
         sight: &Sight<'_>,
-    ) -> Result<Option<(BTreeSet<Pair>, BTreeSet<Pair>)>, ImportError> {
-        let mut held = self.held(level, scope, self.moment.before())?;
-        self.changed_now(level, scope, &mut held);
+    ) -> Result<Option<Difference>, ImportError> {
+        let held = self.held_now(level, scope)?;
         let observed = (sight.held)(&held);
         if observed == held {
             return Ok(None);
@@ -209,16 +211,29 @@ impl Run<'_> {
         missing: &BTreeSet<Pair>,
         sight: &Sight<'_>,
     ) -> Result<bool, ImportError> {
+        let known = missing.iter().filter_map(|pair| Some((*sight.since.get(pair)?, pair)));
+        let mut starts: Vec<(Instant, &Pair)> = known.collect();
+        starts.sort();
+        // The ledger has the level since some moment. What began before is held since the observation at the latest.
+        let (mut before, mut there) = (0, starts.len());
+        while before < there {
+            let middle = before.midpoint(there);
+            let Some((since, _)) = starts.get(middle) else { break };
+            if self.levels_at(*since)?.contains_key(level) {
+                there = middle;
+            } else {
+                before = middle + 1;
+            }
+        }
         let mut any = false;
-        for (principal, held) in missing {
-            let Some(since) = sight.since.get(&(principal.clone(), held.clone())) else { continue };
+        for (since, (principal, held)) in starts.into_iter().skip(before) {
             if !self.ensure_held(level, held)? {
                 continue;
             }
             let (record, actor) = (self.record, self.actor(self.record));
             let reason = format!("`{}` at {} shows it with its start", record.kind, record.at);
             let changes = vec![grant(level, held, principal, None)];
-            any |= self.append_as(record, &actor, (*since).min(self.moment.at), reason, changes)?;
+            any |= self.append_as(record, &actor, since.min(self.moment.at), reason, changes)?;
         }
         Ok(any)
     }
@@ -269,6 +284,17 @@ impl Run<'_> {
             holds &= self.flush()?;
         }
         Ok(holds)
+    }
+
+    /// The holdings just before this second, with what this import changed at it
+    pub(super) fn held_now(
+        &mut self,
+        level: &str,
+        scope: &Scope,
+    ) -> Result<BTreeSet<Pair>, ImportError> {
+        let mut held = self.held(level, scope, self.moment.before())?;
+        self.changed_now(level, scope, &mut held);
+        Ok(held)
     }
 
     /// The holdings that count in the ledger

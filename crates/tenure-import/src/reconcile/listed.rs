@@ -73,11 +73,14 @@ impl Run<'_> {
         subtree: bool,
         from: Option<Instant>,
     ) -> Result<(), ImportError> {
+        if from.is_some_and(|from| from >= self.moment.at) {
+            return Ok(());
+        }
         let observe = Change::Observe {
             level: level.to_owned(),
             subtree: subtree.then_some(true),
             source: self.source.to_owned(),
-            from: from.filter(|from| *from < self.moment.at).map(|from| from.to_string()),
+            from: from.map(|from| from.to_string()),
         };
         self.append(format!("what `{}` saw", self.source), vec![observe])?;
         Ok(())

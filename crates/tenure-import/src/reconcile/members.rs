@@ -1,4 +1,4 @@
-//! Who joins and leaves groups, and who is seen to be a member?
+//! Who is seen to be a member of a group?
 //!
 //! No source tells when a membership that it shows began. So a member whom the first listing shows is one at the latest
 //! since then, and what a later listing shows otherwise is drift.
@@ -10,13 +10,11 @@ use tenure_wire::question::Texts;
 use tenure_wire::v1::{Change, RevokeExpects};
 
 use super::accounting::Fate;
+use super::drift::{CHANGES_MAX, Scope};
 use super::run::Run;
 use crate::ImportError;
 use crate::fact::Holder;
 use crate::summary::Drift;
-
-/// Most changes of an entry
-const CHANGES_MAX: usize = 256;
 
 fn add(set: &str, member: &str) -> Change {
     Change::AddMember { set: set.to_owned(), member: member.to_owned() }
@@ -28,24 +26,6 @@ fn remove(set: &str, member: &str) -> Change {
 }
 
 impl Run<'_> {
-    /// False if the group or the member has no name
-    pub(crate) fn joined(&mut self, group: &Holder, member: &Holder) -> Result<bool, ImportError> {
-        let (Some(set), Some(member)) = (self.named(group), self.named(member)) else {
-            return Ok(false);
-        };
-        self.append(self.record.reason(), vec![add(&set, &member)])?;
-        Ok(true)
-    }
-
-    /// False if the group or the member has no name
-    pub(crate) fn left(&mut self, group: &Holder, member: &Holder) -> Result<bool, ImportError> {
-        let (Some(set), Some(member)) = (self.named(group), self.named(member)) else {
-            return Ok(false);
-        };
-        self.append(self.record.reason(), vec![remove(&set, &member)])?;
-        Ok(true)
-    }
-
     /// Compares the members of a group with those that the ledger has
     pub(crate) fn members_seen(
         &mut self,
@@ -70,7 +50,8 @@ impl Run<'_> {
         let missing: Vec<_> = seen.difference(&held).collect();
         let unexpected: Vec<_> = if all { held.difference(&seen).collect() } else { Vec::new() };
         // Who is a member by the rule of a group was never added.
-        let first = !known && !self.options.drift_only;
+        let again = !self.sighted.insert((set.clone(), Scope::All));
+        let first = !known && !again && !self.options.drift_only;
         let changes: Vec<Change> = missing.iter().map(|member| add(&set, member)).collect();
         if first {
             self.summary.baseline += changes.len() as u64;

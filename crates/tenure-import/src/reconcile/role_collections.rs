@@ -78,7 +78,13 @@ impl Run<'_> {
         level: &str,
         seen: &CollectionSeen,
     ) -> Result<(), ImportError> {
-        if self.collection(level, &seen.name)?.is_some_and(|then| !then.predefined) {
+        let then = self.collection(level, &seen.name)?;
+        if then.as_ref().is_some_and(|then| then.predefined) && seen.roles.is_empty() {
+            // A source that does not say the roles.
+            self.pass_over(PREDEFINED);
+            return Ok(());
+        }
+        if then.is_some_and(|then| !then.predefined) {
             let reason = "it is created again next, so it had been deleted unobserved";
             self.delete_collection(level, &seen.name, reason.to_owned())?;
         }
