@@ -138,6 +138,11 @@ fn shown(mut answer: Answer, rows: &Range<usize>) -> Answer {
         Answer::Assignments(found) => {
             *found = found.iter().skip(rows.start).take(rows.len()).cloned().collect();
         }
+        Answer::Sources(found) => {
+            for (place, row) in found.iter_mut().enumerate() {
+                row.covered = row.covered.take().filter(|_| rows.contains(&place));
+            }
+        }
         _ => {}
     }
     answer

@@ -27,6 +27,7 @@ pub mod pattern;
 mod permissions;
 mod search;
 mod session;
+mod sources;
 mod state;
 
 use std::cell::RefCell;

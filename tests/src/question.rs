@@ -15,7 +15,7 @@ use proptest::sample::Index;
 use tenure_core::{
     Abilities, Ability, AssignmentFilter, EffectiveAt, EntryName, FoundKind, GrantableText, Known,
     KnownAt, LIFE_SECONDS_MAX, Level, LevelFilter, Life, Mention, OutcomeKind, Place,
-    PrincipalFilter, Question, Reading, Search,
+    PrincipalFilter, Question, Reading, Search, SourceFilter,
 };
 
 use crate::scenario::{Granted, Scenario};
@@ -59,6 +59,7 @@ enum Sort {
     Search,
     Diff,
     PowerDiff,
+    Sources,
     Levels,
     RoleCollections,
     Catalog,
@@ -111,6 +112,7 @@ pub fn drafts() -> impl Strategy<Value = Draft> {
         2 => Just(Sort::Search),
         5 => Just(Sort::Diff),
         4 => Just(Sort::PowerDiff),
+        3 => Just(Sort::Sources),
         2 => Just(Sort::Levels),
         2 => Just(Sort::RoleCollections),
         1 => Just(Sort::Catalog),
@@ -391,6 +393,16 @@ impl Draft {
                 from: as_of,
                 until: self::as_of(other_at, other_known_at),
             },
+            Sort::Sources => {
+                let place = match (self.flags.0, self.flags.1) {
+                    (true, true) => Some(Place::On(on)),
+                    (_, false) => None,
+                    (false, true) => Some(Place::Under(under)),
+                };
+                let source = world::SOURCES[self.principal % world::SOURCES.len()];
+                let source = (self.flags.2 && seldom).then(|| source.into());
+                Question::Sources { filter: SourceFilter { place, source }, as_of }
+            }
             Sort::Levels => {
                 let filter = LevelFilter {
                     kind: (self.flags.2 && seldom).then_some(on.kind()),

@@ -118,6 +118,8 @@ pub const USERS: [&str; 6] = [
     "user:corp/dan@x",
     "user:sap.default/alice@x",
 ];
+/// What observes
+pub const SOURCES: [&str; 3] = ["listing", "Audit log", "nightly listing"];
 /// Groups and attributes
 pub const SETS: [&str; 6] = [
     "group:corp/Admins",

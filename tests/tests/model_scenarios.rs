@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use tenure_core::{
     FoundKind, JoinedBy, LedgerInMemory, Outcome, OutcomeKind, Question, RefusalCode, Submission,
     answer::{
-        Answer, AskError, DefinedAt, DefinitionChanged, Found, Holding, LandscapeDiff,
+        Answer, AskError, Covered, DefinedAt, DefinitionChanged, Found, Holding, LandscapeDiff,
         LevelChanged, Member,
     },
 };
@@ -174,6 +174,15 @@ fn questions_have_telling_answers() {
                 Answer::PowerDiff { diff, .. } => {
                     note("diff of a power gained", !diff.gained.is_empty());
                     note("diff of a power lost", !diff.lost.is_empty());
+                }
+                Answer::Sources(rows) => {
+                    note("sources", says);
+                    let covered: Vec<_> = rows.into_iter().filter_map(|row| row.covered).collect();
+                    let gaps = |one: &Covered| one.gaps.as_ref().map_or(0, |gaps| gaps.count);
+                    note("sources with gaps", covered.iter().any(|one| gaps(one) > 0));
+                    let both = |one: &Covered| one.listed.is_some() && one.gaps.is_some();
+                    note("sources that list and follow", covered.iter().any(both));
+                    note("sources of a gone level", covered.iter().any(|one| !one.level_exists));
                 }
                 Answer::Levels(_) => note("levels", says),
                 Answer::RoleCollections(_) => note("role collections", says),

@@ -119,6 +119,7 @@ fn rows(answer: &Answer) -> usize {
         Answer::Search(search) => search.found.len(),
         Answer::Diff { diff, .. } => diff.gained.len() + diff.lost.len() + diff.changed.len(),
         Answer::PowerDiff { diff, .. } => diff.gained.len() + diff.lost.len(),
+        Answer::Sources(sources) => sources.len(),
         Answer::Levels(levels) => levels.len(),
         Answer::RoleCollections(all) => all.len(),
         Answer::Catalog(position) => usize::from(position.is_some()),

@@ -6,7 +6,7 @@
 //! questions about levels, role collections and holdings, `people` about members and principals,
 //! `holdings` about what was held over a stretch of time, `diff` about what changed between two coordinates.
 //! `similar` finds the names that could be meant, `search` those that contain a text, `observed` tells when somebody
-//! looked, `elsewhere` where something else decides, `detail` which rows of an answer say why. `session` and `latent`
+//! looked, `sources` which source looked where, `elsewhere` where something else decides, `detail` which rows of an answer say why. `session` and `latent`
 //! are the other two readings of "could".
 //!
 //! Errors come in one order: the level first, then what is asked, then the interval.
@@ -33,6 +33,7 @@ mod reading;
 mod search;
 mod session;
 mod similar;
+mod sources;
 
 pub use detail::Detail;
 pub use diff::Place;
@@ -42,3 +43,4 @@ pub use people::PrincipalFilter;
 pub use question::{AsOf, Known, Now, Question};
 pub use reading::{LIFE_SECONDS_MAX, Life, Reading};
 pub use search::Search;
+pub use sources::SourceFilter;

@@ -15,7 +15,7 @@ use crate::words::catalog::Catalog;
 use crate::words::position::Position;
 
 /// The format of the pieces; another number is another format
-pub const INDEX_FORMAT: u32 = 5;
+pub const INDEX_FORMAT: u32 = 6;
 /// Bytes after which a piece ends; it may be longer by one record
 const PIECE_BYTES: usize = 1 << 20;
 

@@ -19,7 +19,7 @@ mod words;
 pub use ask::answer;
 pub use ask::{
     AsOf, AssignmentFilter, Detail, FoundKind, Known, LIFE_SECONDS_MAX, LevelFilter, Life, Now,
-    Place, PrincipalFilter, Question, Reading, Search,
+    Place, PrincipalFilter, Question, Reading, Search, SourceFilter,
 };
 pub use index::mentions::Mention;
 pub use index_copy::{

@@ -47,6 +47,7 @@ pub enum Answer {
     Members(api::Members),
     Principals(api::Principals),
     Search(api::Search),
+    Sources(api::Sources),
     Levels(api::Levels),
     RoleCollections(api::RoleCollections),
     Catalog(api::CatalogAnswer),
@@ -299,6 +300,14 @@ impl Asker<'_> {
             }
             answer::Answer::PowerDiff { diff, until } => {
                 Answer::PowerDiff(self.power_diff(&diff, &computed, &until, elsewhere))
+            }
+            answer::Answer::Sources(found) => {
+                let page = self.page(&found);
+                Answer::Sources(api::Sources {
+                    as_of,
+                    sources: page.items.iter().filter_map(api::SourceRow::new).collect(),
+                    next_page_token: page.next_token(self.asked, &computed),
+                })
             }
             answer::Answer::Levels(found) => Answer::Levels(api::Levels {
                 as_of,

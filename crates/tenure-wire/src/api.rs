@@ -673,6 +673,47 @@ pub struct Search {
     pub more: bool,
 }
 
+/// A source, a level that it observed, and what its observations that name the level cover up to the moment asked about
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SourceRow {
+    /// The source
+    pub source: String,
+    /// `kind:id`, as the observations name it
+    pub level: String,
+    /// Whether one of them is of the subtree of the level
+    pub subtree: bool,
+    /// Whether the level exists at the moment asked about
+    pub level_exists: bool,
+    /// The first moment that is covered
+    pub first: String,
+    /// The last moment that is covered
+    pub last: String,
+    /// The last moment of an observation without `from`, which is a full listing; absent if there is none
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<String>,
+    /// How many moments have an observation without `from`
+    pub moments: usize,
+    /// The stretches between `first` and `last` that no observation with `from` covers, the first ten; absent if all
+    /// observations are without `from`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gaps: Option<Vec<Gap>>,
+    /// How many such stretches there are
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_count: Option<usize>,
+}
+
+/// Which sources observed which levels
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Sources {
+    /// The coordinates
+    pub as_of: AsOf,
+    /// In byte order of the source, then of the level
+    pub sources: Vec<SourceRow>,
+    /// What to pass as `page_token` for the next page; absent on the last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
 /// A level, with its explicit attributes
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LevelRow {

@@ -331,6 +331,7 @@ impl Texts {
             Question::Principals { .. } => "principals",
             Question::Search { .. } => "search",
             Question::Diff { .. } | Question::PowerDiff { .. } => "diff",
+            Question::Sources { .. } => "sources",
             Question::Levels { .. } => "levels",
             Question::RoleCollections { .. } => "role-collections",
             Question::Catalog { .. } => "catalog",
@@ -420,6 +421,9 @@ mod tests {
                 .with("holding", "false"),
             of(Texts::named("search").with("q", "zoë  Prod")),
             of(Texts::named("search").with("q", "x").with("kind", "cf-org").with("limit", "7")),
+            of(Texts::named("sources").with("on", LEVEL).with("source", "Nightly listing"))
+                .with("limit", "7"),
+            of(Texts::named("sources").with("under", LEVEL)).with("page_token", "t"),
             of(Texts::named("levels").with("under", LEVEL)).with("kind", "cf-org"),
             of(Texts::named("levels")),
             of(Texts::named("role-collections").with("on", LEVEL)),
@@ -493,6 +497,10 @@ mod tests {
                 Texts::named("diff").with("can", "op").with("on", LEVEL).with("principal", "p@x"),
                 "`can` asks who gained or lost a power, `principal` about the holdings of one: say one of \
                  the two",
+            ),
+            (
+                Texts::named("sources").with("on", LEVEL).with("under", LEVEL),
+                "`on` is a level, `under` a subtree: say at most one of the two",
             ),
             (
                 Texts::named("entry").with("entry", "x"),

@@ -137,7 +137,7 @@ fn command(texts: &Texts, folder: &Path) -> String {
     let parameters = &texts.parameters;
     // Most commands take the principal without a flag.
     let by_itself = match texts.name {
-        "diff" | "assignments" | "principals" => None,
+        "diff" | "assignments" | "principals" | "sources" => None,
         "members" => Some("set"),
         "entry" => Some("entry"),
         "search" => Some("q"),

@@ -372,6 +372,23 @@ pub(crate) struct Entry {
     wait: Option<String>,
 }
 
+/// The sources that observed who holds what: on which levels, since when, and with which gaps
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct Sources {
+    /// Only of this level
+    #[arg(long, value_name = "LEVEL", conflicts_with = "under")]
+    on: Option<String>,
+    /// Only of levels in the subtree of this one, itself included
+    #[arg(long, value_name = "LEVEL")]
+    under: Option<String>,
+    /// Only of this source
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    as_of: AsOf,
+}
+
 /// The levels that exist
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Levels {
@@ -463,6 +480,7 @@ pub(crate) fn whole(door: &Door, mut texts: Texts) -> anyhow::Result<Value> {
         "holdings" => (&["/holdings"], "page_token"),
         "members" => (&["/members"], "page_token"),
         "principals" => (&["/principals"], "page_token"),
+        "sources" => (&["/sources"], "page_token"),
         "history" => (&["/entries"], "after"),
         _ => return Ok(answer),
     };

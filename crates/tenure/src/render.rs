@@ -211,6 +211,7 @@ pub(crate) fn rows(question: &str, answer: &Value) -> anyhow::Result<Rows> {
         "members" => members(&typed(answer)?),
         "principals" => principals(&typed(answer)?),
         "search" => found(&typed(answer)?),
+        "sources" => sources(&typed(answer)?),
         "levels" => levels(&typed(answer)?),
         "role-collections" => role_collections(&typed(answer)?),
         "catalog" => catalog(&typed(answer)?),
@@ -433,6 +434,37 @@ fn principals(answer: &api::Principals) -> Rows {
         rows.push([row.principal.clone(), row.holdings.to_string(), last_held]);
     }
     rows
+}
+
+fn sources(answer: &api::Sources) -> Rows {
+    let head = ["source", "level", "first", "last", "last listed", "listings", "gaps"];
+    let mut rows = Rows::new(&head);
+    for row in &answer.sources {
+        let below = if row.subtree { " and below" } else { "" };
+        let gone = if row.level_exists { "" } else { " (does not exist)" };
+        rows.push([
+            row.source.clone(),
+            format!("{}{below}{gone}", row.level),
+            row.first.clone(),
+            row.last.clone(),
+            row.listed.clone().unwrap_or_default(),
+            row.moments.to_string(),
+            gaps(row),
+        ]);
+    }
+    rows
+}
+
+/// The gaps of a source, each in a line
+fn gaps(row: &api::SourceRow) -> String {
+    let Some(gaps) = &row.gaps else { return String::new() };
+    if gaps.is_empty() {
+        return "none".to_owned();
+    }
+    let line = |gap: &api::Gap| format!("{} until {}", gap.from, end(gap.until.as_ref()));
+    let more = row.gap_count.unwrap_or_default().saturating_sub(GAPS_SHOWN.min(gaps.len()));
+    let more = (more > 0).then(|| format!("and {more} more"));
+    gaps.iter().take(GAPS_SHOWN).map(line).chain(more).collect::<Vec<_>>().join("\n")
 }
 
 fn found(answer: &api::Search) -> Rows {

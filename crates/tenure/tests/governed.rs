@@ -121,8 +121,19 @@ fn who_may_is_decided_by_the_ledger_from_the_next_entry_on() {
 
     let status = |who: &str, path: &str| governed.get(who, path).0;
     assert_eq!([ROOT, AUDITOR, FEED, ANN].map(|who| status(who, WHO)), [200, 200, 403, 403]);
-    for path in ["/v1/entries", "/v1/levels", "/v1/search?q=a", "/v1/principals", "/v1/catalog"] {
+    for path in [
+        "/v1/entries",
+        "/v1/levels",
+        "/v1/search?q=a",
+        "/v1/sources",
+        "/v1/principals",
+        "/v1/catalog",
+    ] {
         assert_eq!([status(ROOT, path), status(AUDITOR, path)], [200, 403], "{path}");
+    }
+    for path in ["/v1/sources?on=subaccount:dev", "/v1/sources?under=global-account:acme"] {
+        let all = [ROOT, AUDITOR, FEED, ANN].map(|who| status(who, path));
+        assert_eq!(all, [200, 200, 403, 403], "{path}");
     }
     // What is forbidden says so before anything is looked up.
     let (code, problem) = governed.get(ANN, "/v1/who?can=no.such&on=subaccount:none");

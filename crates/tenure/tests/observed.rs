@@ -148,6 +148,169 @@ fn tables_say_it_before_anything_else() {
     assert!(!looked.stdout.contains("not observed"), "{looked:?}");
 }
 
+/// What the answer to `sources` says
+fn sources(server: &Server, parameters: &str) -> Value {
+    server.get(&format!("/v1/sources{parameters}")).ok()["sources"].clone()
+}
+
+/// The source of most of these tests, on `subaccount:dev`
+fn listing(more: &Value) -> Value {
+    let mut row = json!({"source": "nightly listing", "level": DEV, "subtree": false,
+        "level_exists": true, "moments": 0});
+    for (name, value) in more.as_object().unwrap() {
+        row[name] = value.clone();
+    }
+    row
+}
+
+#[test]
+fn sources_say_what_was_covered_by_whom() {
+    let (server, _data) = server();
+    assert_eq!(sources(&server, ""), json!([]));
+    let before = server.position();
+    observe(&server, "2026-07-07T08:00:00Z", &[]);
+    observe(&server, "2026-07-10T08:00:00Z", &[("from", "2026-07-09T08:00:00Z".into())]);
+    observe(&server, "2026-07-12T08:00:00Z", &[]);
+    observe(&server, "2026-07-20T08:00:00Z", &[("from", "2026-07-15T08:00:00Z".into())]);
+    let rows = |at: &str| sources(&server, &format!("?on={DEV}&at={at}"));
+    let day = |day: &str| format!("2026-07-{day}T08:00:00Z");
+    let after = |day: &str| format!("2026-07-{day}T08:00:00.000001Z");
+
+    // Nothing is covered one microsecond before the first moment.
+    assert_eq!(rows("2026-07-07T07:59:59.999999Z"), json!([]));
+    let once = listing(&json!({"first": day("07"), "last": day("07"), "listed": day("07"),
+        "moments": 1}));
+    assert_eq!(rows(&day("07")), json!([once]), "a source that only lists has no gaps");
+    assert_eq!(rows("2026-07-09T07:59:59.999999Z"), json!([once]));
+    // A stretch that has begun is covered up to the moment asked about.
+    let first_gap = json!({"from": after("07"), "until": day("09")});
+    let begun = |last: &str, more: Value| {
+        let mut row = listing(&json!({"first": day("07"), "last": last, "listed": day("07"),
+            "moments": 1, "gaps": [first_gap], "gap_count": 1}));
+        for (name, value) in more.as_object().unwrap() {
+            row[name] = value.clone();
+        }
+        json!([row])
+    };
+    assert_eq!(rows(&day("09")), begun(&day("09"), json!({})));
+    assert_eq!(
+        rows("2026-07-09T12:00:00Z"),
+        begun("2026-07-09T12:00:00Z", json!({})),
+        "covered up to then"
+    );
+    assert_eq!(rows("2026-07-12T07:59:59.999999Z"), begun(&day("10"), json!({})));
+    let second_gap = |until: &str| json!({"from": after("10"), "until": day(until)});
+    let listed_again = json!({"listed": day("12"), "moments": 2, "gap_count": 2,
+        "gaps": [first_gap, second_gap("12")]});
+    assert_eq!(rows(&day("12")), begun(&day("12"), listed_again));
+    // A listing within a gap does not end the gap.
+    let at_last = json!({"listed": day("12"), "moments": 2, "gap_count": 2,
+        "gaps": [first_gap, second_gap("15")]});
+    assert_eq!(rows("2026-08-01"), begun(&day("20"), at_last.clone()));
+
+    // As known before: before the observations, and around a void of one.
+    let known =
+        |known_at: u64| sources(&server, &format!("?on={DEV}&at=2026-08-01&known_at={known_at}"));
+    assert_eq!(known(before), json!([]));
+    assert_eq!(known(before + 1), json!([once]));
+    let stretch = server.get(&format!("/v1/entries/{}", before + 2)).ok()["id"].clone();
+    let void = json!({"actor": "user:corp/a", "changes": [{"type": "void", "entry": stretch}]});
+    server.append(&[void]);
+    assert_eq!(known(before + 4), begun(&day("20"), at_last));
+    let voided = json!({"listed": day("12"), "moments": 2, "gap_count": 1,
+        "gaps": [{"from": after("07"), "until": day("15")}]});
+    assert_eq!(known(before + 5), begun(&day("20"), voided.clone()));
+    assert_eq!(rows("2026-08-01"), begun(&day("20"), voided));
+}
+
+#[test]
+fn sources_are_chosen_by_source_and_place() {
+    let (server, _data) = server();
+    let at = |day: u8| format!("2026-07-0{day}T00:00:00Z");
+    let observe = |day: u8, level: &str, source: &str, subtree: bool| {
+        let change =
+            [("level", json!(level)), ("source", json!(source)), ("subtree", json!(subtree))];
+        observe(&server, &at(day), &change);
+    };
+    observe(1, DEV, "b", false);
+    observe(1, "directory:eu", "b", true);
+    observe(2, "directory:eu", "b", false);
+    observe(3, DEV, "A", false);
+    let names = |parameters: &str| {
+        let rows = sources(&server, parameters);
+        let name = |row: &Value| {
+            let text = |name: &str| row[name].as_str().unwrap();
+            format!("{} {} {}", text("source"), text("level"), row["level_exists"])
+        };
+        rows.as_array().unwrap().iter().map(name).collect::<Vec<_>>()
+    };
+    let (a, b) = (format!("A {DEV} true"), format!("b {DEV} true"));
+    let eu = "b directory:eu true".to_owned();
+    assert_eq!(names(""), [a.clone(), eu.clone(), b.clone()]);
+    assert_eq!(names("?source=b"), [eu.clone(), b.clone()]);
+    assert_eq!(names("?source=nobody"), [""; 0]);
+    assert_eq!(names(&format!("?on={DEV}")), [a.clone(), b.clone()]);
+    // Who observed the whole directory is no row of a level below it.
+    assert_eq!(names("?under=directory:west"), [a.clone(), b.clone()]);
+    assert_eq!(names("?under=directory:eu&source=b"), [eu.clone(), b.clone()]);
+    let whole = &sources(&server, "?on=directory:eu")[0];
+    assert_eq!((&whole["subtree"], &whole["moments"]), (&json!(true), &json!(2)));
+    assert_eq!(sources(&server, &format!("?on=directory:eu&at={}", at(1)))[0]["moments"], 1);
+
+    // Pages: each row once, in the same order, as of the moment and the position of the first.
+    let mut paged = Vec::new();
+    let mut next = String::new();
+    loop {
+        let page = server.get(&format!("/v1/sources?limit=1{next}")).ok();
+        paged.extend(page["sources"].as_array().unwrap().clone());
+        let Some(token) = page["next_page_token"].as_str() else { break };
+        next = format!("&page_token={token}");
+        observe(4, "directory:west", "A", false);
+    }
+    assert_eq!(paged.len(), 3);
+    let all = sources(&server, &format!("?at={}", at(3)));
+    assert_eq!(Value::from(paged), all);
+
+    // A level that is gone has rows, and lies in no subtree.
+    let deleted = json!({"type": "delete_level", "level": DEV});
+    server.append(&[entry_at("2026-07-05T00:00:00Z", &[deleted])]);
+    let gone = [format!("A {DEV} false"), format!("b {DEV} false")];
+    assert_eq!(names(&format!("?on={DEV}")), gone);
+    assert_eq!(names(&format!("?on={DEV}&at=2026-07-04T23:59:59.999999Z")), [a, b]);
+    assert_eq!(names("?under=directory:west"), ["A directory:west true"]);
+    for wrong in [format!("on={DEV}&source=nobody"), "under=subaccount:dev".to_owned()] {
+        server.get(&format!("/v1/sources?{wrong}")).is_problem(404, "unknown_level", &[DEV]);
+    }
+    server.get("/v1/sources?on=subaccount:none").is_problem(404, "unknown_level", &[]);
+    let both = format!("/v1/sources?on={DEV}&under={DEV}");
+    server.get(&both).is_problem(400, "bad_request", &["at most one of the two"]);
+}
+
+#[test]
+fn a_table_of_sources_shows_gaps() {
+    let (server, _data) = server();
+    let ran = tenure(&server, &["sources"]);
+    assert!(ran.stdout.starts_with("nothing"), "{ran:?}");
+    observe(&server, "2026-07-01T00:00:00Z", &[("subtree", json!(true))]);
+    for day in 1..6 {
+        let (from, to) = (format!("2026-07-1{day}T00:00:00Z"), format!("2026-07-1{day}T12:00:00Z"));
+        observe(&server, &to, &[("from", from.into())]);
+    }
+    let ran = tenure(&server, &["sources", "--on", DEV, "--at", "2026-08-01"]);
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    for shown in ["nightly listing", "and below", "and 2 more", "2026-07-01T00:00:00.000001Z until"]
+    {
+        assert!(ran.stdout.contains(shown), "{shown}: {}", ran.stdout);
+    }
+    let json = ["--format", "json", "sources", "--source", "nightly listing"];
+    let answer: Value = serde_json::from_str(&tenure(&server, &json).stdout).unwrap();
+    assert_eq!(answer["sources"][0]["gap_count"], 5, "{answer:#}");
+    let csv = tenure(&server, &["--format", "csv", "sources", "--under", "global-account:acme"]);
+    assert!(csv.stdout.starts_with("source,level,first,last,last listed,listings,gaps"), "{csv:?}");
+    let both = tenure(&server, &["sources", "--on", DEV, "--under", DEV]);
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
+}
+
 #[test]
 fn an_observation_that_cannot_be_is_refused_with_a_sentence() {
     let (server, _data) = server();

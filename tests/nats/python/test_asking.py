@@ -39,6 +39,7 @@ QUESTIONS = {
     "members": [{"set": "group:corp/admins", **AT}],
     "principals": [AT, {"kind": "user", "holding": True, **AT}],
     "search": [{"q": "DEV", **AT}, {"q": "subaccount viewer", "kind": "role-collection", "limit": 1, **AT}],
+    "sources": [AT, {"under": "global-account:acme", "source": "listing", "limit": 1, **AT}],
     "levels": [AT, {"under": "global-account:acme", "kind": "subaccount", **AT}],
     "role-collections": [{"on": "subaccount:dev", **AT}],
     "catalog": [AT],

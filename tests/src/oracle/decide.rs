@@ -222,7 +222,7 @@ impl Oracle {
                 reasons.add_if(*level == ledger(), Reason::LedgerStays);
                 Deed::DeleteLevel { level: level.clone() }
             }
-            Change::Observe { level, subtree, source: _, from } => {
+            Change::Observe { level, subtree, source, from } => {
                 let from = match from {
                     None => t,
                     Some(from) => {
@@ -232,7 +232,8 @@ impl Oracle {
                     }
                 };
                 reasons.add_if(!state.exists(level), Reason::UnknownLevel);
-                Deed::Observe { level: level.clone(), subtree: *subtree == Some(true), from }
+                let (level, source) = (level.clone(), source.clone());
+                Deed::Observe { level, subtree: *subtree == Some(true), source, from }
             }
             // All others are about a level, and looked for there.
             Change::CreateRole { level, .. }

@@ -13,7 +13,7 @@ impl Oracle {
     fn covered(&self, wanted: &Level, s: KnownAt) -> Vec<(EffectiveAt, EffectiveAt)> {
         let mut covered = Vec::new();
         for fact in self.counted(s).into_iter().flat_map(|line| &line.facts) {
-            let Deed::Observe { level, subtree, from } = &fact.deed else { continue };
+            let Deed::Observe { level, subtree, source: _, from } = &fact.deed else { continue };
             let below = || self.state(fact.effective_at, s).subtree(level).contains(wanted);
             if level == wanted || (*subtree && below()) {
                 covered.push((*from, fact.effective_at));

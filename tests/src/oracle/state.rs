@@ -125,6 +125,7 @@ pub(super) enum Deed {
     Observe {
         level: Level,
         subtree: bool,
+        source: Arc<str>,
         from: EffectiveAt,
     },
     /// It changes which entries count, and nothing at any moment

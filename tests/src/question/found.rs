@@ -120,6 +120,10 @@ pub fn ask_oracle(question: &Question, oracle: &Oracle) -> Found {
             let diff = oracle.power_diff(&can, &place, first, second)?;
             (Answer::PowerDiff { diff, until: computed_at(oracle, until, Reading::Assigned) }, from)
         }
+        Question::Sources { filter, as_of } => {
+            let (t, s) = coordinates(as_of);
+            (Answer::Sources(oracle.sources(&filter, t, s)?), as_of)
+        }
         Question::Levels { filter, as_of } => {
             let (t, s) = coordinates(as_of);
             (Answer::Levels(oracle.levels(&filter, t, s)?), as_of)
@@ -269,6 +273,7 @@ pub fn without_positions(found: Found) -> Result<Answer, AskError> {
         | Answer::Where(_)
         | Answer::Principals(_)
         | Answer::Search(_)
+        | Answer::Sources(_)
         | Answer::Levels(_)
         | Answer::RoleCollections(_) => {}
     }
@@ -322,6 +327,7 @@ pub fn says_something(answer: &Answer) -> bool {
             *diff != Diff { landscape: nothing, ..Diff::default() }
         }
         Answer::PowerDiff { diff, .. } => *diff != PowerDiff::default(),
+        Answer::Sources(rows) => !rows.is_empty(),
         Answer::Levels(levels) => !levels.is_empty(),
         Answer::RoleCollections(all) => !all.is_empty(),
         Answer::Catalog(position) => position.is_some(),

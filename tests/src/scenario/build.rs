@@ -305,10 +305,10 @@ impl Builder {
                 role_collection: collection(name),
                 roles: roles(list),
             },
-            Draft::Observe { level: of, subtree, from } => Change::Observe {
+            Draft::Observe { level: of, subtree, source, from } => Change::Observe {
                 level: level(of),
                 subtree,
-                source: "listing".into(),
+                source: world::SOURCES[source].into(),
                 from: from.and_then(|ticks| Instant::from_micros(start - ticks * TICK_MICROS)),
             },
             Draft::SetRule { set, rule } => {

@@ -61,7 +61,7 @@ pub(super) enum Draft {
     CreateRoleCollection { level: usize, name: usize, roles: usize },
     SetRoles { level: usize, name: usize, roles: usize },
     DeleteRoleCollection { level: usize, name: usize },
-    Observe { level: usize, subtree: Option<bool>, from: Option<i64> },
+    Observe { level: usize, subtree: Option<bool>, source: usize, from: Option<i64> },
     GrantRight { right: usize, to: usize, until: Until },
     RevokeRight { right: usize, from: usize },
     SetAccess(Access),
@@ -254,8 +254,8 @@ fn observations() -> BoxedStrategy<Draft> {
     let level = skewed(world::LEVELS.len());
     let subtree = prop_oneof![3 => Just(Some(true)), 2 => Just(None), 1 => Just(Some(false))];
     let from = prop_oneof![4 => Just(None), 5 => (1..9_i64).prop_map(Some), 1 => Just(Some(0))];
-    (level, subtree, from)
-        .prop_map(|(level, subtree, from)| Draft::Observe { level, subtree, from })
+    (level, subtree, skewed(world::SOURCES.len()), from)
+        .prop_map(|(level, subtree, source, from)| Draft::Observe { level, subtree, source, from })
         .boxed()
 }
 

@@ -21,7 +21,7 @@ pub(super) type Told = (Option<i64>, Body);
 /// Entries that tell one thing from its beginning to its end, which drawn one by one seldom come
 /// together
 pub(super) fn story() -> BoxedStrategy<Vec<Told>> {
-    prop_oneof![2 => names_change(), 2 => levels_change(), 2 => terms_change(), 3 => access_changes(), 5 => neo::stories()]
+    prop_oneof![2 => names_change(), 2 => levels_change(), 2 => terms_change(), 3 => access_changes(), 2 => sources_follow(), 5 => neo::stories()]
         .boxed()
 }
 
@@ -197,6 +197,32 @@ fn terms_change() -> BoxedStrategy<Vec<Told>> {
         }),
     ]
     .boxed()
+}
+
+/// A source lists a level and then follows it, with gaps; the level may go, or one of it turn out not to have been
+fn sources_follow() -> BoxedStrategy<Vec<Told>> {
+    let levels = ["subaccount:s1", "directory:d1", "subaccount:s2"];
+    let number = |level: &&str| world::LEVELS.iter().position(|row| row == level);
+    let levels: Vec<usize> = levels.iter().filter_map(number).collect();
+    let place = (0..levels.len()).prop_map(move |place| levels[place]);
+    let end = prop_oneof![2 => Just(None), 2 => Just(Some(true)), 1 => Just(Some(false))];
+    (place, skewed(world::SOURCES.len()), any::<bool>(), end)
+        .prop_map(|(level, source, below, end)| {
+            let subtree = below.then_some(true);
+            let seen = |from| Draft::Observe { level, subtree, source, from };
+            let mut story = vec![
+                told(seen(None)),
+                told_ahead(4, seen(Some(2))),
+                told_ahead(8, seen(None)),
+                told_ahead(12, seen(Some(1))),
+            ];
+            story.extend(end.map(|goes| match goes {
+                true => told_ahead(6, Draft::DeleteLevel(level)),
+                false => (None, Body::VoidBack(2)),
+            }));
+            story
+        })
+        .boxed()
 }
 
 /// Rights are given and asked for, and what gave them or asked for them may turn out not to have been

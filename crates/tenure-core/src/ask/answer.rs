@@ -80,6 +80,9 @@ pub const GAPS_MAX: usize = 100;
 /// Most levels without an observation that an answer names
 pub const NOT_OBSERVED_MAX: usize = 10;
 
+/// Most gaps that a row of [`Answer::Sources`] names
+pub const SOURCE_GAPS_MAX: usize = 10;
+
 /// Whether a principal is known: whether a counted entry names it in a change, as known then
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NameKnown {
@@ -153,6 +156,8 @@ pub enum Answer {
         /// The second coordinates
         until: ComputedAt,
     },
+    /// In byte order of the source, then of the level
+    Sources(Vec<SourceThen>),
     /// In byte order
     Levels(Vec<LevelThen>),
     /// In byte order
@@ -525,6 +530,56 @@ pub struct Found {
     pub title: Option<Arc<str>>,
     /// What a level lies in, from the root down, each by its display name if it has one
     pub path: Option<Vec<Arc<str>>>,
+}
+
+/// A source, and a level that it observed
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourceThen {
+    /// The source
+    pub source: Arc<str>,
+    /// The level, as the observations name it
+    pub level: Level,
+    /// What is covered; `None` for a row that is not shown
+    pub covered: Option<Covered>,
+}
+
+/// What the observations of one source cover that name one level and begin at or before T, up to T
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Covered {
+    /// Whether one of them is of the subtree of the level
+    pub subtree: bool,
+    /// The first moment that is covered
+    pub first: EffectiveAt,
+    /// The last moment that is covered
+    pub last: EffectiveAt,
+    /// The last moment of an observation of one moment alone, which is a full listing
+    pub listed: Option<EffectiveAt>,
+    /// How many moments there are with such an observation
+    pub moments: usize,
+    /// The gaps between the stretches; `None` where all observations are of one moment alone
+    pub gaps: Option<Gaps>,
+    /// Whether the level exists at T
+    pub level_exists: bool,
+}
+
+/// The stretches of time between a first and a last moment that are not covered
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Gaps {
+    /// The first [`SOURCE_GAPS_MAX`] of them, in order
+    pub first: Vec<Span>,
+    /// How many there are
+    pub count: usize,
+}
+
+impl Gaps {
+    /// Adds the stretch from one moment up to another, if there is a moment in it
+    pub(crate) fn add(&mut self, from: EffectiveAt, until: EffectiveAt) {
+        let Some(gap) = Span::new(from, Some(until)) else { return };
+        self.count += 1;
+        if self.first.len() < SOURCE_GAPS_MAX {
+            self.first.push(gap);
+        }
+    }
 }
 
 /// A level that exists

@@ -13,6 +13,7 @@ use crate::ask::people::PrincipalFilter;
 use crate::ask::pinned::Pinned;
 use crate::ask::reading::Reading;
 use crate::ask::search::Search;
+use crate::ask::sources::SourceFilter;
 use crate::index::mentions::Mention;
 use crate::ledger::Ledger;
 use crate::words::ability::Abilities;
@@ -249,6 +250,13 @@ pub enum Question {
         /// The second coordinates
         until: AsOf,
     },
+    /// Which sources observed which levels, since when, and with which gaps?
+    Sources {
+        /// Which of them
+        filter: SourceFilter,
+        /// As of when
+        as_of: AsOf,
+    },
     /// Which levels exist?
     Levels {
         /// Which of them
@@ -302,6 +310,7 @@ impl Question {
             | Self::Members { as_of, .. }
             | Self::Principals { as_of, .. }
             | Self::Search { as_of, .. }
+            | Self::Sources { as_of, .. }
             | Self::Levels { as_of, .. }
             | Self::RoleCollections { as_of, .. }
             | Self::Catalog { as_of } => *as_of = change(*as_of),
@@ -467,6 +476,9 @@ impl Question {
             Self::PowerDiff { can, place, from, until } => {
                 pinned.power_diff(*from, *until, can, place)
             }
+            Self::Sources { filter, as_of } => pinned.at(*as_of, |view, t| {
+                Ok(Answer::Sources(view.sources(filter, t, &pinned.detail.rows)?))
+            }),
             Self::Levels { filter, as_of } => {
                 pinned.at(*as_of, |view, t| Ok(Answer::Levels(view.levels_of(filter, t)?)))
             }
@@ -528,6 +540,7 @@ impl Question {
             | Self::Search { .. }
             | Self::Diff { .. }
             | Self::PowerDiff { .. }
+            | Self::Sources { .. }
             | Self::Levels { .. }
             | Self::Catalog { .. }
             | Self::History { .. }

@@ -10,7 +10,7 @@ use imbl::Vector;
 use crate::history::landscape_at::Land;
 use crate::words::instant::EffectiveAt;
 use crate::words::position::Position;
-use crate::words::symbol::{LevelRef, SharedMap};
+use crate::words::symbol::{LevelRef, SharedMap, Symbol};
 
 /// How many of the newest runs an observation may go on with
 const RUNS_TRIED: usize = 16;
@@ -24,9 +24,16 @@ pub(crate) struct Observation {
     pub(crate) to: EffectiveAt,
     /// The entry that says it
     pub(crate) position: Position,
+    /// What saw it
+    pub(crate) source: Symbol,
 }
 
 impl Observation {
+    /// Whether it is of one moment alone: an `observe` with `from` has a `from` before its end
+    pub(crate) fn is_moment(&self) -> bool {
+        self.from == self.to
+    }
+
     fn goes_on(&self, before: &Self) -> bool {
         before.from <= self.from && before.to <= self.to && before.position <= self.position
     }
@@ -101,6 +108,21 @@ impl Observations {
     pub(crate) fn end(&self) -> EffectiveAt {
         let last = self.last.map_or(0, EffectiveAt::micros);
         EffectiveAt::saturating_from_micros(last.saturating_add(1))
+    }
+
+    /// The levels that applied observations name, in no order
+    pub(crate) fn levels(&self) -> impl Iterator<Item = LevelRef> {
+        self.of.keys().copied()
+    }
+
+    /// The observations that name a level, each with whether it is of the subtree, in no order
+    pub(crate) fn naming(&self, level: LevelRef) -> impl Iterator<Item = (bool, &Observation)> {
+        self.of.get(&level).into_iter().flat_map(|of| {
+            let parts = [(false, &of.alone), (true, &of.subtree)];
+            parts
+                .into_iter()
+                .flat_map(|(subtree, runs)| runs.0.iter().flatten().map(move |one| (subtree, one)))
+        })
     }
 
     /// Every observation with its level and whether it is of a subtree, those of one level in log order
@@ -236,7 +258,8 @@ mod tests {
             let to = i64::try_from(seed >> 54).unwrap();
             let from = to - i64::try_from(seed % 40).unwrap().min(to);
             let position = Position::new(position).unwrap();
-            runs.add(Observation { from: at(from), to: at(to), position });
+            let source = Symbol::fixed(0);
+            runs.add(Observation { from: at(from), to: at(to), position, source });
         }
         assert_eq!(runs.0.iter().map(Vector::len).sum::<usize>(), 1_999);
         for run in &runs.0 {

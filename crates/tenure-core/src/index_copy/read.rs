@@ -448,7 +448,7 @@ impl<E, I: Iterator<Item = Result<IndexPiece, E>>> Reading<I> {
         for _ in 0..self.source.number()? {
             let (level, subtree) = (self.level()?, self.source.number()? != 0);
             let (from, to, position) = (self.time()?, self.time()?, self.position()?);
-            let observation = Observation { from, to, position };
+            let observation = Observation { from, to, position, source: self.symbol()? };
             self.ledger.observations.add(level, subtree, observation);
         }
         for _ in 0..self.source.number()? {

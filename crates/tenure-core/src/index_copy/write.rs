@@ -338,7 +338,8 @@ fn observations(ledger: &Ledger) -> impl Iterator<Item = Vec<u8>> + '_ {
     count(observations.len())
         .chain(observations.into_iter().map(|(level, subtree, one)| {
             let record = Record::default().level(level).number(u64::from(subtree));
-            record.time(one.from.micros()).time(one.to.micros()).number(one.position.get()).0
+            let record = record.time(one.from.micros()).time(one.to.micros());
+            record.number(one.position.get()).symbol(one.source).0
         }))
         .chain(count(not_before.len()))
         .chain(not_before.iter().map(|(position, not_before)| {

@@ -231,8 +231,8 @@ impl Deciding<'_> {
                 let published = Published { definitions, position: key.position };
                 Ok(structural(Structural::PublishCatalog(Arc::new(published))))
             }
-            Change::Observe { level, subtree, source: _, from } => {
-                self.check_observe(key, level, *subtree, *from)
+            Change::Observe { level, subtree, source, from } => {
+                self.check_observe(key, (level, *subtree), source, *from)
             }
             Change::Void { entry, note: _ } => self.check_void(key, *entry),
         }
@@ -323,8 +323,8 @@ impl Deciding<'_> {
     fn check_observe(
         &mut self,
         key: OrderKey,
-        level: &Level,
-        subtree: Option<bool>,
+        (level, subtree): (&Level, Option<bool>),
+        source: &str,
         from: Option<Instant>,
     ) -> Result<Fact, Reason> {
         let to = key.effective_at;
@@ -333,7 +333,9 @@ impl Deciding<'_> {
         if from.is_some_and(|from| from >= to) {
             return Err(Reason::EmptyInterval);
         }
-        let observation = Observation { from: from.unwrap_or(to), to, position: key.position };
+        let source = self.ledger.symbols.intern(source);
+        let (from, position) = (from.unwrap_or(to), key.position);
+        let observation = Observation { from, to, position, source };
         Ok(Fact::Observation { level, subtree: subtree.unwrap_or(false), observation })
     }
 

@@ -186,6 +186,12 @@ fn about<'a>(question: &'a Question, caller: &Principal) -> About<'a> {
             });
             About { principal: own, level: None }
         }
+        Question::Sources { filter, .. } => About {
+            principal: None,
+            level: filter.place.as_ref().map(|place| match place {
+                Place::On(level) | Place::Under(level) => level,
+            }),
+        },
         Question::Members { .. }
         | Question::Principals { .. }
         | Question::Search { .. }

@@ -106,7 +106,7 @@ pub(crate) fn parameters_schema(kind: &Kind) -> Value {
     ),
     paths(
         append, history, entry, who, what, check, check_many, timeline, where_could, diff,
-        assignments, holdings, members, principals, search, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
+        assignments, holdings, members, principals, search, sources, levels, role_collections, catalog, changes, openapi, healthz, readyz, metrics,
         evaluation, evaluations, search_subject, search_resource, search_action, configuration,
     ),
     components(schemas(v1::Entry)),
@@ -270,6 +270,15 @@ path!(
     "Names that contain every word of a text, the best first",
     [],
     api::Search
+);
+path!(
+    sources,
+    get,
+    "/v1/sources",
+    "questions",
+    "Which sources observed which levels, since when, and with which gaps",
+    [],
+    api::Sources
 );
 path!(levels, get, "/v1/levels", "questions", "Levels that exist", [], api::Levels);
 path!(

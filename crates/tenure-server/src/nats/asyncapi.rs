@@ -53,6 +53,9 @@ fn described(kind: &Kind) -> Described {
         "members" => ("Members", "Members of a group or an attribute"),
         "principals" => ("Principals", "Known principals, and how much each holds"),
         "search" => ("Search", "Names that contain every word of a text, the best first"),
+        "sources" => {
+            ("Sources", "Which sources observed which levels, since when, and with which gaps")
+        }
         "levels" => ("Levels", "Levels that exist"),
         "role-collections" => ("RoleCollections", "Role collections of a level"),
         "catalog" => ("CatalogAnswer", "The catalogue in force"),

@@ -2,14 +2,14 @@
 
 use tenure_core::{
     Attributes, EffectiveAt, Entry, KnownAt, Level, Life, Note as CoreNote, Noted, Outcome,
-    Position, Principal, Reading, RecordedAt, Refusal as CoreRefusal, answer,
+    Position, Principal, Reading, RecordedAt, Refusal as CoreRefusal, Span, answer,
 };
 
 use super::{
     AppendResult, AsOf, Changed, DefinedAt, DefinitionRow, Elsewhere, Ended, EntryResult,
     Environments, FeatureSets, Found, Gap, Given, Held, Holding, HoldingRow, Interval, JoinedBy,
     Known, LevelAttributes, LevelChanged, LevelMoved, LevelRow, Member, Membership, Note, Observed,
-    Original, PowerDiffRow, PrincipalRow, Refusal, RoleCollectionRow, Step,
+    Original, PowerDiffRow, PrincipalRow, Refusal, RoleCollectionRow, SourceRow, Step,
 };
 use crate::convert::{access_from_core, environment_from_core, feature_set_from_core};
 use crate::sentence::{self, Submitted};
@@ -387,13 +387,7 @@ impl From<&answer::Observed> for Observed {
             },
             answer::Observed::Over { first, gaps, gap_count } => Self::Over {
                 first: first.to_string(),
-                gaps: gaps
-                    .iter()
-                    .map(|gap| Gap {
-                        from: gap.from().to_string(),
-                        until: gap.until().map(|until| until.to_string()),
-                    })
-                    .collect(),
+                gaps: gaps.iter().map(Gap::from).collect(),
                 gap_count: *gap_count,
             },
             answer::Observed::Under { not_observed, levels } => Self::Under {
@@ -401,6 +395,32 @@ impl From<&answer::Observed> for Observed {
                 levels: levels.iter().map(ToString::to_string).collect(),
             },
         }
+    }
+}
+
+impl From<&Span> for Gap {
+    fn from(gap: &Span) -> Self {
+        Self { from: gap.from().to_string(), until: gap.until().map(|until| until.to_string()) }
+    }
+}
+
+impl SourceRow {
+    /// A row as it is answered; `None` for one that is not shown
+    pub fn new(then: &answer::SourceThen) -> Option<Self> {
+        let covered = then.covered.as_ref()?;
+        let gaps = covered.gaps.as_ref();
+        Some(Self {
+            source: then.source.to_string(),
+            level: then.level.to_string(),
+            subtree: covered.subtree,
+            level_exists: covered.level_exists,
+            first: covered.first.to_string(),
+            last: covered.last.to_string(),
+            listed: covered.listed.map(|at| at.to_string()),
+            moments: covered.moments,
+            gaps: gaps.map(|gaps| gaps.first.iter().map(Gap::from).collect()),
+            gap_count: gaps.map(|gaps| gaps.count),
+        })
     }
 }
 

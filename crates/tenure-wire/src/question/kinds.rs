@@ -249,6 +249,23 @@ pub const KINDS: &[Kind] = &[
         ],
     },
     Kind {
+        name: "sources",
+        title: "Which sources observed which levels, since when, and with which gaps",
+        parameters: &[
+            Parameter { name: "on", title: "Only of this level; not with `under`" },
+            Parameter {
+                name: "under",
+                title: "Only of levels in the subtree of this one, itself included",
+            },
+            Parameter { name: "source", title: "Only of this source" },
+            AT,
+            KNOWN_AT,
+            Parameter { name: "limit", title: "Rows a page, 1 to 10,000; 1,000 if absent" },
+            PAGE_TOKEN,
+            MIN_POSITION,
+        ],
+    },
+    Kind {
         name: "levels",
         title: "Which levels exist",
         parameters: &[

@@ -7,7 +7,7 @@ use tenure_core::{
     ABILITIES_MAX, Abilities, Ability, AsOf, AssignmentFilter, EffectiveAt, EntryId, EntryName,
     FoundKind, Instant, Known, KnownAt, Level, LevelFilter, LevelKind, Life, Mention, OutcomeKind,
     Place, Principal, PrincipalFilter, PrincipalKind, Question, Reading as Sense, RoleText, Search,
-    plain_name, searched,
+    SourceFilter, plain_name, searched,
 };
 use uuid::Uuid;
 
@@ -110,6 +110,7 @@ impl Reading<'_> {
                 Question::Principals { filter, as_of: self.as_of()? }
             }
             "search" => Question::Search { search: self.search()?, as_of: self.as_of()? },
+            "sources" => Question::Sources { filter: self.sources()?, as_of: self.as_of()? },
             "levels" => {
                 let filter =
                     LevelFilter { under: self.optional_level("under")?, kind: self.level_kind()? };
@@ -243,6 +244,18 @@ impl Reading<'_> {
             kind: self.get("kind").map(kind).transpose()?,
             limit: self.limit_of(SEARCH_LIMIT, SEARCH_LIMIT_MAX)?,
         })
+    }
+
+    fn sources(&self) -> Result<SourceFilter, QuestionError> {
+        let place = match (self.optional_level("on")?, self.optional_level("under")?) {
+            (Some(_), Some(_)) => {
+                return Err(usage(
+                    "`on` is a level, `under` a subtree: say at most one of the two",
+                ));
+            }
+            (on, under) => on.map(Place::On).or(under.map(Place::Under)),
+        };
+        Ok(SourceFilter { place, source: self.optional_name("source")? })
     }
 
     fn entry(&self) -> Result<EntryName, QuestionError> {

@@ -2,7 +2,7 @@
 
 use tenure_core::{
     Abilities, AsOf, AssignmentFilter, EffectiveAt, FoundKind, Known, Life, Mention, OutcomeKind,
-    Place, PrincipalKind, Question, Reading, Search,
+    Place, PrincipalKind, Question, Reading, Search, SourceFilter,
 };
 
 use super::{Parameters, SEARCH_LIMIT};
@@ -68,6 +68,13 @@ impl Writing {
         self.put_if("principal", filter.principal.as_ref());
         self.put_if("role_collection", filter.role_collection.as_ref());
         self.put_if("role", filter.role.as_ref());
+    }
+
+    fn place(&mut self, place: &Place) {
+        match place {
+            Place::On(on) => self.put("on", on),
+            Place::Under(under) => self.put("under", under),
+        }
     }
 
     /// Writes the question's own parameters
@@ -166,11 +173,15 @@ impl Writing {
             }
             Question::PowerDiff { can, place, from, until } => {
                 self.can(can);
-                match place {
-                    Place::On(on) => self.put("on", on),
-                    Place::Under(under) => self.put("under", under),
-                }
+                self.place(place);
                 self.both(*from, *until);
+            }
+            Question::Sources { filter: SourceFilter { place, source }, as_of } => {
+                if let Some(place) = place {
+                    self.place(place);
+                }
+                self.put_if("source", source.as_ref());
+                self.as_of(*as_of);
             }
             Question::Levels { filter, as_of } => {
                 self.put_if("under", filter.under.as_ref());
