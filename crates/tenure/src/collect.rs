@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tenure_collect::{Fetched, Kind, Settings, Window};
 use tenure_core::{Instant, MICROS_PER_SECOND};
 use tenure_import::{Input, Options, Source, Summary};
+use tenure_wire::api;
 use tenure_wire::question::Texts;
 
 use crate::door::{Door, DoorArgs, Wrong};
@@ -165,19 +166,10 @@ impl Collect {
 
 /// Since when events are asked for: the end of what the ledger has of the source, less the overlap
 fn from(settings: &Settings, source: Source, door: &Door, now: Instant) -> anyhow::Result<Instant> {
-    #[derive(Deserialize)]
-    struct Answer {
-        sources: Vec<Row>,
-    }
-    #[derive(Deserialize)]
-    struct Row {
-        #[serde(default)]
-        last: Option<String>,
-    }
     let question = Texts::named("sources").with("source", source.name());
     let question = question.with_if("on", settings.on.clone());
-    let answer: Answer = serde_json::from_value(door.ask(&question)?)?;
-    let last = answer.sources.iter().filter_map(|row| Instant::parse(row.last.as_deref()?).ok());
+    let answer: api::Sources = serde_json::from_value(door.ask(&question)?)?;
+    let last = answer.sources.iter().filter_map(|row| Instant::parse(&row.last).ok());
     let days =
         FIRST_DAYS.iter().find(|(kind, _)| *kind == settings.kind).map_or(0, |(_, days)| *days);
     let back = |from: Instant, micros: i64| {

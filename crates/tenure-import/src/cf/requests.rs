@@ -98,9 +98,13 @@ impl Request {
         self.total == Some(read as u64)
     }
 
-    /// Whether nothing but a stretch of time limits it
+    /// Whether it is of all events about access in a stretch of time
     pub(crate) fn is_of_a_stretch(&self) -> bool {
-        self.filter.keys().all(|name| name.starts_with("created_ats["))
+        self.filter.iter().all(|(name, value)| {
+            let types: BTreeSet<&str> = value.split(',').collect();
+            name.starts_with("created_ats[")
+                || (name == "types" && ACCESS_TYPES.iter().all(|one| types.contains(one)))
+        })
     }
 
     pub(crate) fn is_of_all(&self) -> bool {
@@ -113,6 +117,29 @@ impl Request {
         Some(ids.split(',').filter(|id| !id.is_empty()).collect())
     }
 }
+
+/// The types of events that give and end access to organizations and spaces: a listing without one of them leaves
+/// something out
+const ACCESS_TYPES: [&str; 18] = [
+    "audit.user.space_auditor_add",
+    "audit.user.space_auditor_remove",
+    "audit.user.space_supporter_add",
+    "audit.user.space_supporter_remove",
+    "audit.user.space_developer_add",
+    "audit.user.space_developer_remove",
+    "audit.user.space_manager_add",
+    "audit.user.space_manager_remove",
+    "audit.user.organization_user_add",
+    "audit.user.organization_user_remove",
+    "audit.user.organization_auditor_add",
+    "audit.user.organization_auditor_remove",
+    "audit.user.organization_billing_manager_add",
+    "audit.user.organization_billing_manager_remove",
+    "audit.user.organization_manager_add",
+    "audit.user.organization_manager_remove",
+    "audit.organization.delete-request",
+    "audit.space.delete-request",
+];
 
 /// The requests that were answered
 #[derive(Debug, Default)]

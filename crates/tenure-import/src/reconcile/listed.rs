@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::Deserialize;
 use tenure_core::Instant;
+use tenure_wire::api;
 use tenure_wire::question::Texts;
 use tenure_wire::v1::Change;
 
@@ -37,18 +37,6 @@ pub(crate) struct Pages {
     nameless: bool,
 }
 
-/// The part of an answer to `sources` that counts here
-#[derive(Deserialize)]
-struct Sources {
-    sources: Vec<SourceRow>,
-}
-
-#[derive(Deserialize)]
-struct SourceRow {
-    /// The last listing by then
-    listed: Option<String>,
-}
-
 /// Pages by level and role collection
 pub(crate) type PagesUnderWay = HashMap<(String, String), Pages>;
 
@@ -60,7 +48,7 @@ impl Run<'_> {
         at: Instant,
     ) -> Result<Option<Instant>, ImportError> {
         let question = Texts::named("sources").with("on", level).with("at", at.to_string());
-        let answer: Option<Sources> = self.ask(&question)?;
+        let answer: Option<api::Sources> = self.ask(&question)?;
         let rows = answer.map(|answer| answer.sources).unwrap_or_default();
         let listed = rows.iter().filter_map(|row| row.listed.as_deref());
         Ok(listed.filter_map(|at| Instant::parse(at).ok()).max())

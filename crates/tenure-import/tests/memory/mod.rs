@@ -2,8 +2,6 @@
 //!
 //! Used by the tests and by the example, so it unwraps nothing.
 
-use std::collections::BTreeMap;
-
 use tenure_core::answer::{Answer, Answered};
 use tenure_core::{
     AssignmentFilter, DEFAULT_ORIGIN, EffectiveAt, Instant, KnownAt, LedgerInMemory, Level, Now,
@@ -13,7 +11,7 @@ use tenure_import::{AskFailure, Target, TargetError};
 use tenure_wire::Names;
 use tenure_wire::api::{self, AppendResult, AsOf, EntryResult, EntryRow};
 use tenure_wire::codec::Encoded;
-use tenure_wire::question::{self, Parameters, Texts};
+use tenure_wire::question::{self, Texts};
 use tenure_wire::sentence::Submitted;
 use tenure_wire::v1::{self, Change};
 
@@ -116,31 +114,6 @@ impl Memory {
         Ok(holdings.filter_map(|holding| holding.held.role_collection).collect())
     }
 
-    /// The listings of a level by a moment, found by looking at every entry
-    fn sources(&self, parameters: &Parameters) -> Result<serde_json::Value, AskFailure> {
-        let one = |name: &str| parameters.get(name).unwrap_or_default();
-        let (on, at) = (one("on"), time(one("at"))?);
-        let mut rows: BTreeMap<String, Option<EffectiveAt>> = BTreeMap::new();
-        for (entry, _) in self.entries.iter().filter(|(_, result)| result.outcome == "applied") {
-            let seen = time(entry.effective_at.as_deref().unwrap_or_default())?;
-            for change in &entry.changes {
-                if let Change::Observe { level, source, from, .. } = change
-                    && level == on
-                {
-                    let listed = rows.entry(source.clone()).or_default();
-                    if from.is_none() && seen <= at {
-                        *listed = (*listed).max(Some(seen));
-                    }
-                }
-            }
-        }
-        let rows = rows.into_iter().map(|(source, listed)| {
-            let listed = listed.map(|at| at.to_string());
-            serde_json::json!({ "source": source, "level": on, "listed": listed })
-        });
-        Ok(serde_json::json!({ "sources": rows.collect::<Vec<_>>() }))
-    }
-
     fn entry_row(&self, position: Position) -> Option<EntryRow> {
         let index = usize::try_from(position.get()).ok()?.checked_sub(1)?;
         let (entry, result) = self.entries.get(index)?;
@@ -179,9 +152,6 @@ impl Target for Memory {
     fn ask(&mut self, texts: &Texts) -> Result<serde_json::Value, AskFailure> {
         self.asked += 1;
         let Texts { name, parameters } = texts.clone();
-        if name == "sources" {
-            return self.sources(&parameters);
-        }
         let asked = question::read(name, parameters, DEFAULT_ORIGIN).map_err(bad)?;
         let mut question = asked.question;
         if let Question::History { limit: Some(limit), .. } = &mut question {
@@ -220,6 +190,11 @@ impl Target for Memory {
                 observed: None,
                 holdings: found.iter().map(api::HoldingRow::from).collect(),
                 known: None,
+                next_page_token: None,
+            }),
+            Answer::Sources(found) => serde_json::to_value(api::Sources {
+                as_of,
+                sources: found.iter().filter_map(api::SourceRow::new).collect(),
                 next_page_token: None,
             }),
             Answer::Members(found) => serde_json::to_value(api::Members {

@@ -492,7 +492,7 @@ fn only_a_listing_of_all_events_covers_a_stretch() {
     let all = pages("audit_events?created_ats%5Bgt%5D=2026-01-05T00:00:00Z", &events);
     let observed = covered(&all, &on_dev());
     assert_eq!(observed.len(), 1);
-    assert_eq!(observed[0]["level"], "subaccount:dev");
+    assert_eq!(observed[0]["level"], "cf-org:o1");
     assert_eq!(observed[0]["subtree"], true);
     assert_eq!(observed[0]["from"], "2026-01-05T01:00:00Z");
     assert_eq!(observed[0]["at"], "2026-01-07T01:00:00Z");
@@ -505,6 +505,26 @@ fn only_a_listing_of_all_events_covers_a_stretch() {
         let pages = pages(&format!("audit_events?{filter}"), &events);
         assert_eq!(covered(&pages, &on_dev()), [json!(null); 0], "{filter}");
     }
+    // A filter of all types that give or end access leaves nothing out.
+    let roles = [
+        "space_auditor",
+        "space_supporter",
+        "space_developer",
+        "space_manager",
+        "organization_user",
+        "organization_auditor",
+        "organization_billing_manager",
+        "organization_manager",
+    ];
+    let mut types: Vec<String> = roles
+        .iter()
+        .flat_map(|role| ["add", "remove"].map(|end| format!("audit.user.{role}_{end}")))
+        .collect();
+    types.extend(["organization", "space"].map(|kind| format!("audit.{kind}.delete-request")));
+    let all = pages(&format!("audit_events?types={}", types.join(",")), &events);
+    assert_eq!(covered(&all, &on_dev()).len(), 1);
+    let most = pages(&format!("audit_events?types={}", types[1..].join(",")), &events);
+    assert_eq!(covered(&most, &on_dev()), [json!(null); 0]);
     // One event is no stretch.
     assert_eq!(covered(&pages("audit_events", &events[..1]), &on_dev()), [json!(null); 0]);
 }
