@@ -48,6 +48,10 @@ pub(crate) struct Wrong(pub(crate) String);
 
 /// The exit status of an error: 2 for wrong usage, 3 for what failed
 pub(crate) fn exit_status(error: &anyhow::Error) -> u8 {
+    // What an error is told in the context of is no cause of it.
+    if error.downcast_ref::<Wrong>().is_some() {
+        return 2;
+    }
     error
         .chain()
         .find_map(|cause| {
