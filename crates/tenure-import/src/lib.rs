@@ -227,6 +227,9 @@ pub fn import(
         Source::Csv | Source::Jsonl | Source::Map => {}
     }
     let Found { mut records, mut summary, .. } = found;
+    if records.is_empty() && summary.bad.total > 0 {
+        summary.expected = Some(source.reads());
+    }
     if let Some(window) = options.window {
         widen(&mut records, window);
     }

@@ -15,6 +15,9 @@ const LISTED_MAX: usize = 100;
 pub struct Summary {
     /// Records by what became of them; each is in one of the counts
     pub records: Records,
+    /// What was expected, where not one record could be read
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<&'static str>,
     /// Records by their kind: for the btp CLI, exchanges by `cmd verb`
     pub kinds: BTreeMap<String, u64>,
     /// The time of the first record

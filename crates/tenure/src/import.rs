@@ -277,6 +277,9 @@ fn report(summary: &Summary) -> String {
         _ => String::new(),
     };
     lines.push(format!("read              {} records{span}", records.read));
+    if let Some(expected) = summary.expected {
+        lines.push(format!("not one of them can be used: {expected} was expected"));
+    }
     for (count, what) in [
         (records.applied, "applied"),
         (records.known, "known already"),

@@ -307,6 +307,8 @@ impl<'a> Run<'a> {
             levels.remove(level);
         }
         for level in gone {
+            self.there.remove(&level);
+            self.collections_there.retain(|(there, _)| *there != level);
             self.moment.zones.remove(&level);
             self.roles.remove(&level);
             self.created.remove(&level);

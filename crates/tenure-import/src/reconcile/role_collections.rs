@@ -161,6 +161,9 @@ impl Run<'_> {
 
     /// Creates a role collection by its name alone, unless the ledger has it
     pub(crate) fn ensure_collection(&mut self, level: &str, name: &str) -> Result<(), ImportError> {
+        if !self.collections_there.insert((level.to_owned(), name.to_owned())) {
+            return Ok(());
+        }
         if self.collection(level, name)?.is_some() {
             return Ok(());
         }
@@ -173,8 +176,9 @@ impl Run<'_> {
     pub(crate) fn ensure_named(&mut self, changes: &[Change]) -> Result<(), ImportError> {
         for change in changes {
             if let Change::Grant { level, role_collection: Some(name), .. } = change
-                && self.has(level)?
+                && (self.there.contains(level) || self.has(level)?)
             {
+                self.there.insert(level.clone());
                 self.ensure_collection(level, name)?;
             }
         }
@@ -295,6 +299,7 @@ impl Run<'_> {
             role_collection: name.to_owned(),
         };
         self.append(reason, vec![change])?;
+        self.collections_there.remove(&(level.to_owned(), name.to_owned()));
         self.zone_then(level)?.collections.remove(name);
         Ok(())
     }

@@ -55,6 +55,11 @@ pub(crate) struct Run<'a> {
     /// Listings of levels that are under way
     pub(crate) listings: HashMap<String, Listing>,
     pub(crate) pages: PagesUnderWay,
+    /// Levels, and role collections by level, that were there at an earlier second and that this import did not delete.
+    /// An event relies on it, so that most need no question. If somebody deleted one in between, the ledger refuses the
+    /// entry, and the summary says so
+    pub(crate) there: HashSet<String>,
+    pub(crate) collections_there: HashSet<(String, String)>,
     catalogs: HashMap<String, Rc<Catalog>>,
     pub(crate) roles: HashMap<String, RoleHistory>,
     /// The differing definitions of role collections that the summary has already
@@ -91,6 +96,8 @@ impl<'a> Run<'a> {
             sighted: HashSet::new(),
             listings: HashMap::new(),
             pages: PagesUnderWay::new(),
+            there: HashSet::new(),
+            collections_there: HashSet::new(),
             catalogs: HashMap::new(),
             roles: HashMap::new(),
             definitions: BTreeSet::new(),
@@ -270,6 +277,9 @@ impl<'a> Run<'a> {
             ));
             return Ok(None);
         };
+        if self.there.contains(&level) {
+            return Ok(Some(level));
+        }
         if let (Zone::Identity(_), Some((_, id))) = (zone, level.clone().split_once(':'))
             && !self.has(&level)?
         {
@@ -282,6 +292,7 @@ impl<'a> Run<'a> {
             }
         }
         if self.ensure_level(&level)? {
+            self.there.insert(level.clone());
             return Ok(Some(level));
         }
         self.left_out(format!(
