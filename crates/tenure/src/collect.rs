@@ -167,7 +167,8 @@ impl Collect {
 /// Since when events are asked for: the end of what the ledger has of the source, less the overlap
 fn from(settings: &Settings, source: Source, door: &Door, now: Instant) -> anyhow::Result<Instant> {
     let question = Texts::named("sources").with("source", source.name());
-    let question = question.with_if("on", settings.on.clone());
+    // What Cloud Foundry covers lies below the subaccount.
+    let question = question.with_if("under", settings.on.clone());
     let answer: api::Sources = serde_json::from_value(door.ask(&question)?)?;
     let last = answer.sources.iter().filter_map(|row| Instant::parse(&row.last).ok());
     let days =

@@ -17,6 +17,8 @@ mod input;
 #[cfg(test)]
 mod jsonl;
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod levels;
 #[cfg(test)]
 mod role_collections;
