@@ -19,6 +19,10 @@ use crate::json::{Totals, items, text};
 use crate::record::{Place, Record, RecordId};
 use crate::{ImportError, Options};
 
+/// Most members and groups that are looked at while groups in groups are flattened: a long chain of groups has as many
+/// as its square
+const FLATTENED_MAX: usize = 2_000_000;
+
 const NAME: &str = "SCIM";
 
 /// The namespace of the ids of records
@@ -142,8 +146,14 @@ pub(crate) fn read(
     for (id, group) in &groups {
         by_name.entry(&group.name).or_default().push(id);
     }
+    let mut work = FLATTENED_MAX;
     for (name, ids) in by_name {
-        let (members, missing) = flattened(&groups, &ids);
+        let (members, missing) = flattened(&groups, &ids, &mut work).ok_or_else(|| {
+            ImportError::Options(format!(
+                "groups that lie in other groups have more than {FLATTENED_MAX} members and groups in all: import them \
+                 in parts",
+            ))
+        })?;
         let all = whole && !missing;
         let mut facts = Vec::new();
         if shows_members {
@@ -206,14 +216,15 @@ fn user(origin: &str, id: String, name: Option<String>) -> Holder {
     Holder { kind: PrincipalKind::User, origin: Some(origin.to_owned()), name, id }
 }
 
-/// The users in groups and in the groups in them, and whether one of these was not read
+/// The users in groups and in the groups in them, and whether one of these was not read; `None` if `work` is used up
 ///
 /// # Cost
 /// O(groups and members below).
 fn flattened<'g>(
     groups: &'g BTreeMap<String, Group>,
     of: &[&'g String],
-) -> (BTreeSet<&'g str>, bool) {
+    work: &mut usize,
+) -> Option<(BTreeSet<&'g str>, bool)> {
     let (mut users, mut missing) = (BTreeSet::new(), false);
     // Groups can lie in each other.
     let mut seen: HashSet<&str> = of.iter().map(|id| id.as_str()).collect();
@@ -223,8 +234,9 @@ fn flattened<'g>(
             missing = true;
             continue;
         };
+        *work = work.checked_sub(1 + group.users.len() + group.groups.len())?;
         users.extend(group.users.iter().map(String::as_str));
         rest.extend(group.groups.iter().map(String::as_str).filter(|inner| seen.insert(inner)));
     }
-    (users, missing)
+    Some((users, missing))
 }

@@ -188,3 +188,30 @@ fn the_plain_output_of_a_command_is_read_with_its_command_level_and_time() {
         assert!(error.to_string().contains(sentence), "{error}");
     }
 }
+
+#[test]
+fn files_of_two_landscapes_keep_apart_and_a_level_that_is_gone_is_said() {
+    let mut scenario = Scenario::landscape();
+    let mut other = hierarchy(json!([]), json!([]));
+    let mut theirs = subaccount("sub-9", "ga-9", json!({}));
+    (theirs["globalAccountGUID"], theirs["parentType"]) = (json!("ga-9"), json!("ROOT"));
+    (other["guid"], other["subdomain"]) = (json!("ga-9"), json!("other"));
+    other["subaccounts"] = json!([theirs]);
+    let params = json!({"globalAccount": "other", "showHierarchy": "true"});
+    scenario.done("10:00:00", "accounts/global-account get", params, other);
+    // A complete hierarchy of the one says nothing of the other.
+    let names = |scenario: &mut Scenario, time: &str| {
+        scenario.run();
+        scenario.level_names(time)
+    };
+    let there = names(&mut scenario, "10:00:00");
+    assert!(there.contains(&"subaccount:sub-1".to_owned()), "{there:?}");
+    assert!(there.contains(&"subaccount:sub-9".to_owned()), "{there:?}");
+    let params = json!({"subaccount": "sub-9"});
+    scenario.failed("11:00:00", "accounts/subaccount get", params.clone(), "404");
+    scenario.done("12:00:00", "security/role-collection list", params, json!([]));
+    let summary = scenario.run();
+    let problem = &summary.left_out.listed[0].problem;
+    assert!(problem.contains("the ledger has no `subaccount:sub-9`"), "{problem}");
+    assert!(summary.is_incomplete());
+}

@@ -117,3 +117,23 @@ fn what_cannot_be_read_has_a_sentence() {
         try_files(&mut memory, Source::Scim, &[("f", file.as_bytes())], &untimed).unwrap_err();
     assert!(matches!(error, ImportError::Options(said) if said.contains("--at")));
 }
+
+#[test]
+fn a_chain_of_groups_that_costs_too_much_is_refused() {
+    let chain = |length: usize| {
+        let groups: Vec<Value> = (0..length)
+            .map(|n| {
+                group(&format!("g{n}"), &format!("G{n}"), &[("Group", &format!("g{}", n + 1))])
+            })
+            .collect();
+        json!(groups).to_string()
+    };
+    let mut memory = landscape();
+    let long = chain(5_000);
+    let files = [("groups", long.as_bytes())];
+    let error = try_files(&mut memory, Source::Scim, &files, &options(LATER)).unwrap_err();
+    assert!(error.to_string().contains("import them in parts"), "{error}");
+    let short = chain(500);
+    let files = [("groups", short.as_bytes())];
+    try_files(&mut memory, Source::Scim, &files, &options(LATER)).unwrap();
+}
