@@ -81,6 +81,10 @@ bench-curve plot="target/curve.svg" changes="10000000":
 bench-micro *options:
     cargo run --release -p tenure-bench -- micro {{options}}
 
+# How many records a second an import reads, and takes into a ledger in memory
+bench-import records="100000":
+    cargo run --release -p tenure-import --example speed -- {{records}}
+
 # The same history and questions in PostgreSQL 15, with every answer compared; installs PostgreSQL where it is
 # missing
 bench-postgres *arguments:

@@ -138,6 +138,12 @@ impl<'a> Run<'a> {
     }
 
     fn level_seen(&mut self, seen: &LevelSeen, depth: usize) -> Result<bool, ImportError> {
+        // What only mentions a level, as an event does, needs no question where the level is known to be there.
+        let described =
+            seen.name.is_some() || seen.region.is_some() || seen.authorizations.is_some();
+        if !described && self.there.contains(&seen.level) {
+            return Ok(true);
+        }
         let Some(row) = self.row(&seen.level)? else {
             return self.create(self.record, seen, depth);
         };
@@ -184,6 +190,7 @@ impl<'a> Run<'a> {
                 known.authorizations = authorizations.or(known.authorizations);
             });
         }
+        self.there.insert(seen.level.clone());
         Ok(true)
     }
 
