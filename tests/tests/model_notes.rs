@@ -76,7 +76,7 @@ fn invariant_trial() {
 #[test]
 fn scenarios_bring_about_every_note() {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-    for scenario in samples(&mixed(1..60), 200) {
+    for scenario in samples(&mixed(1..60), 600) {
         let mut ledger = LedgerInMemory::new(world::LEDGER);
         for recorded in &scenario.log {
             let (outcome, notes) = ledger.apply_noting(recorded);

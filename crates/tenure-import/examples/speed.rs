@@ -72,7 +72,7 @@ fn landscape() -> Result<Memory, Failure> {
 
 /// Half of them give, and half of them take
 fn gives(n: usize) -> bool {
-    n % 2 == 0
+    n.is_multiple_of(2)
 }
 
 fn who(n: usize) -> String {

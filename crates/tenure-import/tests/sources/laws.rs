@@ -1,6 +1,6 @@
 //! What holds of every import, tried on random landscapes
 //!
-//! `TENURE_SEED` repeats a run.
+//! A failure names its seed, and `TENURE_SEED` repeats it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -35,7 +35,6 @@ impl Dice {
 fn seeds() -> impl Iterator<Item = u64> {
     let said = std::env::var("TENURE_SEED").ok().map(|seed| seed.parse().unwrap());
     let first = said.unwrap_or_else(|| RandomState::new().hash_one(0) % 1_000_000);
-    println!("seed {first}");
     first..first + if said.is_some() { 1 } else { 12 }
 }
 

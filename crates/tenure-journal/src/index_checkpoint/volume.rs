@@ -14,6 +14,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::Unusable;
 use crate::sled_store;
@@ -30,6 +31,9 @@ const ZSTD_LEVEL: i32 = 1;
 /// The piece number under which the manifest is stored
 const MANIFEST: u32 = u32::MAX;
 
+/// How long a store may be locked by what is left of the one that was dropped
+const LOCKED_FOR: Duration = Duration::from_secs(5);
+
 /// A sled database with some pieces of a generation
 #[derive(Debug)]
 pub(super) struct Volume {
@@ -37,6 +41,25 @@ pub(super) struct Volume {
     file: File,
     path: PathBuf,
     generation: u64,
+}
+
+/// Opens the store, and waits a little while it is locked
+///
+/// sled lets go of the lock when the last of its own threads is done with the store, which may be after the store was
+/// dropped. A checkpoint that was just written would be taken for unusable.
+fn opened(path: &Path) -> sled::Result<sled::Db> {
+    let deadline = Instant::now() + LOCKED_FOR;
+    loop {
+        match sled_store::config(path, 8 * 1_024 * 1_024).open() {
+            Err(sled::Error::Io(error))
+                if error.to_string().contains("could not acquire lock")
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// The folder of a volume within the folder of its generation
@@ -47,7 +70,7 @@ pub(super) fn folder(generation: &Path, volume: u32) -> PathBuf {
 impl Volume {
     /// Opens a volume, and makes it if it is not there yet
     pub(super) fn open(path: &Path, generation: u64) -> Result<Self, VolumeError> {
-        let db = sled_store::config(path, 8 * 1_024 * 1_024).open().map_err(VolumeError::Store)?;
+        let db = opened(path).map_err(VolumeError::Store)?;
         let file = File::open(path.join("db")).map_err(VolumeError::Io)?;
         Ok(Self { db, file, path: path.to_owned(), generation })
     }
