@@ -70,6 +70,7 @@ pub(crate) fn read(
 ) -> Result<(), ImportError> {
     let mut log = Log { options, found, seen: HashSet::new(), reach: BTreeMap::new(), gaps: false };
     let mut texts = Texts::default();
+    let first = documents.first().map(|document| document.place(0));
     for document in documents {
         for (index, row) in
             document.records(&["resources", "Resources", "value", "entries"]).iter().enumerate()
@@ -84,7 +85,7 @@ pub(crate) fn read(
     for (entry, text) in texts.joined(&mut log)? {
         log.event(entry, &text)?;
     }
-    log.coverage();
+    log.coverage(first);
     Ok(())
 }
 
@@ -171,13 +172,25 @@ impl Log<'_, '_> {
         Ok(())
     }
 
-    /// The log told all that changed between its oldest and its newest record of a tenant
-    fn coverage(&mut self) {
+    /// The log told all that changed between its oldest and its newest record of a tenant, or in the time that was
+    /// asked for
+    fn coverage(&mut self, first: Option<Place>) {
         // What could not be read may have been a change, of whichever tenant.
         if self.gaps {
             return;
         }
-        for (tenant, Reach { from, to, place }) in std::mem::take(&mut self.reach) {
+        let mut reach = std::mem::take(&mut self.reach);
+        if let Some((from, to)) = self.options.window {
+            // Nothing happened in that time, and it is known that nothing did.
+            let on = self.options.on.as_ref().and_then(|on| on.split_once(':'));
+            if let (true, Some((_, tenant)), Some(place)) = (reach.is_empty(), on, first) {
+                reach.insert(tenant.to_owned(), Reach { from, to, place });
+            }
+            for reach in reach.values_mut() {
+                (reach.from, reach.to) = (from, to);
+            }
+        }
+        for (tenant, Reach { from, to, place }) in reach {
             if from == to {
                 continue;
             }

@@ -55,7 +55,7 @@ pub(crate) fn read(
         found.result(&item.place, read)?;
     }
     listings::read(&items, &requests, &known, found)?;
-    events::coverage(&items, &requests, found);
+    events::coverage(&items, &requests, options.window, found);
     Ok(())
 }
 

@@ -55,11 +55,7 @@ pub(crate) fn read(
     documents: &mut Vec<Document>,
 ) -> Result<u64, ImportError> {
     let place = |number| Place { file: file.clone(), is_line: false, number };
-    let bytes = input.whole().map_err(|source| ImportError::Read {
-        file: name.to_owned(),
-        place: place(0),
-        source,
-    })?;
+    let bytes = input.whole_of(name)?;
     let mut before = 0;
     for value in serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>() {
         match value {

@@ -119,11 +119,15 @@ impl<'a> Decoded<'a> {
         self.bytes.get()
     }
 
-    /// All that is left
+    /// All of the file of that name
     ///
     /// # Errors
     /// It cannot be read, or has more than [`WHOLE_BYTES_MAX`] bytes.
-    pub(crate) fn whole(&mut self) -> io::Result<Vec<u8>> {
+    pub(crate) fn whole_of(&mut self, name: &str) -> Result<Vec<u8>, ImportError> {
+        self.whole().map_err(|error| Unread::Io(error).of(name))
+    }
+
+    fn whole(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.read.by_ref().take(WHOLE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > WHOLE_BYTES_MAX {

@@ -46,7 +46,6 @@ use std::sync::Arc;
 
 use tenure_core::{DEFAULT_ORIGIN, Instant, ParsePrincipalError, Principal};
 
-use crate::fact::{Fact, Observation};
 use crate::found::Found;
 use crate::input::Decoded;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
@@ -230,9 +229,6 @@ pub fn import(
     if records.is_empty() && summary.bad.total > 0 {
         summary.expected = Some(source.reads());
     }
-    if let Some(window) = options.window {
-        widen(&mut records, window);
-    }
     reconcile::in_order(&mut records, &mut summary);
     summary.first_at = records.first().map(|record| record.at.to_string());
     summary.last_at = records.last().map(|record| record.at.to_string());
@@ -243,17 +239,6 @@ pub fn import(
         reconcile::reconcile(&records, name, options, actor, target, summary, &mut applied)?;
     progress(all);
     Ok(summary)
-}
-
-/// Makes what was covered the whole time that was asked for
-fn widen(records: &mut [Record], (from, until): (Instant, Instant)) {
-    for record in records {
-        for fact in &mut record.facts {
-            if let Fact::Observation(Observation::Covered { from: since, .. }) = fact {
-                (*since, record.at) = (from, until);
-            }
-        }
-    }
 }
 
 /// Reads an input a line at a time, and gives how many bytes of it were consumed

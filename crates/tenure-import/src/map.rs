@@ -113,8 +113,7 @@ pub(crate) fn read(
     found: &mut Found<'_>,
 ) -> Result<u64, ImportError> {
     let place = |number| Place { file: file.clone(), is_line: false, number };
-    let cut = |source| ImportError::Read { file: name.to_owned(), place: place(0), source };
-    let bytes = input.whole().map_err(cut)?;
+    let bytes = input.whole_of(name)?;
     let map = Map::read(&bytes).map_err(|error| ImportError::Options(error.to_string()))?;
     let Some(at) = options.at else {
         return Err(ImportError::Options("say with `--at` from when on the names hold".to_owned()));

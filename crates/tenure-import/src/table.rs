@@ -45,8 +45,7 @@ pub(crate) fn read(
     found: &mut Found<'_>,
 ) -> Result<u64, ImportError> {
     let place = |number| Place { file: file.clone(), is_line: true, number };
-    let cut = |source| ImportError::Read { file: name.to_owned(), place: place(0), source };
-    let bytes = input.whole().map_err(cut)?;
+    let bytes = input.whole_of(name)?;
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let delimiter = [b',', b';', b'\t'].into_iter().find(|d| first.contains(d)).unwrap_or(b',');
     let mut reader = csv::ReaderBuilder::new();

@@ -17,7 +17,7 @@ use tenure_wire::question::Texts;
 
 use crate::door::{Door, DoorArgs, Wrong};
 use crate::import::{Through, show};
-use crate::output::{Output, say};
+use crate::output::{Format, Output, complain, say};
 
 /// How far back events are asked for the first time, in days: what Cloud Foundry keeps (31), and what SAP keeps of the
 /// audit log (90)
@@ -63,23 +63,31 @@ impl Collect {
         let since = since.map_err(|error| Wrong(format!("`--since`: {error}")))?;
         let door = if self.drift_only || self.dry_run { door.reading() } else { door.appending() }?;
         let mut failed = false;
+        let mut summaries = serde_json::Map::new();
         for settings in &sources {
             match self.one(settings, since, &door) {
                 Ok(Some(summary)) => {
-                    say(&format!("{}:", settings.name))?;
-                    show(&summary, output)?;
                     failed |= summary.is_incomplete() && !self.tolerate;
                     failed |= self.drift_only && !summary.drift.is_empty();
+                    if output.format == Format::Json {
+                        summaries.insert(settings.name.clone(), serde_json::to_value(&summary)?);
+                        continue;
+                    }
+                    say(&format!("{}:", settings.name))?;
+                    show(&summary, output)?;
                 }
                 Ok(None) => {}
                 // One source that cannot be asked does not keep the others from it.
                 Err(error) => {
                     failed = true;
-                    say(&format!("{}: {error:#}", settings.name))?;
+                    complain(&format!("{}: {error:#}", settings.name));
                 }
             }
         }
         door.close();
+        if output.format == Format::Json {
+            say(&serde_json::to_string_pretty(&summaries)?)?;
+        }
         Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
     }
 
@@ -164,29 +172,87 @@ impl Collect {
     }
 }
 
-/// Since when events are asked for: the end of what the ledger has of the source, less the overlap
+/// Since when events are asked for: the end of what the source told of each level, less the overlap
+///
+/// What came after the earliest of these ends is asked for again, and changes nothing twice.
 fn from(settings: &Settings, source: Source, door: &Door, now: Instant) -> anyhow::Result<Instant> {
-    let question = Texts::named("sources").with("source", source.name());
-    // What Cloud Foundry covers lies below the subaccount.
-    let question = question.with_if("under", settings.on.clone());
-    let answer: api::Sources = serde_json::from_value(door.ask(&question)?)?;
-    let last = answer.sources.iter().filter_map(|row| Instant::parse(&row.last).ok());
     let days =
         FIRST_DAYS.iter().find(|(kind, _)| *kind == settings.kind).map_or(0, |(_, days)| *days);
     let back = |from: Instant, micros: i64| {
         Instant::saturating_from_micros(from.micros().saturating_sub(micros))
     };
-    // Of what several levels have, the earliest end: what came after it is asked for again, and changes nothing twice.
-    Ok(match last.min() {
-        Some(last) => {
-            back(last, i64::try_from(settings.overlap.duration().as_micros()).unwrap_or(i64::MAX))
+    // The source keeps nothing that is older.
+    let oldest = back(now, days * 24 * 3_600 * MICROS_PER_SECOND);
+    let overlap = i64::try_from(settings.overlap.duration().as_micros()).unwrap_or(i64::MAX);
+    let mut told: Option<Instant> = None;
+    let mut page_token = None;
+    loop {
+        let question = Texts::named("sources").with("source", source.name());
+        // What Cloud Foundry covers lies below the subaccount.
+        let question = question.with_if("under", settings.on.clone());
+        let question = question.with_if("page_token", page_token);
+        let page: api::Sources = serde_json::from_value(door.ask(&question)?)?;
+        let ends = page.sources.iter().filter_map(|row| told_until(row, oldest));
+        told = ends.chain(told).min();
+        page_token = page.next_page_token;
+        if page_token.is_none() {
+            return Ok(told.map_or(oldest, |told| back(told, overlap).max(oldest)));
         }
-        None => back(now, days * 24 * 3_600 * MICROS_PER_SECOND),
-    })
+    }
+}
+
+/// Until when a source told all that changed at a level; `None` if it only listed what was there
+///
+/// A listing says nothing of the events before it.
+fn told_until(row: &api::SourceRow, oldest: Instant) -> Option<Instant> {
+    let gaps = row.gaps.as_ref()?;
+    if row.listed.as_ref() != Some(&row.last) {
+        return Instant::parse(&row.last).ok();
+    }
+    // The last gap ends where the last listing is, if nothing was told up to it.
+    match gaps.iter().find(|gap| gap.until.as_ref() == Some(&row.last)) {
+        Some(gap) => Instant::parse(&gap.from).ok(),
+        None if row.gap_count > Some(gaps.len()) => Some(oldest),
+        None => Instant::parse(&row.last).ok(),
+    }
 }
 
 /// The time of this machine
 pub(crate) fn now() -> anyhow::Result<Instant> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(Instant::saturating_from_micros(i64::try_from(since.as_micros())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_is_not_taken_for_events_that_were_told() {
+        let row = |more: serde_json::Value| -> api::SourceRow {
+            let mut row = serde_json::json!({
+                "source": "cf", "level": "cf-org:o", "subtree": true, "level_exists": true,
+                "first": "2026-01-01T00:00:00Z", "last": "2026-01-05T00:00:00Z", "moments": 0,
+            });
+            let more = more.as_object().cloned().unwrap_or_default();
+            row.as_object_mut().unwrap().extend(more);
+            serde_json::from_value(row).unwrap()
+        };
+        let oldest = Instant::parse("2025-12-01T00:00:00Z").unwrap();
+        let until = |more| told_until(&row(more), oldest).map(|at| at.to_string());
+        let (listed, told) = ("2026-01-05T00:00:00Z", "2026-01-03T00:00:00Z");
+        // Only listed, only told, told up to the listing, and listed after what was told.
+        assert_eq!(until(serde_json::json!({"listed": listed})), None);
+        let ends = until(serde_json::json!({"gaps": [], "gap_count": 0}));
+        assert_eq!(ends.as_deref(), Some(listed));
+        let ends = until(serde_json::json!({"listed": listed, "gaps": [], "gap_count": 0}));
+        assert_eq!(ends.as_deref(), Some(listed));
+        let gap = serde_json::json!([{"from": told, "until": listed}]);
+        let ends = until(serde_json::json!({"listed": listed, "gaps": gap, "gap_count": 1}));
+        assert_eq!(ends.as_deref(), Some(told));
+        // The gaps that are not shown may be the last ones.
+        let other = serde_json::json!([{"from": "2026-01-02T00:00:00Z", "until": told}]);
+        let ends = until(serde_json::json!({"listed": listed, "gaps": other, "gap_count": 11}));
+        assert_eq!(ends, Some(oldest.to_string()));
+    }
 }

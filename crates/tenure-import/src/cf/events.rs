@@ -214,7 +214,12 @@ fn actor(event: &Value, known: &Surroundings<'_>) -> Option<String> {
 /// A listing of all events of a stretch covers the organizations that the files name, for that stretch
 ///
 /// It says nothing of the subaccount's own role collections.
-pub(crate) fn coverage(items: &[Item<'_>], requests: &Requests, found: &mut Found<'_>) {
+pub(crate) fn coverage(
+    items: &[Item<'_>],
+    requests: &Requests,
+    window: Option<(Instant, Instant)>,
+    found: &mut Found<'_>,
+) {
     let named = items.iter().filter_map(|item| match item.kind {
         Kind::Organization => item.guid,
         Kind::Event => item.guid_of("organization"),
@@ -232,7 +237,9 @@ pub(crate) fn coverage(items: &[Item<'_>], requests: &Requests, found: &mut Foun
     }
     let read = events().map(|(request, guid, _)| (request, guid));
     for (at, request, read) in requests.of(Kind::Event, read) {
-        let stretch = stretches.get(&at).filter(|(oldest, newest)| oldest < newest);
+        // What was asked for is more than the time between the first event and the last.
+        let stretch = window.or_else(|| stretches.get(&at).copied());
+        let stretch = stretch.filter(|(oldest, newest)| oldest < newest);
         let (true, true, Some((oldest, newest))) =
             (request.is_of_a_stretch(), request.is_complete(read), stretch)
         else {
@@ -241,9 +248,9 @@ pub(crate) fn coverage(items: &[Item<'_>], requests: &Requests, found: &mut Foun
         for guid in &organizations {
             let level = format!("{}:{guid}", LevelKind::CfOrg.as_str());
             let content = json!([level, oldest.to_string(), newest.to_string()]);
-            let mut record = record("audit_events", &request.place, *newest, &content);
+            let mut record = record("audit_events", &request.place, newest, &content);
             let zone = Zone::Level(level);
-            let covered = Observation::Covered { zone, subtree: true, from: *oldest };
+            let covered = Observation::Covered { zone, subtree: true, from: oldest };
             record.facts.push(Fact::Observation(covered));
             found.record(record);
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tenure_import::{Map, Options, Source, Summary};
 
 use crate::memory::Memory;
-use crate::run::{changes_of, held, landscape, text, try_files};
+use crate::run::{at, changes_of, held, landscape, text, try_files};
 
 const VIEWER: &str = "Subaccount Viewer";
 const ADA: &str = "user:corp/ada@acme.example";
@@ -303,4 +303,20 @@ fn what_cannot_be_read_and_what_is_about_something_else_is_told_apart() {
     assert!(held(&mut memory, "subaccount:dev", "2026-03-01T00:00:00Z").is_empty());
     // What could not be read may have been a change.
     assert!(changes_of(&memory, "observe").is_empty());
+}
+
+#[test]
+fn a_time_in_which_nothing_happened_is_covered_too() {
+    let mut memory = landscape();
+    let asked = |text: &str| at(text).unwrap();
+    let options = Options {
+        on: Some("subaccount:dev".to_owned()),
+        window: Some((asked("2026-02-01T00:00:00Z"), asked("2026-02-02T00:00:00Z"))),
+        ..Options::default()
+    };
+    text(&mut memory, Source::AuditLog, "[]", &options);
+    let observed = &changes_of(&memory, "observe")[0];
+    assert_eq!(observed["level"], "subaccount:dev");
+    assert_eq!(observed["from"], "2026-02-01T00:00:00Z");
+    assert_eq!(observed["at"], "2026-02-02T00:00:00Z");
 }

@@ -525,6 +525,22 @@ fn only_a_listing_of_all_events_covers_a_stretch() {
     assert_eq!(covered(&all, &on_dev()).len(), 1);
     let most = pages(&format!("audit_events?types={}", types[1..].join(",")), &events);
     assert_eq!(covered(&most, &on_dev()), [json!(null); 0]);
+    // What was asked for is covered, also where nothing happened.
+    let organizations = page("organizations", 1, 1, &[organization("o1")]);
+    let asked = |text: &str| at(text).unwrap();
+    let window = Some((asked("2026-01-04T00:00:00Z"), asked("2026-01-08T00:00:00Z")));
+    let options = Options { window, ..on_dev() };
+    for happened in [&events[..], &events[..1], &[]] {
+        let mut pages = pages("audit_events?created_ats%5Bgt%5D=x", happened);
+        if happened.is_empty() {
+            pages = vec![page("audit_events?created_ats%5Bgt%5D=x", 1, 0, &[])];
+        }
+        pages.push(organizations.clone());
+        let observed = covered(&pages, &options);
+        assert_eq!(observed.len(), 1, "{happened:?}");
+        assert_eq!(observed[0]["from"], "2026-01-04T00:00:00Z");
+        assert_eq!(observed[0]["at"], "2026-01-08T00:00:00Z");
+    }
     // One event is no stretch.
     assert_eq!(covered(&pages("audit_events", &events[..1]), &on_dev()), [json!(null); 0]);
 }
